@@ -1,0 +1,1 @@
+"""Poolkeeper: pools of model servers at the lowest cost that keeps a promise about waiting."""

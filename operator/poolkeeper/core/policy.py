@@ -1,0 +1,1 @@
+"""The decision: how many replicas a pool should have now, and why."""

@@ -1,0 +1,45 @@
+"""The part of a pool's declaration that a decision depends on, as plain values with units in their names."""
+
+from dataclasses import dataclass
+
+from poolkeeper.api.pool import StartMode, WhenUnattainable, ZeroMode
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """How far one source can be trusted.
+
+    A reading older than `stale_after_seconds` is unknown. `sees_in_flight` says whether work that a replica
+    has taken is visible; where it is not, `max_service_seconds` is the longest a request may take.
+    """
+
+    name: str
+    poll_seconds: float = 0.5
+    stale_after_seconds: float = 10.0
+    sees_in_flight: bool = True
+    max_service_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSpec:
+    """One pool's bounds, promise and prices.
+
+    `start_prior_seconds` is the class's or the user's expectation of a cold start, used until real starts
+    have been seen. `node_tail_seconds` is how long the node is still paid for after its last replica stops.
+    `chips_per_replica` only scales what is reported; a gang of hosts is one replica.
+    """
+
+    max_replicas: int
+    budget_seconds: float
+    min_replicas: int = 0
+    concurrency: int = 1
+    objective_percent: float = 99.0
+    start: StartMode = StartMode.AT_DEADLINE
+    when_unattainable: WhenUnattainable = WhenUnattainable.BEST_EFFORT
+    zero_mode: ZeroMode = ZeroMode.LEARNED
+    idle_seconds: float | None = None
+    drains_on_termination: bool = False
+    sources: tuple[SourceSpec, ...] = (SourceSpec("queue"),)
+    start_prior_seconds: float = 60.0
+    node_tail_seconds: float = 0.0
+    chips_per_replica: int = 1

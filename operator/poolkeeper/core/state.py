@@ -1,0 +1,1 @@
+"""What a pool has learned, small enough to live in its status."""

@@ -1,0 +1,1 @@
+"""The Kubernetes API: reads and writes, and nothing that decides."""

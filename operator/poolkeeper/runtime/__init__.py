@@ -1,0 +1,1 @@
+"""What makes the operator run: store, loop, leadership, health, metrics and their wiring."""

@@ -1,0 +1,1 @@
+"""Where requests queue: one module per kind of queue."""
