@@ -84,7 +84,7 @@ class ScaleToZero(ApiModel):
 
     mode: ZeroMode = ZeroMode.LEARNED
     idle_seconds: Seconds | None = None
-    windows: Annotated[list[WarmWindow], Field(max_length=16)] = []
+    windows: Annotated[tuple[WarmWindow, ...], Field(max_length=16)] = ()
 
 
 class ScaleDown(ApiModel):
@@ -160,7 +160,7 @@ class AcceleratorPoolSpec(ApiModel):
     cold_start: ColdStart
     scale_to_zero: ScaleToZero = ScaleToZero()
     scale_down: ScaleDown = ScaleDown()
-    demand: Annotated[list[DemandSource], Field(min_length=1, max_length=16)]
+    demand: Annotated[tuple[DemandSource, ...], Field(min_length=1, max_length=16)]
     mode: PoolMode = PoolMode.ENFORCE
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why the number of replicas is what it is; shown to people, counted in metrics, stable across versions."""
+    """Why a number of replicas was chosen; shown to people, counted in metrics, stable across versions."""
 
     AT_ZERO = "AtZero"
     AT_FLOOR = "AtFloor"

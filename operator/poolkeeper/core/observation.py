@@ -11,7 +11,7 @@ class ArrivalBucket(NamedTuple):
     """Requests that wait and arrived at about the same time, dated no later than they really came."""
 
     arrived_at: float
-    count: int
+    requests: int
 
 
 @dataclass(frozen=True, slots=True)
