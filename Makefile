@@ -1,0 +1,45 @@
+# `make demo` shows a pool go 0→N→0 on a real cluster; `make test` passes every test; `make check` is the fast subset.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONTEXT ?=
+
+.PHONY: demo test check lint generate backtest bench clean
+
+demo: $(VENV)/.with-backtest
+	$(BIN)/python hack/demo $(if $(CONTEXT),--context $(CONTEXT))
+
+test: lint
+	$(BIN)/pytest
+
+check: lint
+	$(BIN)/pytest tests/unit tests/golden tests/component
+
+lint: $(VENV)/.with-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/poolkeeper crds --check
+
+generate: $(VENV)/.with-dev
+	$(BIN)/poolkeeper crds
+
+backtest: $(VENV)/.with-backtest
+	$(BIN)/python hack/bench/policy_table.py
+
+$(VENV)/.with-backtest: requirements/backtest.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Poolkeeper needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing (on Debian: apt-get install python3-venv)"; exit 1; }
+	$(BIN)/pip install --quiet --require-hashes -r requirements/backtest.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/.with-dev: requirements/dev.txt $(VENV)/.with-backtest
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist operator/*.egg-info
