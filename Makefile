@@ -8,7 +8,7 @@ CONTEXT ?=
 .PHONY: demo test check lint generate backtest bench clean
 
 demo: $(VENV)/.with-backtest
-	$(BIN)/python hack/demo $(if $(CONTEXT),--context $(CONTEXT))
+	$(BIN)/python -m hack.demo $(if $(CONTEXT),--context $(CONTEXT))
 
 test: lint
 	$(BIN)/pytest
