@@ -1,0 +1,78 @@
+"""The machine's own packages: what is installed, what would have to be, and by which command."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kindcluster.cache import Cache
+from kindcluster.commands import run, run_logged, succeeds
+from kindcluster.errors import ClusterError, NotPermitted
+from kindcluster.progress import say, step
+
+SOURCES = Path("/etc/apt")
+
+
+@dataclass(frozen=True)
+class Debian:
+    cache: Cache
+    may_install: bool
+
+    @classmethod
+    def of(cls, cache: Cache, environment: Mapping[str, str]) -> "Debian":
+        return cls(cache, may_install=environment.get("INSTALL", "").lower() not in {"no", "0", "false"})
+
+    def require(self, packages: Sequence[str], why: str) -> None:
+        """Install the packages that are missing, after saying so; refuse where that is not allowed."""
+        if not is_debian():
+            raise ClusterError(f"{why} needs {', '.join(packages)}: install what corresponds to these Debian packages")
+        missing = [package for package in packages if not _installed(package)]
+        if not missing:
+            return
+        commands = [
+            "apt-get update",
+            f"apt-get install --yes --no-install-recommends {' '.join(missing)}",
+        ]
+        if not self.may_install:
+            raise NotPermitted(f"{why} needs packages, and INSTALL=no forbids to install them", commands)
+        if os.geteuid():
+            raise NotPermitted(f"{why} needs packages that only root may install", commands)
+        say(f"==> Installing Debian packages for {why}: {', '.join(missing)}")
+        with step(commands[-1]):
+            env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+            for command in commands:
+                run_logged(command.split(), self.cache.log("apt"), env=env)
+
+
+def require_root(why: str) -> None:
+    if os.geteuid():
+        raise NotPermitted(f"{why} needs root", ["sudo --preserve-env hack/cluster up"])
+
+
+def is_debian(os_release: Path = Path("/etc/os-release")) -> bool:
+    return os_release.exists() and re.search(r"^ID=debian$", os_release.read_text(), re.MULTILINE) is not None
+
+
+def _installed(package: str) -> bool:
+    if not succeeds("dpkg-query", "--show", package):
+        return False
+    return run("dpkg-query", "--show", "--showformat=${db:Status-Status}", package) == "installed"
+
+
+def mirror(suite: str, folder: Path = SOURCES) -> str | None:
+    """The mirror that this machine's own apt uses for a suite, or None where it names none."""
+    for file in sorted([*folder.glob("*.list"), *folder.glob("*.d/*.list"), *folder.glob("*.d/*.sources")]):
+        if found := mirror_in(file.read_text(), suite):
+            return found
+    return None
+
+
+def mirror_in(text: str, suite: str) -> str | None:
+    """The mirror of a suite in the text of a sources file, of the one-line or the deb822 kind."""
+    for stanza in re.split(r"\n\s*\n", text):
+        fields = dict(re.findall(r"^([\w-]+):[ \t]*(.*)$", stanza, re.MULTILINE))
+        if suite in fields.get("Suites", "").split() and fields.get("URIs"):
+            return str(fields["URIs"].split()[0])
+    one_line = re.search(rf"^deb\s+(?:\[[^]]*]\s+)?(\S+)\s+{re.escape(suite)}\s", text, re.MULTILINE)
+    return one_line.group(1) if one_line else None

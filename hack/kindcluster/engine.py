@@ -1,0 +1,184 @@
+"""The container engine: the Docker that is there, or a dockerd of our own under the cache.
+
+An engine that is there is used as it is. Our own never touches it either: its configuration, data, sockets and
+pid file are in the cache, it makes no default bridge, adds no firewall rules (published ports are served by
+its userland proxy), and hands out subnets from a range that stock engines do not use.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from kindcluster import bounded_runtime
+from kindcluster.cache import Cache, discard
+from kindcluster.commands import run, succeeds
+from kindcluster.debian import Debian, require_root
+from kindcluster.errors import ClusterError
+from kindcluster.progress import say, step
+
+PACKAGES = ("docker.io", "iptables")
+SUBNETS = {"base": "10.213.0.0/16", "size": 24}
+START_TIMEOUT_SECONDS = 60.0
+# A Unix socket's path ends at 107 bytes, and the engine adds up to 40 to its own folder's.
+LONGEST_FOLDER = 66
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Docker engine that answers; `host` is None for the one that the user's own environment selects."""
+
+    host: str | None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return dict(os.environ) | ({"DOCKER_HOST": self.host} if self.host else {})
+
+    def docker(self, *arguments: str | Path, text_input: str = "") -> str:
+        return run("docker", *arguments, env=self.environment, text_input=text_input)
+
+    def accepts(self, *arguments: str | Path) -> bool:
+        return succeeds("docker", *arguments, env=self.environment)
+
+    def has_image(self, image: str) -> bool:
+        return self.accepts("image", "inspect", image)
+
+
+class OwnEngine:
+    """A dockerd that lives under the cache."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+        self.folder = cache.path("engine")
+        self.pid_file = self.folder / "dockerd.pid"
+        self.log = cache.log("dockerd")
+
+    @property
+    def exists(self) -> bool:
+        return (self.folder / "daemon.json").exists()
+
+    @property
+    def engine(self) -> Engine:
+        return Engine(f"unix://{self.folder / 'docker.sock'}")
+
+    @property
+    def answers(self) -> bool:
+        return self.exists and self.engine.accepts("version")
+
+    def start(self) -> Engine:
+        """Start it unless it runs, clearing away what a killed one left behind."""
+        if self.answers:
+            return self.engine
+        require_root("Starting a container engine of our own")
+        if len(str(self.folder)) > LONGEST_FOLDER:
+            raise ClusterError(f"{self.folder} is too long for an engine's sockets: set POOLKEEPER_CACHE to a shorter one")
+        with step("Start a container engine of our own", str(self.folder)):
+            self._configure()
+            if not self._running(self.pid_file):
+                self._clear_stale_files()
+                self._spawn()
+            self._wait()
+        return self.engine
+
+    def stop(self) -> bool:
+        """Ask it to end, and wait; False if it was not running."""
+        if not self._running(self.pid_file):
+            return False
+        pid = int(self.pid_file.read_text())
+        os.kill(pid, 15)
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while self._running(self.pid_file):
+            if time.monotonic() > deadline:
+                raise ClusterError(f"the engine (pid {pid}) does not end; see {self.log}")
+            time.sleep(0.2)
+        return True
+
+    def _configure(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        configuration: dict[str, object] = {
+            "hosts": [self.engine.host],
+            "data-root": str(self.folder / "data"),
+            "exec-root": str(self.folder / "exec"),
+            "pidfile": str(self.pid_file),
+            "bridge": "none",
+            "iptables": False,
+            "default-address-pools": [SUBNETS],
+            # Should dockerd find a system-wide containerd, it shares no names with its other users.
+            "containerd-namespace": "poolkeeper",
+            "containerd-plugin-namespace": "poolkeeper-plugins",
+        }
+        if bounded_runtime.missing_capabilities():
+            wrapper = self.folder / "bounded-runtime"
+            shutil.copyfile(bounded_runtime.__file__, wrapper)
+            wrapper.chmod(0o755)
+            configuration |= {"runtimes": {"bounded": {"path": str(wrapper)}}, "default-runtime": "bounded"}
+        (self.folder / "daemon.json").write_text(json.dumps(configuration, indent=2) + "\n")
+
+    def _running(self, pid_file: Path) -> bool:
+        """Whether the process in a pid file is the one that wrote it: pids are reused, here soon after a reboot."""
+        try:
+            pid = int(pid_file.read_text())
+            return str(self.folder) in Path(f"/proc/{pid}/cmdline").read_text()
+        except (OSError, ValueError):
+            return False
+
+    def _clear_stale_files(self) -> None:
+        stale = [self.pid_file, self.folder / "docker.sock"]
+        containerd = self.folder / "exec" / "containerd"
+        if not self._running(containerd / "containerd.pid"):
+            stale += [containerd / name for name in ("containerd.pid", "containerd.sock", "containerd.sock.ttrpc")]
+        for path in stale:
+            discard(path)
+
+    def _spawn(self) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("a") as log:
+            subprocess.Popen(
+                ["dockerd", "--config-file", str(self.folder / "daemon.json")],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+            )
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while not self.answers:
+            if time.monotonic() > deadline:
+                tail = "\n".join(f"    {line}" for line in self.log.read_text().splitlines()[-15:])
+                raise ClusterError(f"the container engine did not start; {self.log} ends with\n{tail}")
+            time.sleep(0.3)
+
+
+def ensure_engine(cache: Cache, debian: Debian) -> Engine:
+    """An engine that answers and can run a node: our own if there is one, else the machine's, else a new one."""
+    own = OwnEngine(cache)
+    if own.exists and shutil.which("dockerd"):
+        return own.start()
+    if machine := machine_engine():
+        return machine
+    if not (shutil.which("dockerd") and shutil.which("docker")):
+        debian.require(PACKAGES, "a container engine (no Docker answers here)")
+        if machine := machine_engine():
+            return machine
+    return own.start()
+
+
+def machine_engine() -> Engine | None:
+    """The engine that the user's environment selects, if it answers and can run privileged containers."""
+    engine = Engine(None)
+    if not shutil.which("docker") or not succeeds("docker", "version", timeout_seconds=20):
+        return None
+    if bounded_runtime.missing_capabilities() and not _has_own_runtime(engine):
+        say("    Docker answers, but cannot run privileged containers here: capabilities are missing")
+        return None
+    return engine
+
+
+def _has_own_runtime(engine: Engine) -> bool:
+    """Whether whoever runs a capability-bounded machine has given its engine a runtime that copes with that."""
+    return engine.docker("info", "--format", "{{.DefaultRuntime}}").strip() not in {"runc", "io.containerd.runc.v2"}
