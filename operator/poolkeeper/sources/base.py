@@ -31,7 +31,7 @@ Clock = Callable[[], float]
 """Unix seconds that never step backwards (anchored once, advanced monotonically)."""
 
 
-class SecretUnavailable(Exception):  # noqa: N818 - a state of the world, not a fault in the program
+class SecretUnavailable(Exception):
     """A Secret that a source needs can't be read; `reason` is for conditions, the text for people."""
 
     def __init__(self, reason: str, message: str) -> None:

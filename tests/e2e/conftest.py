@@ -1,0 +1,65 @@
+"""The kind cluster that every e2e test shares, and the operator installed in it by helm."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from hack.demo.commands import ROOT, Cluster, CommandFailed, kind_cluster
+from tests.e2e.world import World
+
+CLUSTER = "poolkeeper-test"
+SYSTEM_NAMESPACE = "poolkeeper-system"
+CHART = str(ROOT / "charts" / "poolkeeper")
+RELEASE = ("--namespace", SYSTEM_NAMESPACE, "--set", "image.tag=dev", "--wait", "--timeout", "180s")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs the cluster."""
+    for item in items:
+        if "tests/e2e" in str(item.path):
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A kind cluster with our images in it; KEEP_CLUSTER=yes leaves it up afterwards."""
+    hack_cluster = str(ROOT / "hack" / "cluster")
+    for command in ("up", "load"):
+        subprocess.run([hack_cluster, command, "--name", CLUSTER], check=True)
+    yield kind_cluster(CLUSTER)
+    if os.environ.get("KEEP_CLUSTER") != "yes":
+        subprocess.run([hack_cluster, "down", "--name", CLUSTER], check=True)
+
+
+@pytest.fixture(scope="session")
+def system_namespace(cluster: Cluster) -> str:
+    """The operator's namespace, in which only pods of the restricted standard are admitted."""
+    manifest = cluster.kubectl(
+        "create", "namespace", SYSTEM_NAMESPACE, "--dry-run=client", "--output", "yaml"
+    )
+    cluster.kubectl("apply", "--filename", "-", stdin=manifest)
+    cluster.kubectl(
+        "label", "--overwrite", "namespace", SYSTEM_NAMESPACE, "pod-security.kubernetes.io/enforce=restricted"
+    )
+    return SYSTEM_NAMESPACE
+
+
+@pytest.fixture
+def operator(cluster: Cluster, system_namespace: str) -> str:
+    """Poolkeeper installed by helm, its rollout finished; the name of its Deployment."""
+    cluster.helm("upgrade", "--install", "poolkeeper", CHART, *RELEASE)
+    return "poolkeeper"
+
+
+@pytest.fixture
+def world(cluster: Cluster, operator: str, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A namespace of the test's own, deleted afterwards."""
+    name = request.node.name.replace("test_", "").replace("_", "-")[:50].rstrip("-")
+    cluster.kubectl("create", "namespace", name)
+    yield World(cluster, name)
+    try:
+        cluster.kubectl("delete", "namespace", name, "--timeout", "90s")
+    except CommandFailed as failure:
+        pytest.fail(f"the namespace could not be deleted: {failure}")

@@ -1,0 +1,103 @@
+"""A namespace with a Redis, a worker Deployment and a pool, seen only through kubectl as its owner would."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from hack.demo.commands import ROOT, Cluster
+
+MANIFESTS = ROOT / "hack" / "demo" / "manifests"
+Manifest = dict[str, Any]
+
+
+def manifests(name: str) -> list[Manifest]:
+    """The documents of one of the demo's manifest files."""
+    return list(yaml.safe_load_all((MANIFESTS / name).read_text()))
+
+
+@dataclass(frozen=True)
+class World:
+    """One test's namespace in the test cluster."""
+
+    cluster: Cluster
+    namespace: str
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """kubectl in this namespace."""
+        return self.cluster.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)
+
+    def apply(self, *documents: Manifest) -> None:
+        """kubectl apply of these documents."""
+        self.kubectl("apply", "--filename", "-", stdin=yaml.safe_dump_all(documents))
+
+    def create_queue_and_worker(self, *, load_seconds: int, service_seconds: int) -> None:
+        """A Redis that answers, and a worker at zero that takes this long to load and to do one job."""
+        (worker,) = manifests("worker.yaml")
+        environment = worker["spec"]["template"]["spec"]["containers"][0]["env"]
+        set_variable(environment, "LOAD_SECONDS", str(load_seconds))
+        set_variable(environment, "SERVICE_SECONDS", str(service_seconds))
+        self.apply(*manifests("redis.yaml"), worker)
+        self.kubectl("rollout", "status", "deploy/redis", "--timeout", "90s")
+
+    def pool_manifest(self, **spec: Any) -> Manifest:
+        """The demo's pool for this namespace's Redis, with some of its spec replaced."""
+        (pool,) = manifests("pool.yaml")
+        pool["spec"]["demand"][0]["redisList"]["address"] = f"redis.{self.namespace}.svc:6379"
+        pool["spec"].update(spec)
+        return pool
+
+    def push(self, jobs: int) -> None:
+        """Puts jobs into the queue."""
+        self.redis("RPUSH", "jobs", *(f"job-{number}" for number in range(jobs)))
+
+    def redis(self, *command: str) -> str:
+        """One Redis command, run inside the Redis pod."""
+        return self.kubectl("exec", "deploy/redis", "--", "redis-cli", *command).strip()
+
+    def jobs_left(self) -> int:
+        """Jobs that wait or are being worked on."""
+        return int(self.redis("LLEN", "jobs")) + int(self.redis("LLEN", "jobs-in-progress"))
+
+    def replicas(self) -> int:
+        """What the worker Deployment asks for."""
+        return int(self.cluster.get("deployment", "worker", self.namespace)["spec"]["replicas"])
+
+    def ready_replicas(self) -> int:
+        """The worker replicas that are ready."""
+        status = self.cluster.get("deployment", "worker", self.namespace)["status"]
+        return int(status.get("readyReplicas", 0))
+
+    def pool_status(self) -> dict[str, Any]:
+        """The pool's status; empty before the operator has seen it."""
+        status: dict[str, Any] = self.cluster.get("acceleratorpool", "worker", self.namespace).get(
+            "status", {}
+        )
+        return status
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        """One condition of the pool; empty if it isn't there."""
+        found = [one for one in self.pool_status().get("conditions", []) if one["type"] == kind]
+        return found[0] if found else {}
+
+    def decided(self) -> list[str]:
+        """The reasons of the pool's recorded decisions, oldest first."""
+        recorded = sorted(self.pool_status().get("decisions", []), key=lambda one: str(one["at"]))
+        return [one["reason"] for one in recorded]
+
+    def wait_until(self, what: str, holds: Callable[[], bool], seconds: float) -> None:
+        """Polls until something holds; fails with the pool as kubectl describes it."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            if holds():
+                return
+            time.sleep(0.5)
+        described = self.kubectl("describe", "acceleratorpools")
+        raise AssertionError(f"not within {seconds:.0f} s: {what}\n{described}")
+
+
+def set_variable(environment: list[dict[str, str]], name: str, value: str) -> None:
+    """Sets one variable of a container's environment, adding it if it is new."""
+    environment[:] = [one for one in environment if one["name"] != name] + [{"name": name, "value": value}]
