@@ -1,0 +1,28 @@
+"""The policy as it shows on a cluster: a start delayed to the deadline, one cancelled, a learned stop."""
+
+from tests.e2e.world import World
+
+PATIENT = {"budgetSeconds": 40, "expectedSeconds": 8}
+
+
+def test_a_start_waits_until_the_budget_needs_it_and_idleness_ends_it(world: World) -> None:
+    world.create_queue_and_worker(load_seconds=2, service_seconds=1)
+    world.apply(world.pool_manifest(coldStart=PATIENT))
+    world.push(1)
+    world.wait_until("the start is delayed", lambda: "WaitingForDeadline" in world.decided(), 15)
+    assert world.replicas() == 0
+
+    world.wait_until("the start comes in time", lambda: world.replicas() == 1, 40)
+    world.wait_until("the pool stops by itself", lambda: world.replicas() == 0, 60)
+    assert {"StartForDeadline", "StopIdle"} <= set(world.decided())
+
+
+def test_a_start_that_nobody_needs_any_more_is_cancelled(world: World) -> None:
+    world.create_queue_and_worker(load_seconds=60, service_seconds=1)
+    world.apply(world.pool_manifest(coldStart={"budgetSeconds": 10, "expectedSeconds": 60}))
+    world.push(1)
+    world.wait_until("a replica loads", lambda: world.replicas() == 1, 20)
+
+    world.redis("DEL", "jobs")
+    world.wait_until("the start is cancelled", lambda: world.replicas() == 0, 20)
+    assert "StartCancelled" in world.decided()
