@@ -1,11 +1,24 @@
 """AcceleratorPool v1alpha1: what a user promises about waiting, and where the requests wait."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from poolkeeper.api.base import ApiModel, Name, PositiveSeconds, Seconds, Text
+from poolkeeper.api.base import ApiModel, ObjectName, PositiveSeconds, Seconds
+from poolkeeper.api.demand import (
+    DemandSource,
+    RedisAuth,
+    RedisConnection,
+    RedisList,
+    RedisStream,
+    RedisTls,
+    SecretKey,
+)
+from poolkeeper.api.markers import Cel, IntOrString, ListMap
+from poolkeeper.api.status import Condition
+
+__all__ = ["Condition", "RedisAuth", "RedisConnection", "RedisList", "RedisStream", "RedisTls", "SecretKey"]
 
 
 class StartMode(StrEnum):
@@ -41,135 +54,160 @@ class PoolMode(StrEnum):
 class TargetReference(ApiModel):
     """The workload that is scaled: anything in the pool's namespace with a /scale subresource."""
 
-    api_version: Name = "apps/v1"
-    kind: Name = "Deployment"
-    name: Name
+    api_version: Annotated[
+        str,
+        Field(min_length=2, max_length=253),
+        Cel(
+            "self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9]+((alpha|beta)[0-9]+)?$')",
+            "must be VERSION or GROUP/VERSION, for example apps/v1",
+        ),
+    ] = "apps/v1"
+    """Group and version of the target's kind."""
+    kind: Annotated[
+        str,
+        Field(min_length=1, max_length=63),
+        Cel("self.matches('^[A-Z][A-Za-z0-9]*$')", "must be a kind, for example Deployment"),
+    ] = "Deployment"
+    """Kind of the target; the operator may touch the kinds that the chart's value `targets` grants."""
+    name: ObjectName
+    """Name of the target, in the pool's own namespace."""
 
 
 class Accelerator(ApiModel):
     """Which accelerator a replica uses; how many chips is read from the pod template."""
 
-    class_: Name = Field(alias="class")
+    class_: Annotated[ObjectName, Field(alias="class")]
+    """Name of an AcceleratorClass."""
 
 
 class ReplicaBounds(ApiModel):
     """The floor and the ceiling of the pool."""
 
+    rules: ClassVar[tuple[Cel, ...]] = (
+        Cel(
+            "self.min <= self.max",
+            "min must not exceed max",
+            "'min (' + string(self.min) + ') must not exceed max (' + string(self.max) + ')'",
+        ),
+    )
+
     min: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Replicas that are always up."""
     max: Annotated[int, Field(ge=1, le=10_000)]
+    """Most replicas that the pool may have."""
 
 
 class ColdStart(ApiModel):
     """The promise: how long a request may wait, for what share of requests, and when to start."""
 
     budget_seconds: PositiveSeconds
-    objective_percent: Annotated[int | str, Field(union_mode="left_to_right")] = 99
+    """Longest that a request may wait, from its arrival until a replica takes it."""
+    objective_percent: Annotated[
+        int | str,
+        Field(union_mode="left_to_right"),
+        IntOrString(),
+        Cel(
+            "type(self) == int ? (self >= 50 && self <= 99) : "
+            "(string(self).matches('^[0-9]{1,2}([.][0-9]{1,2})?$') "
+            "&& double(string(self)) >= 50.0 && double(string(self)) <= 99.99)",
+            "must lie between 50 and 99.99; a fraction is written as a string with at most two decimals, "
+            'for example "99.5"',
+        ),
+    ] = 99
+    """Share of requests that must be taken within the budget: a whole number, or a string like "99.5"."""
     start: StartMode = StartMode.AUTO
+    """AtDeadline starts as late as the budget allows (cheapest), Immediately at the first request; Auto
+    starts immediately where somebody holds a connection and at the deadline for queues."""
     when_unattainable: WhenUnattainable = WhenUnattainable.BEST_EFFORT
+    """KeepWarm holds at least one replica while the learned start time exceeds the budget."""
     expected_seconds: PositiveSeconds | None = None
+    """How long a start is expected to take, until real ones have been seen; the class's figure if absent."""
 
 
 class WarmWindow(ApiModel):
     """A recurring time in which at least `replicas` stay up, as two cron expressions in one time zone."""
 
-    name: Name
-    start: Annotated[str, Field(min_length=9, max_length=128)]
-    end: Annotated[str, Field(min_length=9, max_length=128)]
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    """Name of the window, shown in decisions."""
+    start: Annotated[
+        str,
+        Field(min_length=9, max_length=128),
+        Cel(
+            r"self.matches('^\\S+( +\\S+){4}$')",
+            "must be a cron expression of five fields, for example 0 8 * * MON-FRI",
+        ),
+    ]
+    """When the window opens, as a cron expression of five fields."""
+    end: Annotated[
+        str,
+        Field(min_length=9, max_length=128),
+        Cel(
+            r"self.matches('^\\S+( +\\S+){4}$')",
+            "must be a cron expression of five fields, for example 0 18 * * MON-FRI",
+        ),
+    ]
+    """When the window closes, as a cron expression of five fields."""
     time_zone: Annotated[str, Field(min_length=1, max_length=64)] = "Etc/UTC"
+    """Name of the time zone in the IANA database, for example Europe/Berlin."""
     replicas: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Replicas that are up while the window is open."""
 
 
 class ScaleToZero(ApiModel):
     """How the pool may go to zero once it is idle."""
 
+    rules: ClassVar[tuple[Cel, ...]] = (
+        Cel("self.mode != 'Fixed' || has(self.idleSeconds)", "idleSeconds is required with mode Fixed"),
+    )
+
     mode: ZeroMode = ZeroMode.LEARNED
+    """Learned weighs staying up against the next start; Fixed waits idleSeconds; Never stays up."""
     idle_seconds: Seconds | None = None
-    windows: Annotated[tuple[WarmWindow, ...], Field(max_length=16)] = ()
+    """With mode Fixed: how long the pool stays up after its last work."""
+    windows: Annotated[tuple[WarmWindow, ...], Field(max_length=16), ListMap(("name",))] = ()
+    """Recurring times in which the pool does not go below some replicas."""
 
 
 class ScaleDown(ApiModel):
     """What is known about replicas that are told to stop."""
 
     drains_on_termination: bool = False
-
-
-class SecretKey(ApiModel):
-    """One key of a Secret in the pool's own namespace."""
-
-    name: Name
-    key: Name
-
-
-class RedisAuth(ApiModel):
-    """Credentials for Redis, read again whenever the Secret changes."""
-
-    username: Annotated[str, Field(min_length=1, max_length=253)] | None = None
-    username_secret: SecretKey | None = None
-    password_secret: SecretKey | None = None
-
-
-class RedisTls(ApiModel):
-    """TLS to Redis; without a CA the system's trust store is used."""
-
-    enabled: bool = True
-    ca_secret: SecretKey | None = None
-    server_name: Name | None = None
-
-
-class RedisConnection(ApiModel):
-    """Where a Redis server listens and how to log in."""
-
-    address: Annotated[str, Field(min_length=3, max_length=253)]
-    database: Annotated[int, Field(ge=0, le=65_535)] = 0
-    auth: RedisAuth | None = None
-    tls: RedisTls | None = None
-
-
-class RedisList(RedisConnection):
-    """Jobs in a Redis list; with a processing list (the LMOVE pattern) in-flight work is seen too."""
-
-    list: Annotated[str, Field(min_length=1, max_length=253)]
-    processing_list: Annotated[str, Field(min_length=1, max_length=253)] | None = None
-
-
-class RedisStream(RedisConnection):
-    """Jobs in a Redis stream: the group's lag waits, its pending entries are in flight."""
-
-    stream: Annotated[str, Field(min_length=1, max_length=253)]
-    group: Annotated[str, Field(min_length=1, max_length=253)]
-
-
-class DemandSource(ApiModel):
-    """One place where requests wait; exactly one kind of queue is set."""
-
-    name: Annotated[str, Field(min_length=1, max_length=63)]
-    redis_list: RedisList | None = None
-    redis_stream: RedisStream | None = None
-    poll_milliseconds: Annotated[int, Field(ge=100, le=60_000)] = 500
-    stale_after_seconds: Annotated[int, Field(ge=1, le=3_600)] = 10
-    max_service_seconds: PositiveSeconds | None = None
+    """Whether a replica that is told to stop finishes its work within its grace period."""
 
 
 class AcceleratorPoolSpec(ApiModel):
     """The desired behaviour of one pool."""
 
+    rules: ClassVar[tuple[Cel, ...]] = (
+        Cel(
+            "self.replicas.min > 0 || self.scaleToZero.mode == 'Never' || self.demand.all(source, "
+            "!has(source.redisList) || has(source.redisList.processingList) "
+            "|| has(source.maxServiceSeconds))",
+            "a pool that may go to zero must know when its workers are done: set maxServiceSeconds (the "
+            "longest that a job may take) on each redisList without a processingList, or name its "
+            "processingList",
+        ),
+        Cel(
+            "self.scaleToZero.windows.all(window, window.replicas <= self.replicas.max)",
+            "a window of scaleToZero must not ask for more replicas than replicas.max",
+        ),
+    )
+
     target_ref: TargetReference
+    """What is scaled."""
     accelerator: Accelerator
+    """What a replica runs on."""
     replicas: ReplicaBounds
+    """Floor and ceiling."""
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """Requests that one replica works on at once."""
     cold_start: ColdStart
+    """The promise about waiting."""
     scale_to_zero: ScaleToZero = ScaleToZero()
+    """When an idle pool stops."""
     scale_down: ScaleDown = ScaleDown()
-    demand: Annotated[tuple[DemandSource, ...], Field(min_length=1, max_length=16)]
+    """How replicas may be taken away."""
+    demand: Annotated[tuple[DemandSource, ...], Field(min_length=1, max_length=16), ListMap(("name",))]
+    """Where requests wait; the demand of several sources is added up."""
     mode: PoolMode = PoolMode.ENFORCE
-
-
-class Condition(ApiModel):
-    """One observed fact about the pool, in the form that KEP-1623 gives."""
-
-    type: Annotated[str, Field(max_length=316)]
-    status: Annotated[str, Field(max_length=16)]
-    reason: Annotated[str, Field(min_length=1, max_length=256)]
-    message: Text = ""
-    last_transition_time: str
-    observed_generation: int = 0
+    """Observe decides, records and explains without writing."""

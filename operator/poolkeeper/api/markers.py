@@ -1,0 +1,63 @@
+"""Marks on models and fields that become Kubernetes' schema extensions in the CRDs.
+
+A marker stands in a field's `Annotated[...]`; rules about several fields of one object stand in its class
+variable `rules` (`base.ApiModel`). Only the API server checks CEL rules: what the operator reads has passed.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+JsonSchema = dict[str, Any]
+RULES = "x-kubernetes-validations"
+
+
+@dataclass(frozen=True, slots=True)
+class Cel:
+    """A CEL rule and the sentence that a user reads where it does not hold.
+
+    `message_expression` computes that sentence; `message` is then what is shown if computing it fails.
+    """
+
+    rule: str
+    message: str
+    message_expression: str | None = None
+
+    def as_schema(self) -> JsonSchema:
+        """The rule in the form that apiextensions/v1 gives it."""
+        schema = {"rule": self.rule, "message": self.message}
+        return schema | ({"messageExpression": self.message_expression} if self.message_expression else {})
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        schema = handler(core)
+        return {**schema, RULES: [*schema.get(RULES, []), self.as_schema()]}
+
+
+@dataclass(frozen=True, slots=True)
+class ListMap:
+    """The list is a map: its items are merged and told apart by these fields."""
+
+    keys: tuple[str, ...]
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        extensions = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(self.keys)}
+        return {**handler(core), **extensions}
+
+
+@dataclass(frozen=True, slots=True)
+class IntOrString:
+    """An integer, or a string where a fraction is needed (the API has no floats)."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        kept = {key: value for key, value in handler(core).items() if key != "anyOf"}
+        return {**kept, "x-kubernetes-int-or-string": True}
+
+
+@dataclass(frozen=True, slots=True)
+class AnyObject:
+    """An object whose fields are the operator's own affair: kept as they are, whatever they are."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
