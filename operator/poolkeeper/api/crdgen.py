@@ -151,10 +151,16 @@ def _inline(schema: JsonSchema, definitions: Mapping[str, JsonSchema], path: tup
 
 
 def _with_static_default(schema: JsonSchema, path: tuple[str, ...]) -> JsonSchema:
-    """An object's default is empty: the API server fills in its fields' own defaults."""
+    """An object's default must pass its own rules before nested defaults are filled in: it is given whole."""
     if schema["default"] is None:
         raise UnsupportedSchema(f"{'.'.join(path)}: only an optional field may default to nothing")
-    return {**schema, "default": {}} if schema.get("type") == "object" else schema
+    return {**schema, "default": _without_nulls(schema["default"])}
+
+
+def _without_nulls(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_nulls(field) for name, field in value.items() if field is not None}
 
 
 def _lower_object(

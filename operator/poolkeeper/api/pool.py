@@ -84,11 +84,7 @@ class ReplicaBounds(ApiModel):
     """The floor and the ceiling of the pool."""
 
     rules: ClassVar[tuple[Cel, ...]] = (
-        Cel(
-            "self.min <= self.max",
-            "min must not exceed max",
-            "'min (' + string(self.min) + ') must not exceed max (' + string(self.max) + ')'",
-        ),
+        Cel("self.min <= self.max", "min must not exceed max"),
     )
 
     min: Annotated[int, Field(ge=0, le=10_000)] = 0
