@@ -1,1 +1,18 @@
-"""Where requests queue: one module per kind of queue."""
+"""Where requests wait: one module per kind of queue, read by one hub.
+
+`hub` is what the operator talks to: it is told which pools wait on which queues and publishes every poll's
+outcome. `link` polls one server for all queues on it, `secrets` follows the Secrets, `addresses` says what
+may be connected to.
+
+To add a kind of queue:
+
+1. Add its model to `api/pool.py` as an optional member of `DemandSource`.
+2. Write one module here with a class that is built from that model and offers what `queue.Queue` asks for,
+   and register it in `registry.QUEUES` under the member's name.
+3. Run the contract in `tests/integration/sources_contract.py` against a real server: it checks that depth,
+   work in flight, absence, a wrong login and a stopped server come out as this package promises.
+
+What a kind promises: a number that was not read is a `SourceFailure`, never a zero; a request that exists
+throughout a poll is counted in it at least once, as waiting or in flight; no message holds a credential; a
+read ends within its time limit; two sources share a connection only if all they connect with is equal.
+"""

@@ -31,10 +31,22 @@ Clock = Callable[[], float]
 """Unix seconds that never step backwards (anchored once, advanced monotonically)."""
 
 
-class SecretUnavailable(Exception):
-    """A Secret that a source needs can't be read; `reason` is for conditions, the text for people."""
+class SourceFailure(Exception):
+    """A queue could not be read; `reason` is for conditions, the text for people and without credentials."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+
+
+class SecretUnavailable(SourceFailure):
+    """A Secret that a source needs can't be read; `reason` is for conditions, the text for people."""
+
+
+class CredentialsRejected(SourceFailure):
+    """The server refused the login: the Secret may have changed since it was read."""
+
+
+class ConnectionLost(SourceFailure):
+    """The server closed an open connection, as it does when it restarts or drops idle clients."""

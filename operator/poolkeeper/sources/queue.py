@@ -1,0 +1,74 @@
+"""What a kind of queue consists of: queues, the server they live on, and a session with that server."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from poolkeeper.api.demand import SecretKey
+from poolkeeper.sources.addresses import AddressPolicy
+from poolkeeper.sources.base import SourceFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How much work one queue holds; the fields are those of `core.ledger.Sample`."""
+
+    queued: int
+    in_flight: int | None = None
+    in_flight_marker: str = ""
+    oldest_arrived_at: float | None = None
+
+
+Outcome = Depth | SourceFailure
+
+SecretValues = Mapping[str, Mapping[str, bytes]]
+"""The keys of every Secret that a queue names, by the Secret's name."""
+
+
+class Session(Protocol):
+    """An open connection to one server."""
+
+    server_id: str
+    """Differs after a restart of the server."""
+
+    async def read(self, queues: Sequence[Any]) -> list[Outcome]:
+        """Read queues that named this server, in one round trip where possible; one outcome per queue.
+
+        Raises SourceFailure where the server as a whole can't be read; the session is then of no more use.
+        """
+
+    def close(self) -> None:
+        """Drop the connection at once."""
+
+
+class Server(Hashable, Protocol):
+    """Everything a connection is made with, credentials included; equal servers share one connection."""
+
+    async def open(self, allowed: AddressPolicy) -> Session:
+        """Connect and log in; raises SourceFailure."""
+
+
+class Queue(Protocol):
+    """One declared queue."""
+
+    @property
+    def sees_in_flight(self) -> bool:
+        """Whether work that a replica has taken shows."""
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Names of the Secrets, in the pool's namespace, that are needed to connect."""
+
+    def server(self, values: SecretValues) -> Server:
+        """The server this queue lives on; raises SourceFailure where a Secret lacks what is needed."""
+
+
+def secret_value(key: SecretKey, values: SecretValues) -> bytes:
+    """The value of one key of a Secret, without the line end that an editor leaves."""
+    secret = values[key.name]
+    if key.key not in secret:
+        raise SourceFailure(
+            "SecretKeyMissing",
+            f"Secret {key.name} has no key {key.key}; add it or name another key in the pool's demand.",
+        )
+    return secret[key.key].rstrip(b"\r\n")

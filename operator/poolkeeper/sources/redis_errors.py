@@ -1,0 +1,69 @@
+"""What Redis' error replies mean for a pool and what its owner can do about them."""
+
+from hiredis import ReplyError
+
+from poolkeeper.sources.base import CredentialsRejected, SourceFailure
+
+_MAX_QUOTED = 200
+
+_LOGIN = {
+    "NOAUTH": (
+        "AuthRequired",
+        "asks for a login; name a Secret in the pool's demand under auth.passwordSecret.",
+    ),
+    "WRONGPASS": ("AuthRejected", "refused the user name or password; correct the Secret named under auth."),
+}
+_SERVER_STATES = {
+    "LOADING": ("Loading", "is loading its data set; it is asked again until it has."),
+    "BUSY": ("Busy", "is blocked by a script that runs for long; see SCRIPT KILL."),
+    "MASTERDOWN": ("MasterDown", "is a replica without its master; use the address of a master."),
+    "CLUSTERDOWN": ("ClusterDown", "belongs to a Redis Cluster that is down."),
+    "MOVED": (
+        "NotThisNode",
+        "is a Redis Cluster node that does not hold this key; use the address of the one that does.",
+    ),
+    "ASK": ("NotThisNode", "is a Redis Cluster node that is handing this key over; it is asked again."),
+}
+
+
+def code(error: ReplyError) -> str:
+    """The first word of an error reply, for example WRONGTYPE."""
+    return str(error).partition(" ")[0]
+
+
+def failure(error: ReplyError, key: str) -> SourceFailure:
+    """The failure that an error reply to a command on `key` stands for."""
+    word = code(error)
+    if word in _LOGIN:
+        reason, text = _LOGIN[word]
+        return CredentialsRejected(reason, f"The Redis server {text}")
+    if word in _SERVER_STATES:
+        reason, text = _SERVER_STATES[word]
+        return SourceFailure(reason, f"The Redis server {text}")
+    if word == "NOPERM":
+        return SourceFailure(
+            "PermissionDenied",
+            f"The Redis user may not read {key!r} ({quoted(error)}); grant it with ACL SETUSER, "
+            "docs/operations.md lists the commands that are used.",
+        )
+    return SourceFailure("ServerError", f"The Redis server answered for {key!r}: {quoted(error)}")
+
+
+def login_failure(error: ReplyError) -> SourceFailure:
+    """The failure that an error reply to AUTH stands for.
+
+    Its text is never quoted: a server that does not know AUTH repeats the arguments, password included.
+    """
+    word = code(error)
+    if word in _LOGIN or word in _SERVER_STATES:
+        return failure(error, "")
+    return CredentialsRejected(
+        "AuthRejected",
+        "The Redis server refused the login; where it sets no password, remove auth from the pool's demand.",
+    )
+
+
+def quoted(error: ReplyError) -> str:
+    """A server's own words, on one line and bounded, since anybody may run the server."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in str(error))
+    return printable[:_MAX_QUOTED]

@@ -1,0 +1,72 @@
+"""Jobs in a Redis list; with a processing list (the LMOVE pattern) the work in flight shows too.
+
+A drained list has no key, so a missing key is an empty queue. Entries carry no arrival times.
+"""
+
+from hashlib import blake2b
+
+from hiredis import ReplyError
+
+from poolkeeper.api.demand import RedisList
+from poolkeeper.sources import redis_errors
+from poolkeeper.sources.queue import Depth
+from poolkeeper.sources.redis_question import Command, Question, ask_for_type, integer, is_wrong_type
+from poolkeeper.sources.redis_queue import RedisQueue
+from poolkeeper.sources.redis_wire import Reply
+
+
+def redis_list(declared: RedisList) -> RedisQueue:
+    """A queue that is read with LLEN, and LINDEX for what is in flight."""
+    if declared.processing_list is None:
+        question = _waiting_only(declared.list)
+    else:
+        question = _waiting_and_in_flight(declared.list, declared.processing_list)
+    return RedisQueue(declared, question, sees_in_flight=declared.processing_list is not None)
+
+
+def _waiting_only(key: str) -> Question:
+    def interpret(replies: list[Reply]) -> Depth | Question:
+        (length,) = replies
+        return ask_for_type(key, "list") if is_wrong_type(length) else Depth(queued=integer(length, key))
+
+    return Question.of([("LLEN", key)], interpret)
+
+
+def _waiting_and_in_flight(key: str, processing: str) -> Question:
+    """Waiting is read before and after in flight, and the longer one counts.
+
+    Other clients may act between two commands: a job that a worker takes meanwhile is then counted twice,
+    one that is handed back is not missed. A job missed in both lists could stop the replica that has it.
+    """
+    commands: list[Command] = [
+        ("LLEN", key),
+        ("LLEN", processing),
+        ("LINDEX", processing, 0),
+        ("LINDEX", processing, -1),
+        ("LLEN", key),
+    ]
+
+    def interpret(replies: list[Reply]) -> Depth | Question:
+        before, taken, newest, oldest, after = replies
+        if is_wrong_type(before):
+            return ask_for_type(key, "list")
+        if is_wrong_type(taken):
+            return ask_for_type(processing, "list")
+        return Depth(
+            queued=max(integer(before, key), integer(after, key)),
+            in_flight=integer(taken, processing),
+            in_flight_marker=_digest(processing, newest, oldest),
+        )
+
+    return Question.of(commands, interpret)
+
+
+def _digest(key: str, *entries: Reply) -> str:
+    """Changes with the entries at both ends; entries may be large or secret and are not kept themselves."""
+    digest = blake2b(digest_size=8)
+    for entry in entries:
+        if isinstance(entry, ReplyError):
+            raise redis_errors.failure(entry, key)
+        content = entry if isinstance(entry, bytes) else b""
+        digest.update(len(content).to_bytes(8, "big") + content)
+    return digest.hexdigest()

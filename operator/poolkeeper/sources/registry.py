@@ -1,0 +1,35 @@
+"""Which member of the API's union is read by which kind of queue."""
+
+from collections.abc import Callable
+from typing import Any
+
+from poolkeeper.api.demand import DemandSource
+from poolkeeper.sources.base import SourceFailure
+from poolkeeper.sources.queue import Queue
+from poolkeeper.sources.redis_list import redis_list
+from poolkeeper.sources.redis_stream import redis_stream
+
+QUEUES: dict[str, Callable[[Any], Queue]] = {
+    "redis_list": redis_list,
+    "redis_stream": redis_stream,
+}
+
+
+def queue_of(source: DemandSource) -> Queue:
+    """The queue that a source declares; raises SourceFailure where it declares none that is known here."""
+    for member, kind in QUEUES.items():
+        declared = getattr(source, member)
+        if declared is not None:
+            return kind(declared)
+    raise SourceFailure(
+        "QueueUnknown",
+        f"Source {source.name!r} names no kind of queue that this version knows; only {', '.join(QUEUES)}.",
+    )
+
+
+def sees_in_flight(source: DemandSource) -> bool:
+    """Whether work that a replica has taken shows in this source; an unknown kind shows nothing."""
+    try:
+        return queue_of(source).sees_in_flight
+    except SourceFailure:
+        return False

@@ -1,0 +1,91 @@
+"""Follows the Secrets that queues need: read again every half minute, and at once when a login is refused."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from poolkeeper.sources.base import ReadSecret, SecretUnavailable
+
+logger = logging.getLogger(__name__)
+
+REREAD_SECONDS = 30.0
+RETRY_SECONDS = 5.0
+LEAST_SECONDS_BETWEEN_READS = 1.0
+READ_TIMEOUT_SECONDS = 10.0
+CONCURRENT_READS = 8
+
+
+class SecretName(NamedTuple):
+    """A Secret; the namespace is always that of the pool that names it."""
+
+    namespace: str
+    name: str
+
+
+SecretContent = Mapping[str, bytes] | SecretUnavailable
+Deliver = Callable[[SecretName, SecretContent], None]
+
+
+class SecretFollower:
+    """Reads each followed Secret in a task of its own and delivers what changed, and every failure."""
+
+    def __init__(self, read: ReadSecret, deliver: Deliver) -> None:
+        self._read = read
+        self._deliver = deliver
+        self._tasks: dict[SecretName, asyncio.Task[None]] = {}
+        self._hurry: dict[SecretName, asyncio.Event] = {}
+        self._slots = asyncio.Semaphore(CONCURRENT_READS)
+
+    def follow(self, secret: SecretName) -> None:
+        """Start following; must be called on the event loop. Following twice changes nothing."""
+        if secret not in self._tasks:
+            self._hurry[secret] = asyncio.Event()
+            self._tasks[secret] = asyncio.create_task(self._follow(secret), name=f"secret {secret}")
+
+    def forget(self, secret: SecretName) -> None:
+        """Stop following."""
+        if secret in self._tasks:
+            self._tasks.pop(secret).cancel()
+            del self._hurry[secret]
+
+    def refresh(self, secret: SecretName) -> None:
+        """Read a followed Secret again soon."""
+        if secret in self._hurry:
+            self._hurry[secret].set()
+
+    async def _follow(self, secret: SecretName) -> None:
+        hurry = self._hurry[secret]
+        known: Mapping[str, bytes] | None = None
+        while True:
+            hurry.clear()
+            content = await self._content(secret, known)
+            if content != known:
+                self._deliver(secret, content)
+            failed = isinstance(content, SecretUnavailable)
+            known = None if isinstance(content, SecretUnavailable) else content
+            await asyncio.sleep(LEAST_SECONDS_BETWEEN_READS)
+            await _wait(hurry, RETRY_SECONDS if failed else REREAD_SECONDS)
+
+    async def _content(self, secret: SecretName, known: Mapping[str, bytes] | None) -> SecretContent:
+        """The Secret's keys; what is known stays in use while the API server can't be asked."""
+        try:
+            async with self._slots, asyncio.timeout(READ_TIMEOUT_SECONDS):
+                return dict(await self._read(secret.namespace, secret.name))
+        except SecretUnavailable as unavailable:
+            return unavailable
+        except Exception as error:  # whatever the reader meets, one Secret must not end the others
+            logger.warning("Secret %s/%s can't be read: %s", *secret, type(error).__name__)
+            if known is not None:
+                return known
+            return SecretUnavailable(
+                "SecretUnreadable",
+                f"Secret {secret.name} can't be read now; it is tried again every few seconds.",
+            )
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,47 @@
+"""One source of one pool: what is read for it, how often, and what was published about it last."""
+
+from dataclasses import dataclass, field
+
+from poolkeeper.core.ledger import Sample
+from poolkeeper.core.observation import Unavailable
+from poolkeeper.sources.base import PoolKey, Publish, SourceFailure
+from poolkeeper.sources.queue import Depth, Queue, Server
+
+
+@dataclass(eq=False, slots=True)
+class Watch:
+    """Compared by identity: a source that is declared anew is a new watch."""
+
+    pool: PoolKey
+    source: str
+    poll_seconds: float
+    queue: Queue
+    publish: Publish
+    server: Server | None = None
+    unavailable_since: float | None = None
+    is_current: bool = field(default=True)
+
+    def report(self, depth: Depth, observed_at: float, server_id: str) -> None:
+        """Publish what was read; `observed_at` is when it was asked for."""
+        if not self.is_current:
+            return
+        self.unavailable_since = None
+        sample = Sample(
+            source=self.source,
+            observed_at=observed_at,
+            queued=depth.queued,
+            in_flight=depth.in_flight,
+            in_flight_marker=depth.in_flight_marker,
+            oldest_arrived_at=depth.oldest_arrived_at,
+            server_id=server_id,
+        )
+        self.publish(self.pool, sample)
+
+    def fail(self, failure: SourceFailure, at: float) -> None:
+        """Publish that nothing is known, since the first failure in a row."""
+        if not self.is_current:
+            return
+        if self.unavailable_since is None:
+            self.unavailable_since = at
+        since = self.unavailable_since
+        self.publish(self.pool, Unavailable(self.source, failure.reason, failure.message, since))
