@@ -1,0 +1,56 @@
+"""What a user is told who declares a class: refused with this message, or accepted with these defaults."""
+
+import pytest
+
+from tests.integration.api.conftest import Kubectl, Refused
+from tests.integration.api.specs import CLASS, PRICE, REMOVED, Spec, changed
+
+pytestmark = pytest.mark.integration
+
+REFUSED: dict[str, tuple[Spec, str]] = {
+    "no vendor": ({"vendor": REMOVED}, "spec.vendor: Required value"),
+    "resource with spaces": ({"resourceName": "one gpu"}, "must be NAME or DOMAIN/NAME"),
+    "no memory": ({"memoryGiBPerChip": 0}, "should be greater than or equal to 1"),
+    "label without values": ({"nodeLabels": [{"key": "a", "values": []}]}, "should have at least 1 items"),
+    "unknown effect": ({"taints": [{"key": "a", "effect": "Never"}]}, 'supported values: "NoSchedule"'),
+    "price as a float": ({"prices": [{**PRICE, "amount": 0.8}]}, "must be of type string"),
+    "price in words": ({"prices": [{**PRICE, "amount": "cheap"}]}, "amount must be a decimal"),
+    "negative price": ({"prices": [{**PRICE, "amount": "-1"}]}, "amount must be a decimal"),
+    "unknown currency": ({"prices": [{**PRICE, "currency": "$"}]}, "must be an ISO 4217 code"),
+    "price without a source": (
+        {"prices": [{**PRICE, "source": None}]},
+        "spec.prices[0].source: Required value",
+    ),
+    "date of another form": ({"prices": [{**PRICE, "date": "20.7.2026"}]}, "must be YYYY-MM-DD"),
+    "uneven slice": (
+        {"slices": [{"topology": "2x4", "chips": 8, "hosts": 3}]},
+        "the chips of a slice must divide evenly among its hosts",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(kubectl: Kubectl, case: str) -> None:
+    changes, message = REFUSED[case]
+    with pytest.raises(Refused) as refusal:
+        kubectl.admit("AcceleratorClass", changed(CLASS, changes))
+    assert message in str(refusal.value)
+
+
+def test_fills_in_defaults(kubectl: Kubectl) -> None:
+    stored = kubectl.admit(
+        "AcceleratorClass", changed(CLASS, {"prices": [PRICE], "taints": [{"key": "gpu"}]})
+    )
+    assert stored == {
+        "vendor": "NVIDIA",
+        "displayName": "NVIDIA L4",
+        "availability": "Available",
+        "nodeLabels": [],
+        "nodeTailSeconds": 600,
+        "prices": [
+            {**PRICE, "currency": "USD", "chips": 1, "period": "Hour", "market": "OnDemand", "verified": True}
+        ],
+        "slices": [],
+        "sources": [],
+        "taints": [{"key": "gpu", "effect": "NoSchedule"}],
+    }

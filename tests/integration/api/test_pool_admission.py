@@ -1,0 +1,222 @@
+"""What a user is told who declares a pool: refused with this message, or accepted with these defaults."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.api.conftest import Kubectl, Refused
+from tests.integration.api.specs import LIST, POOL, REMOVED, STREAM, WINDOW, Spec, list_with, pool, waits_on
+
+pytestmark = pytest.mark.integration
+
+UNSEEN = list_with({"processingList": REMOVED})
+NEEDS_SERVICE_TIME = "a pool that may go to zero must know when its workers are done: set maxServiceSeconds"
+ADDRESS_FORM = "must be HOST:PORT, for example redis.serving.svc:6379"
+OBJECTIVE = "must lie between 50 and 99.99"
+
+REFUSED: dict[str, tuple[Spec, str]] = {
+    "no target": (pool({"targetRef": REMOVED}), "spec.targetRef: Required value"),
+    "target without a name": (pool({"targetRef": {}}), "spec.targetRef.name: Required value"),
+    "path as a target's name": (pool({"targetRef.name": "../x"}), "must be the name of a Kubernetes object"),
+    "unicode as a target's name": (
+        pool({"targetRef.name": "größe"}),
+        "must be the name of a Kubernetes object",
+    ),
+    "target's name too long": (pool({"targetRef.name": "a" * 254}), "Too long: may not be more than 253"),
+    "group without version": (pool({"targetRef.apiVersion": "apps/"}), "must be VERSION or GROUP/VERSION"),
+    "resource instead of kind": (pool({"targetRef.kind": "deployments/scale"}), "must be a kind"),
+    "no class": (pool({"accelerator": {}}), "spec.accelerator.class: Required value"),
+    "min above max": (pool({"replicas": {"min": 9, "max": 8}}), "min must not exceed max"),
+    "max 0": (pool({"replicas.max": 0}), "should be greater than or equal to 1"),
+    "negative min": (pool({"replicas.min": -1}), "should be greater than or equal to 0"),
+    "absurdly many replicas": (pool({"replicas.max": 10**12}), "replicas.max"),
+    "a fraction of a replica": (pool({"replicas.max": 1.5}), "must be of type integer"),
+    "no concurrency": (pool({"concurrency": 0}), "should be greater than or equal to 1"),
+    "no promise": (pool({"coldStart": {}}), "spec.coldStart.budgetSeconds: Required value"),
+    "budget 0": (pool({"coldStart.budgetSeconds": 0}), "should be greater than or equal to 1"),
+    "budget beyond a week": (
+        pool({"coldStart.budgetSeconds": 604_801}),
+        "should be less than or equal to 604800",
+    ),
+    "objective 100": (pool({"coldStart.objectivePercent": 100}), OBJECTIVE),
+    "objective 49": (pool({"coldStart.objectivePercent": 49}), OBJECTIVE),
+    "objective 49.99": (pool({"coldStart.objectivePercent": "49.99"}), OBJECTIVE),
+    "objective 99.999": (pool({"coldStart.objectivePercent": "99.999"}), OBJECTIVE),
+    "objective in words": (pool({"coldStart.objectivePercent": "all"}), OBJECTIVE),
+    "objective with a sign": (pool({"coldStart.objectivePercent": "99%"}), OBJECTIVE),
+    "objective as a float": (pool({"coldStart.objectivePercent": 99.5}), "must be of type integer,string"),
+    "unknown start": (
+        pool({"coldStart.start": "Soon"}),
+        'supported values: "Auto", "AtDeadline", "Immediately"',
+    ),
+    "fixed without a time": (pool({"scaleToZero.mode": "Fixed"}), "idleSeconds is required with mode Fixed"),
+    "window above the ceiling": (
+        pool({"scaleToZero.windows": [{**WINDOW, "replicas": 9}]}),
+        "a window of scaleToZero must not ask for more replicas than replicas.max",
+    ),
+    "window of six fields": (
+        pool({"scaleToZero.windows": [{**WINDOW, "start": "0 0 8 * * MON-FRI"}]}),
+        "must be a cron expression of five fields",
+    ),
+    "two windows of one name": (pool({"scaleToZero.windows": [WINDOW, WINDOW]}), "Duplicate value"),
+    "no demand": (pool({"demand": REMOVED}), "spec.demand: Required value"),
+    "empty demand": (pool({"demand": []}), "should have at least 1 items"),
+    "two sources of one name": (pool({"demand": POOL["demand"] * 2}), "Duplicate value"),
+    "source with a name for nobody": (
+        pool({"demand": [{"name": "My Jobs", "redisStream": STREAM}]}),
+        "must consist of lower-case letters, digits and '-'",
+    ),
+    "source without a queue": (
+        waits_on({}),
+        "exactly one kind of queue must be set: redisList or redisStream",
+    ),
+    "source with two queues": (
+        waits_on({"redisList": LIST, "redisStream": STREAM}),
+        "exactly one kind of queue",
+    ),
+    "polled too often": (
+        waits_on({"redisList": LIST, "pollMilliseconds": 10}),
+        "greater than or equal to 100",
+    ),
+    "unseen work, may go to zero": (UNSEEN, NEEDS_SERVICE_TIME),
+    "address without a port": (list_with({"address": "redis"}), ADDRESS_FORM),
+    "address as a URL": (list_with({"address": "redis://redis:6379"}), ADDRESS_FORM),
+    "address with credentials": (list_with({"address": "user:secret@redis:6379"}), ADDRESS_FORM),
+    "IPv6 address without brackets": (list_with({"address": "fd00::1:6379"}), ADDRESS_FORM),
+    "port 0": (list_with({"address": "redis:0"}), "the port must lie between 1 and 65535"),
+    "port 65536": (list_with({"address": "redis:65536"}), "the port must lie between 1 and 65535"),
+    "jobs taken into the list they wait in": (
+        list_with({"processingList": "jobs"}),
+        "processingList must be another list than the one that jobs wait in",
+    ),
+    "two user names": (
+        list_with({"auth": {"username": "a", "usernameSecret": {"name": "redis", "key": "user"}}}),
+        "username and usernameSecret exclude each other",
+    ),
+    "secret of another namespace": (
+        list_with({"auth": {"passwordSecret": {"name": "other/redis", "key": "password"}}}),
+        "must be the name of a Kubernetes object",
+    ),
+    "path as a secret's key": (
+        list_with({"auth": {"passwordSecret": {"name": "redis", "key": "../password"}}}),
+        "must be a key of a Secret",
+    ),
+    "misspelt field": (pool({"coldStart.budgetSecond": 60}), 'unknown field "spec.coldStart.budgetSecond"'),
+}
+
+ACCEPTED: dict[str, Spec] = {
+    "the smallest": POOL,
+    "a list with a processing list": list_with({}),
+    "unseen work with a service time": waits_on(
+        {"redisList": UNSEEN["demand"][0]["redisList"], "maxServiceSeconds": 9}
+    ),
+    "unseen work, always one up": {**UNSEEN, "replicas": {"min": 1, "max": 1}},
+    "unseen work, never to zero": {**UNSEEN, "scaleToZero": {"mode": "Never"}},
+    "fixed idle time": pool({"scaleToZero": {"mode": "Fixed", "idleSeconds": 300}}),
+    "a window": pool({"scaleToZero.windows": [{**WINDOW, "replicas": 8, "timeZone": "Europe/Berlin"}]}),
+    "objective 50": pool({"coldStart.objectivePercent": 50}),
+    "objective 99.99": pool({"coldStart.objectivePercent": "99.99"}),
+    "objective 99 as text": pool({"coldStart.objectivePercent": "99"}),
+    "IPv6 address": list_with({"address": "[fd00::1]:6379"}),
+    "unicode queue names": list_with({"list": "aufträge:ü", "processingList": "進行中"}),
+    "TLS and a login": list_with(
+        {
+            "tls": {"caSecret": {"name": "redis", "key": "ca.crt"}},
+            "auth": {"username": "poolkeeper", "passwordSecret": {"name": "redis", "key": "password"}},
+        }
+    ),
+    "another kind": pool(
+        {"targetRef": {"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet", "name": "big"}}
+    ),
+    "names of 253 letters": pool({"targetRef.name": "a" * 253, "accelerator.class": "b" * 253}),
+    "the most sources": pool({"demand": [{"name": f"jobs-{n}", "redisList": LIST} for n in range(16)]}),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(kubectl: Kubectl, case: str) -> None:
+    spec, message = REFUSED[case]
+    with pytest.raises(Refused) as refusal:
+        kubectl.admit("AcceleratorPool", spec)
+    assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_accepted(kubectl: Kubectl, case: str) -> None:
+    stored = kubectl.admit("AcceleratorPool", ACCEPTED[case])
+    assert contains(stored, ACCEPTED[case])
+
+
+def test_accepts_names_of_253_letters(kubectl: Kubectl) -> None:
+    assert kubectl.admit("AcceleratorPool", POOL, name="a" * 253)
+
+
+def test_fills_in_defaults(kubectl: Kubectl) -> None:
+    spec = list_with({"tls": {}})
+    assert kubectl.admit("AcceleratorPool", spec) == {
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "chat"},
+        "accelerator": {"class": "nvidia-l4"},
+        "replicas": {"min": 0, "max": 8},
+        "concurrency": 1,
+        "coldStart": {
+            "budgetSeconds": 60,
+            "objectivePercent": 99,
+            "start": "Auto",
+            "whenUnattainable": "BestEffort",
+        },
+        "scaleToZero": {"mode": "Learned", "windows": []},
+        "scaleDown": {"drainsOnTermination": False},
+        "demand": [
+            {
+                "name": "jobs",
+                "redisList": {**LIST, "database": 0, "tls": {"enabled": True}},
+                "pollMilliseconds": 500,
+                "staleAfterSeconds": 10,
+            }
+        ],
+        "mode": "Enforce",
+    }
+
+
+def test_fills_in_defaults_of_windows(kubectl: Kubectl) -> None:
+    stored = kubectl.admit("AcceleratorPool", pool({"scaleToZero": {"windows": [WINDOW]}}))
+    assert stored["scaleToZero"] == {
+        "mode": "Learned",
+        "windows": [{**WINDOW, "replicas": 1, "timeZone": "Etc/UTC"}],
+    }
+
+
+def test_shows_the_state_of_pools(kubectl: Kubectl) -> None:
+    """`kubectl get apool` after a status was written through the subresource."""
+    manifest = {"apiVersion": "poolkeeper.dev/v1alpha1", "kind": "AcceleratorPool", "spec": POOL}
+    kubectl("create", "--filename=-", manifest={**manifest, "metadata": {"name": "shown"}})
+    status = {
+        "replicas": {"ready": 1, "desired": 2},
+        "demand": {"queued": 7},
+        "coldStart": {"p95Seconds": 42},
+        "decision": {"replicas": 2, "reason": "Starting", "message": "", "at": "2026-11-24T00:00:00Z"},
+        "learned": {"version": 1, "gaps": [1, 2]},
+    }
+    patch = json.dumps({"status": status})
+    kubectl("patch", "apool", "shown", "--subresource=status", "--type=merge", f"--patch={patch}")
+
+    table = kubectl("get", "apool", "shown").splitlines()
+
+    header = "NAME TARGET CLASS READY DESIRED QUEUED COLDSTART(P95) BUDGET STATE AGE"
+    assert table[0].split() == header.split()
+    assert table[1].split()[:-1] == ["shown", "chat", "nvidia-l4", "1", "2", "7", "42", "60", "Starting"]
+    assert (
+        json.loads(kubectl("get", "apool", "shown", "--output=json"))["status"]["learned"]
+        == status["learned"]
+    )
+    kubectl("delete", "apool", "shown")
+
+
+def contains(stored: Any, declared: Any) -> bool:
+    """Whether everything declared is still there, whatever defaults were added."""
+    if isinstance(declared, dict):
+        return all(key in stored and contains(stored[key], value) for key, value in declared.items())
+    if isinstance(declared, list):
+        return len(stored) == len(declared) and all(map(contains, stored, declared))
+    return bool(stored == declared)
