@@ -5,21 +5,23 @@ that wait on it, and the next poll tries again.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
 
+from poolkeeper.core.failures import SecretUnavailable, SourceFailure
+from poolkeeper.core.identity import PoolKey
 from poolkeeper.core.ledger import Sample
 from poolkeeper.core.observation import Unavailable
 
-
-class PoolKey(NamedTuple):
-    """The identity of a pool in everything that is not the API server."""
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
-
+__all__ = [
+    "Clock",
+    "ConnectionLost",
+    "CredentialsRejected",
+    "PoolKey",
+    "Publish",
+    "ReadSecret",
+    "ReplyTooLarge",
+    "SecretUnavailable",
+    "SourceFailure",
+]
 
 Publish = Callable[[PoolKey, Sample | Unavailable], None]
 """Delivers one poll's outcome for one source of one pool; called on the event loop, returns at once."""
@@ -31,21 +33,12 @@ Clock = Callable[[], float]
 """Unix seconds that never step backwards (anchored once, advanced monotonically)."""
 
 
-class SourceFailure(Exception):
-    """A queue could not be read; `reason` is for conditions, the text for people and without credentials."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
-
-
-class SecretUnavailable(SourceFailure):
-    """A Secret that a source needs can't be read; `reason` is for conditions, the text for people."""
-
-
 class CredentialsRejected(SourceFailure):
     """The server refused the login: the Secret may have changed since it was read."""
+
+
+class ReplyTooLarge(SourceFailure):
+    """More came back than is read at once; fewer queues at a time may do."""
 
 
 class ConnectionLost(SourceFailure):
