@@ -48,8 +48,8 @@ class WriteLease:
 class LeaseState:
     """What one machine knows.
 
-    `record` at `version` is what the Lease last said, first seen at `seen_at`; `is_certain` turns False when a
-    request ended without telling whether it took effect. `renewed_at` is when the last renewal that succeeded
+    `record` at `version` is what the Lease last said, first seen at `seen_at`; `is_certain` turns False when
+    a request ended without telling whether it took effect. `renewed_at` is when the last renewal that succeeded
     was sent, None while somebody else holds the lease or nobody does.
     """
 
