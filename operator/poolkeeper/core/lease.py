@@ -49,8 +49,8 @@ class LeaseState:
     """What one machine knows.
 
     `record` at `version` is what the Lease last said, first seen at `seen_at`; `is_certain` turns False when
-    a request ended without telling whether it took effect. `renewed_at` is when the last renewal that succeeded
-    was sent, None while somebody else holds the lease or nobody does.
+    a request ended without telling whether it took effect. `renewed_at` is when the last renewal that
+    succeeded was sent, None while somebody else holds the lease or nobody does.
     """
 
     identity: str
@@ -110,13 +110,16 @@ def has_failed(state: LeaseState) -> LeaseState:
     return replace(state, is_certain=False)
 
 
-def resign(state: LeaseState) -> tuple[LeaseState, WriteLease | None]:
-    """Stop writing for good. The write, if any, frees the lease for whoever comes next."""
-    resigned = replace(state, renewed_at=None, is_resigned=True)
-    if state.record is None or state.renewed_at is None or state.record.holder != state.identity:
-        return resigned, None
-    released = state.record._replace(holder="", duration_seconds=1)
-    return resigned, WriteLease(released, state.version)
+def resign(state: LeaseState) -> LeaseState:
+    """Stop writing and claiming, for good."""
+    return replace(state, renewed_at=None, is_resigned=True)
+
+
+def release(state: LeaseState) -> WriteLease | None:
+    """What frees the lease for whoever comes next, once resigned; None where it is not ours to free."""
+    if not state.is_resigned or state.record is None or state.record.holder != state.identity:
+        return None
+    return WriteLease(state.record._replace(holder="", duration_seconds=1), state.version)
 
 
 def remaining_seconds(state: LeaseState, now: float) -> float:

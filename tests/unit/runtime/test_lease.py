@@ -82,19 +82,20 @@ def test_finding_somebody_else_in_the_lease_ends_leading_at_once() -> None:
 
 
 def test_resigning_frees_the_lease_and_asks_for_nothing_more() -> None:
-    state, release = lease.resign(holder())
-    assert release == WriteLease(LeaseRecord("", 1, renewal="1"), "7")
+    state = lease.resign(holder())
+    assert lease.release(state) == WriteLease(LeaseRecord("", 1, renewal="1"), "7")
     assert not lease.may_write(state, 100.2)
     assert lease.next_request(state, 200.0) is None
 
 
 def test_a_renewal_that_succeeds_after_resigning_does_not_revive_the_holder() -> None:
-    state = lease.was_written(lease.resign(holder())[0], MINE, "8", requested_at=100.1, now=100.2)
+    state = lease.was_written(lease.resign(holder()), MINE, "8", requested_at=100.1, now=100.2)
     assert not lease.may_write(state, 100.2)
 
 
 def test_resigning_without_the_lease_writes_nothing() -> None:
-    assert lease.resign(rival())[1] is None
+    assert lease.release(lease.resign(rival())) is None
+    assert lease.release(holder()) is None
 
 
 class Pending(NamedTuple):
@@ -158,8 +159,7 @@ class Machine:
 
     def restart(self, server: Server) -> None:
         """The process resigns and ends, and another one begins in its place."""
-        _, release = lease.resign(self.state)
-        if release:
+        if release := lease.release(lease.resign(self.state)):
             server.write(release)
         self.state = LeaseState(f"{self.state.identity}+")
         self.pending = None

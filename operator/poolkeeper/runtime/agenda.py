@@ -1,0 +1,106 @@
+"""What is to be looked at now, and what later: a set of dirty keys and a heap of due times."""
+
+import asyncio
+import heapq
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+
+LONGEST_WAIT_SECONDS = 3600.0
+
+
+class Agenda(Generic[Key]):
+    """Hands out keys one at a time; marks that come in between become one.
+
+    A key is never handed out again before `done` was called for it, so that whoever works on it is alone.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._dirty: dict[Key, float] = {}
+        self._marked_while_busy: set[Key] = set()
+        self._busy: set[Key] = set()
+        self._due_at: dict[Key, float] = {}
+        self._heap: list[tuple[float, int, Key]] = []
+        self._pushed = 0
+        self._held_until: dict[Key, float] = {}
+        self._news = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._dirty)
+
+    def mark(self, key: Key) -> None:
+        """Look at this key as soon as possible."""
+        if key in self._busy:
+            self._marked_while_busy.add(key)
+        elif self._held_until.get(key, 0.0) > self._clock():
+            self.schedule(key, self._held_until[key])
+        elif key not in self._dirty:
+            self._dirty[key] = self._clock()
+            self._news.set()
+
+    def schedule(self, key: Key, at: float) -> None:
+        """Look at this key at `at` at the latest."""
+        if self._due_at.get(key, float("inf")) <= at:
+            return
+        self._due_at[key] = at
+        self._pushed += 1
+        heapq.heappush(self._heap, (at, self._pushed, key))
+        if self._heap[0][2] == key:
+            self._news.set()
+
+    def hold(self, key: Key, until: float) -> None:
+        """Do not look at this key before `until`, whatever marks it; look at it then."""
+        self._held_until[key] = until
+        self.schedule(key, until)
+
+    def release(self, key: Key) -> None:
+        """Let marks count again at once."""
+        self._held_until.pop(key, None)
+
+    def drop(self, key: Key) -> None:
+        """Forget a key."""
+        for known in (self._dirty, self._due_at, self._held_until):
+            known.pop(key, None)
+        self._marked_while_busy.discard(key)
+
+    async def take(self) -> Key:
+        """The key that has waited longest; it stays with the caller until `done`."""
+        while True:
+            self._news.clear()
+            self._collect_due()
+            if self._dirty:
+                key = next(iter(self._dirty))
+                del self._dirty[key]
+                self._due_at.pop(key, None)
+                self._busy.add(key)
+                return key
+            await self._wait_for_news()
+
+    def done(self, key: Key) -> None:
+        """The caller has finished with this key."""
+        self._busy.discard(key)
+        if key in self._marked_while_busy:
+            self._marked_while_busy.discard(key)
+            self.mark(key)
+
+    def longest_waiting_seconds(self) -> float:
+        """For how long the oldest mark has not been answered."""
+        return self._clock() - next(iter(self._dirty.values())) if self._dirty else 0.0
+
+    def _collect_due(self) -> None:
+        now = self._clock()
+        while self._heap and self._heap[0][0] <= now:
+            at, _, key = heapq.heappop(self._heap)
+            if self._due_at.get(key) == at:
+                del self._due_at[key]
+                self.mark(key)
+
+    async def _wait_for_news(self) -> None:
+        next_due = self._heap[0][0] if self._heap else float("inf")
+        timeout = min(max(0.0, next_due - self._clock()), LONGEST_WAIT_SECONDS)
+        try:
+            await asyncio.wait_for(self._news.wait(), timeout)
+        except TimeoutError:
+            return

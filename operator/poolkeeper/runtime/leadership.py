@@ -1,0 +1,153 @@
+"""Holds the Lease, and lets writes pass only while it surely does."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from poolkeeper.core import lease
+from poolkeeper.core.lease import LeaseRecord, LeaseState, LeaseTiming, ReadLease, WriteLease
+
+logger = logging.getLogger(__name__)
+
+LONGEST_WAIT_FOR_WRITES_SECONDS = 0.5
+
+
+class NotLeading(Exception):  # noqa: N818 - a state of the world, not a fault in the program
+    """Another replica writes, or the lease is too close to its end to begin a write."""
+
+
+class LeaseStore(Protocol):
+    """Where the Lease is kept; both calls raise whatever the transport raises."""
+
+    async def read(self) -> tuple[LeaseRecord, str] | None:
+        """The record and its version, or None where there is no Lease yet."""
+
+    async def write(self, request: WriteLease) -> tuple[LeaseRecord, str]:
+        """Write or create; raises where the version is not current any more."""
+
+
+class Leadership:
+    """Drives the state machine in core.lease; `on_change(is_leading)` is told when it turns."""
+
+    def __init__(
+        self,
+        store: LeaseStore,
+        identity: str,
+        monotonic: Callable[[], float],
+        *,
+        timing: LeaseTiming | None = None,
+        on_change: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._monotonic = monotonic
+        self._state = LeaseState(identity, timing or LeaseTiming())
+        self._on_change = on_change
+        self._was_leading = False
+        self._writes = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._request = asyncio.Lock()
+
+    @property
+    def identity(self) -> str:
+        """The name under which this replica holds the lease."""
+        return self._state.identity
+
+    @property
+    def holder(self) -> str:
+        """Who held the lease when it was last looked at; empty where nobody did."""
+        return self._state.record.holder if self._state.record else ""
+
+    def may_write(self) -> bool:
+        """Whether a write may begin now."""
+        return lease.may_write(self._state, self._monotonic())
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """Everything that writes goes in here, each request by itself: it begins while this replica surely
+        holds the lease, and is cut off while it still does. Raises NotLeading, or TimeoutError."""
+        now = self._monotonic()
+        if not lease.may_write(self._state, now):
+            raise NotLeading
+        allowance_seconds = lease.remaining_seconds(self._state, now)
+        self._writes += 1
+        self._idle.clear()
+        try:
+            async with asyncio.timeout(min(allowance_seconds, self._state.timing.request_timeout_seconds)):
+                yield
+        finally:
+            self._writes -= 1
+            if not self._writes:
+                self._idle.set()
+
+    async def run(self) -> None:
+        """Ask for the lease and renew it, until resigned or cancelled."""
+        while not self._state.is_resigned:
+            async with self._request:
+                await self._step()
+            self._tell()
+            await asyncio.sleep(lease.next_delay_seconds(self._state))
+
+    async def resign(self) -> None:
+        """Stop writing at once, and free the lease unless a write is still under way."""
+        self._state = lease.resign(self._state)
+        self._tell()
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_FOR_WRITES_SECONDS):
+                await self._idle.wait()
+            async with asyncio.timeout(self._state.timing.request_timeout_seconds), self._request:
+                if request := lease.release(self._state):
+                    await self._store.write(request)
+        except Exception as error:
+            logger.warning("The lease is left to run out: %s: %s", type(error).__name__, error)
+
+    async def _step(self) -> None:
+        requested_at = self._monotonic()
+        request = lease.next_request(self._state, requested_at)
+        try:
+            async with asyncio.timeout(self._state.timing.request_timeout_seconds):
+                await self._ask(request, requested_at)
+        except Exception as error:
+            self._state = lease.has_failed(self._state)
+            logger.warning("The lease can't be reached: %s: %s", type(error).__name__, error)
+
+    async def _ask(self, request: ReadLease | WriteLease | None, requested_at: float) -> None:
+        if isinstance(request, ReadLease):
+            found = await self._store.read()
+            record, version = found if found else (None, None)
+            self._state = lease.was_read(self._state, record, version, self._monotonic())
+        elif isinstance(request, WriteLease):
+            record, version = await self._store.write(request)
+            self._state = lease.was_written(self._state, record, version, requested_at, self._monotonic())
+
+    def _tell(self) -> None:
+        is_leading = self.may_write()
+        if is_leading != self._was_leading:
+            self._was_leading = is_leading
+            logger.info("This replica %s", "leads" if is_leading else "does not lead")
+            self._on_change(is_leading)
+
+
+class AlwaysLeading:
+    """Stands in for Leadership where a single replica runs without a Lease."""
+
+    identity = "only"
+    holder = "only"
+
+    def may_write(self) -> bool:
+        """Nobody else writes."""
+        return True
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """Only the request timeout applies."""
+        async with asyncio.timeout(LeaseTiming.request_timeout_seconds):
+            yield
+
+    async def run(self) -> None:
+        """There is nothing to hold."""
+
+    async def resign(self) -> None:
+        """There is nothing to free."""
