@@ -1,0 +1,44 @@
+{{/* What the operator does in a namespace that holds pools; docs/security.md gives the reason for each rule. */}}
+{{- define "poolkeeper.poolRules" -}}
+- apiGroups: [poolkeeper.dev]
+  resources: [acceleratorpools]
+  verbs: [get, list, watch]
+- apiGroups: [poolkeeper.dev]
+  resources: [acceleratorpools/status]
+  verbs: [patch]
+{{- range .Values.targets }}
+- apiGroups: [{{ .apiGroup | quote }}]
+  resources: {{ .resources | toJson }}
+  verbs: [get]
+- apiGroups: [{{ .apiGroup | quote }}]
+  resources:
+  {{- range .resources }}
+  - {{ . }}/scale
+  {{- end }}
+  verbs: [get, update]
+{{- end }}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [list]
+- apiGroups: [keda.sh]
+  resources: [scaledobjects]
+  verbs: [list]
+{{- end -}}
+
+{{/* What the operator does with the catalogue, which belongs to no namespace. */}}
+{{- define "poolkeeper.classRules" -}}
+- apiGroups: [poolkeeper.dev]
+  resources: [acceleratorclasses]
+  verbs: [get, list, watch]
+{{- if .Values.classes.install }}
+- apiGroups: [poolkeeper.dev]
+  resources: [acceleratorclasses]
+  verbs: [create, patch]
+{{- end }}
+{{- end -}}

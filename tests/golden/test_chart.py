@@ -1,0 +1,109 @@
+"""The chart as helm renders it: what is installed, what is refused, and what the next step is."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.golden.conftest import ROOT, Helm
+
+CHART = ROOT / "charts" / "poolkeeper"
+CASES = Path(__file__).parent / "charts"
+NAMES = [path.name.removesuffix(".values.yaml") for path in sorted(CASES.glob("*.values.yaml"))]
+
+
+def template(helm: Helm, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    return helm("template", "poolkeeper", CHART, "--namespace", "poolkeeper-system", *arguments)
+
+
+def rendered(helm: Helm, *arguments: str | Path) -> list[dict[str, Any]]:
+    done = template(helm, *arguments)
+    assert done.returncode == 0, done.stderr
+    return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_render(helm: Helm, matches_golden: Callable[[Path, str], None], name: str) -> None:
+    manifests = rendered(helm, "--values", CASES / f"{name}.values.yaml")
+    matches_golden(CASES / f"{name}.yaml", yaml.safe_dump_all(manifests, width=110))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lint(helm: Helm, name: str) -> None:
+    done = helm("lint", "--strict", CHART, "--values", CASES / f"{name}.values.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("replicaCounts=3", "additional properties 'replicaCounts' not allowed"),
+        ("image.name=x", "additional properties 'name' not allowed"),
+        ("replicaCount=many", "got string, want integer"),
+        ("logLevel=loud", "value must be one of 'debug', 'info', 'warning', 'error'"),
+        ("watchNamespaces={Upper}", "does not match pattern"),
+        ("demand.allowedCidrs={10.0.0.1}", "does not match pattern"),
+        ("networkPolicy.queuePorts={70000}", "maximum: got 70,000, want 65,535"),
+    ],
+)
+def test_bad_values_are_refused(helm: Helm, value: str, message: str) -> None:
+    done = template(helm, "--set", value)
+    assert done.returncode != 0
+    assert message in done.stderr
+
+
+def test_crds_are_the_committed_ones_and_stay_when_the_chart_goes(helm: Helm) -> None:
+    crds = {
+        crd["metadata"]["name"]: crd for crd in rendered(helm) if crd["kind"] == "CustomResourceDefinition"
+    }
+    committed = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml"))]
+    assert sorted(crds) == [crd["metadata"]["name"] for crd in committed]
+    for crd in committed:
+        assert crds[crd["metadata"]["name"]]["spec"] == crd["spec"]
+        annotations = crds[crd["metadata"]["name"]]["metadata"]["annotations"]
+        assert annotations == {"helm.sh/resource-policy": "keep"}
+
+
+def test_crds_go_with_the_chart_where_that_is_wanted(helm: Helm) -> None:
+    crds = [one for one in rendered(helm, "--set", "crds.keep=false") if one["kind"].startswith("Custom")]
+    assert len(crds) == 2
+    assert not any("annotations" in crd["metadata"] for crd in crds)
+
+
+def test_works_as_a_subchart(helm: Helm, tmp_path: Path) -> None:
+    """helm adds `global` to the values of a subchart; the schema must let it pass."""
+    parent = {"apiVersion": "v2", "name": "platform", "version": "1.0.0"}
+    dependency = {"name": "poolkeeper", "version": "0.1.0", "repository": f"file://{CHART}"}
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump({**parent, "dependencies": [dependency]}))
+    (tmp_path / "values.yaml").write_text("global: {region: eu}\npoolkeeper: {replicaCount: 1}\n")
+    (tmp_path / "charts").mkdir()
+    (tmp_path / "charts" / "poolkeeper").symlink_to(CHART)
+    done = helm("template", "platform", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "replicas: 1" in done.stdout
+
+
+def test_no_secret_is_readable_by_default(helm: Helm) -> None:
+    rules = [rule for manifest in rendered(helm) for rule in manifest.get("rules", [])]
+    assert not any("secrets" in rule["resources"] or "*" in str(rule) for rule in rules)
+
+
+def test_notes_tell_the_next_step(helm: Helm) -> None:
+    done = helm(
+        "install",
+        "poolkeeper",
+        CHART,
+        "--dry-run=client",
+        "--set",
+        "secretNamespaces={serving}",
+        "--hide-secret",
+    )
+    notes = done.stdout.partition("NOTES:")[2]
+    assert "kubectl apply -f -" in notes
+    assert "read from Secrets in serving (value secretNamespaces)" in notes
+    assert "reached on port 6379 (value networkPolicy.queuePorts)" in notes
+    pool = yaml.safe_load(notes.partition("<<EOF\n")[2].partition("EOF")[0])
+    assert pool["kind"] == "AcceleratorPool"
