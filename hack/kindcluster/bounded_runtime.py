@@ -13,12 +13,40 @@ from pathlib import Path
 from typing import Any
 
 # By number, as in the kernel's include/uapi/linux/capability.h.
-CAPABILITIES = """
-CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
-NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN
-SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE
-MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
-""".split()
+CAPABILITIES = (
+    *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP"),
+    *(
+        "LINUX_IMMUTABLE",
+        "NET_BIND_SERVICE",
+        "NET_BROADCAST",
+        "NET_ADMIN",
+        "NET_RAW",
+        "IPC_LOCK",
+        "IPC_OWNER",
+    ),
+    *(
+        "SYS_MODULE",
+        "SYS_RAWIO",
+        "SYS_CHROOT",
+        "SYS_PTRACE",
+        "SYS_PACCT",
+        "SYS_ADMIN",
+        "SYS_BOOT",
+        "SYS_NICE",
+    ),
+    *(
+        "SYS_RESOURCE",
+        "SYS_TIME",
+        "SYS_TTY_CONFIG",
+        "MKNOD",
+        "LEASE",
+        "AUDIT_WRITE",
+        "AUDIT_CONTROL",
+        "SETFCAP",
+    ),
+    *("MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF"),
+    "CHECKPOINT_RESTORE",
+)
 
 Document = dict[str, Any]
 
@@ -28,7 +56,9 @@ def missing_capabilities(proc: Path = Path("/proc")) -> frozenset[str]:
     last = int((proc / "sys/kernel/cap_last_cap").read_text())
     status = (proc / "self/status").read_text()
     bounding = int(status.partition("CapBnd:")[2].split()[0], 16)
-    return frozenset(f"CAP_{name}" for number, name in enumerate(CAPABILITIES[: last + 1]) if not bounding >> number & 1)
+    return frozenset(
+        f"CAP_{name}" for number, name in enumerate(CAPABILITIES[: last + 1]) if not bounding >> number & 1
+    )
 
 
 def restrict(process: Document, missing: frozenset[str]) -> None:

@@ -8,14 +8,14 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from kindcluster.progress import say
 
 
-def cache_root(environment: dict[str, str]) -> Path:
+def cache_root(environment: Mapping[str, str]) -> Path:
     if chosen := environment.get("POOLKEEPER_CACHE"):
         return Path(chosen).absolute()
     if base := environment.get("XDG_CACHE_HOME"):
@@ -55,6 +55,17 @@ class Cache:
             fill(scratch)
             os.rename(scratch, target)
         return target
+
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[Path]:
+        """An empty folder to work in; the caller holds the build lock, so what is there was left behind."""
+        path = self.path("scratch", name)
+        discard(path)
+        path.mkdir(parents=True)
+        try:
+            yield path
+        finally:
+            discard(path)
 
 
 def discard(path: Path) -> None:

@@ -1,44 +1,94 @@
-"""The command line of hack/cluster."""
+"""Bring up, fill and take down a kind cluster, also where no container registry can be reached."""
 
 import argparse
 import os
 import shlex
-import sys
+from collections.abc import Callable
 
 from kindcluster import tools
-from kindcluster.cache import Cache, cache_root
-from kindcluster.debian import Debian
+from kindcluster.cluster import DEFAULT_NAME
 from kindcluster.errors import ClusterError
-from kindcluster.gobinaries import GoBinaries
+from kindcluster.images import ALL
 from kindcluster.progress import say
-from kindcluster.tools import Tools
-from kindcluster.versions import Versions
+from kindcluster.status import report
+from kindcluster.workbench import Workbench
 
 
-def toolbox() -> Tools:
-    cache = Cache(cache_root(dict(os.environ)))
-    versions = Versions.load()
-    return Tools(versions, GoBinaries(cache, versions), Debian.of(cache, os.environ))
+def up(bench: Workbench, arguments: argparse.Namespace) -> None:
+    bench.up(arguments.name)
+    say(f"The cluster {arguments.name} is ready. To work with it:")
+    say(f'    eval "$(hack/cluster env{suffix(arguments)})"')
 
 
-def tool(arguments: argparse.Namespace) -> None:
-    for path in toolbox().paths(arguments.tools):
+def down(bench: Workbench, arguments: argparse.Namespace) -> None:
+    if arguments.all:
+        bench.down_all()
+    else:
+        bench.down(arguments.name)
+
+
+def load(bench: Workbench, arguments: argparse.Namespace) -> None:
+    bench.load(arguments.name, arguments.images or ALL)
+
+
+def status(bench: Workbench, arguments: argparse.Namespace) -> None:
+    for line in report(bench, arguments.name):
+        print(line)
+
+
+def env(bench: Workbench, arguments: argparse.Namespace) -> None:
+    settings = [f'PATH={shlex.quote(str(bench.link_tools()))}:"$PATH"']
+    for name, value in bench.environment(arguments.name).items():
+        settings.append(f"{name}={shlex.quote(value)}")
+    print("export", *settings)
+
+
+def tool(bench: Workbench, arguments: argparse.Namespace) -> None:
+    for path in bench.tools.paths(arguments.tools):
         print(path)
 
 
+def suffix(arguments: argparse.Namespace) -> str:
+    return "" if arguments.name == DEFAULT_NAME else f" --name {arguments.name}"
+
+
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="hack/cluster", description=__doc__)
+    top = argparse.ArgumentParser(
+        prog="hack/cluster",
+        description=__doc__,
+        epilog="POOLKEEPER_CACHE names the cache folder; INSTALL=no prints what would be installed instead.",
+    )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    one = commands.add_parser("tool", help="make sure that tools are there, and print their paths")
+
+    def command(
+        function: Callable[[Workbench, argparse.Namespace], None], summary: str
+    ) -> argparse.ArgumentParser:
+        one = commands.add_parser(function.__name__, help=summary, description=summary)
+        one.set_defaults(command=function)
+        return one
+
+    named = [
+        command(up, "create the cluster, or bring it back after whatever happened to it"),
+        command(down, "delete the cluster"),
+        command(load, "build the images whose sources changed, and load them into the node"),
+        command(status, "say what there is: engine, node, images, cache"),
+        command(env, 'print settings for a shell: eval "$(hack/cluster env)"'),
+    ]
+    for one in named:
+        one.add_argument("--name", default=DEFAULT_NAME, help="the cluster's name (%(default)s)")
+    named[1].add_argument(
+        "--all", action="store_true", help="delete every cluster, and stop the engine of our own"
+    )
+    named[2].add_argument("images", nargs="*", metavar="IMAGE", help=f"{', '.join(ALL)} (all)")
+    one = command(tool, "make sure that tools are there, and print their paths, one a line")
     one.add_argument("tools", nargs="+", metavar="NAME", help=", ".join(tools.NAMES))
-    one.set_defaults(command=tool)
     return top
 
 
 def main() -> int:
     arguments = parser().parse_args()
     try:
-        arguments.command(arguments)
+        arguments.command(Workbench.of(os.environ), arguments)
     except ClusterError as error:
         say(f"hack/cluster: {error}")
         return error.exit_status

@@ -23,26 +23,33 @@ class Debian:
     def of(cls, cache: Cache, environment: Mapping[str, str]) -> "Debian":
         return cls(cache, may_install=environment.get("INSTALL", "").lower() not in {"no", "0", "false"})
 
-    def require(self, packages: Sequence[str], why: str) -> None:
-        """Install the packages that are missing, after saying so; refuse where that is not allowed."""
+    def require(self, packages: Sequence[str], why: str, perhaps_later: Sequence[str] = ()) -> None:
+        """Install the packages that are missing, after saying so; refuse where that is not allowed.
+
+        A refusal also names what may be needed later, so that a person runs into one refusal, not three.
+        """
         if not is_debian():
-            raise ClusterError(f"{why} needs {', '.join(packages)}: install what corresponds to these Debian packages")
+            raise ClusterError(
+                f"{why} needs {', '.join(packages)}: install what corresponds to these Debian packages"
+            )
         missing = [package for package in packages if not _installed(package)]
         if not missing:
             return
-        commands = [
-            "apt-get update",
-            f"apt-get install --yes --no-install-recommends {' '.join(missing)}",
-        ]
-        if not self.may_install:
-            raise NotPermitted(f"{why} needs packages, and INSTALL=no forbids to install them", commands)
-        if os.geteuid():
-            raise NotPermitted(f"{why} needs packages that only root may install", commands)
-        say(f"==> Installing Debian packages for {why}: {', '.join(missing)}")
+        commands = ["apt-get update", _install_command(missing)]
+        if not self.may_install or os.geteuid():
+            reason = "only root may install" if self.may_install else "INSTALL=no forbids to install"
+            if later := [package for package in perhaps_later if not _installed(package)]:
+                commands.append(f"{_install_command(later)}  # where no registry can be reached")
+            raise NotPermitted(f"{why} needs Debian packages, which {reason}", commands)
+        say(f"    {why} needs Debian packages: {', '.join(missing)}")
         with step(commands[-1]):
             env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
             for command in commands:
                 run_logged(command.split(), self.cache.log("apt"), env=env)
+
+
+def _install_command(packages: Sequence[str]) -> str:
+    return f"apt-get install --yes --no-install-recommends {' '.join(packages)}"
 
 
 def require_root(why: str) -> None:

@@ -1,8 +1,8 @@
 """The container engine: the Docker that is there, or a dockerd of our own under the cache.
 
-An engine that is there is used as it is. Our own never touches it either: its configuration, data, sockets and
-pid file are in the cache, it makes no default bridge, adds no firewall rules (published ports are served by
-its userland proxy), and hands out subnets from a range that stock engines do not use.
+An engine that is there is used as it is. Our own never touches it either: its configuration, data, sockets
+and pid file are in the cache, it makes no default bridge, adds no firewall rules (published ports are served
+by its userland proxy), and hands out subnets from a range that stock engines do not use.
 """
 
 import json
@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from kindcluster import bounded_runtime
 from kindcluster.cache import Cache, discard
 from kindcluster.commands import run, succeeds
 from kindcluster.debian import Debian, require_root
-from kindcluster.errors import ClusterError
+from kindcluster.errors import ClusterError, CommandFailed
 from kindcluster.progress import say, step
 
 PACKAGES = ("docker.io", "iptables")
@@ -45,6 +46,26 @@ class Engine:
 
     def has_image(self, image: str) -> bool:
         return self.accepts("image", "inspect", image)
+
+    @property
+    def build_network(self) -> str:
+        """The network for build steps that fetch packages: our own engine has no default bridge."""
+        return "host" if self.host else "default"
+
+    def stock_or_own(self, stock: str, own: str, build_own: Callable[[], object]) -> str:
+        """The stock image where the engine has it or can pull it, else our own, built if need be."""
+        for image in (stock, own):
+            if self.has_image(image):
+                return image
+        say(f"==> Pull {stock}")
+        try:
+            self.docker("pull", stock)
+        except CommandFailed as failure:
+            reason = failure.output.strip().splitlines()[-1:] or ["no reason given"]
+            say(f"    cannot be pulled ({reason[0]}): building {own} instead")
+            build_own()
+            return own
+        return stock
 
 
 class OwnEngine:
@@ -74,13 +95,16 @@ class OwnEngine:
             return self.engine
         require_root("Starting a container engine of our own")
         if len(str(self.folder)) > LONGEST_FOLDER:
-            raise ClusterError(f"{self.folder} is too long for an engine's sockets: set POOLKEEPER_CACHE to a shorter one")
+            raise ClusterError(
+                f"{self.folder} is too long for an engine's sockets: set POOLKEEPER_CACHE to a shorter one"
+            )
         with step("Start a container engine of our own", str(self.folder)):
             self._configure()
-            if not self._running(self.pid_file):
+            if self._running(self.pid_file):
+                self._wait(None)
+            else:
                 self._clear_stale_files()
-                self._spawn()
-            self._wait()
+                self._wait(self._spawn())
         return self.engine
 
     def stop(self) -> bool:
@@ -108,7 +132,7 @@ class OwnEngine:
             "default-address-pools": [SUBNETS],
             # Should dockerd find a system-wide containerd, it shares no names with its other users.
             "containerd-namespace": "poolkeeper",
-            "containerd-plugin-namespace": "poolkeeper-plugins",
+            "containerd-plugins-namespace": "poolkeeper-plugins",
         }
         if bounded_runtime.missing_capabilities():
             wrapper = self.folder / "bounded-runtime"
@@ -118,7 +142,7 @@ class OwnEngine:
         (self.folder / "daemon.json").write_text(json.dumps(configuration, indent=2) + "\n")
 
     def _running(self, pid_file: Path) -> bool:
-        """Whether the process in a pid file is the one that wrote it: pids are reused, here soon after a reboot."""
+        """Whether the process in a pid file is still the one that wrote it; after a reboot it seldom is."""
         try:
             pid = int(pid_file.read_text())
             return str(self.folder) in Path(f"/proc/{pid}/cmdline").read_text()
@@ -129,14 +153,16 @@ class OwnEngine:
         stale = [self.pid_file, self.folder / "docker.sock"]
         containerd = self.folder / "exec" / "containerd"
         if not self._running(containerd / "containerd.pid"):
-            stale += [containerd / name for name in ("containerd.pid", "containerd.sock", "containerd.sock.ttrpc")]
+            stale += [
+                containerd / name for name in ("containerd.pid", "containerd.sock", "containerd.sock.ttrpc")
+            ]
         for path in stale:
             discard(path)
 
-    def _spawn(self) -> None:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("a") as log:
-            subprocess.Popen(
+            return subprocess.Popen(
                 ["dockerd", "--config-file", str(self.folder / "daemon.json")],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -145,24 +171,32 @@ class OwnEngine:
                 cwd="/",
             )
 
-    def _wait(self) -> None:
+    def _wait(self, daemon: subprocess.Popen[bytes] | None) -> None:
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not self.answers:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or (daemon and daemon.poll() is not None):
                 tail = "\n".join(f"    {line}" for line in self.log.read_text().splitlines()[-15:])
                 raise ClusterError(f"the container engine did not start; {self.log} ends with\n{tail}")
             time.sleep(0.3)
 
 
-def ensure_engine(cache: Cache, debian: Debian) -> Engine:
-    """An engine that answers and can run a node: our own if there is one, else the machine's, else a new one."""
+def running_engine(cache: Cache) -> Engine | None:
+    """The engine that `ensure_engine` would give, if it runs already."""
+    own = OwnEngine(cache)
+    if own.exists:
+        return own.engine if own.answers else None
+    return machine_engine()
+
+
+def ensure_engine(cache: Cache, debian: Debian, perhaps_later: Sequence[str] = ()) -> Engine:
+    """An engine that can run a node: our own if there is one, else the machine's, else a new one."""
     own = OwnEngine(cache)
     if own.exists and shutil.which("dockerd"):
         return own.start()
     if machine := machine_engine():
         return machine
     if not (shutil.which("dockerd") and shutil.which("docker")):
-        debian.require(PACKAGES, "a container engine (no Docker answers here)")
+        debian.require(PACKAGES, "A container engine (no Docker answers here)", perhaps_later)
         if machine := machine_engine():
             return machine
     return own.start()
@@ -180,5 +214,8 @@ def machine_engine() -> Engine | None:
 
 
 def _has_own_runtime(engine: Engine) -> bool:
-    """Whether whoever runs a capability-bounded machine has given its engine a runtime that copes with that."""
-    return engine.docker("info", "--format", "{{.DefaultRuntime}}").strip() not in {"runc", "io.containerd.runc.v2"}
+    """Whether a capability-bounded machine's engine was given a runtime that copes with that."""
+    return engine.docker("info", "--format", "{{.DefaultRuntime}}").strip() not in {
+        "runc",
+        "io.containerd.runc.v2",
+    }

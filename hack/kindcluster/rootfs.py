@@ -35,7 +35,7 @@ class RootFileSystems:
     debian: Debian
 
     def build(self, name: str, packages: Sequence[str], expectation: str) -> Path:
-        """The folder of a minimal Debian with some packages; the caller holds the build lock, and only reads."""
+        """The folder of a minimal Debian with some packages; the caller holds the build lock."""
         target = self.cache.path("rootfs", f"{name}-{self.key(packages)}")
         if not target.exists():
             require_root("Making a Debian root file system")
@@ -49,8 +49,9 @@ class RootFileSystems:
 
     def _debootstrap(self, packages: Sequence[str]) -> Callable[[Path], None]:
         def fill(scratch: Path) -> None:
-            # Its own mount namespace: a killed debootstrap leaves no /proc mounted where the next run clears up.
-            command = ["unshare", "--mount", "debootstrap", "--variant=minbase", f"--include={','.join(packages)}"]
+            # In a mount namespace of its own, a killed debootstrap leaves no /proc mounted in the scratch.
+            command = ["unshare", "--mount", "debootstrap", "--variant=minbase"]
+            command.append(f"--include={','.join(packages)}")
             command += [self.versions.debian_suite, str(scratch)]
             if source := mirror(self.versions.debian_suite):
                 command.append(source)
@@ -72,7 +73,17 @@ def empty(path: Path) -> None:
 
 def pack(folder: Path, archive: Path) -> Path:
     """Pack a root file system into an uncompressed tar file, owners and modes kept."""
-    run("tar", "--create", "--numeric-owner", "--one-file-system", "--file", archive, "--directory", folder, ".")
+    run(
+        "tar",
+        "--create",
+        "--numeric-owner",
+        "--one-file-system",
+        "--file",
+        archive,
+        "--directory",
+        folder,
+        ".",
+    )
     return archive
 
 

@@ -1,0 +1,150 @@
+"""A stand-in for a model server: it takes a while to load, then works off jobs from a Redis list.
+
+Each job is moved to a processing list while it is worked on (LMOVE), so that whoever watches the two lists
+sees both what waits and what is in flight. Ready, on :8080/healthz, means that the model is loaded. On SIGTERM
+the job in hand is finished and no other begun. Jobs that a crashed worker left in the processing list are not
+touched.
+"""
+
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import FrameType
+from typing import Self
+
+import redis
+
+HEALTH_PORT = 8080
+# How long one call waits for a job: a SIGTERM that arrives meanwhile is seen after this much at most.
+WAIT_SECONDS = 1.0
+RETRY_SECONDS = 0.5
+
+log = logging.getLogger("worker")
+
+
+@dataclass(frozen=True)
+class Settings:
+    address: str
+    jobs: str
+    processing: str
+    password: str | None
+    load_seconds: float
+    load_jitter_seconds: float
+    service_seconds: float
+    fail_percent: float
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Self:
+        return cls(
+            address=environment.get("REDIS_ADDRESS", "127.0.0.1:6379"),
+            jobs=environment.get("REDIS_LIST", "jobs"),
+            processing=environment.get("REDIS_PROCESSING_LIST", "processing"),
+            password=environment.get("REDIS_PASSWORD") or None,
+            load_seconds=float(environment.get("LOAD_SECONDS", "0")),
+            load_jitter_seconds=float(environment.get("LOAD_JITTER_SECONDS", "0")),
+            service_seconds=float(environment.get("SERVICE_SECONDS", "1")),
+            fail_percent=float(environment.get("FAIL_PERCENT", "0")),
+        )
+
+    def connect(self) -> redis.Redis:
+        host, _, port = self.address.rpartition(":")
+        timeout = WAIT_SECONDS + 5
+        return redis.Redis(
+            host=host,
+            port=int(port),
+            password=self.password,
+            decode_responses=True,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+        )
+
+
+class Worker:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.loaded = threading.Event()
+        self.stopping = threading.Event()
+
+    def load(self) -> bool:
+        """Pretend to load a model; False if it failed, or if there is no longer any need for it."""
+        jitter = self.settings.load_jitter_seconds
+        seconds = max(0.0, self.settings.load_seconds + random.uniform(-jitter, jitter))
+        if self.stopping.wait(seconds):
+            return False
+        if random.uniform(0, 100) < self.settings.fail_percent:
+            log.error("loading failed after %.1f s, as FAIL_PERCENT asks for now and then", seconds)
+            return False
+        log.info("loaded in %.1f s", seconds)
+        self.loaded.set()
+        return True
+
+    def work(self) -> None:
+        """Work off jobs, one at a time, until told to stop; sit out a Redis that is away."""
+        client = self.settings.connect()
+        while not self.stopping.is_set():
+            try:
+                job = client.blmove(
+                    self.settings.jobs, self.settings.processing, WAIT_SECONDS, "LEFT", "RIGHT"
+                )
+            except redis.RedisError as error:
+                log.warning("cannot ask %s for a job: %s", self.settings.address, error)
+                self.stopping.wait(RETRY_SECONDS)
+                continue
+            if job is not None:
+                self._do(client, str(job))
+
+    def _do(self, client: redis.Redis, job: str) -> None:
+        # Not an Event's wait: the job in hand is finished also when a SIGTERM has come.
+        threading.Event().wait(self.settings.service_seconds)
+        while True:
+            try:
+                client.lrem(self.settings.processing, 1, job)
+            except redis.RedisError as error:
+                log.warning("cannot report job %s as done: %s", job, error)
+                if self.stopping.wait(RETRY_SECONDS):
+                    return
+            else:
+                log.info("job %s done", job)
+                return
+
+
+def serve_health(worker: Worker) -> None:
+    """Answer /healthz with 200 once the model is loaded, and with 503 before."""
+
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.path == "/healthz"
+            self.send_response(404 if not known else 200 if worker.loaded.is_set() else 503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Probes come every second; they are not worth a line each."""
+
+    server = ThreadingHTTPServer(("", HEALTH_PORT), Health)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    worker = Worker(Settings.of(os.environ))
+
+    def stop(signal_number: int, frame: FrameType | None) -> None:
+        worker.stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    serve_health(worker)
+    if worker.load():
+        worker.work()
+    return 0 if worker.stopping.is_set() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

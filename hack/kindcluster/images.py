@@ -1,0 +1,128 @@
+"""The images of our own: operator, Redis and sample worker, all on one Python base.
+
+The base is a pulled Python image, or a Debian with Python where nothing can be pulled; the Dockerfiles are
+the same for both. An image is rebuilt when what it is made of has changed, which a label on it tells.
+"""
+
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kindcluster.archive import ImageConfig, write_image
+from kindcluster.cache import Cache, content_key
+from kindcluster.cluster import Cluster
+from kindcluster.commands import run_logged
+from kindcluster.engine import Engine
+from kindcluster.errors import ClusterError
+from kindcluster.progress import say, step
+from kindcluster.requirements import LOCK, Requirements
+from kindcluster.rootfs import RootFileSystems, pack
+from kindcluster.versions import HACK, Versions
+
+BASE_PACKAGES = ("ca-certificates", "python3")
+SOURCE_LABEL = "poolkeeper.source"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What one image is made of, besides its folder under hack/images."""
+
+    trees: Mapping[str, Path] = field(default_factory=dict)
+    packages: Sequence[str] | None = None
+    """Locked Python packages to install: () for all of them, None for none."""
+
+
+RECIPES = {
+    "operator": Recipe(trees={"poolkeeper": HACK.parent / "operator" / "poolkeeper"}, packages=()),
+    "redis": Recipe(),
+    "worker": Recipe(packages=("async-timeout", "redis")),
+}
+ALL = [f"poolkeeper/{name}:dev" for name in RECIPES]
+
+
+def recipe_name(image: str) -> str:
+    """The recipe of an image given as `worker` or as `poolkeeper/worker:dev`."""
+    name = image.removeprefix("poolkeeper/").removesuffix(":dev")
+    if name not in RECIPES:
+        raise ClusterError(f"no such image: {image}; there are {', '.join(ALL)}")
+    return name
+
+
+@dataclass(frozen=True)
+class Images:
+    cache: Cache
+    versions: Versions
+    engine: Engine
+    roots: RootFileSystems
+    requirements: Requirements
+
+    @property
+    def own_base(self) -> str:
+        return f"poolkeeper/base:{self.versions.debian_suite}-{self.roots.key(BASE_PACKAGES)}"
+
+    def build(self, name: str) -> str:
+        """Make sure that the engine has an up-to-date image, and return its tag."""
+        tag, source = f"poolkeeper/{name}:dev", self.source_key(name)
+        if self._label(tag) == source:
+            return tag
+        base = self.engine.stock_or_own(self.versions.base_image, self.own_base, self._build_base)
+        with (
+            self.cache.lock("build"),
+            step(f"Build the image {tag}"),
+            self.cache.scratch("image") as context,
+        ):
+            self._fill_context(name, context)
+            command = ["docker", "build", "--network", self.engine.build_network, "--tag", tag]
+            command += ["--build-arg", f"BASE={base}", "--label", f"{SOURCE_LABEL}={source}", str(context)]
+            run_logged(command, self.cache.log("images"), env=self.engine.environment)
+        return tag
+
+    def load(self, cluster: Cluster, images: Sequence[str]) -> None:
+        """Build what has changed, and bring into the node what it does not have."""
+        tags = {self.build(name): self.source_key(name) for name in map(recipe_name, images)}
+        loaded = cluster.image_labels(SOURCE_LABEL)
+        stale = [tag for tag, source in tags.items() if loaded.get(tag) != source]
+        if not stale:
+            say(f"    {', '.join(tags)}: already in the node, and up to date")
+            return
+        with step(f"Load {', '.join(stale)} into the node"):
+            cluster.load(stale)
+            for tag in stale:
+                cluster.label_image(tag, SOURCE_LABEL, tags[tag])
+
+    def source_key(self, name: str) -> str:
+        recipe = RECIPES[name]
+        sources = [HACK / "images" / name, *recipe.trees.values()]
+        if recipe.packages is not None:
+            sources.append(LOCK)
+        return content_key(sources, self.versions.base_image, self.own_base, self.versions.image_python)
+
+    def _fill_context(self, name: str, context: Path) -> None:
+        ignore = shutil.ignore_patterns("__pycache__")
+        recipe = RECIPES[name]
+        shutil.copytree(HACK / "images" / name, context, dirs_exist_ok=True, ignore=ignore)
+        for folder, tree in recipe.trees.items():
+            shutil.copytree(tree, context / folder, ignore=ignore)
+        if recipe.packages is not None:
+            self.requirements.install(context / "site-packages", recipe.packages)
+
+    def _build_base(self) -> None:
+        with self.cache.lock("build"):
+            root = self.roots.build("base", BASE_PACKAGES, "about 1 min")
+            with (
+                step(f"Assemble the base image {self.own_base}"),
+                self.cache.scratch("base-image") as scratch,
+            ):
+                layer = pack(root, scratch / "layer.tar")
+                image = write_image(
+                    scratch / "image.tar", self.own_base, layer, ImageConfig(), platform.machine()
+                )
+                self.engine.docker("load", "--input", image)
+
+    def _label(self, tag: str) -> str:
+        if not self.engine.has_image(tag):
+            return ""
+        template = f'{{{{index .Config.Labels "{SOURCE_LABEL}"}}}}'
+        return self.engine.docker("image", "inspect", "--format", template, tag).strip()

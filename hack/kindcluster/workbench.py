@@ -1,0 +1,104 @@
+"""Wiring: everything that hack/cluster works with, put together, and its commands in terms of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from kindcluster.cache import Cache, cache_root
+from kindcluster.cluster import Cluster, link_tools
+from kindcluster.debian import Debian
+from kindcluster.engine import Engine, OwnEngine, ensure_engine, running_engine
+from kindcluster.gobinaries import GoBinaries
+from kindcluster.images import Images
+from kindcluster.node_image import BUILD_PACKAGES, NodeImage
+from kindcluster.progress import say, step
+from kindcluster.requirements import Requirements
+from kindcluster.rootfs import RootFileSystems
+from kindcluster.tools import Tools
+from kindcluster.versions import Versions
+
+SHELL_TOOLS = ("helm", "kind", "kubectl")
+
+
+@dataclass(frozen=True)
+class Workbench:
+    cache: Cache
+    versions: Versions
+    debian: Debian
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Self:
+        cache = Cache(cache_root(environment))
+        return cls(cache, Versions.load(), Debian.of(cache, environment))
+
+    @property
+    def binaries(self) -> GoBinaries:
+        return GoBinaries(self.cache, self.versions)
+
+    @property
+    def tools(self) -> Tools:
+        return Tools(self.versions, self.binaries, self.debian)
+
+    @property
+    def roots(self) -> RootFileSystems:
+        return RootFileSystems(self.cache, self.versions, self.debian)
+
+    def cluster(self, name: str, engine: Engine) -> Cluster:
+        kind, kubectl = self.tools.paths(["kind", "kubectl"])
+        return Cluster(name, self.cache, engine, kind, kubectl)
+
+    def images(self, engine: Engine) -> Images:
+        requirements = Requirements(self.cache, self.versions, self.debian)
+        return Images(self.cache, self.versions, engine, self.roots, requirements)
+
+    def up(self, name: str) -> None:
+        with self.cache.lock("engine"):
+            engine = ensure_engine(self.cache, self.debian, perhaps_later=BUILD_PACKAGES)
+            self.tools.paths(list(SHELL_TOOLS))
+            cluster = self.cluster(name, engine)
+            if not cluster.recover():
+                cluster.create(self._node_image(engine))
+
+    def load(self, name: str, images: Sequence[str]) -> None:
+        with self.cache.lock("engine"):
+            engine = ensure_engine(self.cache, self.debian)
+            cluster = self.cluster(name, engine)
+            cluster.require_running()
+            self.images(engine).load(cluster, images)
+
+    def down(self, name: str) -> None:
+        """Delete one cluster; the engine has to run for that, so a dead one is started."""
+        with self.cache.lock("engine"):
+            if engine := self._engine_that_may_hold_clusters():
+                with step(f"Delete the cluster {name}"):
+                    self.cluster(name, engine).delete()
+
+    def down_all(self) -> None:
+        """Delete every cluster that this cache knows, and stop our own engine."""
+        folder = self.cache.path("clusters")
+        for cluster in sorted(folder.iterdir()) if folder.exists() else []:
+            self.down(cluster.name)
+        with self.cache.lock("engine"), step("Stop the container engine of our own"):
+            if not OwnEngine(self.cache).stop():
+                say("    it was not running")
+
+    def environment(self, name: str) -> dict[str, str]:
+        """What a shell needs, besides PATH, to reach a cluster and its engine."""
+        settings = {"KUBECONFIG": str(self.cache.path("clusters", name, "kubeconfig"))}
+        own = OwnEngine(self.cache)
+        if own.exists and own.engine.host:
+            settings["DOCKER_HOST"] = own.engine.host
+        return settings
+
+    def link_tools(self) -> Path:
+        """A folder for PATH with the tools that are there; none is built for it."""
+        return link_tools(self.cache, [path for name in SHELL_TOOLS if (path := self.tools.at_hand(name))])
+
+    def _engine_that_may_hold_clusters(self) -> Engine | None:
+        own = OwnEngine(self.cache)
+        return own.start() if own.exists else running_engine(self.cache)
+
+    def _node_image(self, engine: Engine) -> str:
+        image = NodeImage(self.cache, self.binaries, self.roots, self.debian)
+        return engine.stock_or_own(self.versions.node_image, image.tag, lambda: image.build(engine))
