@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from poolkeeper.sources.addresses import AddressPolicy
-from poolkeeper.sources.base import Clock, ConnectionLost, CredentialsRejected, SourceFailure
+from poolkeeper.sources.base import Clock, ConnectionLost, CredentialsRejected, ReplyTooLarge, SourceFailure
 from poolkeeper.sources.queue import Server, Session
 from poolkeeper.sources.watch import Watch
 
@@ -19,7 +19,7 @@ LONGEST_RETRY_SECONDS = 5.0
 
 
 def retry_seconds(failures: int, jitter: float) -> float:
-    """Pause after so many failures in a row, doubling up to a bound; `jitter` (0 to 1) takes off up to half."""
+    """Pause after so many failures in a row, doubling up to a bound; `jitter` (0 to 1) takes up to half."""
     pause = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 10))
     return float(pause * (1 - jitter / 2))
 
@@ -131,6 +131,20 @@ class Link:
         return list(due)
 
     async def _read(self, batch: list[Watch]) -> None:
+        """Read a batch; one queue whose entries are too large to be read fails alone, now and later."""
+        try:
+            await self._read_reconnecting(batch)
+        except ReplyTooLarge as failure:
+            self._drop_session()
+            if len(batch) == 1:
+                batch[0].is_read_alone = True
+                batch[0].fail(failure, self._clock())
+                return
+            half = len(batch) // 2
+            await self._read(batch[:half])
+            await self._read(batch[half:])
+
+    async def _read_reconnecting(self, batch: list[Watch]) -> None:
         was_open = self._session is not None
         try:
             await self._read_once(batch)
@@ -171,4 +185,7 @@ class Link:
 
 
 def _batches(watches: list[Watch]) -> Iterator[list[Watch]]:
-    return (watches[start : start + BATCH_QUEUES] for start in range(0, len(watches), BATCH_QUEUES))
+    together = [watch for watch in watches if not watch.is_read_alone]
+    for start in range(0, len(together), BATCH_QUEUES):
+        yield together[start : start + BATCH_QUEUES]
+    yield from ([watch] for watch in watches if watch.is_read_alone)

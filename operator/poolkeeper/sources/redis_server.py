@@ -6,6 +6,7 @@ import socket
 import ssl
 from dataclasses import dataclass, field
 from functools import lru_cache
+from ipaddress import ip_address
 
 from poolkeeper.api.demand import RedisAuth, RedisConnection, RedisTls, SecretKey
 from poolkeeper.sources.addresses import AddressPolicy, split_address
@@ -49,12 +50,14 @@ class RedisServer:
                 wire = await self._connect(await self._addresses(allowed))
                 return await self._log_in(wire)
         except TimeoutError as error:
+            hint = "does this port speak TLS?" if self.tls else "demand is unknown until it does."
             raise SourceFailure(
-                "Timeout",
-                f"{self.address} did not answer within {self.timeout_seconds:g} s; demand is unknown.",
+                "Timeout", f"{self.address} did not answer within {self.timeout_seconds:g} s; {hint}"
             ) from error
 
     async def _addresses(self, allowed: AddressPolicy) -> list[str]:
+        if _is_ip(self.host):
+            return self._accepted([self.host], allowed)
         try:
             found = await asyncio.get_running_loop().getaddrinfo(
                 self.host, self.port, type=socket.SOCK_STREAM
@@ -63,7 +66,9 @@ class RedisServer:
             raise SourceFailure(
                 "NameNotFound", f"{self.host!r} can't be resolved; check the address in the pool's demand."
             ) from error
-        candidates = list(dict.fromkeys(str(address[0]) for *_, address in found))
+        return self._accepted(list(dict.fromkeys(str(address[0]) for *_, address in found)), allowed)
+
+    def _accepted(self, candidates: list[str], allowed: AddressPolicy) -> list[str]:
         refusals = {ip: allowed.refusal(ip) for ip in candidates}
         accepted = [ip for ip, refusal in refusals.items() if refusal is None]
         if not accepted:
@@ -101,6 +106,14 @@ class RedisServer:
             wire.close()
             raise
         return RedisSession(wire, self.timeout_seconds)
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=64)

@@ -61,7 +61,8 @@ class RedisSession:
         except TimeoutError as error:
             raise SourceFailure(
                 "Timeout",
-                f"The Redis server did not answer within {self._timeout_seconds:g} s; demand is unknown.",
+                f"The Redis server did not answer within {self._timeout_seconds:g} s; "
+                "demand is unknown until it does.",
             ) from error
 
     def close(self) -> None:

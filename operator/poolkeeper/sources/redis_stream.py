@@ -12,7 +12,7 @@ from hiredis import ReplyError
 from poolkeeper.api.demand import RedisStream
 from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.queue import Depth
-from poolkeeper.sources.redis_question import Question, ask_for_type, integer, is_wrong_type, rows
+from poolkeeper.sources.redis_question import Command, Question, ask_for_type, integer, is_wrong_type, rows
 from poolkeeper.sources.redis_queue import RedisQueue
 from poolkeeper.sources.redis_wire import Reply
 
@@ -20,6 +20,8 @@ PAGE_ENTRIES = 100
 MAX_COUNTED_ENTRIES = 1_000
 """Where the lag has to be counted, a longer queue counts as this long: entries come with their bodies."""
 
+_EARLIEST_MILLISECONDS = 10**12
+"""September 2001: a smaller number in an id is no date."""
 _MAX_SEQUENCE = 2**64 - 1
 
 
@@ -35,32 +37,36 @@ class _Stream:
 
     def question(self) -> Question:
         """What waits and what is in flight."""
-        return Question.of(
-            [("XINFO", "GROUPS", self._stream), ("XPENDING", self._stream, self._group)], self._read
-        )
+        commands: list[Command] = [
+            ("XINFO", "GROUPS", self._stream),
+            ("XPENDING", self._stream, self._group),
+            ("XLEN", self._stream),
+        ]
+        return Question.of(commands, self._read)
 
     def _read(self, replies: list[Reply]) -> Depth | Question:
-        groups, pending = replies
+        groups, pending, length = replies
         if is_wrong_type(groups):
             return ask_for_type(self._stream, "stream")
-        if isinstance(groups, ReplyError) and "no such key" in str(groups).lower():
-            raise SourceFailure(
-                "StreamMissing",
-                f"There is no stream {self._stream!r}; create it with: {self._create_command()}.",
-            )
-        state = self._group_state(rows(groups, self._stream))
+        state = self._group_state(groups)
         in_flight = integer(state.get(b"pending"), self._stream)
         depth = Depth(queued=0, in_flight=in_flight, in_flight_marker=self._marker(pending))
         lag, delivered = state.get(b"lag"), state.get(b"last-delivered-id")
         if not isinstance(delivered, bytes):
             raise SourceFailure("ServerError", f"XINFO GROUPS {self._stream!r} names no last-delivered-id.")
         if lag is None:
-            return self._count(depth, delivered, PAGE_ENTRIES)
-        depth = replace(depth, queued=integer(lag, self._stream))
-        return self._date(depth, delivered) if depth.queued else depth
+            return self._count(depth, delivered)
+        # The lag still counts what was trimmed away undelivered; no more can wait than there is.
+        waiting = min(integer(lag, self._stream), integer(length, self._stream))
+        return self._date(replace(depth, queued=waiting), delivered) if waiting else depth
 
-    def _group_state(self, groups: list[Reply]) -> dict[Reply, Reply]:
-        for group in groups:
+    def _group_state(self, groups: Reply) -> dict[Reply, Reply]:
+        if isinstance(groups, ReplyError) and "no such key" in str(groups).lower():
+            raise SourceFailure(
+                "StreamMissing",
+                f"There is no stream {self._stream!r}; create it with: {self._create_command()}.",
+            )
+        for group in rows(groups, self._stream):
             fields = rows(group, self._stream)
             state = dict(zip(fields[::2], fields[1::2], strict=True))
             if state.get(b"name") == self._group.encode():
@@ -89,7 +95,7 @@ class _Stream:
 
         return Question.of([("XRANGE", self._stream, _after(delivered), "+", "COUNT", 1)], interpret)
 
-    def _count(self, depth: Depth, last_seen: bytes, page: int) -> Question:
+    def _count(self, depth: Depth, last_seen: bytes) -> Question:
         """Count undelivered entries, one page a question."""
 
         def interpret(replies: list[Reply]) -> Depth | Question:
@@ -101,11 +107,13 @@ class _Stream:
                 queued=depth.queued + len(entries),
                 oldest_arrived_at=_arrived_at(entries[0]) if depth.queued == 0 else depth.oldest_arrived_at,
             )
-            if len(entries) < page or counted.queued >= MAX_COUNTED_ENTRIES:
+            if len(entries) < PAGE_ENTRIES or counted.queued >= MAX_COUNTED_ENTRIES:
                 return counted
-            return self._count(counted, _entry_id(entries[-1]), page)
+            return self._count(counted, _entry_id(entries[-1]))
 
-        return Question.of([("XRANGE", self._stream, _after(last_seen), "+", "COUNT", page)], interpret)
+        return Question.of(
+            [("XRANGE", self._stream, _after(last_seen), "+", "COUNT", PAGE_ENTRIES)], interpret
+        )
 
 
 def _entry_id(entry: Reply) -> bytes:
@@ -114,9 +122,10 @@ def _entry_id(entry: Reply) -> bytes:
     raise SourceFailure("ServerError", "XRANGE returned an entry without an id.")
 
 
-def _arrived_at(entry: Reply) -> float:
+def _arrived_at(entry: Reply) -> float | None:
+    """The instant in an entry's id; None where the producer counts instead of taking Redis' own ids."""
     milliseconds, _ = _split(_entry_id(entry))
-    return milliseconds / 1000
+    return milliseconds / 1000 if milliseconds >= _EARLIEST_MILLISECONDS else None
 
 
 def _after(entry_id: bytes) -> str:

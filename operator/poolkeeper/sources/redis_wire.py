@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from hiredis import ProtocolError, Reader, ReplyError, pack_command
 
-from poolkeeper.sources.base import ConnectionLost, SourceFailure
+from poolkeeper.sources.base import ConnectionLost, ReplyTooLarge, SourceFailure
 
 Reply: TypeAlias = "bytes | int | ReplyError | list[Reply] | None"
 
@@ -69,7 +69,7 @@ class Wire:
             if not data:
                 raise _lost()
             if received > _MAX_REPLY_BYTES:
-                raise SourceFailure(
+                raise ReplyTooLarge(
                     "ReplyTooLarge", f"The Redis server sent more than {_MAX_REPLY_BYTES >> 20} MiB at once."
                 )
             self._parser.feed(data)

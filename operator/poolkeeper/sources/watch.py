@@ -18,6 +18,7 @@ class Watch:
     queue: Queue
     publish: Publish
     server: Server | None = None
+    is_read_alone: bool = False
     unavailable_since: float | None = None
     is_current: bool = field(default=True)
 

@@ -1,0 +1,62 @@
+"""A redis-server per test, and a hub that may connect to it."""
+
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.redis.servers import LocalRedis
+from tests.integration.sources.listening import Listening
+
+ROOT = Path(__file__).resolve().parents[3]
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder needs a real redis-server."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def redis_binary() -> str:
+    """The path of redis-server, built where it is not installed."""
+    found = shutil.which("redis-server")
+    if found:
+        return found
+    tool = [str(ROOT / "hack" / "cluster"), "tool", "redis-server"]
+    return subprocess.run(tool, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def start_redis(redis_binary: str, tmp_path: Path) -> Iterator[Callable[..., LocalRedis]]:
+    """Starts any number of servers, which are gone after the test."""
+    started: list[LocalRedis] = []
+
+    def start(*options: str, tls: dict[str, object] | None = None) -> LocalRedis:
+        server = LocalRedis(redis_binary, tmp_path, *options)
+        server.tls = tls or {}
+        started.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def server(start_redis: Callable[..., LocalRedis]) -> LocalRedis:
+    """One server without a password."""
+    return start_redis()
+
+
+@pytest.fixture
+async def listening() -> AsyncIterator[Listening]:
+    """A hub that may only connect to this machine."""
+    hub = Listening()
+    yield hub
+    await hub.hub.close()
