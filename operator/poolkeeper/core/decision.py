@@ -44,8 +44,9 @@ class Decision:
 
     `replicas` is what the target should have (equal to the present number when nothing is to change),
     `message` a sentence with the numbers that led to it, `review_at` the next instant at which the outcome
-    could change without any new observation (None: only news can change it). The verdicts become the
-    conditions of the same names.
+    could change without any new observation (None: only news can change it). `due_at` is the same as long as
+    the sources keep being read with the same result: it leaves out the instant at which the present readings
+    grow too old. The verdicts become the conditions of the same names.
     """
 
     replicas: int
@@ -55,3 +56,4 @@ class Decision:
     demand_known: Verdict
     budget_attainable: Verdict
     limited: Verdict
+    due_at: float | None = None

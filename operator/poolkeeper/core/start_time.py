@@ -1,6 +1,37 @@
-"""How long cold starts take: what was seen, in the form that learning and status share."""
+"""How long cold starts take: learned from every start of the pool, as a mixture of at most two log-normals.
 
+Two modes, since a start on a node that has the image and the weights and one on a fresh node are different
+things. The samples are few (a pool may start twice a day) and the quantiles that matter are high, so that a
+fitted shape does better than the samples' own order; the shape's spread is pulled towards a cautious prior
+while there are few samples.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
+
+from poolkeeper.core.mixture import Mixture, fit, single
+
+if TYPE_CHECKING:
+    from poolkeeper.core.state import PoolState
+
+MAX_SAMPLES = 40
+MAX_UIDS = 48
+MAX_RUNNING = 8
+DECAY = 0.97
+CHANGE_RUN = 3
+"""Consecutive samples beyond the same tenth of the distribution that count as a change of regime."""
+PRIOR_SPREAD = 0.5
+SHORTEST_SECONDS = 0.05
+LONGEST_SECONDS = 7 * 86_400.0
+TAILS = (0.95, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2, 0.1, 0.05, 0.02, 0.01, 5e-3, 2e-3, 1e-3, 3e-4, 1e-4, 1e-5)
+"""Probabilities of taking longer, for which quantiles are tabulated whenever something is learned."""
+_LOG_TAILS = tuple(-math.log(tail) for tail in TAILS)
+MEDIAN = TAILS.index(0.5)
+P95 = TAILS.index(0.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +51,172 @@ class StartSample:
     started_at: float | None = None
     ready_at: float | None = None
     failed: bool = False
+
+
+class Phase(NamedTuple):
+    """A part of the start: decayed mean and variance of its logarithm."""
+
+    mean: float = 0.0
+    variance: float = PRIOR_SPREAD**2
+    samples: int = 0
+
+    @property
+    def p50_seconds(self) -> float:
+        return math.exp(self.mean) if self.samples else 0.0
+
+    @property
+    def p95_seconds(self) -> float:
+        return math.exp(self.mean + 1.645 * math.sqrt(self.variance)) if self.samples else 0.0
+
+
+PHASE_NAMES = ("scheduling", "container", "loading")
+"""Asked for until scheduled, scheduled until the container started, started until ready."""
+
+
+class StartTimes(NamedTuple):
+    """What is known about this pool's starts.
+
+    `seconds` are the last starts, oldest first, each with its weight; `running` are starts that have not
+    ended, as (uid, age): they count as evidence once they outlast the median. `quantiles[i]` is exceeded
+    with probability TAILS[i].
+    """
+
+    seconds: tuple[float, ...]
+    weights: tuple[float, ...]
+    uids: tuple[int, ...]
+    running: tuple[tuple[int, float], ...]
+    phases: tuple[Phase, Phase, Phase]
+    samples: int
+    failures: int
+    prior_seconds: float
+    mixture: Mixture
+    quantiles: tuple[float, ...]
+
+    @property
+    def p50_seconds(self) -> float:
+        """Half of the starts take no longer."""
+        return self.quantiles[MEDIAN]
+
+    @property
+    def p95_seconds(self) -> float:
+        """For display; decisions use the quantile that the objective asks for."""
+        return self.quantiles[P95]
+
+    def quantile(self, tail: float) -> float:
+        """Seconds that a start exceeds with probability `tail`."""
+        level = -math.log(tail) if tail > 0.0 else math.inf
+        return _interpolate(_LOG_TAILS, self.quantiles, level)
+
+    def remaining(self, age: float, tail: float) -> float:
+        """Seconds that a start of this age still needs, exceeded with probability `tail`."""
+        quantiles = self.quantiles
+        if age <= quantiles[0]:
+            return self.quantile(tail) - max(age, 0.0)
+        if age >= quantiles[-1]:
+            return age * 0.5
+        level = _interpolate(quantiles, _LOG_TAILS, age) - math.log(tail)
+        return max(_interpolate(_LOG_TAILS, quantiles, level) - age, 0.0)
+
+
+def initial(prior_seconds: float) -> StartTimes:
+    """Nothing seen yet: the class's or the user's expectation, with a wide spread."""
+    mixture = single(math.log(prior_seconds), PRIOR_SPREAD)
+    phases = (Phase(), Phase(), Phase())
+    return StartTimes((), (), (), (), phases, 0, 0, prior_seconds, mixture, mixture.table(TAILS))
+
+
+def learn(state: "PoolState", sample: StartSample) -> "PoolState":
+    """Enter one start of the pool, as far as it has come; the same start delivered twice counts once."""
+    starts = enter(state.starts, sample)
+    return state if starts is state.starts else state._replace(starts=starts)
+
+
+def enter(times: StartTimes, sample: StartSample) -> StartTimes:
+    """Enter one start, as far as it has come. A start that has been entered as ended changes nothing."""
+    uid = crc32(sample.uid.encode())
+    if uid in times.uids:
+        return times
+    running = tuple(entry for entry in times.running if entry[0] != uid)
+    if sample.failed:
+        ended = times._replace(uids=(*times.uids, uid)[-MAX_UIDS:], failures=times.failures + 1)
+        return refit(ended._replace(running=running))
+    if sample.ready_at is None:
+        age = sample.observed_at - sample.asked_at
+        if not _is_duration(age):
+            return times
+        return refit(times._replace(running=(*running, (uid, age))[-MAX_RUNNING:]))
+    seconds = sample.ready_at - sample.asked_at
+    if not _is_duration(seconds):
+        return times
+    kept, weights = _forget_old_regime(times, seconds)
+    return refit(
+        times._replace(
+            seconds=(*kept, seconds)[-MAX_SAMPLES:],
+            weights=(*(weight * DECAY for weight in weights), 1.0)[-MAX_SAMPLES:],
+            uids=(*times.uids, uid)[-MAX_UIDS:],
+            running=running,
+            phases=_learn_phases(times.phases, sample),
+            samples=times.samples + 1,
+        )
+    )
+
+
+def refit(times: StartTimes) -> StartTimes:
+    """Fit the mixture to the samples and tabulate its quantiles."""
+    seconds, weights = list(times.seconds), list(times.weights)
+    for _, age in times.running:
+        if age > times.p50_seconds:
+            seconds.append(age + times.remaining(age, 0.5))
+            weights.append(1.0)
+    if seconds:
+        mixture = fit([math.log(value) for value in seconds], weights)
+    else:
+        mixture = single(math.log(times.prior_seconds), PRIOR_SPREAD)
+    return times._replace(mixture=mixture, quantiles=mixture.table(TAILS))
+
+
+def _is_duration(seconds: float) -> bool:
+    return SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS
+
+
+def _forget_old_regime(times: StartTimes, seconds: float) -> tuple[Sequence[float], Sequence[float]]:
+    """Drop what came before a run of samples that all lie beyond the same tenth of the distribution."""
+    run = (*times.seconds[1 - CHANGE_RUN :], seconds)
+    if len(times.seconds) < CHANGE_RUN + 1:
+        return times.seconds, times.weights
+    slow, fast = times.quantile(0.1) * 1.05, times.quantile(0.9) * 0.95
+    before = times.seconds[: 1 - CHANGE_RUN]
+    older = sum(1 for value in before if fast <= value <= slow)
+    has_changed = all(value > slow for value in run) or all(value < fast for value in run)
+    if has_changed and older:
+        return times.seconds[1 - CHANGE_RUN :], times.weights[1 - CHANGE_RUN :]
+    return times.seconds, times.weights
+
+
+def _learn_phases(phases: tuple[Phase, Phase, Phase], sample: StartSample) -> tuple[Phase, Phase, Phase]:
+    marks = (sample.asked_at, sample.scheduled_at, sample.started_at, sample.ready_at)
+    learned = [
+        _learn_phase(phase, end - begin) if begin is not None and end is not None else phase
+        for phase, begin, end in zip(phases, marks, marks[1:], strict=False)
+    ]
+    return learned[0], learned[1], learned[2]
+
+
+def _learn_phase(phase: Phase, seconds: float) -> Phase:
+    value = math.log(min(max(seconds, SHORTEST_SECONDS), LONGEST_SECONDS))
+    step = max(1.0 / (phase.samples + 1), 1.0 - DECAY)
+    error = value - phase.mean
+    variance = (1.0 - step) * (phase.variance + step * error * error)
+    return Phase(phase.mean + step * error, max(variance, 1e-4), phase.samples + 1)
+
+
+def _interpolate(xs: Sequence[float], ys: Sequence[float], x: float) -> float:
+    """Piecewise linear; beyond the ends the value at the end."""
+    at = bisect_left(xs, x)
+    if at == 0:
+        return ys[0]
+    if at == len(xs):
+        return ys[-1]
+    left, right = xs[at - 1], xs[at]
+    share = (x - left) / (right - left)
+    return ys[at - 1] + share * (ys[at] - ys[at - 1])

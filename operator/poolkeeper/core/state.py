@@ -1,1 +1,122 @@
 """What a pool has learned, small enough to live in its status."""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from poolkeeper.core import start_time
+from poolkeeper.core.objective import Objective
+from poolkeeper.core.observation import Reading
+from poolkeeper.core.service import ServiceRate
+from poolkeeper.core.spec import PoolSpec
+from poolkeeper.core.start_time import StartTimes
+
+VERSION = 1
+Dumped = dict[str, int | str | list[int]]
+
+
+class PoolState(NamedTuple):
+    """Everything that `decide` remembers between two calls.
+
+    `clock` is the latest instant seen. `readings` are the last believed ones, to see what has moved since.
+    `idle_since` is None while there is work or demand is unknown; `worked_at` is when work was last seen.
+    `ready_since` is when the present replicas (more than none) became ready, `desired` the last number read.
+    """
+
+    clock: float
+    starts: StartTimes
+    service: ServiceRate = ServiceRate()
+    objective: Objective = Objective()
+    readings: tuple[Reading, ...] = ()
+    idle_since: float | None = None
+    worked_at: float = -math.inf
+    ready_since: float | None = None
+    desired: int | None = None
+
+
+def initial_state(now: float, spec: PoolSpec) -> PoolState:
+    """The state of a pool that has never been seen."""
+    return PoolState(clock=now, starts=start_time.initial(spec.start_prior_seconds))
+
+
+def dump(state: PoolState) -> Dumped:
+    """The learned part as scaled integers, at most 4 KiB as JSON. What is observed anew is left out."""
+    starts, objective = state.starts, state.objective
+    return {
+        "version": VERSION,
+        "startMilliseconds": _scale(starts.seconds, 1000),
+        "startWeights": _scale(starts.weights, 1000),
+        "startUids": list(starts.uids),
+        "startCounts": [starts.samples, starts.failures],
+        "startPhases": [
+            number
+            for phase in starts.phases
+            for number in (*_scale((phase.mean, phase.variance), 10_000), phase.samples)
+        ],
+        "service": _scale((state.service.completions, state.service.busy_seconds), 1000),
+        "objective": [
+            *_scale((objective.balance, objective.per_start), 1000),
+            objective.taken,
+            objective.broken,
+            objective.capacity_broken,
+        ],
+    }
+
+
+def load(dumped: object, now: float, spec: PoolSpec) -> PoolState:
+    """What `dump` wrote; anything else, or an older version, gives the initial state."""
+    fresh = initial_state(now, spec)
+    if not isinstance(dumped, Mapping) or dumped.get("version") != VERSION:
+        return fresh
+    try:
+        return fresh._replace(
+            starts=_load_starts(dumped, spec.start_prior_seconds),
+            service=_load_service(dumped),
+            objective=_load_objective(dumped),
+        )
+    except (LookupError, TypeError, ValueError, ArithmeticError):
+        return fresh
+
+
+def _load_starts(dumped: Mapping[str, object], prior_seconds: float) -> StartTimes:
+    seconds = tuple(value / 1000 for value in _integers(dumped, "startMilliseconds", start_time.MAX_SAMPLES))
+    weights = tuple(value / 1000 for value in _integers(dumped, "startWeights", start_time.MAX_SAMPLES))
+    if len(seconds) != len(weights) or min(seconds, default=1.0) <= 0.0 or min(weights, default=1.0) <= 0.0:
+        raise ValueError("start times and weights don't match")
+    samples, failures = _integers(dumped, "startCounts", 2)
+    numbers = _integers(dumped, "startPhases", 9)
+    one, two, three = (
+        start_time.Phase(numbers[at] / 10_000, max(numbers[at + 1], 0) / 10_000, numbers[at + 2])
+        for at in (0, 3, 6)
+    )
+    return start_time.refit(
+        start_time.initial(prior_seconds)._replace(
+            seconds=seconds,
+            weights=weights,
+            uids=tuple(_integers(dumped, "startUids", start_time.MAX_UIDS)),
+            samples=samples,
+            failures=failures,
+            phases=(one, two, three),
+        )
+    )
+
+
+def _load_service(dumped: Mapping[str, object]) -> ServiceRate:
+    completions, busy_seconds = _integers(dumped, "service", 2)
+    return ServiceRate(max(completions, 0) / 1000, max(busy_seconds, 0) / 1000)
+
+
+def _load_objective(dumped: Mapping[str, object]) -> Objective:
+    balance, per_start, taken, broken, capacity_broken = _integers(dumped, "objective", 5)
+    return Objective(balance / 1000, max(per_start / 1000, 1.0), 0, taken, broken, capacity_broken)
+
+
+def _integers(dumped: Mapping[str, object], key: str, most: int) -> list[int]:
+    values = dumped[key]
+    if not isinstance(values, list) or len(values) > most or not all(type(value) is int for value in values):
+        raise ValueError(f"{key} is not a list of at most {most} integers")
+    return values
+
+
+def _scale(values: tuple[float, ...], factor: int) -> list[int]:
+    return [round(value * factor) for value in values]

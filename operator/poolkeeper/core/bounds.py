@@ -1,0 +1,85 @@
+"""The floor and the ceiling of this moment, and whether the promise can be kept within them."""
+
+import math
+from typing import NamedTuple
+
+from poolkeeper.api.pool import WhenUnattainable, ZeroMode
+from poolkeeper.core.decision import Reason, Verdict
+from poolkeeper.core.observation import Observation
+from poolkeeper.core.spec import PoolSpec
+from poolkeeper.core.start_time import StartTimes
+
+PROVEN_STARTS = 5
+"""Own starts that must have been seen before anything is kept warm or said about the promise."""
+_NOT_LIMITED = Verdict(False, "WithinBounds", "the ceiling allows what the demand needs")
+
+
+class Limits(NamedTuple):
+    """The fewest and the most replicas now, and why the floor is where it is."""
+
+    floor: int
+    ceiling: int
+    floor_reason: Reason
+    floor_message: str
+    changes_at: float
+
+
+def limits(spec: PoolSpec, observation: Observation, starts: StartTimes) -> Limits:
+    """The bounds of this moment. A quota below the floor wins: what is not there can't be kept up."""
+    ceiling = (
+        spec.max_replicas if observation.ceiling is None else min(spec.max_replicas, observation.ceiling)
+    )
+    ceiling = max(ceiling, 0)
+    window = observation.warm_floor
+    changes_at = math.inf if window.changes_at is None else window.changes_at
+    floor, reason, message = _declared_floor(spec)
+    if keeps_warm(spec, starts) and floor < 1:
+        floor, reason = 1, Reason.KEPT_WARM
+        message = (
+            f"kept warm: a start takes {starts.p95_seconds:.0f} s (p95), longer than the "
+            f"{spec.budget_seconds:g} s that a request may wait"
+        )
+    if window.replicas > floor:
+        floor, reason = window.replicas, Reason.WARM_WINDOW
+        message = f"a warm window asks for {window.replicas} replicas"
+    return Limits(min(floor, ceiling), ceiling, reason, message, changes_at)
+
+
+def _declared_floor(spec: PoolSpec) -> tuple[int, Reason, str]:
+    if spec.zero_mode is ZeroMode.NEVER and spec.min_replicas < 1:
+        return 1, Reason.AT_FLOOR, "the pool never goes to zero (scaleToZero.mode is Never)"
+    return spec.min_replicas, Reason.AT_FLOOR, f"the pool keeps at least {spec.min_replicas} replicas"
+
+
+def keeps_warm(spec: PoolSpec, starts: StartTimes) -> bool:
+    """Whether the pool asked to be kept warm and its own starts show that it needs to be."""
+    if spec.when_unattainable is not WhenUnattainable.KEEP_WARM or starts.samples < PROVEN_STARTS:
+        return False
+    return starts.p95_seconds > spec.budget_seconds
+
+
+def budget_attainable(spec: PoolSpec, starts: StartTimes) -> Verdict:
+    """Whether a start fits the budget at the declared objective."""
+    tail = max(1.0 - spec.objective_percent / 100.0, 1e-4)
+    seconds = starts.quantile(tail)
+    takes = f"{spec.objective_percent:g} % of starts take up to {seconds:.0f} s"
+    if starts.samples < PROVEN_STARTS:
+        message = (
+            f"{starts.samples} of {PROVEN_STARTS} starts have been seen; until then {takes} is an expectation"
+        )
+        return Verdict(None, "NotEnoughStarts", message)
+    budget = f"a request may wait {spec.budget_seconds:g} s"
+    if seconds <= spec.budget_seconds:
+        return Verdict(True, "StartFitsBudget", f"{takes}, {budget}")
+    return Verdict(
+        False, "StartExceedsBudget", f"{takes}, but {budget}: raise budgetSeconds or keep a replica up"
+    )
+
+
+def limited(limits: Limits, replicas: int, more: int) -> Verdict:
+    """Whether the ceiling holds back what the demand needs."""
+    if more and replicas >= limits.ceiling:
+        return Verdict(
+            True, "AtCeiling", f"the demand needs more than the {limits.ceiling} replicas allowed now"
+        )
+    return _NOT_LIMITED

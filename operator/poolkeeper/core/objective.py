@@ -1,0 +1,51 @@
+"""How much risk a start may take: what the objective allows, corrected by what really happened."""
+
+from typing import NamedTuple
+
+BALANCE_SHARE = 0.1
+"""Part of the saved-up allowance that one start may spend."""
+MOST_RISK = 0.5
+LEAST_SHARE = 0.05
+RUN_STEP = 0.1
+
+
+class Objective(NamedTuple):
+    """The account of broken promises.
+
+    `balance` is how many more requests might have been broken so far than were (negative: too many were),
+    fading with time. `per_start` is how many requests a start serves on average. `taken`, `broken` and
+    `capacity_broken` count all requests, the last those that only a higher ceiling could have served in time.
+    """
+
+    balance: float = 0.0
+    per_start: float = 1.0
+    since_start: int = 0
+    taken: int = 0
+    broken: int = 0
+    capacity_broken: int = 0
+
+    def allowance(self, allowed_share: float) -> float:
+        """Requests that the next start may be expected to break."""
+        fair = allowed_share * self.per_start
+        return max(fair + BALANCE_SHARE * self.balance, LEAST_SHARE * fair)
+
+
+def learn(account: Objective, taken: int, broken: int, allowed_share: float) -> Objective:
+    """Enter requests that were taken, some of them too late."""
+    horizon = min(max(5.0 / allowed_share, 200.0), 5000.0)
+    limit = allowed_share * horizon
+    balance = account.balance * (1.0 - 1.0 / horizon) ** taken + allowed_share * taken - broken
+    return account._replace(
+        balance=min(max(balance, -limit), limit),
+        since_start=account.since_start + taken,
+        taken=account.taken + taken,
+        broken=account.broken + broken,
+    )
+
+
+def start_begins(account: Objective) -> Objective:
+    """A start was asked for: what was taken since the last one belongs to that one."""
+    if not account.since_start:
+        return account
+    step = RUN_STEP * (account.since_start - account.per_start)
+    return account._replace(per_start=max(1.0, account.per_start + step), since_start=0)

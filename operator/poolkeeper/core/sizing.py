@@ -1,0 +1,113 @@
+"""How many more replicas the waiting requests need, and until when their start can wait."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from poolkeeper.core.observation import ArrivalBucket
+
+TOLERANCE_SECONDS = 1.0
+"""A start that is late by less still counts as in time: the margin is there for it."""
+
+
+class Capacity(NamedTuple):
+    """What can take requests: free slots now, ready replicas, and when starting ones will be ready.
+
+    `slots` is a replica's concurrency, `rate` its requests per second when all of them are busy.
+    """
+
+    free: float
+    ready: int
+    ready_at: tuple[float, ...]
+    slots: int
+    rate: float
+
+    def takes(self, now: float, until: float) -> float:
+        """Requests that will have been taken by `until`."""
+        total = self.free + self.ready * self.rate * max(0.0, until - now)
+        for ready_at in self.ready_at:
+            if ready_at < until:
+                total += self.slots + self.rate * (until - ready_at)
+        return total
+
+
+class Plan(NamedTuple):
+    """`more` replicas are to be started, no later than `start_at`.
+
+    `late` requests will miss their deadline whatever is done; `deadline` is the first that needs the start.
+    """
+
+    more: int
+    start_at: float
+    deadline: float
+    start_seconds: float
+    late: int
+
+
+NOTHING = Plan(0, math.inf, math.inf, 0.0, 0)
+
+
+class _Shortage(NamedTuple):
+    deadline: float
+    requests: float
+    start_seconds: float
+
+
+def plan(
+    now: float,
+    waiting: Sequence[ArrivalBucket],
+    patience: float,
+    capacity: Capacity,
+    start_seconds: Callable[[float], float],
+    grace: float,
+) -> Plan:
+    """The fewest replicas with which every request is taken within `patience` of its arrival.
+
+    `start_seconds(n)` is the start time to reckon with where n requests depend on it. With the number fixed,
+    the start waits as long as that number still suffices. Requests whose deadline no start can meet are
+    planned to be taken within `grace` after the start.
+    """
+    shortages = _shortages(now, waiting, patience, capacity, start_seconds)
+    if not shortages:
+        return NOTHING
+    more, late = 1, 0.0
+    for shortage in shortages:
+        room = shortage.deadline - now - shortage.start_seconds
+        if room < -TOLERANCE_SECONDS:
+            late, room = shortage.requests, grace
+        more = max(
+            more, math.ceil(shortage.requests / (capacity.slots + capacity.rate * max(room, 0.0)) - 1e-9)
+        )
+    start_at = now if late else min(_latest_start(shortage, more, capacity) for shortage in shortages)
+    first = shortages[0]
+    return Plan(more, start_at, first.deadline, first.start_seconds, math.ceil(late))
+
+
+def _shortages(
+    now: float,
+    waiting: Sequence[ArrivalBucket],
+    patience: float,
+    capacity: Capacity,
+    start_seconds: Callable[[float], float],
+) -> list[_Shortage]:
+    """By deadline, how many of the requests due until then nobody will have taken."""
+    shortages: list[_Shortage] = []
+    due = 0
+    seconds, reckoned_with = 0.0, 0.0
+    for arrived_at, requests in waiting:
+        due += requests
+        deadline = arrived_at + patience
+        requests_short = due - capacity.takes(now, deadline)
+        if requests_short <= 0.0:
+            continue
+        if requests_short > 2.0 * reckoned_with:
+            reckoned_with = requests_short
+            seconds = start_seconds(requests_short)
+        shortages.append(_Shortage(deadline, requests_short, seconds))
+    return shortages
+
+
+def _latest_start(shortage: _Shortage, more: int, capacity: Capacity) -> float:
+    """When `more` replicas must be asked for to take these requests by their deadline."""
+    work_seconds = max(0.0, shortage.requests / more - capacity.slots) / capacity.rate
+    return shortage.deadline - work_seconds - shortage.start_seconds

@@ -1,0 +1,159 @@
+"""What holds for every decision, whatever was observed before."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from poolkeeper.core import start_time
+from poolkeeper.core.decision import Decision, Reason
+from poolkeeper.core.observation import Observation
+from poolkeeper.core.policy import decide
+from poolkeeper.core.spec import PoolSpec
+from poolkeeper.core.state import VERSION, PoolState, dump, initial_state, load
+from tests.unit.core.strategies import (
+    T0,
+    observations,
+    observe,
+    reading,
+    replicas,
+    spec_of,
+    specs,
+    starts,
+    taught,
+)
+
+SPEC = spec_of()
+GOOD = dump(taught(SPEC, (30.0, 31.0, 29.0)))
+OBSERVATION = observe(reading(T0, (1.0,)), replicas(0))
+
+Step = tuple[float, Observation]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[PoolSpec, list[Step], PoolState]:
+    """A pool, what was observed at successive instants, and a state that has seen some starts."""
+    spec = draw(specs())
+    state = initial_state(T0, spec)
+    for sample in draw(st.lists(starts(), max_size=10)):
+        state = start_time.learn(state, sample)
+    now, steps = T0, []
+    for pause in draw(st.lists(st.sampled_from((-60.0, 0.0, 0.5, 3.0, 50.0, 900.0)), min_size=1, max_size=6)):
+        now += pause
+        steps.append((now, draw(observations(now))))
+    return spec, steps, state
+
+
+def replay(spec: PoolSpec, steps: list[Step], state: PoolState) -> Iterator[tuple[Step, Decision, PoolState]]:
+    for now, observation in steps:
+        decision, state = decide(now, spec, observation, state)
+        yield (now, observation), decision, state
+
+
+@settings(deadline=None, max_examples=150)
+@given(histories())
+def test_bounds_are_never_crossed(history: tuple[PoolSpec, list[Step], PoolState]) -> None:
+    spec, *_ = history
+    for (_, observation), decision, _ in replay(*history):
+        if observation.replicas is None:
+            assert decision.reason is Reason.TARGET_UNKNOWN
+            continue
+        ceiling = (
+            spec.max_replicas if observation.ceiling is None else min(spec.max_replicas, observation.ceiling)
+        )
+        desired = observation.replicas.desired
+        assert decision.replicas <= max(ceiling, desired)
+        assert decision.replicas >= min(
+            max(spec.min_replicas, observation.warm_floor.replicas), ceiling, desired
+        )
+
+
+@settings(deadline=None, max_examples=150)
+@given(histories())
+def test_nothing_is_lowered_on_unknown_demand_or_under_work(
+    history: tuple[PoolSpec, list[Step], PoolState],
+) -> None:
+    spec, *_ = history
+    for (_, observation), decision, _ in replay(*history):
+        if observation.replicas is None or decision.replicas >= observation.replicas.desired:
+            continue
+        assert decision.demand_known.holds is True
+        (demand,) = observation.demand
+        assert not hasattr(demand, "since")
+        if observation.replicas.starting:
+            assert decision.reason in (Reason.START_CANCELLED, Reason.OUT_OF_BOUNDS)
+            assert decision.replicas >= observation.replicas.desired - len(observation.replicas.starting)
+        elif not spec.drains_on_termination:
+            assert demand.queued == 0
+            assert not demand.in_flight
+
+
+@settings(deadline=None, max_examples=100)
+@given(histories())
+def test_the_same_inputs_replayed_give_the_same_decisions(
+    history: tuple[PoolSpec, list[Step], PoolState],
+) -> None:
+    assert list(replay(*history)) == list(replay(*history))
+
+
+@settings(deadline=None, max_examples=100)
+@given(histories())
+def test_every_decision_explains_itself_and_says_when_to_look_again(
+    history: tuple[PoolSpec, list[Step], PoolState],
+) -> None:
+    for (now, _), decision, state in replay(*history):
+        assert decision.message
+        assert "inf" not in decision.message.split()
+        assert state.clock >= now
+        if decision.due_at is not None:
+            assert decision.review_at is not None
+            assert decision.review_at <= decision.due_at
+
+
+@settings(deadline=None, max_examples=100)
+@given(histories())
+def test_what_was_learned_survives_a_restart_in_4_kib(
+    history: tuple[PoolSpec, list[Step], PoolState],
+) -> None:
+    spec, *_, state = history
+    for _, _, after in replay(*history):
+        state = after
+    dumped = dump(state)
+    text = json.dumps(dumped)
+    assert len(text) <= 4096
+    restored = load(json.loads(text), state.clock, spec)
+    assert dump(restored) == dumped
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        None,
+        7,
+        "version",
+        [],
+        {},
+        {"version": 0},
+        {"version": VERSION},
+        {"version": VERSION, "startMilliseconds": "x"},
+        {**GOOD, "version": VERSION + 1},
+        {**GOOD, "startMilliseconds": [-5]},
+        {**GOOD, "startMilliseconds": [0], "startWeights": [1000]},
+        {**GOOD, "startWeights": [1.5] * 3},
+        {**GOOD, "startCounts": []},
+        {**GOOD, "startPhases": [10**9] * 8},
+        {**GOOD, "objective": [True] * 5},
+        {**GOOD, "service": [0] * 10_000},
+    ],
+)
+def test_garbage_in_the_status_gives_the_initial_state(garbage: object) -> None:
+    assert load(garbage, T0, SPEC) == initial_state(T0, SPEC)
+
+
+@pytest.mark.parametrize("key", sorted(GOOD))
+@pytest.mark.parametrize("value", [10**30, [10**30] * 3, [-1] * 9, [0] * 40, "0"])
+def test_a_damaged_field_never_raises(key: str, value: object) -> None:
+    decision, _ = decide(T0, SPEC, OBSERVATION, load({**GOOD, key: value}, T0, SPEC))
+    assert decision.replicas in (0, 1)
