@@ -24,6 +24,14 @@ QualifiedName = Annotated[
         "must be NAME or DOMAIN/NAME, for example nvidia.com/gpu",
     ),
 ]
+ResourcePattern = Annotated[
+    str,
+    Field(min_length=1, max_length=316),
+    Cel(
+        "self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9][-_.A-Za-z0-9]*[*]?$')",
+        "must be NAME or DOMAIN/NAME, with * at most at its end, for example nvidia.com/mig-*",
+    ),
+]
 
 
 class Availability(StrEnum):
@@ -159,6 +167,8 @@ class AcceleratorClassSpec(ApiModel):
     """Announced: figures are promises, and nodes can't be recognised yet."""
     resource_name: QualifiedName | None = None
     """Extended resource that a pod asks for; absent where replicas run on plain CPUs or it is not known."""
+    other_resource_names: Annotated[tuple[ResourcePattern, ...], Field(max_length=16)] = ()
+    """Resources that a pod may ask for instead, for example for a part of a chip; `*` ends a beginning."""
     architecture: Architecture | None = None
     """Architecture of the hosts; absent where both or neither are known."""
     node_labels: Annotated[tuple[NodeLabel, ...], Field(max_length=16), ListMap(("key",))] = ()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from poolkeeper.api.catalogue import catalogue
 from tests.integration.api.conftest import Kubectl, Refused
 from tests.integration.api.specs import CLASS, PRICE, REMOVED, Spec, changed
 
@@ -46,6 +47,7 @@ def test_fills_in_defaults(kubectl: Kubectl) -> None:
         "displayName": "NVIDIA L4",
         "availability": "Available",
         "nodeLabels": [],
+        "otherResourceNames": [],
         "nodeTailSeconds": 600,
         "prices": [
             {**PRICE, "currency": "USD", "chips": 1, "period": "Hour", "market": "OnDemand", "verified": True}
@@ -54,3 +56,9 @@ def test_fills_in_defaults(kubectl: Kubectl) -> None:
         "sources": [],
         "taints": [{"key": "gpu", "effect": "NoSchedule"}],
     }
+
+
+@pytest.mark.parametrize("manifest", catalogue(), ids=lambda manifest: manifest["metadata"]["name"])
+def test_accepts_the_catalogue(kubectl: Kubectl, manifest: Spec) -> None:
+    stored = kubectl.admit("AcceleratorClass", manifest["spec"])
+    assert stored["displayName"] == manifest["spec"]["displayName"]

@@ -1,0 +1,171 @@
+"""Whether a pod template can run on a class's nodes at all, and how many chips it takes.
+
+Compared with what the class says about its nodes, never with nodes that exist now: a node group may be at
+zero. What the two don't tell (a resource claim, a label that the class does not mention) is no fault.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec, NodeTaint, TaintEffect
+
+Json = Mapping[str, Any]
+
+ARCHITECTURE_LABEL = "kubernetes.io/arch"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Something about a pod template that keeps its pods off the class's nodes.
+
+    `reason` is a CamelCase word for conditions, `message` says what to change.
+    """
+
+    reason: str
+    message: str
+
+
+def placement_advice(name: str, accelerator: AcceleratorClassSpec, template: Json) -> tuple[Advice, ...]:
+    """What keeps pods of a template off the nodes of the class called `name`; empty if nothing does.
+
+    `template` is a PodTemplateSpec as JSON.
+    """
+    pod = _mapping(template.get("spec"))
+    found = (*_resource_advice(name, accelerator, pod), *_node_advice(name, accelerator, pod))
+    return (*found, *_taint_advice(name, accelerator, pod))
+
+
+def chips_per_replica(accelerator: AcceleratorClassSpec, template: Json, pods: int = 1) -> int:
+    """The chips that a replica of `pods` pods takes: at least one for each pod, also where only a part of a
+    chip is asked for, the request is a claim, or the class has no resource."""
+    asked = _asked_for(_mapping(template.get("spec")))
+    return pods * max(1, asked.get(accelerator.resource_name or "", 0))
+
+
+def _resource_advice(name: str, accelerator: AcceleratorClassSpec, pod: Json) -> Iterator[Advice]:
+    wanted = accelerator.resource_name
+    if wanted is None or pod.get("resourceClaims"):
+        return
+    asked = [resource for resource, amount in _asked_for(pod).items() if amount > 0]
+    if any(_matches(resource, pattern) for resource in asked for pattern in _resources(accelerator)):
+        return
+    yield Advice(
+        "ResourceNotRequested",
+        f"the pod template does not ask for {wanted}, the resource of class {name}: add it to a container's "
+        f"limits, or name another class in spec.accelerator.class",
+    )
+
+
+def _node_advice(name: str, accelerator: AcceleratorClassSpec, pod: Json) -> Iterator[Advice]:
+    labels = _labels(accelerator)
+    for key, value in _mapping(pod.get("nodeSelector")).items():
+        if key in labels and str(value).lower() not in labels[key]:
+            yield _nodes_excluded(name, f"nodeSelector {key}={value}", key, labels[key])
+    affinity = _mapping(_mapping(pod.get("affinity")).get("nodeAffinity"))
+    required = _mapping(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
+    clashes = [_first_clash(term, labels) for term in _mappings(required.get("nodeSelectorTerms"))]
+    if clashes and all(clashes):
+        key = clashes[0]
+        yield _nodes_excluded(name, f"the required node affinity on {key}", key, labels[key])
+
+
+def _taint_advice(name: str, accelerator: AcceleratorClassSpec, pod: Json) -> Iterator[Advice]:
+    tolerations = _mappings(pod.get("tolerations"))
+    asked = _asked_for(pod)
+    for taint in accelerator.taints:
+        if taint.effect is TaintEffect.PREFER_NO_SCHEDULE or any(_tolerates(t, taint) for t in tolerations):
+            continue
+        by_admission = (
+            " (a cluster with the ExtendedResourceToleration admission plugin adds it by itself)"
+            if taint.key in asked
+            else ""
+        )
+        yield Advice(
+            "TaintNotTolerated",
+            f"nodes of class {name} may carry the taint {taint.key}:{taint.effect}, which the pod template "
+            f"does not tolerate: add a toleration with key {taint.key} and operator Exists{by_admission}",
+        )
+
+
+def _nodes_excluded(name: str, by: str, key: str, values: Sequence[str]) -> Advice:
+    return Advice(
+        "NodesExcluded",
+        f"{by} excludes the nodes of class {name}, whose {key} is {' or '.join(values)}: change the pod "
+        f"template, or name another class in spec.accelerator.class",
+    )
+
+
+def _first_clash(term: Json, labels: Mapping[str, Sequence[str]]) -> str:
+    """The label by which a node selector term excludes every node of the class, or nothing."""
+    for expression in _mappings(term.get("matchExpressions")):
+        key = str(expression.get("key"))
+        values = {str(value).lower() for value in expression.get("values") or ()}
+        of_class = set(labels.get(key, ()))
+        match expression.get("operator"):
+            case "In" if of_class and not of_class & values:
+                return key
+            case "NotIn" if of_class and of_class <= values:
+                return key
+            case "DoesNotExist" if of_class:
+                return key
+    return ""
+
+
+def _tolerates(toleration: Json, taint: NodeTaint) -> bool:
+    """Whether a toleration matches a taint; one of unknown value is given the benefit of the doubt."""
+    if toleration.get("effect") not in (None, "", taint.effect):
+        return False
+    if toleration.get("operator") == "Exists":
+        return toleration.get("key") in (None, "", taint.key)
+    return toleration.get("key") == taint.key and taint.value in (None, toleration.get("value"))
+
+
+def _labels(accelerator: AcceleratorClassSpec) -> dict[str, tuple[str, ...]]:
+    """The values of each label that nodes of the class may carry, in lower case."""
+    labels = {label.key: tuple(value.lower() for value in label.values) for label in accelerator.node_labels}
+    if accelerator.architecture:
+        labels.setdefault(ARCHITECTURE_LABEL, (accelerator.architecture.value,))
+    return labels
+
+
+def _resources(accelerator: AcceleratorClassSpec) -> tuple[str, ...]:
+    return (accelerator.resource_name or "", *accelerator.other_resource_names)
+
+
+def _matches(resource: str, pattern: str) -> bool:
+    return resource.startswith(pattern[:-1]) if pattern.endswith("*") else resource == pattern
+
+
+def _asked_for(pod: Json) -> dict[str, int]:
+    """Whole extended resources that one pod takes: containers and sidecars together, or the largest of the
+    init containers, whichever is more (as the scheduler counts)."""
+    starters = _mappings(pod.get("initContainers"))
+    sidecars = [one for one in starters if one.get("restartPolicy") == "Always"]
+    total: dict[str, int] = {}
+    for container in (*_mappings(pod.get("containers")), *sidecars):
+        for resource, amount in _limits(container):
+            total[resource] = total.get(resource, 0) + amount
+    for container in starters:
+        for resource, amount in _limits(container):
+            total[resource] = max(total.get(resource, 0), amount)
+    return total
+
+
+def _limits(container: Json) -> Iterator[tuple[str, int]]:
+    """Limits that are whole numbers; extended resources always are."""
+    resources = _mapping(container.get("resources"))
+    for resource, amount in {
+        **_mapping(resources.get("requests")),
+        **_mapping(resources.get("limits")),
+    }.items():
+        if str(amount).isdecimal():
+            yield resource, int(amount)
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: Any) -> list[Json]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
