@@ -1,0 +1,44 @@
+"""How the API server is reached: the pod's service account, or a kubeconfig with all that it may hold."""
+
+import os
+from pathlib import Path
+
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+from poolkeeper.kube.errors import CredentialsMissing
+
+CONNECTIONS = 200
+"""Open connections at most: one per watch (about fifty) and one per request under way."""
+
+
+async def log_in(kubeconfig: str | None = None, context: str | None = None) -> Configuration:
+    """Where the API server is and who we are; called again whenever the API server no longer believes us.
+
+    A kubeconfig or context that is given wins, then the pod's service account, then KUBECONFIG or
+    ~/.kube/config. Raises CredentialsMissing.
+    """
+    configuration = Configuration(connection_pool_maxsize=CONNECTIONS)
+    try:
+        if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+            load_incluster_config(client_configuration=configuration)
+        else:
+            await _load_kubeconfig(configuration, kubeconfig, context)
+    except (ConfigException, OSError) as failure:
+        raise CredentialsMissing(
+            "CredentialsMissing",
+            f"no way to reach an API server: {failure}; run in a pod with a service account, or name a file "
+            "with --kubeconfig",
+        ) from failure
+    return configuration
+
+
+async def _load_kubeconfig(configuration: Configuration, kubeconfig: str | None, context: str | None) -> None:
+    location = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    await load_kube_config(
+        config_file=location, context=context, client_configuration=configuration, persist_config=False
+    )
+    # An exec plugin that fails is only logged by the loader; without this we would go on as nobody.
+    is_anonymous = not configuration.api_key and not configuration.cert_file
+    if is_anonymous and configuration.host.startswith("https:"):
+        raise ConfigException(f"{location} gives no credentials (if it names a plugin, run it by hand)")

@@ -1,0 +1,141 @@
+"""The pods of all pools: one watch per namespace, or one for the whole cluster when there are many."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.errors import KubeFailure
+from poolkeeper.kube.paths import api_path, namespaced_path
+from poolkeeper.kube.pod import Pod, PodVersion, project_pod_version
+from poolkeeper.kube.pod_store import PodStore
+from poolkeeper.kube.reflector import NOT_LISTED, Reflector, WatchTiming, list_all
+
+CLUSTER_WIDE_ABOVE = 50
+CLUSTER = ""
+COALESCE_SECONDS = 0.02
+
+
+class _Watch(NamedTuple):
+    reflector: Reflector[PodVersion]
+    task: asyncio.Task[None]
+
+
+class PodWatch:
+    """Follows the pods of some namespaces and calls `on_change` with each in which something changed.
+
+    Above `cluster_wide_above` namespaces all pods are watched at once and the others thrown away; None never
+    does that, for an operator that was granted single namespaces only. Calls for one namespace that come
+    close together become one.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        on_change: Callable[[str], None],
+        *,
+        cluster_wide_above: int | None = CLUSTER_WIDE_ABOVE,
+        timing: WatchTiming | None = None,
+    ) -> None:
+        self._client = client
+        self._on_change = on_change
+        self._cluster_wide_above = cluster_wide_above
+        self._timing = timing or WatchTiming()
+        self._store = PodStore()
+        self._followed: frozenset[str] = frozenset()
+        self._watches: dict[str, _Watch] = {}
+        self._catching_up: dict[str, asyncio.Task[None]] = {}
+        self._changed: set[str] = set()
+
+    def follow(self, namespaces: set[str]) -> None:
+        """Follows exactly these namespaces from now on. Needs a running event loop."""
+        added = namespaces - self._followed
+        for namespace in self._followed - namespaces:
+            self._end_catching_up(namespace)
+            self._store.drop(namespace)
+        self._followed = frozenset(namespaces)
+        was_cluster_wide = CLUSTER in self._watches
+        wanted = {CLUSTER} if self._is_cluster_wide(was_cluster_wide) else namespaces
+        for place in self._watches.keys() - wanted:
+            self._watches.pop(place).task.cancel()
+        for place in wanted - self._watches.keys():
+            self._watches[place] = self._started(place)
+        for namespace in added if was_cluster_wide and CLUSTER in wanted else ():
+            self._catching_up[namespace] = asyncio.create_task(self._catch_up(namespace))
+
+    def pods(self, namespace: str) -> Mapping[str, Pod]:
+        """The pods of a followed namespace by uid, as last seen; ask `failure` whether that is current."""
+        return self._store.pods(namespace)
+
+    def failure(self, namespace: str) -> KubeFailure | None:
+        """Why the pods of a namespace may be out of date; None while they are current."""
+        if namespace in self._catching_up or namespace not in self._followed:
+            return NOT_LISTED
+        watch = self._watches.get(namespace) or self._watches[CLUSTER]
+        return watch.reflector.failure
+
+    async def close(self) -> None:
+        """Ends all watches."""
+        tasks = [*(watch.task for watch in self._watches.values()), *self._catching_up.values()]
+        self.follow(set())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _is_cluster_wide(self, is_now: bool) -> bool:
+        if self._cluster_wide_above is None:
+            return False
+        # Some slack, so that one namespace coming and going does not start all watches anew each time.
+        limit = self._cluster_wide_above * 4 // 5 if is_now else self._cluster_wide_above
+        return len(self._followed) > limit
+
+    def _started(self, place: str) -> _Watch:
+        def on_list(listed: list[PodVersion]) -> None:
+            self._note(self._store.reconcile(listed, [place] if place else self._followed))
+
+        reflector = Reflector(
+            self._client, _path(place), project_pod_version, on_list, self._take, self._timing
+        )
+        return _Watch(reflector, asyncio.create_task(reflector.run()))
+
+    def _take(self, event_type: str, news: PodVersion) -> None:
+        namespace = news.pod.namespace
+        if namespace not in self._followed:
+            return
+        has_changed = self._store.remove(news.pod) if event_type == "DELETED" else self._store.put(news)
+        if has_changed:
+            self._note({namespace})
+
+    async def _catch_up(self, namespace: str) -> None:
+        """Reads a namespace whose pods the running watch of the cluster has let pass so far."""
+        failures = 0
+        while True:
+            try:
+                listed, _ = await list_all(self._client, _path(namespace), project_pod_version, self._timing)
+                break
+            except KubeFailure:
+                await asyncio.sleep(self._timing.backoff.delay_seconds(failures))
+                failures += 1
+        # The watch has gone on meanwhile: what it knows by now is newer than this list.
+        for news in listed:
+            self._store.put(news)
+        self._catching_up.pop(namespace)
+        self._note({namespace})
+
+    def _end_catching_up(self, namespace: str) -> None:
+        if task := self._catching_up.pop(namespace, None):
+            task.cancel()
+
+    def _note(self, namespaces: set[str]) -> None:
+        if namespaces and not self._changed:
+            asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._tell)
+        self._changed |= namespaces
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, set()
+        for namespace in changed & self._followed:
+            self._on_change(namespace)
+
+
+def _path(place: str) -> str:
+    return namespaced_path("v1", place, "pods") if place else api_path("v1", "pods")

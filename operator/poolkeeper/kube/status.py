@@ -1,0 +1,62 @@
+"""The status of pools, written whole and by one writer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from poolkeeper.api.base import API_VERSION
+from poolkeeper.core.identity import PoolKey
+from poolkeeper.kube.client import REQUEST_TIMEOUT_SECONDS, KubeClient
+from poolkeeper.kube.errors import ApiError
+from poolkeeper.kube.paths import namespaced_path
+
+PLURAL = "acceleratorpools"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRejected:
+    """The API server did not take a status; the same one would be rejected again."""
+
+    reason: str
+    message: str
+
+
+class StatusWriter:
+    """Replaces the status of a pool."""
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+
+    async def write(
+        self,
+        pool: PoolKey,
+        uid: str,
+        status: dict[str, Any],
+        *,
+        timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
+    ) -> StatusRejected | None:
+        """Sets the whole status of the pool that has this uid; None also where that pool is gone.
+
+        409 (another pool of that name by now) and 422 (against the schema) are returned, not raised.
+        Raises ApiError, ApiUnreachable.
+        """
+        # A merge patch would keep what the new status leaves out, and lists need to be replaced anyway.
+        patch = [
+            {"op": "replace", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        path = namespaced_path(API_VERSION, pool.namespace, PLURAL, pool.name, "status")
+        try:
+            await self._client.request(
+                "PATCH",
+                path,
+                body=patch,
+                content_type="application/json-patch+json",
+                timeout_seconds=timeout_seconds,
+            )
+        except ApiError as failure:
+            if failure.status == 404:
+                return None
+            if failure.status in (409, 422):
+                return StatusRejected(failure.reason, failure.message)
+            raise
+        return None

@@ -1,0 +1,42 @@
+"""The pod template of a target: what its replicas ask for, read for advice and never changed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from poolkeeper.core.identity import TargetKey
+from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.discovery import Discovery
+from poolkeeper.kube.errors import ApiError
+from poolkeeper.kube.refusals import refusal_of_target
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target as declared. `pod_template` is None for a kind that keeps it elsewhere than in
+    `.spec.template`; `generation` changes with every change of the declaration."""
+
+    uid: str
+    generation: int
+    pod_template: dict[str, Any] | None
+
+
+class TargetReader:
+    """Reads targets; the caller asks again when it has a reason to."""
+
+    def __init__(self, client: KubeClient, discovery: Discovery) -> None:
+        self._client = client
+        self._discovery = discovery
+
+    async def read(self, target: TargetKey) -> Target:
+        """The target now. Raises TargetFailure, ApiError, ApiUnreachable."""
+        resource = await self._discovery.resolve(target.api_version, target.kind)
+        try:
+            found = await self._client.request("GET", resource.path(target.namespace, target.name))
+        except ApiError as failure:
+            raise refusal_of_target(failure, target, resource, "get") from failure
+        template = (found.get("spec") or {}).get("template")
+        return Target(
+            uid=found["metadata"]["uid"],
+            generation=found["metadata"].get("generation", 0),
+            pod_template=template if isinstance(template, dict) and "spec" in template else None,
+        )
