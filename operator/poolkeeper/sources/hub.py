@@ -48,11 +48,11 @@ class DemandHub:
         before = self._pools.get(pool, {})
         if list(before) == list(sources):
             return
+        self._pools[pool] = {source: before.get(source) or self._begin(pool, source) for source in sources}
+        # only now, so that a connection which both need is not closed in between
         for source, watch in before.items():
             if source not in sources and watch is not None:
                 self._end(watch)
-        kept = {source: before[source] for source in sources if source in before}
-        self._pools[pool] = {source: kept.get(source) or self._begin(pool, source) for source in sources}
 
     def forget(self, pool: PoolKey) -> None:
         """Stop reading for a pool; nothing is published for it any more."""

@@ -4,6 +4,12 @@ from hiredis import ReplyError
 
 from poolkeeper.sources.base import CredentialsRejected, SourceFailure
 
+RIGHTS = {
+    "lists": "+info +llen +lindex +type",
+    "streams": "+info +xinfo|groups +xlen +xpending +xrange +type",
+}
+"""What the user of a queue needs, in the words of ACL SETUSER; +select too for a database other than 0."""
+
 _MAX_QUOTED = 200
 
 _LOGIN = {
@@ -41,10 +47,10 @@ def failure(error: ReplyError, key: str) -> SourceFailure:
         reason, text = _SERVER_STATES[word]
         return SourceFailure(reason, f"The Redis server {text}")
     if word == "NOPERM":
+        needed = "; ".join(f"{kind} need {rights}" for kind, rights in RIGHTS.items())
         return SourceFailure(
             "PermissionDenied",
-            f"The Redis user may not read {key!r} ({quoted(error)}); grant it with ACL SETUSER, "
-            "docs/operations.md lists the commands that are used.",
+            f"The Redis user may not read {key!r} ({quoted(error)}); grant it with ACL SETUSER: {needed}.",
         )
     return SourceFailure("ServerError", f"The Redis server answered for {key!r}: {quoted(error)}")
 

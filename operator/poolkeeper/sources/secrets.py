@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from poolkeeper.sources.base import ReadSecret, SecretUnavailable
@@ -24,13 +24,16 @@ class SecretName(NamedTuple):
 
 
 SecretContent = Mapping[str, bytes] | SecretUnavailable
+Wait = Callable[[asyncio.Event, float], Awaitable[None]]
 Deliver = Callable[[SecretName, SecretContent], None]
 
 
 class SecretFollower:
     """Reads each followed Secret in a task of its own and delivers what changed, and every failure."""
 
-    def __init__(self, read: ReadSecret, deliver: Deliver) -> None:
+    def __init__(self, read: ReadSecret, deliver: Deliver, wait: Wait | None = None) -> None:
+        """`wait` returns after so many seconds, or sooner when its event is set."""
+        self._wait = wait or wait_or_hurry
         self._read = read
         self._deliver = deliver
         self._tasks: dict[SecretName, asyncio.Task[None]] = {}
@@ -64,8 +67,7 @@ class SecretFollower:
                 self._deliver(secret, content)
             failed = isinstance(content, SecretUnavailable)
             known = None if isinstance(content, SecretUnavailable) else content
-            await asyncio.sleep(LEAST_SECONDS_BETWEEN_READS)
-            await _wait(hurry, RETRY_SECONDS if failed else REREAD_SECONDS)
+            await self._wait(hurry, RETRY_SECONDS if failed else REREAD_SECONDS)
 
     async def _content(self, secret: SecretName, known: Mapping[str, bytes] | None) -> SecretContent:
         """The Secret's keys; what is known stays in use while the API server can't be asked."""
@@ -84,8 +86,10 @@ class SecretFollower:
             )
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
+async def wait_or_hurry(hurry: asyncio.Event, seconds: float) -> None:
+    """Wait, but not for long once somebody is in a hurry; reads never follow each other fast."""
+    await asyncio.sleep(LEAST_SECONDS_BETWEEN_READS)
     try:
-        await asyncio.wait_for(event.wait(), seconds)
+        await asyncio.wait_for(hurry.wait(), seconds - LEAST_SECONDS_BETWEEN_READS)
     except TimeoutError:
         return

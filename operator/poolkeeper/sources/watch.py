@@ -1,6 +1,6 @@
 """One source of one pool: what is read for it, how often, and what was published about it last."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from poolkeeper.core.ledger import Sample
 from poolkeeper.core.observation import Unavailable
@@ -20,7 +20,7 @@ class Watch:
     server: Server | None = None
     is_read_alone: bool = False
     unavailable_since: float | None = None
-    is_current: bool = field(default=True)
+    is_current: bool = True
 
     def report(self, depth: Depth, observed_at: float, server_id: str) -> None:
         """Publish what was read; `observed_at` is when it was asked for."""

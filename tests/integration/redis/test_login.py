@@ -8,6 +8,7 @@ import redis
 
 from poolkeeper.api.demand import RedisAuth, SecretKey
 from poolkeeper.sources.base import PoolKey
+from poolkeeper.sources.redis_errors import RIGHTS
 from tests.integration.redis.servers import LocalRedis, run
 from tests.integration.redis.sources import LOGIN, list_source, stream_source
 from tests.integration.sources.listening import POOL, Listening
@@ -15,8 +16,8 @@ from tests.integration.sources.listening import POOL, Listening
 PASSWORD = "correct-horse"
 ROTATED = "battery-staple"
 USER = RedisAuth(username="poolkeeper", password_secret=SecretKey(name="login", key="password"))
-LIST_RIGHTS = ("+info", "+llen", "+lindex", "+type")
-STREAM_RIGHTS = ("+info", "+xinfo|groups", "+xlen", "+xpending", "+xrange", "+type")
+LIST_RIGHTS = tuple(RIGHTS["lists"].split())
+STREAM_RIGHTS = tuple(RIGHTS["streams"].split())
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ async def test_a_rotated_password_is_read_at_once_when_the_old_one_is_refused(
     [(LIST_RIGHTS, list_source), (STREAM_RIGHTS, stream_source)],
     ids=["list", "stream"],
 )
-async def test_the_rights_that_are_documented_suffice(
+async def test_the_rights_that_a_message_names_suffice(
     server: LocalRedis,
     client: redis.Redis,
     listening: Listening,
@@ -105,7 +106,8 @@ async def test_a_missing_right_is_named(
     add_user(client, "+info")
     secret(listening, PASSWORD)
     outage = await listening.to(list_source(server, auth=USER)).unavailable("PermissionDenied")
-    assert "llen" in outage.message
+    assert "'llen'" in outage.message
+    assert RIGHTS["lists"] in outage.message
 
 
 async def test_a_restart_shows_even_to_a_user_who_may_not_ask_for_the_run_id(

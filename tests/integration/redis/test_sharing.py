@@ -57,6 +57,18 @@ async def test_assigning_the_same_sources_again_interrupts_nothing(
         assert client.info("stats")["total_connections_received"] == connected
 
 
+async def test_a_change_of_the_poll_interval_keeps_the_connection(
+    server: LocalRedis, listening: Listening
+) -> None:
+    with contextlib.closing(server.client) as client:
+        await listening.to(list_source(server)).sample()
+        connected = client.info("stats")["total_connections_received"]
+        slower = list_source(server).model_copy(update={"poll_milliseconds": 200})
+        await listening.to(slower).sample()
+        await listening.listener.sample()
+        assert client.info("stats")["total_connections_received"] == connected
+
+
 @pytest.fixture
 async def crowded(server: LocalRedis) -> Listening:
     return Listening(max_connections=1)
