@@ -5,13 +5,13 @@ import os
 import shlex
 from collections.abc import Callable
 
-from kindcluster import tools
-from kindcluster.cluster import DEFAULT_NAME
-from kindcluster.errors import ClusterError
-from kindcluster.images import ALL
-from kindcluster.progress import say
-from kindcluster.status import report
-from kindcluster.workbench import Workbench
+from hack.kindcluster import tools
+from hack.kindcluster.cluster import DEFAULT_NAME
+from hack.kindcluster.errors import ClusterError
+from hack.kindcluster.images import ALL
+from hack.kindcluster.progress import say
+from hack.kindcluster.status import report
+from hack.kindcluster.workbench import Workbench
 
 
 def up(bench: Workbench, arguments: argparse.Namespace) -> None:

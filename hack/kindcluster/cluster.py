@@ -9,16 +9,18 @@ import os
 import re
 import time
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from kindcluster import bounded_runtime
-from kindcluster.cache import Cache, discard
-from kindcluster.commands import run, run_logged, succeeds
-from kindcluster.engine import Engine
-from kindcluster.errors import ClusterError
-from kindcluster.progress import step
+from hack.kindcluster import bounded_runtime
+from hack.kindcluster.cache import Cache, discard
+from hack.kindcluster.commands import run, run_logged, succeeds
+from hack.kindcluster.engine import Engine
+from hack.kindcluster.errors import ClusterError
+from hack.kindcluster.progress import step
 
 DEFAULT_NAME = "poolkeeper"
 NODE_PORTS = range(30080, 30090)
@@ -62,6 +64,23 @@ def kind_configuration(
         "kubeadmConfigPatches": [json.dumps(kubelet)],
         "nodes": [{"role": "control-plane", "extraPortMappings": mappings}],
     }
+
+
+def pods_not_ready(pods: Sequence[Mapping[str, Any]], since: datetime) -> list[str]:
+    """The names of the pods with a container that is not ready, or that started before `since`."""
+
+    def ready(container: Mapping[str, Any]) -> bool:
+        running = container["state"].get("running")
+        # The API tells whole seconds.
+        return running and container["ready"] and datetime.fromisoformat(running["startedAt"]) >= since
+
+    since = since.replace(microsecond=0)
+    return [
+        pod["metadata"]["name"]
+        for pod in pods
+        if not pod["status"].get("containerStatuses")
+        or not all(map(ready, pod["status"]["containerStatuses"]))
+    ]
 
 
 def labelled_images(listing: str, key: str) -> dict[str, str]:
@@ -169,20 +188,14 @@ class Cluster:
         ready = '--output=jsonpath={.status.conditions[?(@.type=="Ready")].status}'
         if self._kubectl("get", f"node/{self.node}", ready) != "True":
             return "the node is not Ready"
-        available = "--for=condition=Available", "--timeout=0"
-        if not self._kubectl_succeeds("wait", "deployment/coredns", "--namespace=kube-system", *available):
-            return "CoreDNS is not available"
+        pods = json.loads(self._kubectl("get", "pods", "--namespace=kube-system", "--output=json"))
+        if waiting := pods_not_ready(pods["items"], started):
+            return f"these pods are not ready: {', '.join(waiting)}"
         return ""
 
     def execute(self, *command: str) -> str:
         """Run a command on the node."""
         return self.engine.docker("exec", self.node, *command)
-
-    def require_running(self) -> None:
-        if self.node_state() != "running":
-            raise ClusterError(
-                f"the cluster {self.name} does not run: `hack/cluster up --name {self.name}` first"
-            )
 
     def load(self, images: list[str]) -> None:
         """Copy images from the engine into the node."""

@@ -1,11 +1,12 @@
 """Running other programs."""
 
+import shutil
 import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from kindcluster.errors import ClusterError, CommandFailed
+from hack.kindcluster.errors import ClusterError, CommandFailed
 
 Environment = Mapping[str, str] | None
 
@@ -55,7 +56,7 @@ def run_logged(
     with (
         log.open("a") as log_file,
         subprocess.Popen(
-            words,
+            [*_ends_with_this_process(), *words],
             env=env,
             cwd=cwd,
             stdin=subprocess.DEVNULL,
@@ -73,3 +74,8 @@ def run_logged(
                 on_line(line)
     if process.returncode:
         raise CommandFailed(words, process.returncode, "".join(tail) + f"(all of it: {log})")
+
+
+def _ends_with_this_process() -> tuple[str, ...]:
+    """A prefix, where the system has one: an orphan would go on writing where the next run builds."""
+    return ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kindcluster.cache import Cache
-from kindcluster.commands import run, run_logged, succeeds
-from kindcluster.errors import ClusterError, NotPermitted
-from kindcluster.progress import say, step
+from hack.kindcluster.cache import Cache
+from hack.kindcluster.commands import run, run_logged, succeeds
+from hack.kindcluster.errors import ClusterError, NotPermitted
+from hack.kindcluster.progress import say, step
 
 SOURCES = Path("/etc/apt")
 

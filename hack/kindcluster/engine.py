@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kindcluster import bounded_runtime
-from kindcluster.cache import Cache, discard
-from kindcluster.commands import run, succeeds
-from kindcluster.debian import Debian, require_root
-from kindcluster.errors import ClusterError, CommandFailed
-from kindcluster.progress import say, step
+from hack.kindcluster import bounded_runtime
+from hack.kindcluster.cache import Cache, discard
+from hack.kindcluster.commands import run, succeeds
+from hack.kindcluster.debian import Debian, require_root
+from hack.kindcluster.errors import ClusterError, CommandFailed
+from hack.kindcluster.progress import say, step
 
 PACKAGES = ("docker.io", "iptables")
 SUBNETS = {"base": "10.213.0.0/16", "size": 24}

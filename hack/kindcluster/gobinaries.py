@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kindcluster.cache import Cache, content_key
-from kindcluster.commands import run, run_logged
-from kindcluster.errors import ClusterError
-from kindcluster.progress import Counter, step
-from kindcluster.versions import HACK, Versions, parse_version
+from hack.kindcluster.cache import Cache, content_key
+from hack.kindcluster.commands import run, run_logged
+from hack.kindcluster.errors import ClusterError
+from hack.kindcluster.progress import Counter, step
+from hack.kindcluster.versions import HACK, Versions, parse_version
 
 SOURCE = HACK / "gobuild"
 
@@ -90,16 +90,25 @@ class GoBinaries:
 
     def module_folder(self, module: str) -> Path:
         """Where a module's source lies in the module cache."""
-        self._check_go()
+        self.require_go()
         run("go", "mod", "download", module, cwd=SOURCE, env=self._environment())
         answer = run("go", "list", "-m", "-f", "{{.Dir}}", module, cwd=SOURCE, env=self._environment())
         return Path(answer.strip())
+
+    def require_go(self) -> None:
+        minimum = self.versions.minimum["go"]
+        if shutil.which("go") and parse_version(run("go", "version")) >= parse_version(minimum):
+            return
+        raise ClusterError(
+            f"Go {minimum} or newer is needed to build what cannot be pulled: install it, and put it on PATH"
+            " (Debian 12 has it in its backports: apt-get install -t bookworm-backports golang-go)"
+        )
 
     def _missing(self, names: Iterable[str]) -> list[str]:
         return [name for name in sorted(names) if not (self.folder / name).exists()]
 
     def _build_group(self, names: list[str]) -> None:
-        self._check_go()
+        self.require_go()
         packages = [PACKAGES[name] for name in names]
         env = self._environment(cgo=bool(NEEDS_CGO.intersection(names)))
         expectation = "about 5 min on 2 cores from a cold cache" if "kube-apiserver" in names else ""
@@ -121,18 +130,9 @@ class GoBinaries:
                 os.rename(scratch / name, self.folder / name)
 
     def _install(self, target: str, folder: Path) -> None:
-        self._check_go()
+        self.require_go()
         command = ["go", "install", "-trimpath", "-ldflags=-s -w", target]
         run_logged(command, self.cache.log("go-build"), env=self._environment() | {"GOBIN": str(folder)})
-
-    def _check_go(self) -> None:
-        minimum = self.versions.minimum["go"]
-        if not shutil.which("go"):
-            raise ClusterError(
-                f"Go is needed to build what no registry provides: install Go {minimum} or newer"
-            )
-        if parse_version(run("go", "version")) < parse_version(minimum):
-            raise ClusterError(f"the Go on PATH is too old to build with: install Go {minimum} or newer")
 
     def _link_flags(self) -> str:
         """Strip, and set the versions that kubeadm's skew checks and `helm version` read."""

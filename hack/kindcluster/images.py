@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kindcluster.archive import ImageConfig, write_image
-from kindcluster.cache import Cache, content_key
-from kindcluster.cluster import Cluster
-from kindcluster.commands import run_logged
-from kindcluster.engine import Engine
-from kindcluster.errors import ClusterError
-from kindcluster.progress import say, step
-from kindcluster.requirements import LOCK, Requirements
-from kindcluster.rootfs import RootFileSystems, pack
-from kindcluster.versions import HACK, Versions
+from hack.kindcluster.archive import ImageConfig, write_image
+from hack.kindcluster.cache import Cache, content_key
+from hack.kindcluster.cluster import Cluster
+from hack.kindcluster.commands import run_logged
+from hack.kindcluster.engine import Engine
+from hack.kindcluster.errors import ClusterError
+from hack.kindcluster.progress import say, step
+from hack.kindcluster.requirements import LOCK, Requirements
+from hack.kindcluster.rootfs import RootFileSystems, pack
+from hack.kindcluster.versions import HACK, Versions
 
 BASE_PACKAGES = ("ca-certificates", "python3")
 SOURCE_LABEL = "poolkeeper.source"

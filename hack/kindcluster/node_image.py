@@ -14,17 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kindcluster import archive, bounded_runtime, node_root
-from kindcluster.archive import ImageConfig, write_image, write_layer
-from kindcluster.cache import Cache, content_key
-from kindcluster.commands import run, succeeds
-from kindcluster.debian import Debian
-from kindcluster.engine import Engine
-from kindcluster.errors import ClusterError
-from kindcluster.gobinaries import GoBinaries
-from kindcluster.progress import step
-from kindcluster.rootfs import PACKAGES as ROOTFS_PACKAGES
-from kindcluster.rootfs import RootFileSystems, pack
+from hack.kindcluster import archive, bounded_runtime, node_root
+from hack.kindcluster.archive import ImageConfig, write_image, write_layer
+from hack.kindcluster.cache import Cache, content_key
+from hack.kindcluster.commands import run, succeeds
+from hack.kindcluster.debian import Debian
+from hack.kindcluster.engine import Engine
+from hack.kindcluster.errors import ClusterError
+from hack.kindcluster.gobinaries import GoBinaries
+from hack.kindcluster.progress import step
+from hack.kindcluster.rootfs import PACKAGES as ROOTFS_PACKAGES
+from hack.kindcluster.rootfs import RootFileSystems, pack
 
 # runc is the one binary that links against C: it enforces seccomp profiles.
 BUILD_PACKAGES = (*ROOTFS_PACKAGES, "gcc", "libc6-dev", "libseccomp-dev", "pkg-config")

@@ -1,6 +1,6 @@
 """The root file system of a kind node: Debian, kind's own files, Kubernetes' binaries, and their settings.
 
-It keeps kind's contract with its node images; entrypoint, units and containerd's configuration are kind's own,
+It keeps kind's contract with its node images; entrypoint, units and containerd's configuration are kind's,
 taken from its module.
 """
 
@@ -11,10 +11,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from kindcluster import bounded_runtime
-from kindcluster.commands import run
-from kindcluster.gobinaries import GoBinaries
-from kindcluster.rootfs import copy_tree
+from hack.kindcluster import bounded_runtime
+from hack.kindcluster.commands import run
+from hack.kindcluster.gobinaries import GoBinaries
+from hack.kindcluster.rootfs import copy_tree
 
 # What kind's own base image installs, less what only other storage and rootless modes need.
 PACKAGES = (

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kindcluster.cache import Cache, content_key
-from kindcluster.commands import run, run_logged
-from kindcluster.debian import Debian, mirror, require_root
-from kindcluster.progress import step
-from kindcluster.versions import Versions
+from hack.kindcluster.cache import Cache, content_key
+from hack.kindcluster.commands import run, run_logged
+from hack.kindcluster.debian import Debian, mirror, require_root
+from hack.kindcluster.progress import step
+from hack.kindcluster.versions import Versions
 
 PACKAGES = ("debootstrap",)
 
@@ -49,8 +49,9 @@ class RootFileSystems:
 
     def _debootstrap(self, packages: Sequence[str]) -> Callable[[Path], None]:
         def fill(scratch: Path) -> None:
-            # In a mount namespace of its own, a killed debootstrap leaves no /proc mounted in the scratch.
-            command = ["unshare", "--mount", "debootstrap", "--variant=minbase"]
+            # In namespaces of its own, a killed debootstrap leaves no mounts and no processes behind.
+            command = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+            command += ["debootstrap", "--variant=minbase"]
             command.append(f"--include={','.join(packages)}")
             command += [self.versions.debian_suite, str(scratch)]
             if source := mirror(self.versions.debian_suite):

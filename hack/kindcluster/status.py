@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from kindcluster.cluster import NODE_PORTS, Cluster, host_ports
-from kindcluster.engine import Engine, OwnEngine, running_engine
-from kindcluster.images import ALL, SOURCE_LABEL, recipe_name
-from kindcluster.workbench import SHELL_TOOLS, Workbench
+from hack.kindcluster.cluster import NODE_PORTS, Cluster, host_ports
+from hack.kindcluster.engine import Engine, OwnEngine, running_engine
+from hack.kindcluster.images import ALL, SOURCE_LABEL, recipe_name
+from hack.kindcluster.workbench import SHELL_TOOLS, Workbench
 
 ENTRIES = ("go-binaries", "go-tools", "rootfs", "uv")
 

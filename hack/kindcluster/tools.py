@@ -1,14 +1,15 @@
 """Tools by name: from the cache, from PATH when new enough, else built with Go or installed by apt."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kindcluster.commands import run
-from kindcluster.debian import Debian
-from kindcluster.errors import ClusterError
-from kindcluster.gobinaries import GoBinaries
-from kindcluster.versions import Versions, parse_version
+from hack.kindcluster.commands import run
+from hack.kindcluster.debian import Debian
+from hack.kindcluster.errors import ClusterError
+from hack.kindcluster.gobinaries import GoBinaries
+from hack.kindcluster.versions import Versions, parse_version
 
 BUILT = ("etcd", "helm", "kind", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 ON_DEMAND = {"kwok": ("sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok")}
@@ -28,7 +29,7 @@ class Tools:
     binaries: GoBinaries
     debian: Debian
 
-    def paths(self, names: list[str]) -> list[Path]:
+    def paths(self, names: Sequence[str]) -> list[Path]:
         """Make sure that each tool is there, building all that are not in one go."""
         unknown = sorted(set(names) - set(NAMES))
         if unknown:

@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from kindcluster.cache import Cache, cache_root
-from kindcluster.cluster import Cluster, link_tools
-from kindcluster.debian import Debian
-from kindcluster.engine import Engine, OwnEngine, ensure_engine, running_engine
-from kindcluster.gobinaries import GoBinaries
-from kindcluster.images import Images
-from kindcluster.node_image import BUILD_PACKAGES, NodeImage
-from kindcluster.progress import say, step
-from kindcluster.requirements import Requirements
-from kindcluster.rootfs import RootFileSystems
-from kindcluster.tools import Tools
-from kindcluster.versions import Versions
+from hack.kindcluster.cache import Cache, cache_root
+from hack.kindcluster.cluster import Cluster, link_tools
+from hack.kindcluster.debian import Debian
+from hack.kindcluster.engine import Engine, OwnEngine, ensure_engine, running_engine
+from hack.kindcluster.errors import ClusterError
+from hack.kindcluster.gobinaries import GoBinaries
+from hack.kindcluster.images import Images
+from hack.kindcluster.node_image import BUILD_PACKAGES, NodeImage
+from hack.kindcluster.progress import say, step
+from hack.kindcluster.requirements import Requirements
+from hack.kindcluster.rootfs import RootFileSystems
+from hack.kindcluster.tools import Tools
+from hack.kindcluster.versions import Versions
 
 SHELL_TOOLS = ("helm", "kind", "kubectl")
 
@@ -54,18 +55,21 @@ class Workbench:
 
     def up(self, name: str) -> None:
         with self.cache.lock("engine"):
+            if not all(map(self.tools.at_hand, SHELL_TOOLS)):
+                # Better said now than after packages were installed.
+                self.binaries.require_go()
             engine = ensure_engine(self.cache, self.debian, perhaps_later=BUILD_PACKAGES)
-            self.tools.paths(list(SHELL_TOOLS))
+            self.tools.paths(SHELL_TOOLS)
             cluster = self.cluster(name, engine)
             if not cluster.recover():
                 cluster.create(self._node_image(engine))
 
     def load(self, name: str, images: Sequence[str]) -> None:
         with self.cache.lock("engine"):
-            engine = ensure_engine(self.cache, self.debian)
-            cluster = self.cluster(name, engine)
-            cluster.require_running()
-            self.images(engine).load(cluster, images)
+            engine = self._engine_that_may_hold_clusters()
+            if not engine or self.cluster(name, engine).node_state() != "running":
+                raise ClusterError(f"the cluster {name} does not run: `hack/cluster up --name {name}` first")
+            self.images(engine).load(self.cluster(name, engine), images)
 
     def down(self, name: str) -> None:
         """Delete one cluster; the engine has to run for that, so a dead one is started."""

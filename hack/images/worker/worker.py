@@ -1,9 +1,9 @@
 """A stand-in for a model server: it takes a while to load, then works off jobs from a Redis list.
 
 Each job is moved to a processing list while it is worked on (LMOVE), so that whoever watches the two lists
-sees both what waits and what is in flight. Ready, on :8080/healthz, means that the model is loaded. On SIGTERM
-the job in hand is finished and no other begun. Jobs that a crashed worker left in the processing list are not
-touched.
+sees both what waits and what is in flight. Ready, on :8080/healthz, means that the model is loaded. On
+SIGTERM the job in hand is finished and no other begun. Jobs that a crashed worker left in the processing list
+are not touched.
 """
 
 import logging

@@ -1,0 +1,81 @@
+import hashlib
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from hack.kindcluster.archive import ImageConfig, write_image, write_layer
+from hack.kindcluster.errors import ClusterError
+from hack.kindcluster.images import ALL, RECIPES, recipe_name
+from hack.kindcluster.requirements import LOCK, select
+from hack.kindcluster.versions import HACK
+
+LOCKED = """\
+# made by a tool
+alpha==1.0 ; python_full_version < '3.11.3' \\
+    --hash=sha256:aa
+    # via beta
+beta==2.0 \\
+    --hash=sha256:bb
+beta-more==3.0 \\
+    --hash=sha256:cc
+gamma[fast]==4.0 \\
+    --hash=sha256:dd
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "hashes"),
+    [(["alpha"], ["aa"]), (["beta"], ["bb"]), (["gamma", "beta-more"], ["cc", "dd"]), (["delta"], [])],
+)
+def test_entries_are_selected_from_a_lock_with_their_hashes(names: list[str], hashes: list[str]) -> None:
+    selected = select(LOCKED, names)
+
+    assert hashes == [line.split(":")[1] for line in selected.splitlines() if "--hash" in line]
+
+
+def test_the_lock_has_the_packages_that_images_ask_for() -> None:
+    lock = LOCK.read_text()
+
+    for recipe in RECIPES.values():
+        for package in recipe.packages or ():
+            assert select(lock, [package]), package
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_image_is_built_on_the_base_and_runs_as_nobody(name: str) -> None:
+    dockerfile = (HACK / "images" / name / "Dockerfile").read_text()
+
+    assert "ARG BASE\nFROM ${BASE}\n" in dockerfile
+    assert "USER 65532:65532\n" in dockerfile
+
+
+@pytest.mark.parametrize("image", ["worker", "poolkeeper/worker:dev"])
+def test_an_image_is_named_shortly_or_in_full(image: str) -> None:
+    assert recipe_name(image) == "worker"
+
+
+def test_an_unknown_image_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(ClusterError, match=f"no such image: nonsense; there are {', '.join(ALL)}"):
+        recipe_name("nonsense")
+
+
+def test_an_image_written_without_an_engine_is_whole(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    layer = write_layer(tmp_path / "layer.tar", {"/usr/local/bin/program": program})
+    config = ImageConfig(entrypoint=["/usr/local/bin/program"], stop_signal="SIGINT")
+
+    with tarfile.open(write_image(tmp_path / "image.tar", "a/b:c", layer, config, "aarch64")) as image:
+        contents = {member.name: image.extractfile(member).read() for member in image}  # type: ignore[union-attr]
+
+    (manifest,) = json.loads(contents["manifest.json"])
+    document = json.loads(contents[manifest["Config"]])
+    assert manifest["RepoTags"] == ["a/b:c"]
+    assert manifest["Config"] == f"{hashlib.sha256(contents[manifest['Config']]).hexdigest()}.json"
+    assert document["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(contents['layer.tar']).hexdigest()}"]
+    assert document["architecture"] == "arm64"
+    assert document["config"]["Entrypoint"] == ["/usr/local/bin/program"]
+    assert document["config"]["StopSignal"] == "SIGINT"
