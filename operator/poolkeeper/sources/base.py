@@ -27,7 +27,11 @@ Publish = Callable[[PoolKey, Sample | Unavailable], None]
 """Delivers one poll's outcome for one source of one pool; called on the event loop, returns at once."""
 
 ReadSecret = Callable[[str, str], Awaitable[Mapping[str, bytes]]]
-"""Reads all keys of a Secret by namespace and name; raises SecretUnavailable."""
+"""Reads all keys of a Secret by namespace and name.
+
+Raises SecretUnavailable: for reason SecretNotFound or SecretForbidden where the API server has said that
+there is no such Secret for us, for any other where it could not be asked.
+"""
 
 Clock = Callable[[], float]
 """Unix seconds that never step backwards (anchored once, advanced monotonically)."""

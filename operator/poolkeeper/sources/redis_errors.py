@@ -5,7 +5,7 @@ from hiredis import ReplyError
 from poolkeeper.sources.base import CredentialsRejected, SourceFailure
 
 RIGHTS = {
-    "lists": "+info +llen +lindex +type",
+    "lists": "+info +llen +lindex +multi +exec +type",
     "streams": "+info +xinfo|groups +xlen +xpending +xrange +type",
 }
 """What the user of a queue needs, in the words of ACL SETUSER; +select too for a database other than 0."""

@@ -5,12 +5,17 @@ A drained list has no key, so a missing key is an empty queue. Entries carry no 
 
 from hashlib import blake2b
 
-from hiredis import ReplyError
-
 from poolkeeper.api.demand import RedisList
-from poolkeeper.sources import redis_errors
 from poolkeeper.sources.queue import Depth
-from poolkeeper.sources.redis_question import Command, Question, ask_for_type, integer, is_wrong_type
+from poolkeeper.sources.redis_question import (
+    Command,
+    Question,
+    ask_for_type,
+    integer,
+    is_wrong_type,
+    refuse_errors,
+    rows,
+)
 from poolkeeper.sources.redis_queue import RedisQueue
 from poolkeeper.sources.redis_wire import Reply
 
@@ -33,27 +38,29 @@ def _waiting_only(key: str) -> Question:
 
 
 def _waiting_and_in_flight(key: str, processing: str) -> Question:
-    """Waiting is read before and after in flight, and the longer one counts.
+    """Both lists in one transaction: a job that moves between them meanwhile is counted exactly once.
 
-    Other clients may act between two commands: a job that a worker takes meanwhile is then counted twice,
-    one that is handed back is not missed. A job missed in both lists could stop the replica that has it.
+    A job missed in both could stop the replica that works on it.
     """
     commands: list[Command] = [
+        ("MULTI",),
         ("LLEN", key),
         ("LLEN", processing),
         ("LINDEX", processing, 0),
         ("LINDEX", processing, -1),
-        ("LLEN", key),
+        ("EXEC",),
     ]
 
     def interpret(replies: list[Reply]) -> Depth | Question:
-        before, taken, newest, oldest, after = replies
-        if is_wrong_type(before):
+        for queued in replies[:-1]:
+            refuse_errors(queued, key)
+        waiting, taken, newest, oldest = rows(replies[-1], key)
+        if is_wrong_type(waiting):
             return ask_for_type(key, "list")
         if is_wrong_type(taken):
             return ask_for_type(processing, "list")
         return Depth(
-            queued=max(integer(before, key), integer(after, key)),
+            queued=integer(waiting, key),
             in_flight=integer(taken, processing),
             in_flight_marker=_digest(processing, newest, oldest),
         )
@@ -65,8 +72,7 @@ def _digest(key: str, *entries: Reply) -> str:
     """Changes with the entries at both ends; entries may be large or secret and are not kept themselves."""
     digest = blake2b(digest_size=8)
     for entry in entries:
-        if isinstance(entry, ReplyError):
-            raise redis_errors.failure(entry, key)
+        refuse_errors(entry, key)
         content = entry if isinstance(entry, bytes) else b""
         digest.update(len(content).to_bytes(8, "big") + content)
     return digest.hexdigest()

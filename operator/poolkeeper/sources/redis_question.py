@@ -50,10 +50,15 @@ def ask_for_type(key: str, expected: str) -> Question:
     return Question.of([("TYPE", key)], interpret)
 
 
-def integer(reply: Reply, key: str) -> int:
-    """A count; raises SourceFailure for an error reply, since a missing number is never a zero."""
+def refuse_errors(reply: Reply, key: str) -> None:
+    """Raise the SourceFailure that an error reply stands for."""
     if isinstance(reply, ReplyError):
         raise redis_errors.failure(reply, key)
+
+
+def integer(reply: Reply, key: str) -> int:
+    """A count; raises SourceFailure for an error reply, since a missing number is never a zero."""
+    refuse_errors(reply, key)
     if not isinstance(reply, int):
         raise SourceFailure("ServerError", f"The Redis server answered for {key!r} with no number.")
     return reply
@@ -61,8 +66,7 @@ def integer(reply: Reply, key: str) -> int:
 
 def rows(reply: Reply, key: str) -> list[Reply]:
     """An array; raises SourceFailure for an error reply."""
-    if isinstance(reply, ReplyError):
-        raise redis_errors.failure(reply, key)
+    refuse_errors(reply, key)
     if not isinstance(reply, list):
         raise SourceFailure("ServerError", f"The Redis server answered for {key!r} with no list.")
     return reply

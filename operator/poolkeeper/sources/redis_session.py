@@ -108,6 +108,8 @@ def _answer(question: Question, replies: list[Reply]) -> Outcome | Question:
         raise
     except SourceFailure as failure:
         return failure
+    except (IndexError, TypeError, ValueError):
+        return SourceFailure("ServerError", "The Redis server answered in a form that is not known.")
 
 
 def _unsettled() -> SourceFailure:

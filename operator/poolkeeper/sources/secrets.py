@@ -15,6 +15,8 @@ LEAST_SECONDS_BETWEEN_READS = 1.0
 READ_TIMEOUT_SECONDS = 10.0
 CONCURRENT_READS = 8
 
+_WITHDRAWN = {"SecretNotFound", "SecretForbidden"}
+
 
 class SecretName(NamedTuple):
     """A Secret; the namespace is always that of the pool that names it."""
@@ -75,7 +77,7 @@ class SecretFollower:
             async with self._slots, asyncio.timeout(READ_TIMEOUT_SECONDS):
                 return dict(await self._read(secret.namespace, secret.name))
         except SecretUnavailable as unavailable:
-            return unavailable
+            return unavailable if known is None or unavailable.reason in _WITHDRAWN else known
         except Exception as error:  # whatever the reader meets, one Secret must not end the others
             logger.warning("Secret %s/%s can't be read: %s", *secret, type(error).__name__)
             if known is not None:

@@ -1,11 +1,14 @@
 """One source of one pool: what is read for it, how often, and what was published about it last."""
 
+import logging
 from dataclasses import dataclass
 
 from poolkeeper.core.ledger import Sample
 from poolkeeper.core.observation import Unavailable
 from poolkeeper.sources.base import PoolKey, Publish, SourceFailure
 from poolkeeper.sources.queue import Depth, Queue, Server
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
@@ -36,7 +39,7 @@ class Watch:
             oldest_arrived_at=depth.oldest_arrived_at,
             server_id=server_id,
         )
-        self.publish(self.pool, sample)
+        self._publish(sample)
 
     def fail(self, failure: SourceFailure, at: float) -> None:
         """Publish that nothing is known, since the first failure in a row."""
@@ -44,5 +47,11 @@ class Watch:
             return
         if self.unavailable_since is None:
             self.unavailable_since = at
-        since = self.unavailable_since
-        self.publish(self.pool, Unavailable(self.source, failure.reason, failure.message, since))
+        self._publish(Unavailable(self.source, failure.reason, failure.message, self.unavailable_since))
+
+    def _publish(self, outcome: Sample | Unavailable) -> None:
+        """A listener that fails on one pool must not end the polling of the others."""
+        try:
+            self.publish(self.pool, outcome)
+        except Exception:
+            logger.exception("%s could not take in what source %s published", self.pool, self.source)

@@ -39,6 +39,14 @@ async def test_what_is_no_number_is_an_outage(listening: Listening, reply: bytes
         await listening.hub.close()
 
 
+@pytest.mark.parametrize("reply", [b"-LOADING loading\r\n", b"$-1\r\n", b":1\r\n", b"*0\r\n", b"*-1\r\n"])
+async def test_a_transaction_without_its_numbers_is_an_outage(listening: Listening, reply: bytes) -> None:
+    async with impostor(to_each_command(reply)) as address:
+        outage = await listening.to(list_at(address, processingList="taken")).unavailable()
+        await listening.hub.close()
+    assert outage.reason in {"Loading", "ServerError"}
+
+
 async def test_a_server_that_repeats_the_password_does_not_get_it_published(listening: Listening) -> None:
     listening.secrets.contents[POOL.namespace, "login"] = {"password": PASSWORD}
     repeat = b"-ERR unknown command 'AUTH', with args beginning with: '" + PASSWORD + b"'\r\n"

@@ -1,6 +1,8 @@
 """Lists: what is particular to them beyond the contract."""
 
+import asyncio
 import contextlib
+import threading
 
 import pytest
 
@@ -25,6 +27,30 @@ async def test_a_processing_list_of_another_type_is_named_too(
         client.zadd("taken", {"job": 1})
     outage = await listening.to(list_source(server, processing_list="taken")).unavailable("WrongType")
     assert "'taken' holds a zset, not a list" in outage.message
+
+
+async def test_a_job_that_moves_between_the_lists_is_counted_exactly_once(
+    server: LocalRedis, listening: Listening
+) -> None:
+    """Workers take it and hand it back as fast as they can, while it is counted."""
+    is_over = threading.Event()
+
+    def move() -> None:
+        with contextlib.closing(server.client) as client:
+            while not is_over.is_set():
+                client.lmove("jobs", "taken", "RIGHT", "LEFT")
+                client.lmove("taken", "jobs", "RIGHT", "LEFT")
+
+    with contextlib.closing(server.client) as client:
+        client.lpush("jobs", "work")
+    moving = asyncio.create_task(asyncio.to_thread(move))
+    try:
+        listener = listening.to(list_source(server, processing_list="taken"))
+        samples = [await listener.sample() for _ in range(20)]
+    finally:
+        is_over.set()
+        await moving
+    assert {sample.queued + (sample.in_flight or 0) for sample in samples} == {1}
 
 
 async def test_a_corrected_key_is_read_again(server: LocalRedis, listening: Listening) -> None:

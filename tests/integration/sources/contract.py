@@ -123,7 +123,7 @@ class QueueContract:
         self, bench: Bench, listening: Listening
     ) -> None:
         listener = listening.to(bench.require_login())
-        await listener.unavailable("SecretMissing")
+        await listener.unavailable("SecretNotFound")
         listening.secrets.contents[POOL.namespace, "login"] = {"other": b"x"}
         missing_key = await listener.unavailable("SecretKeyMissing")
         assert "no key password" in missing_key.message

@@ -66,7 +66,7 @@ class Secrets:
     async def read(self, namespace: str, name: str) -> Mapping[str, bytes]:
         """What the API server would answer."""
         if (namespace, name) not in self.contents:
-            raise SecretUnavailable("SecretMissing", f"Secret {name} does not exist in {namespace}.")
+            raise SecretUnavailable("SecretNotFound", f"Secret {name} does not exist in {namespace}.")
         return self.contents[namespace, name]
 
 

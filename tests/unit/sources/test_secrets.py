@@ -10,7 +10,8 @@ from poolkeeper.sources.secrets import SecretContent, SecretFollower, SecretName
 
 LOGIN = SecretName("serving", "login")
 OTHER = SecretName("other", "login")
-MISSING = SecretUnavailable("SecretMissing", "Secret login does not exist.")
+MISSING = SecretUnavailable("SecretNotFound", "Secret login does not exist.")
+UNREACHABLE = SecretUnavailable("ApiUnreachable", "The API server does not answer.")
 
 
 class ApiServer:
@@ -71,7 +72,7 @@ async def test_a_deleted_secret_is_noticed_and_so_is_its_return() -> None:
     assert delivered == [content, MISSING, content]
 
 
-@pytest.mark.parametrize("fault", [OSError("api server gone"), TimeoutError(), RuntimeError("bug")])
+@pytest.mark.parametrize("fault", [UNREACHABLE, OSError("gone"), TimeoutError(), RuntimeError("bug")])
 async def test_what_is_known_stays_in_use_while_the_api_server_can_not_be_asked(fault: Exception) -> None:
     content = {"password": b"x"}
     delivered, _ = await deliveries(ApiServer(content, fault))
