@@ -1,6 +1,5 @@
 """Keeps the catalogue's AcceleratorClasses up to date, and its hands off what others have made of them."""
 
-import json
 from collections.abc import Iterable
 
 from poolkeeper.api.base import API_VERSION
@@ -24,7 +23,7 @@ async def install_classes(client: KubeClient, manifests: Iterable[JsonObject]) -
                 "PATCH",
                 api_path(API_VERSION, ACCELERATOR_CLASS.plural, name),
                 query=(("fieldManager", FIELD_MANAGER),),
-                body=json.dumps(manifest),
+                body=manifest,
                 content_type="application/apply-patch+yaml",
             )
         except ApiError as refusal:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.integration.control_plane import ControlPlane, tools
 
 
 class Refused(Exception):
@@ -43,12 +43,7 @@ class Kubectl:
 
 
 @pytest.fixture(scope="session")
-def kubectl(api_server: Path) -> Kubectl:
-    tool = subprocess.run(
-        [ROOT / "hack/cluster", "tool", "kubectl"], capture_output=True, text=True, check=True, timeout=600
-    )
-    kubectl = Kubectl(tool.stdout.strip(), api_server)
-    kubectl("apply", "--server-side", f"--filename={ROOT / 'crds'}")
-    for plural in ("acceleratorpools", "acceleratorclasses"):
-        kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{plural}.poolkeeper.dev")
-    return kubectl
+def kubectl(api_server: ControlPlane, crds: None) -> Kubectl:
+    """kubectl as the admin of an API server that knows our kinds."""
+    (binary,) = tools("kubectl")
+    return Kubectl(binary, api_server.kubeconfig())

@@ -6,8 +6,6 @@ from poolkeeper.api.catalogue import catalogue
 from tests.integration.api.conftest import Kubectl, Refused
 from tests.integration.api.specs import CLASS, PRICE, REMOVED, Spec, changed
 
-pytestmark = pytest.mark.integration
-
 REFUSED: dict[str, tuple[Spec, str]] = {
     "no vendor": ({"vendor": REMOVED}, "spec.vendor: Required value"),
     "resource with spaces": ({"resourceName": "one gpu"}, "must be NAME or DOMAIN/NAME"),

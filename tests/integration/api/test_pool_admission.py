@@ -8,8 +8,6 @@ import pytest
 from tests.integration.api.conftest import Kubectl, Refused
 from tests.integration.api.specs import LIST, POOL, REMOVED, STREAM, WINDOW, Spec, list_with, pool, waits_on
 
-pytestmark = pytest.mark.integration
-
 UNSEEN = list_with({"processingList": REMOVED})
 NEEDS_SERVICE_TIME = "a pool that may go to zero must know when its workers are done: set maxServiceSeconds"
 ADDRESS_FORM = "must be HOST:PORT, for example redis.serving.svc:6379"

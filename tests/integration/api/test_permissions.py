@@ -1,0 +1,87 @@
+"""What the operator may do with the roles of the chart, and what it may not."""
+
+import json
+
+import pytest
+
+from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.paths import api_path
+from tests.integration.api.conftest import Kubectl
+from tests.integration.control_plane import ROOT
+
+OPERATOR = "system:serviceaccount:poolkeeper-system:poolkeeper"
+GROUPS = ["system:authenticated", "system:serviceaccounts", "system:serviceaccounts:poolkeeper-system"]
+SYSTEM = "poolkeeper-system"
+
+# Verb, resource.group/subresource, namespace, name; an empty namespace means all of them.
+Request = tuple[str, str, str, str]
+
+ALLOWED: list[Request] = [
+    ("watch", "acceleratorpools.poolkeeper.dev", "", ""),
+    ("patch", "acceleratorpools.poolkeeper.dev/status", "serving", "chat"),
+    ("watch", "acceleratorclasses.poolkeeper.dev", "", ""),
+    ("patch", "acceleratorclasses.poolkeeper.dev", "", "cpu"),
+    ("get", "deployments.apps", "serving", "chat"),
+    ("update", "statefulsets.apps/scale", "serving", "chat"),
+    ("watch", "pods", "", ""),
+    ("create", "events", "serving", ""),
+    ("list", "horizontalpodautoscalers.autoscaling", "serving", ""),
+    ("list", "scaledobjects.keda.sh", "serving", ""),
+    ("create", "leases.coordination.k8s.io", SYSTEM, ""),
+    ("update", "leases.coordination.k8s.io", SYSTEM, "poolkeeper"),
+]
+DENIED: list[Request] = [
+    ("update", "acceleratorpools.poolkeeper.dev", "serving", "chat"),
+    ("delete", "acceleratorclasses.poolkeeper.dev", "", "cpu"),
+    ("update", "deployments.apps", "serving", "chat"),
+    ("update", "replicasets.apps/scale", "serving", "chat"),
+    ("delete", "pods", "serving", "chat-0"),
+    ("create", "pods/exec", "serving", "chat-0"),
+    ("get", "secrets", "serving", "redis"),
+    ("list", "secrets", SYSTEM, ""),
+    ("list", "nodes", "", ""),
+    ("update", "leases.coordination.k8s.io", SYSTEM, "other"),
+    ("update", "leases.coordination.k8s.io", "serving", "poolkeeper"),
+    ("create", "clusterrolebindings.rbac.authorization.k8s.io", "", ""),
+]
+
+
+@pytest.fixture(scope="module")
+def roles(kubectl: Kubectl) -> None:
+    """The roles of deploy/, in force."""
+    kubectl("apply", f"--filename={ROOT / 'deploy' / 'namespace.yaml'}")
+    kubectl("apply", f"--filename={ROOT / 'deploy' / 'rbac.yaml'}")
+
+
+async def may(client: KubeClient, request: Request) -> bool:
+    """Whether the API server would let the operator do that."""
+    verb, kind, namespace, name = request
+    kind, _, subresource = kind.partition("/")
+    resource, _, group = kind.partition(".")
+    attributes = {"verb": verb, "group": group, "resource": resource, "subresource": subresource}
+    attributes |= {"namespace": namespace, "name": name}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": OPERATOR, "groups": GROUPS, "resourceAttributes": attributes},
+    }
+    path = api_path("authorization.k8s.io/v1", "subjectaccessreviews")
+    return bool((await client.request("POST", path, body=review))["status"]["allowed"])
+
+
+@pytest.mark.parametrize("request_", ALLOWED, ids=" ".join)
+async def test_allowed(kube_client: KubeClient, roles: None, request_: Request) -> None:
+    assert await may(kube_client, request_)
+
+
+@pytest.mark.parametrize("request_", DENIED, ids=" ".join)
+async def test_denied(kube_client: KubeClient, roles: None, request_: Request) -> None:
+    assert not await may(kube_client, request_)
+
+
+def test_the_kustomization_is_accepted_whole(kubectl: Kubectl) -> None:
+    folder = str(ROOT / "deploy")
+    kubectl("apply", "--server-side", "--force-conflicts", "--kustomize", folder)
+    items = json.loads(kubectl("get", "--output=json", "--kustomize", folder))["items"]
+    kinds = {item["kind"] for item in items}
+    assert {"Deployment", "NetworkPolicy", "PodDisruptionBudget", "CustomResourceDefinition"} <= kinds
