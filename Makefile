@@ -25,6 +25,8 @@ lint: $(VENV)/.with-dev
 
 generate: $(VENV)/.with-dev
 	$(BIN)/poolkeeper crds
+	$(BIN)/python hack/render_deploy.py
+	$(BIN)/python hack/render_api_docs.py
 
 backtest: $(VENV)/.with-backtest
 	$(BIN)/python hack/bench/policy_table.py

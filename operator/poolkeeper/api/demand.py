@@ -69,7 +69,7 @@ class RedisConnection(ApiModel):
             "the port must lie between 1 and 65535",
         ),
     ]
-    """HOST:PORT of the server."""
+    """Where the server listens."""
     database: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Number of the database."""
     auth: RedisAuth | None = None

@@ -83,9 +83,7 @@ class Accelerator(ApiModel):
 class ReplicaBounds(ApiModel):
     """The floor and the ceiling of the pool."""
 
-    rules: ClassVar[tuple[Cel, ...]] = (
-        Cel("self.min <= self.max", "min must not exceed max"),
-    )
+    rules: ClassVar[tuple[Cel, ...]] = (Cel("self.min <= self.max", "min must not exceed max"),)
 
     min: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Replicas that are always up."""
@@ -133,7 +131,7 @@ class WarmWindow(ApiModel):
             "must be a cron expression of five fields, for example 0 8 * * MON-FRI",
         ),
     ]
-    """When the window opens, as a cron expression of five fields."""
+    """When the window opens."""
     end: Annotated[
         str,
         Field(min_length=9, max_length=128),
@@ -142,7 +140,7 @@ class WarmWindow(ApiModel):
             "must be a cron expression of five fields, for example 0 18 * * MON-FRI",
         ),
     ]
-    """When the window closes, as a cron expression of five fields."""
+    """When the window closes."""
     time_zone: Annotated[str, Field(min_length=1, max_length=64)] = "Etc/UTC"
     """Name of the time zone in the IANA database, for example Europe/Berlin."""
     replicas: Annotated[int, Field(ge=1, le=10_000)] = 1
