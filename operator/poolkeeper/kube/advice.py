@@ -61,7 +61,7 @@ def _resource(pod: Mapping[str, Any], accelerator: AcceleratorClassSpec) -> Advi
         return None
     return Advice(
         "ResourceNotRequested",
-        f"no container asks for {name}, so pods start without {accelerator.display_name}: set resources.limits",
+        f"no container asks for {name}, so pods run without {accelerator.display_name}: set its limits",
     )
 
 

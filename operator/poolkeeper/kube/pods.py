@@ -45,19 +45,20 @@ class PodWatch:
         self._followed: frozenset[str] = frozenset()
         self._watches: dict[str, _Watch] = {}
         self._catching_up: dict[str, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._changed: set[str] = set()
 
     def follow(self, namespaces: set[str]) -> None:
         """Follows exactly these namespaces from now on. Needs a running event loop."""
         added = namespaces - self._followed
         for namespace in self._followed - namespaces:
-            self._end_catching_up(namespace)
+            self._end(self._catching_up.pop(namespace, None))
             self._store.drop(namespace)
         self._followed = frozenset(namespaces)
         was_cluster_wide = CLUSTER in self._watches
-        wanted = {CLUSTER} if self._is_cluster_wide(was_cluster_wide) else namespaces
+        wanted = {CLUSTER} if self._is_cluster_wide(was_cluster_wide) else set(namespaces)
         for place in self._watches.keys() - wanted:
-            self._watches.pop(place).task.cancel()
+            self._end(self._watches.pop(place).task)
         for place in wanted - self._watches.keys():
             self._watches[place] = self._started(place)
         for namespace in added if was_cluster_wide and CLUSTER in wanted else ():
@@ -76,11 +77,8 @@ class PodWatch:
 
     async def close(self) -> None:
         """Ends all watches."""
-        tasks = [*(watch.task for watch in self._watches.values()), *self._catching_up.values()]
         self.follow(set())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     def _is_cluster_wide(self, is_now: bool) -> bool:
         if self._cluster_wide_above is None:
@@ -122,8 +120,10 @@ class PodWatch:
         self._catching_up.pop(namespace)
         self._note({namespace})
 
-    def _end_catching_up(self, namespace: str) -> None:
-        if task := self._catching_up.pop(namespace, None):
+    def _end(self, task: asyncio.Task[None] | None) -> None:
+        if task:
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
             task.cancel()
 
     def _note(self, namespaces: set[str]) -> None:

@@ -36,12 +36,13 @@ class StatusWriter:
     ) -> StatusRejected | None:
         """Sets the whole status of the pool that has this uid; None also where that pool is gone.
 
-        409 (another pool of that name by now) and 422 (against the schema) are returned, not raised.
+        What no repetition can help is returned, not raised: a status against the schema, or another pool of
+        that name by now (both 422), or too many others that write at once (409).
         Raises ApiError, ApiUnreachable.
         """
         # A merge patch would keep what the new status leaves out, and lists need to be replaced anyway.
         patch = [
-            {"op": "replace", "path": "/metadata/uid", "value": uid},
+            {"op": "test", "path": "/metadata/uid", "value": uid},
             {"op": "add", "path": "/status", "value": status},
         ]
         path = namespaced_path(API_VERSION, pool.namespace, PLURAL, pool.name, "status")

@@ -1,0 +1,217 @@
+"""A real API server on the loopback: etcd and kube-apiserver as processes of the test's own, no nodes.
+
+Deployments get no pods from it and namespaces never finish deleting: whoever needs that starts the
+controller manager too.
+"""
+
+import signal
+import socket
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from poolkeeper.kube.client import KubeClient
+
+ROOT = Path(__file__).resolve().parents[2]
+ADMIN = "admin"
+USERS = (ADMIN, "operator", "rival", "stranger")
+"""Every user that a test may be; all but the admin start without any rights."""
+START_SECONDS = 90.0
+STOP_SECONDS = 20.0
+
+
+class NotStarted(Exception):
+    """A part of the control plane did not come up; the text holds the end of its log."""
+
+
+def tools(*names: str) -> list[str]:
+    """Paths of the Kubernetes binaries; the first time they are built, which takes minutes."""
+    command = [str(ROOT / "hack" / "cluster"), "tool", *names]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+
+
+class Process:
+    """One program with its log, ended only through the handle that started it."""
+
+    def __init__(self, command: Sequence[str | Path], log: Path) -> None:
+        self._log = log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [str(word) for word in command], stdout=output, stderr=subprocess.STDOUT
+            )
+
+    def wait_for(self, url: str, trusted: Path | None = None) -> None:
+        """Returns once the URL answers 200. Raises NotStarted."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            if _answers(url, trusted):
+                return
+            time.sleep(0.1)
+        raise NotStarted(f"{url} does not answer\n{self._log.read_text()[-3000:]}")
+
+    def kill(self) -> None:
+        """Ends it without warning."""
+        self._process.kill()
+        self._process.wait(STOP_SECONDS)
+
+    def freeze(self) -> None:
+        """Makes it silent without closing its connections."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """Ends it, gently at first."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+class ControlPlane:
+    """etcd and kube-apiserver with their data in one folder; `process` is the API server."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._etcd_url, peer_url = (f"http://127.0.0.1:{port}" for port in _free_ports(2))
+        (self._port,) = _free_ports(1)
+        self._apiserver, etcd = tools("kube-apiserver", "etcd")
+        self._signing_key = folder / "service-account.key"
+        subprocess.run(
+            ["openssl", "genrsa", "-out", self._signing_key, "2048"], check=True, capture_output=True
+        )
+        self._tokens = folder / "tokens.csv"
+        self._tokens.write_text("".join(_token_line(user) for user in USERS))
+        self._etcd = Process(
+            [
+                etcd,
+                "--unsafe-no-fsync",
+                f"--data-dir={folder / 'etcd'}",
+                f"--listen-client-urls={self._etcd_url}",
+                f"--advertise-client-urls={self._etcd_url}",
+                f"--listen-peer-urls={peer_url}",
+            ],
+            folder / "etcd.log",
+        )
+        self._etcd.wait_for(f"{self._etcd_url}/health")
+        self.process = self._started()
+
+    @property
+    def url(self) -> str:
+        """Where the API server listens."""
+        return f"https://127.0.0.1:{self._port}"
+
+    @property
+    def certificate(self) -> Path:
+        """What the API server proves itself with."""
+        return self._folder / "certificates" / "apiserver.crt"
+
+    @property
+    def signing_key(self) -> Path:
+        """Signs service account tokens."""
+        return self._signing_key
+
+    def kubeconfig(self, user: str = ADMIN) -> Path:
+        """A kubeconfig for one of USERS."""
+        if user not in USERS:
+            raise ValueError(f"no such user: {user}; there are {', '.join(USERS)}")
+        cluster = {"server": self.url, "certificate-authority": str(self.certificate)}
+        location = self._folder / f"{user}.kubeconfig"
+        location.write_text(
+            yaml.safe_dump(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "current-context": user,
+                    "clusters": [{"name": "test", "cluster": cluster}],
+                    "users": [{"name": user, "user": {"token": _token(user)}}],
+                    "contexts": [{"name": user, "context": {"cluster": "test", "user": user}}],
+                }
+            )
+        )
+        return location
+
+    async def client(self, user: str = ADMIN) -> KubeClient:
+        """A client for one of USERS, which the caller closes."""
+        return await KubeClient.from_environment(str(self.kubeconfig(user)))
+
+    async def admin_client(self) -> KubeClient:
+        """A client that may do anything, which the caller closes."""
+        return await self.client(ADMIN)
+
+    def restart(self) -> None:
+        """Starts the API server again where it listened before."""
+        self.process = self._started()
+
+    def stop(self) -> None:
+        """Ends both processes."""
+        self.process.stop()
+        self._etcd.stop()
+
+    def _started(self) -> Process:
+        process = Process(
+            [
+                self._apiserver,
+                f"--etcd-servers={self._etcd_url}",
+                f"--cert-dir={self._folder / 'certificates'}",
+                f"--secure-port={self._port}",
+                "--bind-address=127.0.0.1",
+                "--service-cluster-ip-range=10.0.0.0/24",
+                "--authorization-mode=RBAC",
+                f"--token-auth-file={self._tokens}",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                f"--service-account-key-file={self._signing_key}",
+                f"--service-account-signing-key-file={self._signing_key}",
+                "--disable-admission-plugins=ServiceAccount",
+            ],
+            self._folder / "apiserver.log",
+        )
+        process.wait_for(f"{self.url}/readyz", self.certificate)
+        return process
+
+
+@contextmanager
+def control_plane(folder: Path) -> Iterator[ControlPlane]:
+    """A control plane that is gone afterwards."""
+    running = ControlPlane(folder)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def _token(user: str) -> str:
+    return f"token-of-{user}"
+
+
+def _token_line(user: str) -> str:
+    groups = "system:masters" if user == ADMIN else ""
+    return f'{_token(user)},{user},{user},"{groups}"\n'
+
+
+def _free_ports(count: int) -> list[int]:
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
+
+
+def _answers(url: str, trusted: Path | None) -> bool:
+    try:
+        context = ssl.create_default_context(cafile=trusted) if trusted else None
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {_token(ADMIN)}"})
+        with urllib.request.urlopen(request, timeout=2, context=context) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False

@@ -1,0 +1,107 @@
+"""Objects that the tests make, as small as the API server accepts them."""
+
+import asyncio
+import uuid
+from typing import Any
+
+from poolkeeper.core.identity import PoolKey, TargetKey
+from poolkeeper.kube.client import JsonObject, KubeClient
+from poolkeeper.kube.paths import api_path, namespaced_path
+from tests.integration.api.specs import POOL
+
+RBAC = "rbac.authorization.k8s.io/v1"
+CONTAINER = {"name": "main", "image": "none"}
+
+
+async def create_deployment(
+    client: KubeClient, namespace: str, *, name: str = "worker", replicas: int = 0
+) -> TargetKey:
+    """A Deployment; nothing makes pods of it."""
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [CONTAINER]}}
+    spec = {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template}
+    manifest = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
+    await client.request("POST", namespaced_path("apps/v1", namespace, "deployments"), body=manifest)
+    return TargetKey(namespace, "apps/v1", "Deployment", name)
+
+
+async def delete_deployment(client: KubeClient, target: TargetKey) -> None:
+    """Removes it at once."""
+    await client.request("DELETE", namespaced_path("apps/v1", target.namespace, "deployments", target.name))
+
+
+async def create_pod(client: KubeClient, namespace: str, name: str) -> str:
+    """A pod that no node ever runs; its uid."""
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": "worker"}},
+        "spec": {"containers": [CONTAINER]},
+    }
+    created = await client.request("POST", namespaced_path("v1", namespace, "pods"), body=manifest)
+    return str(created["metadata"]["uid"])
+
+
+async def make_pod_ready(client: KubeClient, namespace: str, name: str) -> None:
+    """Says of a pod what a kubelet would."""
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:30Z"}
+    await patch(
+        client, namespaced_path("v1", namespace, "pods", name, "status"), {"status": {"conditions": [ready]}}
+    )
+
+
+async def delete_pod(client: KubeClient, namespace: str, name: str) -> None:
+    """Removes a pod without a grace period."""
+    body = {"gracePeriodSeconds": 0}
+    await client.request("DELETE", namespaced_path("v1", namespace, "pods", name), body=body)
+
+
+async def patch(client: KubeClient, path: str, changes: dict[str, Any]) -> JsonObject:
+    """A merge patch."""
+    return await client.request("PATCH", path, body=changes, content_type="application/merge-patch+json")
+
+
+async def grant(client: KubeClient, namespace: str, user: str, group: str, resource: str, verb: str) -> None:
+    """Lets a user do one thing in one namespace."""
+    name = uuid.uuid4().hex
+    rule = {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
+    role = {"apiVersion": RBAC, "kind": "Role", "metadata": {"name": name}, "rules": [rule]}
+    await client.request("POST", namespaced_path(RBAC, namespace, "roles"), body=role)
+    binding = {
+        "apiVersion": RBAC,
+        "kind": "RoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": user}],
+    }
+    await client.request("POST", namespaced_path(RBAC, namespace, "rolebindings"), body=binding)
+    await _wait_until_granted(client, namespace, user, group, resource, verb)
+
+
+async def create_pool(client: KubeClient, namespace: str, name: str = "pool") -> tuple[PoolKey, str]:
+    """A pool as small as the API server accepts it; its key and uid."""
+    manifest = {
+        "apiVersion": "poolkeeper.dev/v1alpha1",
+        "kind": "AcceleratorPool",
+        "metadata": {"name": name},
+        "spec": POOL,
+    }
+    path = namespaced_path("poolkeeper.dev/v1alpha1", namespace, "acceleratorpools")
+    created = await client.request("POST", path, body=manifest)
+    return PoolKey(namespace, name), str(created["metadata"]["uid"])
+
+
+async def _wait_until_granted(
+    client: KubeClient, namespace: str, user: str, group: str, resource: str, verb: str
+) -> None:
+    """The API server learns of its own new roles a moment later."""
+    path = api_path("authorization.k8s.io/v1", "subjectaccessreviews")
+    plural, _, subresource = resource.partition("/")
+    attributes = {"namespace": namespace, "verb": verb, "group": group, "resource": plural}
+    spec = {"user": user, "resourceAttributes": {**attributes, "subresource": subresource}}
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+    for _ in range(100):
+        answer = await client.request("POST", path, body=review)
+        if answer["status"]["allowed"]:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{user} may still not {verb} {resource} after 5 s")

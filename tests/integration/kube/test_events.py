@@ -1,0 +1,83 @@
+"""Events on a real API server: one per pool, reason and message, counted up."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from poolkeeper.core.identity import PoolKey
+from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.events import BURST, EventRecorder, EventType
+from poolkeeper.kube.paths import namespaced_path
+from tests.integration.control_plane import ControlPlane
+
+UID = "7e5b5f6e-0000-4000-8000-000000000001"
+
+
+@asynccontextmanager
+async def recording(client: KubeClient) -> AsyncIterator[EventRecorder]:
+    recorder = EventRecorder(client, lambda: 1_767_225_600.0)
+    task = asyncio.create_task(recorder.run())
+    yield recorder
+    await recorder.flush()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def events(client: KubeClient, namespace: str) -> list[tuple[str, str, int]]:
+    found = await client.request("GET", namespaced_path("v1", namespace, "events"))
+    return sorted((event["reason"], event["message"], event["count"]) for event in found["items"])
+
+
+async def test_the_same_thing_is_counted_and_another_one_is_new(
+    kube_client: KubeClient, namespace: str
+) -> None:
+    pool = PoolKey(namespace, "pool")
+    async with recording(kube_client) as recorder:
+        for _ in range(3):
+            recorder.record(pool, UID, EventType.NORMAL, "ScaledUp", "0 → 1")
+        recorder.record(pool, UID, EventType.NORMAL, "ScaledUp", "1 → 2")
+    assert await events(kube_client, namespace) == [("ScaledUp", "0 → 1", 3), ("ScaledUp", "1 → 2", 1)]
+
+
+async def test_a_restarted_operator_goes_on_counting(kube_client: KubeClient, namespace: str) -> None:
+    for _ in range(3):
+        async with recording(kube_client) as recorder:
+            recorder.record(PoolKey(namespace, "pool"), UID, EventType.NORMAL, "ScaledUp", "0 → 1")
+    assert await events(kube_client, namespace) == [("ScaledUp", "0 → 1", 3)]
+
+
+async def test_an_expired_event_is_made_anew(kube_client: KubeClient, namespace: str) -> None:
+    pool = PoolKey(namespace, "pool")
+    async with recording(kube_client) as recorder:
+        recorder.record(pool, UID, EventType.NORMAL, "ScaledUp", "0 → 1")
+        await recorder.flush()
+        await kube_client.request("DELETE", namespaced_path("v1", namespace, "events"))
+        recorder.record(pool, UID, EventType.NORMAL, "ScaledUp", "0 → 1")
+    assert await events(kube_client, namespace) == [("ScaledUp", "0 → 1", 1)]
+
+
+async def test_a_pool_with_the_longest_name_and_a_long_message(
+    kube_client: KubeClient, namespace: str
+) -> None:
+    async with recording(kube_client) as recorder:
+        recorder.record(PoolKey(namespace, "p" * 253), UID, EventType.WARNING, "Ünknown", "ü" * 5000)
+    (event,) = await events(kube_client, namespace)
+    assert len(event[1].encode()) <= 1024
+
+
+async def test_a_pool_that_says_too_much_is_cut_short(kube_client: KubeClient, namespace: str) -> None:
+    async with recording(kube_client) as recorder:
+        for number in range(BURST + 5):
+            recorder.record(PoolKey(namespace, "loud"), UID, EventType.NORMAL, "Said", str(number))
+        recorder.record(PoolKey(namespace, "quiet"), UID, EventType.NORMAL, "Heard", "still")
+    found = await events(kube_client, namespace)
+    assert len(found) == BURST + 1
+    assert ("Heard", "still", 1) in found
+    assert recorder.dropped == 5
+
+
+async def test_a_refusal_is_counted_and_goes_no_further(api_server: ControlPlane, namespace: str) -> None:
+    async with await api_server.client("stranger") as client:
+        async with recording(client) as recorder:
+            recorder.record(PoolKey(namespace, "pool"), UID, EventType.NORMAL, "ScaledUp", "0 → 1")
+        assert recorder.dropped == 1

@@ -1,0 +1,52 @@
+"""Secrets of a real API server: only what was granted, and a refusal that says what to grant."""
+
+import base64
+
+import pytest
+
+from poolkeeper.core.failures import SecretUnavailable
+from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.kube.secrets import SecretReader
+from tests.integration.control_plane import ControlPlane
+from tests.integration.kube.objects import grant
+
+PASSWORD = b"p\xc3\xa4ss\x00word"
+
+
+async def create_secret(client: KubeClient, namespace: str) -> None:
+    data = {"password": base64.b64encode(PASSWORD).decode()}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "redis"}, "data": data}
+    await client.request("POST", namespaced_path("v1", namespace, "secrets"), body=body)
+
+
+async def test_a_secret_that_may_be_read(
+    api_server: ControlPlane, kube_client: KubeClient, namespace: str
+) -> None:
+    await create_secret(kube_client, namespace)
+    await grant(kube_client, namespace, "operator", "", "secrets", "get")
+    async with await api_server.client("operator") as client:
+        assert await SecretReader(client).read_secret(namespace, "redis") == {"password": PASSWORD}
+
+
+async def test_a_refusal_names_the_value(
+    api_server: ControlPlane, kube_client: KubeClient, namespace: str
+) -> None:
+    await create_secret(kube_client, namespace)
+    async with await api_server.client("operator") as client:
+        with pytest.raises(SecretUnavailable, match=f"add {namespace} to .* secretNamespaces") as refusal:
+            await SecretReader(client).read_secret(namespace, "redis")
+    assert refusal.value.reason == "SecretForbidden"
+
+
+async def test_a_missing_secret(kube_client: KubeClient, namespace: str) -> None:
+    with pytest.raises(SecretUnavailable, match="does not exist") as refusal:
+        await SecretReader(kube_client).read_secret(namespace, "absent")
+    assert refusal.value.reason == "SecretNotFound"
+
+
+async def test_a_name_that_is_no_path(kube_client: KubeClient, namespace: str) -> None:
+    """What a user writes never reaches another path of the API server."""
+    await create_secret(kube_client, namespace)
+    with pytest.raises(SecretUnavailable):
+        await SecretReader(kube_client).read_secret(namespace, f"../../{namespace}/secrets/redis")
