@@ -1,0 +1,1 @@
+"""Everything that can decide how many replicas a replayed pool has: Poolkeeper and its peers."""

@@ -1,0 +1,135 @@
+"""KEDA: a ScaledObject's own loop between 0 and 1, and the HPA that it makes above 1.
+
+Rules (keda pkg/scaling/executor, ScaledObject reference): the loop polls every 30 s; active means a metric
+above 0; active at zero sets 1 replica (or the minimum), whatever the size of the metric; inactive goes to zero
+once the last active poll is more than 300 s ago; between 1 and N the HPA decides. `Keda` counts requests in
+flight as well as queued ones, which most triggers do not: kinder to it than a Redis list is.
+
+The HTTP add-on (kedacore/http-add-on) pushes activity instead of waiting for the poll: its scaler reads the
+interceptors every 500 ms and streams activity every 200 ms.
+
+The production-stack keepalive (its KEDA values) polls every 15 s, is active while requests came within the last
+minute, cools down for 360 s, and scales above 1 on 5 waiting requests per replica. Its first caller gets a 503;
+here that caller is taken to wait, which is kinder.
+"""
+
+from collections import deque
+
+from poolkeeper.backtest.controllers.base import NEVER, Pool, is_tick, next_tick, tick_after
+from poolkeeper.backtest.controllers.hpa import SYNC_SECONDS, Recommender
+
+
+class Keda:
+    """One ScaledObject; `phase` in [0, 1) says where in their periods its clocks started."""
+
+    def __init__(
+        self, *, target: float, floor: int, ceiling: int, polling: float, cooldown: float,
+        sync: float = SYNC_SECONDS, stabilization: float = 300.0, phase: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.wake_at = NEVER
+        self._floor = floor
+        self._ceiling = ceiling
+        self._polling = polling
+        self._polls_from = phase * polling
+        self._cooldown = cooldown
+        self._sync = sync
+        self._syncs_from = phase * sync
+        self._last_active: float | None = None
+        self._recommender = Recommender(target, floor=max(1, floor), ceiling=ceiling, stabilization=stabilization)
+
+    def sees_requests_at(self, now: float) -> float:
+        """At the next poll."""
+        return next_tick(now, self._polling, self._polls_from)
+
+    def sees_replicas_at(self, now: float) -> float:
+        """Replicas are not looked at."""
+        return NEVER
+
+    def step(self, now: float, pool: Pool) -> int:
+        """A poll, an HPA sync, or both, as their clocks say."""
+        wanted = pool.desired
+        if is_tick(now, self._polling, self._polls_from):
+            wanted = self._poll(now, pool)
+        if wanted > 0 and self._ceiling > 1 and is_tick(now, self._sync, self._syncs_from):
+            wanted = self._recommender.replicas(now, wanted, self.metric(pool))
+        self.wake_at = self._next_wake(now, pool, wanted)
+        return wanted
+
+    def metric(self, pool: Pool) -> float:
+        """What the trigger measures."""
+        return pool.queued + pool.in_flight
+
+    def is_active(self, now: float, pool: Pool) -> bool:
+        """Whether the trigger is above its activation threshold."""
+        return self.metric(pool) > 0
+
+    def _poll(self, now: float, pool: Pool) -> int:
+        if self.is_active(now, pool):
+            self._last_active = now
+            return max(pool.desired, self._floor, 1)
+        if pool.desired > self._floor == 0 and self._has_cooled_down(now):
+            return 0
+        return pool.desired
+
+    def _has_cooled_down(self, now: float) -> bool:
+        return self._last_active is None or self._last_active + self._cooldown < now
+
+    def _next_wake(self, now: float, pool: Pool, wanted: int) -> float:
+        """The next poll or sync that could change anything without news."""
+        if wanted == 0:
+            return NEVER
+        if wanted == 1 and not self.is_active(now, pool):
+            idle_since = now if self._last_active is None else self._last_active
+            cooled_at = tick_after(idle_since + self._cooldown, self._polling, self._polls_from)
+            return max(cooled_at, tick_after(now, self._polling, self._polls_from))
+        next_poll = tick_after(now, self._polling, self._polls_from)
+        return min(next_poll, tick_after(now, self._sync, self._syncs_from)) if self._ceiling > 1 else next_poll
+
+
+class KedaHttp(Keda):
+    """The HTTP add-on: pending requests wake the pool within a second, the rest is KEDA."""
+
+    def sees_requests_at(self, now: float) -> float:
+        """At the scaler's next look while the pool is at zero, otherwise at KEDA's next poll."""
+        if not self._is_at_zero:
+            return super().sees_requests_at(now)
+        return next_tick(now, 0.5, self._polls_from) + 0.2
+
+    _is_at_zero = True
+
+    def step(self, now: float, pool: Pool) -> int:
+        """Activity at zero is pushed; everything else follows KEDA's clocks."""
+        if pool.desired == 0:
+            wanted = 1 if self.is_active(now, pool) else 0
+            self._last_active = now if wanted else self._last_active
+            self.wake_at = self._next_wake(now, pool, wanted)
+        else:
+            wanted = super().step(now, pool)
+        self._is_at_zero = wanted == 0
+        return wanted
+
+
+class Keepalive(Keda):
+    """production-stack's scale-to-zero: recent requests keep the pool up, waiting ones add replicas."""
+
+    RATE_WINDOW_SECONDS = 60.0
+
+    def __init__(
+        self, *, target: float, floor: int, ceiling: int, polling: float, cooldown: float, phase: float
+    ) -> None:
+        super().__init__(
+            target=target, floor=floor, ceiling=ceiling, polling=polling, cooldown=cooldown, phase=phase
+        )
+        self._came: deque[tuple[float, int]] = deque([(0.0, 0)])
+
+    def metric(self, pool: Pool) -> float:
+        """Requests that wait."""
+        return pool.queued
+
+    def is_active(self, now: float, pool: Pool) -> bool:
+        """Whether requests came within the last minute, or wait."""
+        if self._came[-1][1] != pool.tail:
+            self._came.append((now, pool.tail))
+        while len(self._came) > 1 and self._came[1][0] <= now - self.RATE_WINDOW_SECONDS:
+            self._came.popleft()
+        return pool.tail > self._came[0][1] or pool.queued > 0

@@ -1,0 +1,100 @@
+"""The Knative pod autoscaler (KPA) with the activator in front.
+
+Rules (knative/serving pkg/autoscaler/scaling/autoscaler.go and config-autoscaler): a tick every 2 s; average
+concurrency over 60 s (stable) and 6 s (panic), counting requests that the activator holds; desired =
+ceil(average / (70 % of the container's concurrency)); panic while the short average asks for at least twice the
+READY pods, held for one stable window, never decreasing meanwhile; upwards at most 1000 ×, downwards at most
+half of the ready pods a tick; zero once the stable average is zero, after the 30 s grace period. The activator
+pokes the autoscaler at the first request.
+"""
+
+import math
+from collections import deque
+
+from poolkeeper.backtest.controllers.base import NEVER, Pool, next_tick, tick_after
+
+TICK_SECONDS = 2.0
+PANIC_WINDOW_SHARE = 0.1
+PANIC_THRESHOLD = 2.0
+MAX_UP_RATE = 1000.0
+MAX_DOWN_RATE = 2.0
+
+
+class Knative:
+    """One revision's autoscaler."""
+
+    def __init__(self, *, target: float, window: float, grace: float, phase: float) -> None:
+        self.wake_at = NEVER
+        self._target = target
+        self._window = window
+        self._grace = grace
+        self._phase = phase * TICK_SECONDS
+        self._loads: deque[tuple[float, float]] = deque()
+        self._is_up = False
+        self._panic_until = -math.inf
+        self._panic_replicas = 0
+        self._inactive_since: float | None = None
+
+    def sees_requests_at(self, now: float) -> float:
+        """At once while at zero (the activator pokes), otherwise at the next tick."""
+        return next_tick(now, TICK_SECONDS, self._phase) if self._is_up else now
+
+    def sees_replicas_at(self, now: float) -> float:
+        """Ready pods are only counted at ticks."""
+        return NEVER
+
+    def step(self, now: float, pool: Pool) -> int:
+        """A poke or a tick."""
+        if not self._is_up:
+            return self._activate(now, pool)
+        self._loads.append((now, pool.load_integral(now)))
+        while len(self._loads) > 2 and self._loads[1][0] <= now - self._window:
+            self._loads.popleft()
+        wanted = self._from_averages(now, pool)
+        self.wake_at = tick_after(now, TICK_SECONDS, self._phase)
+        return self._zero_after_grace(now, wanted)
+
+    def _activate(self, now: float, pool: Pool) -> int:
+        self._is_up = pool.queued + pool.in_flight > 0 or pool.desired > 0
+        self._inactive_since = None
+        self._loads.clear()
+        self._loads.append((now, pool.load_integral(now)))
+        self.wake_at = tick_after(now, TICK_SECONDS, self._phase) if self._is_up else NEVER
+        return max(1, pool.desired) if self._is_up else 0
+
+    def _average(self, now: float, window: float) -> float:
+        since, load = self._loads[0]
+        for at, at_load in self._loads:
+            if at > now - window + 1e-6:
+                break
+            since, load = at, at_load
+        last_at, last_load = self._loads[-1]
+        return (last_load - load) / (last_at - since) if last_at > since else 0.0
+
+    def _from_averages(self, now: float, pool: Pool) -> int:
+        ready = max(1, pool.ready)
+        highest, lowest = math.ceil(MAX_UP_RATE * ready), math.floor(ready / MAX_DOWN_RATE)
+        stable = min(max(self._pods(now, self._window), lowest), highest)
+        short = self._pods(now, self._window * PANIC_WINDOW_SHARE)
+        if short / ready >= PANIC_THRESHOLD:
+            self._panic_until = now + self._window
+        if now >= self._panic_until:
+            self._panic_replicas = 0
+            return stable
+        self._panic_replicas = max(self._panic_replicas, stable, min(max(short, lowest), highest))
+        return self._panic_replicas
+
+    def _pods(self, now: float, window: float) -> int:
+        return math.ceil(self._average(now, window) / self._target - 1e-9)
+
+    def _zero_after_grace(self, now: float, wanted: int) -> int:
+        if wanted > 0:
+            self._inactive_since = None
+            return wanted
+        if self._inactive_since is None:
+            self._inactive_since = now
+        if now - self._inactive_since < self._grace:
+            return 1
+        self._is_up = False
+        self.wake_at = NEVER
+        return 0

@@ -1,0 +1,163 @@
+"""Poolkeeper itself: the operator's own ledger and `decide`, fed with what the operator would see.
+
+A poll shows depths, never the trace. Polls that would show the same again are skipped: the last reading is
+dated to the latest poll before it is used, which is what polling on would have done.
+"""
+
+import math
+import random
+from time import perf_counter
+
+from poolkeeper.api.pool import StartMode
+from poolkeeper.backtest.controllers.base import NEVER, next_tick
+from poolkeeper.backtest.replay import Replay, Replica
+from poolkeeper.backtest.setting import Setting
+from poolkeeper.core.decision import Decision
+from poolkeeper.core.ledger import Ledger, Sample, record
+from poolkeeper.core.observation import Observation, Replicas, StartingReplica, Unavailable
+from poolkeeper.core.policy import decide
+from poolkeeper.core.spec import PoolSpec, SourceSpec
+from poolkeeper.core.start_time import StartSample, learn
+from poolkeeper.core.state import PoolState, initial_state
+
+SOURCE = "queue"
+STALE_AFTER_SECONDS = 10.0
+
+
+def pool_spec(setting: Setting) -> PoolSpec:
+    """The pool's declaration; Auto means AtDeadline, because a trace is a queue and nobody holds a connection."""
+    skips_polls = setting.disturbance.lost_percent == 0
+    source = SourceSpec(
+        SOURCE,
+        poll_seconds=setting.poll_seconds,
+        stale_after_seconds=math.inf if skips_polls else STALE_AFTER_SECONDS + setting.disturbance.lag_seconds,
+    )
+    return PoolSpec(
+        max_replicas=setting.max_replicas,
+        min_replicas=setting.min_replicas,
+        budget_seconds=setting.budget_seconds,
+        concurrency=setting.concurrency,
+        objective_percent=setting.objective_percent,
+        start=StartMode.AT_DEADLINE if setting.start is StartMode.AUTO else setting.start,
+        sources=(source,),
+        start_prior_seconds=setting.start_prior_seconds,
+    )
+
+
+class Poolkeeper:
+    """Runs `decide` at every instant at which the operator's own answer could change."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.wake_at = 0.0
+        self.decisions = 0
+        self.seconds_deciding = 0.0
+        self.spec = pool_spec(setting)
+        self.state: PoolState = initial_state(0.0, self.spec)
+        self.last_decision: Decision | None = None
+        self._poll = setting.poll_seconds
+        self._lag = setting.disturbance.lag_seconds
+        self._lost_share = setting.disturbance.lost_percent / 100
+        self._random = random.Random(f"{setting.seed} lost polls")  # noqa: S311
+        self._ledger = Ledger.empty(SOURCE)
+        self._due: list[float] = []
+        self._seen: list[tuple[float, Sample]] = []
+        self._shown = Sample(SOURCE, 0.0, 0, 0)
+        self._shown_at = -math.inf
+        self._lost_at = self._next_lost(0.0)
+
+    def sees_requests_at(self, now: float) -> float:
+        """A change is seen by the next poll, and acted upon once that has come back."""
+        polled_at = next_tick(now, self._poll)
+        if not self._due or self._due[-1] < polled_at:
+            self._due.append(polled_at)
+        return polled_at
+
+    def sees_replicas_at(self, now: float) -> float:
+        """Pods are watched: a change is seen at once."""
+        return now
+
+    def step(self, now: float, pool: Replay) -> int:
+        """Lets the operator look and decide."""
+        self._take_due_polls(now, pool)
+        self._show(now)
+        self._learn(now, pool)
+        observation = Observation(demand=(self._ledger.demand,), replicas=_replicas(now, pool))
+        began = perf_counter()
+        decision, self.state = decide(now, self.spec, observation, self.state)
+        self.seconds_deciding += perf_counter() - began
+        self.decisions += 1
+        self.last_decision = decision
+        self.wake_at = self._next_wake(now, decision.review_at)
+        return decision.replicas
+
+    def _take_due_polls(self, now: float, pool: Replay) -> None:
+        """Reads the queue where a poll is due; what it shows arrives `lag` later."""
+        while self._due and self._due[0] <= now:
+            polled_at = self._due.pop(0)
+            marker = f"{pool.completed}-{pool.head}" if pool.in_flight else ""
+            self._seen.append((polled_at + self._lag, Sample(SOURCE, polled_at, pool.queued, pool.in_flight, marker)))
+
+    def _show(self, now: float) -> None:
+        """Records the samples that have arrived by now, each after the unchanged one of the poll before it."""
+        while self._seen and self._seen[0][0] <= now:
+            _, sample = self._seen.pop(0)
+            self._repeat(sample.observed_at - self._poll)
+            self._record(sample)
+        if now >= self._lost_at:
+            self._lost_at = self._next_lost(now)
+            lost = Unavailable(SOURCE, "PollFailed", "the poll failed", since=now)
+            self._ledger = record(self._ledger, lost, self.spec.sources[0])
+            self._due.append(next_tick(now + self._poll / 2, self._poll))
+            return
+        self._repeat(self._last_poll_before(now - self._lag))
+
+    def _last_poll_before(self, instant: float) -> float:
+        return math.floor(instant / self._poll + 1e-9) * self._poll
+
+    def _repeat(self, polled_at: float) -> None:
+        if polled_at > self._shown_at:
+            shown = self._shown
+            self._record(Sample(SOURCE, polled_at, shown.queued, shown.in_flight, shown.in_flight_marker))
+
+    def _record(self, sample: Sample) -> None:
+        self._ledger = record(self._ledger, sample, self.spec.sources[0])
+        self._shown = sample
+        self._shown_at = sample.observed_at
+
+    def _learn(self, now: float, pool: Replay) -> None:
+        for replica in pool.newly_ready:
+            self.state = learn(self.state, _start_sample(now, replica, ready_at=replica.ready_at))
+        for replica in pool.newly_cancelled:
+            self.state = learn(self.state, _start_sample(now, replica, ready_at=None))
+        pool.newly_ready.clear()
+        pool.newly_cancelled.clear()
+
+    def _next_lost(self, now: float) -> float:
+        if not self._lost_share:
+            return NEVER
+        return next_tick(now + self._random.expovariate(self._lost_share / self._poll), self._poll)
+
+    def _next_wake(self, now: float, review_at: float | None) -> float:
+        """The review, a poll that is due, a sample that is on its way, or a poll that will fail."""
+        review = NEVER if review_at is None else max(review_at, now + 0.01)
+        due = self._due[0] if self._due else NEVER
+        shown = self._seen[0][0] if self._seen else NEVER
+        return min(review, due, shown, self._lost_at)
+
+
+def _replicas(now: float, pool: Replay) -> Replicas:
+    starting = tuple(StartingReplica(replica.asked_at) for replica in pool.starting)
+    return Replicas(pool.desired, pool.ready, starting, pool.terminating(now))
+
+
+def _start_sample(now: float, replica: Replica, ready_at: float | None) -> StartSample:
+    return StartSample(
+        uid=str(replica.number),
+        asked_at=replica.asked_at,
+        observed_at=now,
+        created_at=replica.asked_at,
+        scheduled_at=replica.asked_at,
+        started_at=replica.asked_at,
+        ready_at=ready_at,
+        failed=ready_at is None,
+    )

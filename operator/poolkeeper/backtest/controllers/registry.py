@@ -1,0 +1,179 @@
+"""Policies by the names that the command line knows, with their published defaults as parameters."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from poolkeeper.backtest.controllers.base import Controller
+from poolkeeper.backtest.controllers.histogram import HybridHistogram
+from poolkeeper.backtest.controllers.hpa import Hpa
+from poolkeeper.backtest.controllers.keda import Keda, KedaHttp, Keepalive
+from poolkeeper.backtest.controllers.knative import Knative
+from poolkeeper.backtest.controllers.kubeai import KubeAI
+from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
+from poolkeeper.backtest.controllers.timeouts import AlwaysOn, FixedIdle, SkiRental
+from poolkeeper.backtest.controllers.wva import Wva
+from poolkeeper.backtest.setting import Setting
+
+OPTIMUM = "optimum"
+POOLKEEPER = "poolkeeper"
+ALWAYS_ON = "always-on"
+
+Parameters = Mapping[str, float]
+Build = Callable[[Setting, Parameters, float], Controller]
+
+
+class PolicyError(Exception):
+    """A policy's name or parameter is unknown; the text says which ones there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One policy with its parameters, as asked for on the command line."""
+
+    name: str
+    parameters: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The form that `parse_policy` reads."""
+        values = ",".join(f"{key}={value:g}" for key, value in self.parameters)
+        return f"{self.name}:{values}" if values else self.name
+
+    def controller(self, setting: Setting, pool: str) -> Controller:
+        """A fresh controller for one pool; its clocks start at an instant drawn from the seed and the pool."""
+        build, defaults = POLICIES[self.name]
+        phase = random.Random(f"{setting.seed} clocks {pool}").random()  # noqa: S311
+        return build(setting, {**defaults, **dict(self.parameters)}, phase)
+
+
+def parse_policy(text: str) -> Policy:
+    """A policy from NAME[:key=value,…]; raises PolicyError."""
+    name, _, arguments = text.partition(":")
+    if name not in POLICIES:
+        raise PolicyError(f"policy {name!r} is unknown; there are {', '.join(POLICIES)}")
+    parameters = tuple(_parameter(name, argument) for argument in arguments.split(",") if argument)
+    if name == "fixed" and not parameters:
+        raise PolicyError("policy 'fixed' needs its timeout, for example fixed:idle=300")
+    return Policy(name, parameters)
+
+
+def _parameter(policy: str, text: str) -> tuple[str, float]:
+    key, _, value = text.partition("=")
+    known = POLICIES[policy][1]
+    if key not in known:
+        names = ", ".join(known) if known else "none"
+        raise PolicyError(f"policy {policy!r} has no parameter {key!r}; it has {names}")
+    try:
+        number = float(value)
+    except ValueError as error:
+        raise PolicyError(f"policy {policy!r}: {key} must be a number, got {value!r}") from error
+    if not 0 <= number <= 1e9 or (number == 0 and key in NEVER_ZERO):
+        raise PolicyError(f"policy {policy!r}: {key} = {value} makes no sense")
+    return key, number
+
+
+NEVER_ZERO = frozenset({"target", "polling", "sync", "interval", "window", "loop", "range"})
+"""Parameters that divide: a target of 0 requests per replica, a period of 0 s."""
+
+
+def _target(setting: Setting, parameters: Parameters) -> float:
+    """Requests per replica; unless declared, what the replica can work on, which is a well-tuned peer."""
+    return parameters["target"] or setting.concurrency
+
+
+def _poolkeeper(setting: Setting, parameters: Parameters, phase: float) -> Controller:
+    return Poolkeeper(setting)
+
+
+def _keda(setting: Setting, parameters: Parameters, phase: float) -> Controller:
+    return Keda(
+        target=_target(setting, parameters), floor=setting.min_replicas, ceiling=setting.max_replicas,
+        polling=parameters["polling"], cooldown=parameters["cooldown"],
+        stabilization=parameters["stabilization"], phase=phase,
+    )  # fmt: skip
+
+
+def _keda_http(setting: Setting, parameters: Parameters, phase: float) -> Controller:
+    return KedaHttp(
+        target=_target(setting, parameters), floor=setting.min_replicas, ceiling=setting.max_replicas,
+        polling=parameters["polling"], cooldown=parameters["cooldown"],
+        stabilization=parameters["stabilization"], phase=phase,
+    )  # fmt: skip
+
+
+def _keepalive(setting: Setting, parameters: Parameters, phase: float) -> Controller:
+    return Keepalive(
+        target=parameters["target"], floor=setting.min_replicas, ceiling=setting.max_replicas,
+        polling=parameters["polling"], cooldown=parameters["cooldown"], phase=phase,
+    )  # fmt: skip
+
+
+def _knative(setting: Setting, parameters: Parameters, phase: float) -> Controller:
+    target = setting.concurrency * parameters["utilization"] / 100
+    return Knative(target=target, window=parameters["window"], grace=parameters["grace"], phase=phase)
+
+
+def _hpa(setting: Setting, parameters: Parameters, phase: float) -> Controller:
+    return Hpa(
+        target=_target(setting, parameters), floor=setting.min_replicas, ceiling=setting.max_replicas,
+        sync=parameters["sync"], stabilization=parameters["stabilization"], phase=phase,
+    )  # fmt: skip
+
+
+def _kubeai(setting: Setting, parameters: Parameters, phase: float) -> Controller:
+    return KubeAI(
+        target=_target(setting, parameters), interval=parameters["interval"], window=parameters["window"],
+        delay=parameters["delay"], phase=phase,
+    )  # fmt: skip
+
+
+def _wva(setting: Setting, parameters: Parameters, phase: float) -> Controller:
+    return Wva(
+        retention=parameters["retention"], loop=parameters["loop"], ceiling=setting.max_replicas,
+        stabilization=parameters["stabilization"], phase=phase,
+    )  # fmt: skip
+
+
+def _always_on(setting: Setting, parameters: Parameters, phase: float) -> Controller:
+    return AlwaysOn(setting.max_replicas)
+
+
+def _fixed(setting: Setting, parameters: Parameters, phase: float) -> Controller:
+    return FixedIdle(
+        idle=parameters["idle"], concurrency=setting.concurrency, ceiling=setting.max_replicas,
+        poll=setting.poll_seconds,
+    )  # fmt: skip
+
+
+def _ski_rental(setting: Setting, parameters: Parameters, phase: float) -> Controller:
+    return SkiRental(
+        prior=setting.start_prior_seconds, termination=setting.termination_seconds,
+        concurrency=setting.concurrency, ceiling=setting.max_replicas, poll=setting.poll_seconds,
+    )  # fmt: skip
+
+
+def _hybrid_histogram(setting: Setting, parameters: Parameters, phase: float) -> Controller:
+    return HybridHistogram(
+        range_seconds=parameters["range"], concurrency=setting.concurrency, ceiling=setting.max_replicas,
+        poll=setting.poll_seconds,
+    )  # fmt: skip
+
+
+KEDA_DEFAULTS = {"polling": 30.0, "cooldown": 300.0, "stabilization": 300.0, "target": 0.0}
+
+POLICIES: Mapping[str, tuple[Build, Parameters]] = {
+    POOLKEEPER: (_poolkeeper, {}),
+    "keda": (_keda, KEDA_DEFAULTS),
+    "keda-http": (_keda_http, KEDA_DEFAULTS),
+    "knative": (_knative, {"window": 60.0, "grace": 30.0, "utilization": 70.0}),
+    "hpa": (_hpa, {"sync": 15.0, "stabilization": 300.0, "target": 0.0}),
+    "kubeai": (_kubeai, {"interval": 10.0, "window": 600.0, "delay": 30.0, "target": 0.0}),
+    "wva": (_wva, {"retention": 600.0, "loop": 30.0, "stabilization": 300.0}),
+    "keepalive": (_keepalive, {"polling": 15.0, "cooldown": 360.0, "target": 5.0}),
+    ALWAYS_ON: (_always_on, {}),
+    "fixed": (_fixed, {"idle": 300.0}),
+    "ski-rental": (_ski_rental, {}),
+    "hybrid-histogram": (_hybrid_histogram, {"range": 14_400.0}),
+    OPTIMUM: (_always_on, {}),
+}

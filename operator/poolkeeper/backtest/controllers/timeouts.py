@@ -1,0 +1,91 @@
+"""Policies made of an idle timeout: fixed, ski rental, hybrid histogram, and always on.
+
+All of them start at once, one replica per `concurrency` requests in the system, and look at Poolkeeper's poll
+interval. Ski rental keeps an idle replica for as long as a start costs, which is at most twice the optimum.
+"""
+
+import math
+from collections import deque
+
+from poolkeeper.backtest.controllers.base import NEVER, Pool, next_tick
+
+
+class AlwaysOn:
+    """Every replica, always."""
+
+    def __init__(self, replicas: int) -> None:
+        self.wake_at = 0.0
+        self._replicas = replicas
+
+    def sees_requests_at(self, now: float) -> float:
+        """Never: nothing depends on them."""
+        return NEVER
+
+    def sees_replicas_at(self, now: float) -> float:
+        """Never: nothing depends on them."""
+        return NEVER
+
+    def step(self, now: float, pool: Pool) -> int:
+        """All of them."""
+        self.wake_at = NEVER
+        return self._replicas
+
+
+class FixedIdle:
+    """Replicas that were not needed for `idle` seconds stop."""
+
+    def __init__(self, *, idle: float, concurrency: int, ceiling: int, poll: float) -> None:
+        self.wake_at = NEVER
+        self._idle = idle
+        self._concurrency = concurrency
+        self._ceiling = ceiling
+        self._poll = poll
+        self._previous_need = 0
+        self._arrived = 0
+        self._kept: deque[tuple[float, int]] = deque()
+        """Replicas to keep, each until the instant given: instants rise and replicas fall from left to right."""
+
+    def sees_requests_at(self, now: float) -> float:
+        """At the next poll."""
+        return next_tick(now, self._poll)
+
+    def sees_replicas_at(self, now: float) -> float:
+        """Never: only requests count."""
+        return NEVER
+
+    def step(self, now: float, pool: Pool) -> int:
+        """One poll."""
+        need = min(self._ceiling, math.ceil((pool.queued + pool.in_flight) / self._concurrency))
+        came_and_went = need == 0 and pool.tail > self._arrived
+        self._arrived = pool.tail
+        self._keep(max(self._previous_need, 1 if came_and_went else 0), need, now + self.idle_seconds(pool))
+        self._previous_need = need
+        while self._kept and self._kept[0][0] <= now:
+            self._kept.popleft()
+        self.wake_at = next_tick(self._kept[0][0], self._poll) if self._kept else NEVER
+        return max(need, self._kept[0][1] if self._kept else 0)
+
+    def idle_seconds(self, pool: Pool) -> float:
+        """The timeout in force."""
+        return self._idle
+
+    def _keep(self, before: int, need: int, until: float) -> None:
+        """Notes that `before` replicas were needed until now, unless as many are still needed."""
+        while self._kept and self._kept[-1][1] <= max(before, need):
+            self._kept.pop()
+        if before > need:
+            self._kept.append((until, before))
+
+
+class SkiRental(FixedIdle):
+    """Idles for as long as a start has cost so far on average, termination included."""
+
+    def __init__(self, *, prior: float, termination: float, concurrency: int, ceiling: int, poll: float) -> None:
+        super().__init__(idle=prior + termination, concurrency=concurrency, ceiling=ceiling, poll=poll)
+        self._prior = prior
+        self._termination = termination
+
+    def idle_seconds(self, pool: Pool) -> float:
+        """The mean start seen, or the prior."""
+        mean = pool.mean_start_seconds
+        return self._termination + (self._prior if mean is None else mean)

@@ -1,0 +1,1 @@
+"""What the cheapest schedule with no avoidable break would have cost, had it known everything beforehand."""

@@ -1,0 +1,89 @@
+"""A trace: when requests came, how long each one took, and which pool each was for."""
+
+import math
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+
+LONGEST_SECONDS = 1e10
+"""Instants and durations above this (three centuries) are typing errors."""
+
+
+class TraceError(Exception):
+    """A trace can't be read; the text names the file, the line where there is one, and what to do."""
+
+    def __init__(self, path: Path | str, message: str, line: int | None = None) -> None:
+        super().__init__(f"{path}:{line}: {message}" if line else f"{path}: {message}")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolTrace:
+    """The requests of one pool: seconds since the trace began, sorted, and each one's seconds of service."""
+
+    name: str
+    arrivals: "array[float]"
+    services: "array[float]"
+
+    def __len__(self) -> int:
+        return len(self.arrivals)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What one file (or generator) holds: every pool is scaled on its own and the results are summed."""
+
+    name: str
+    pools: tuple[PoolTrace, ...]
+
+    @property
+    def requests(self) -> int:
+        """Requests of all pools."""
+        return sum(len(pool) for pool in self.pools)
+
+
+class TraceBuilder:
+    """Collects the requests of a file line by line and refuses what can't be replayed."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = path
+        self._pools: dict[str, PoolTrace] = {}
+
+    def add(self, arrival: float, service: float = 0.0, pool: str = "", *, line: int | None = None) -> None:
+        """Adds one request; raises TraceError for an instant that is negative, not finite or out of order."""
+        self._check(arrival, "arrival", line)
+        self._check(service, "service time", line)
+        requests = self._pools.get(pool)
+        if requests is None:
+            requests = self._pools[pool] = PoolTrace(pool, array("d"), array("d"))
+        elif arrival < requests.arrivals[-1]:
+            where = f" in pool {pool}" if pool else ""
+            raise TraceError(
+                self._path,
+                f"arrival {arrival:g} s comes before the previous one, {requests.arrivals[-1]:g} s{where}; "
+                "sort the file by arrival",
+                line,
+            )
+        requests.arrivals.append(arrival)
+        requests.services.append(service)
+
+    def _check(self, seconds: float, what: str, line: int | None) -> None:
+        if not math.isfinite(seconds):
+            raise TraceError(self._path, f"{what} must be a finite number of seconds", line)
+        if seconds < 0:
+            raise TraceError(self._path, f"{what} {seconds:g} s is negative", line)
+        if seconds > LONGEST_SECONDS:
+            raise TraceError(self._path, f"{what} {seconds:g} s is beyond anything that can be replayed", line)
+
+    def build(self, name: str) -> Trace:
+        """The trace; raises TraceError where there was no request at all."""
+        if not self._pools:
+            raise TraceError(self._path, "holds no requests")
+        return Trace(name, tuple(self._pools.values()))
+
+
+def sorted_pool(name: str, requests: list[tuple[float, float]]) -> PoolTrace:
+    """A pool from (arrival, service) pairs in any order."""
+    requests.sort()
+    return PoolTrace(
+        name, array("d", [arrival for arrival, _ in requests]), array("d", [service for _, service in requests])
+    )
