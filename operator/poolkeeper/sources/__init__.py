@@ -6,11 +6,12 @@ may be connected to.
 
 To add a kind of queue:
 
-1. Add its model to `api/pool.py` as an optional member of `DemandSource`.
-2. Write one module here with a class that is built from that model and offers what `queue.Queue` asks for,
-   and register it in `registry.QUEUES` under the member's name.
-3. Run the contract in `tests/integration/sources_contract.py` against a real server: it checks that depth,
-   work in flight, absence, a wrong login and a stopped server come out as this package promises.
+1. Add its model to `api/demand.py` as an optional member of `DemandSource`.
+2. Write one module here with a function from that model to what `queue.Queue` asks for, and register it in
+   `registry.QUEUES` under the member's name.
+3. Inherit `QueueContract` from `tests/integration/sources/contract.py` in its tests, with a real server: it
+   checks that depth, work in flight, a drained queue, a wrong login, a missing Secret and a server that stops
+   or hangs come out as this package promises.
 
 What a kind promises: a number that was not read is a `SourceFailure`, never a zero; a request that exists
 throughout a poll is counted in it at least once, as waiting or in flight; no message holds a credential; a

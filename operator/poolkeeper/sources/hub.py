@@ -160,5 +160,5 @@ def _secrets_of(watch: Watch) -> list[SecretName]:
 
 def _readable(content: SecretContent) -> dict[str, bytes]:
     if isinstance(content, SecretUnavailable):
-        raise content
+        raise SecretUnavailable(content.reason, content.message)  # raising it itself would grow its traceback
     return dict(content)

@@ -72,8 +72,10 @@ class RedisServer:
         refusals = {ip: allowed.refusal(ip) for ip in candidates}
         accepted = [ip for ip, refusal in refusals.items() if refusal is None]
         if not accepted:
-            why = "; ".join(f"{ip} may not be connected to: {refusal}" for ip, refusal in refusals.items())
-            raise SourceFailure("AddressDenied", f"{self.address} is refused: {why}.")
+            ip, refusal = next(iter(refusals.items()))
+            raise SourceFailure(
+                "AddressDenied", f"{self.address} is refused: {ip} may not be connected to, {refusal}."
+            )
         return accepted
 
     async def _connect(self, addresses: list[str]) -> Wire:
@@ -118,7 +120,7 @@ def _is_ip(host: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _tls_context(ca: str | None) -> ssl.SSLContext:
-    """Cached because reading the system's trust store takes some 20 ms."""
+    """Cached because reading the system's trust store takes long."""
     try:
         return ssl.create_default_context(cadata=ca)
     except (ssl.SSLError, ValueError) as error:

@@ -145,3 +145,19 @@ async def test_namespaces_with_different_secrets_never_share_a_connection(
         pool = PoolKey(namespace, "chat")
         await listening.to(list_source(server, auth=USER), pool=pool).sample(pool=pool)
     assert connections(client) == 2
+
+
+async def test_a_secret_is_read_once_for_all_pools_of_its_namespace_and_never_from_another(
+    server: LocalRedis, client: redis.Redis, listening: Listening
+) -> None:
+    add_user(client, *LIST_RIGHTS)
+    secret(listening, PASSWORD)
+    pools = [PoolKey(POOL.namespace, f"pool-{number}") for number in range(50)]
+    stranger = PoolKey("elsewhere", "chat")
+    for pool in [*pools, stranger]:
+        listening.to(list_source(server, auth=USER), pool=pool)
+    outage = await listening.listener.unavailable(pool=stranger)
+    await listening.listener.sample(pool=pools[-1])
+    assert outage.reason == "SecretNotFound"
+    assert listening.secrets.reads.count((POOL.namespace, "login")) == 1
+    assert connections(client) == 1

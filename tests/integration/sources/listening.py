@@ -62,9 +62,11 @@ class Secrets:
 
     def __init__(self) -> None:
         self.contents: dict[tuple[str, str], Mapping[str, bytes]] = {}
+        self.reads: list[tuple[str, str]] = []
 
     async def read(self, namespace: str, name: str) -> Mapping[str, bytes]:
         """What the API server would answer."""
+        self.reads.append((namespace, name))
         if (namespace, name) not in self.contents:
             raise SecretUnavailable("SecretNotFound", f"Secret {name} does not exist in {namespace}.")
         return self.contents[namespace, name]
