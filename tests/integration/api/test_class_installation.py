@@ -3,13 +3,14 @@
 import json
 
 from poolkeeper.api.catalogue import catalogue
-from poolkeeper.kube.classes import install_classes
 from poolkeeper.kube.client import KubeClient
+from poolkeeper.runtime.catalogue import install_classes
+from poolkeeper.runtime.leadership import AlwaysLeading
 from tests.integration.api.conftest import Kubectl
 
 
 async def test_installs_every_class(kubectl: Kubectl, kube_client: KubeClient) -> None:
-    assert await install_classes(kube_client, catalogue()) == []
+    await install_classes(kube_client, AlwaysLeading())
     installed = kubectl("get", "acceleratorclasses", "--output=name").split()
     assert len(installed) == len(catalogue())
     assert kubectl("get", "aclass", "nvidia-l4").splitlines()[1].split()[:-1] == [
@@ -18,24 +19,24 @@ async def test_installs_every_class(kubectl: Kubectl, kube_client: KubeClient) -
 
 
 async def test_installing_again_changes_nothing(kubectl: Kubectl, kube_client: KubeClient) -> None:
-    await install_classes(kube_client, catalogue())
+    await install_classes(kube_client, AlwaysLeading())
     version = "--output=jsonpath={.metadata.resourceVersion}"
     before = kubectl("get", "aclass", "google-tpu-v6e", version)
-    assert await install_classes(kube_client, catalogue()) == []
+    await install_classes(kube_client, AlwaysLeading())
     assert kubectl("get", "aclass", "google-tpu-v6e", version) == before
 
 
 async def test_a_users_price_stays(kubectl: Kubectl, kube_client: KubeClient) -> None:
-    await install_classes(kube_client, catalogue())
+    await install_classes(kube_client, AlwaysLeading())
     price = {"name": "g6.xlarge", "amount": "0.50", "source": "our contract", "date": "2026-11-24"}
     patch = json.dumps({"spec": {"prices": [price]}})
     kubectl("patch", "aclass", "nvidia-l4", "--type=merge", f"--patch={patch}")
-    assert await install_classes(kube_client, catalogue()) == ["nvidia-l4"]
+    await install_classes(kube_client, AlwaysLeading())
     assert "0.50" in kubectl("get", "aclass", "nvidia-l4", "--output=jsonpath={.spec.prices}")
 
 
 async def test_a_deleted_class_comes_back(kubectl: Kubectl, kube_client: KubeClient) -> None:
-    await install_classes(kube_client, catalogue())
+    await install_classes(kube_client, AlwaysLeading())
     kubectl("delete", "aclass", "cpu")
-    await install_classes(kube_client, catalogue())
+    await install_classes(kube_client, AlwaysLeading())
     assert kubectl("get", "aclass", "cpu", "--output=name")
