@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from poolkeeper.core import lease
@@ -14,18 +14,36 @@ logger = logging.getLogger(__name__)
 LONGEST_WAIT_FOR_WRITES_SECONDS = 0.5
 
 
-class NotLeading(Exception):  # noqa: N818 - a state of the world, not a fault in the program
+class NotLeading(Exception):
     """Another replica writes, or the lease is too close to its end to begin a write."""
 
 
 class LeaseStore(Protocol):
     """Where the Lease is kept; both calls raise whatever the transport raises."""
 
-    async def read(self) -> tuple[LeaseRecord, str] | None:
+    async def read(self, *, timeout_seconds: float) -> tuple[LeaseRecord, str] | None:
         """The record and its version, or None where there is no Lease yet."""
 
-    async def write(self, request: WriteLease) -> tuple[LeaseRecord, str]:
-        """Write or create; raises where the version is not current any more."""
+    async def write(
+        self, record: LeaseRecord, version: str | None, *, timeout_seconds: float
+    ) -> tuple[LeaseRecord, str]:
+        """Replace that version, or create; raises where the version is not current any more."""
+
+
+class Leads(Protocol):
+    """Says who may write; everything that writes asks right before each request."""
+
+    def may_write(self) -> bool:
+        """Whether a write may begin now."""
+
+    def writing(self) -> AbstractAsyncContextManager[None]:
+        """One write goes in here. Raises NotLeading or TimeoutError."""
+
+    async def run(self) -> None:
+        """Strive for leading until resigned or cancelled."""
+
+    async def resign(self) -> None:
+        """Stop writing at once, and let somebody else lead."""
 
 
 class Leadership:
@@ -60,6 +78,10 @@ class Leadership:
         """Who held the lease when it was last looked at; empty where nobody did."""
         return self._state.record.holder if self._state.record else ""
 
+    @property
+    def _timeout_seconds(self) -> float:
+        return self._state.timing.request_timeout_seconds
+
     def may_write(self) -> bool:
         """Whether a write may begin now."""
         return lease.may_write(self._state, self._monotonic())
@@ -75,7 +97,7 @@ class Leadership:
         self._writes += 1
         self._idle.clear()
         try:
-            async with asyncio.timeout(min(allowance_seconds, self._state.timing.request_timeout_seconds)):
+            async with asyncio.timeout(min(allowance_seconds, self._timeout_seconds)):
                 yield
         finally:
             self._writes -= 1
@@ -97,9 +119,9 @@ class Leadership:
         try:
             async with asyncio.timeout(LONGEST_WAIT_FOR_WRITES_SECONDS):
                 await self._idle.wait()
-            async with asyncio.timeout(self._state.timing.request_timeout_seconds), self._request:
-                if request := lease.release(self._state):
-                    await self._store.write(request)
+            async with asyncio.timeout(self._timeout_seconds), self._request:
+                if release := lease.release(self._state):
+                    await self._write(release)
         except Exception as error:
             logger.warning("The lease is left to run out: %s: %s", type(error).__name__, error)
 
@@ -107,7 +129,7 @@ class Leadership:
         requested_at = self._monotonic()
         request = lease.next_request(self._state, requested_at)
         try:
-            async with asyncio.timeout(self._state.timing.request_timeout_seconds):
+            async with asyncio.timeout(self._timeout_seconds):
                 await self._ask(request, requested_at)
         except Exception as error:
             self._state = lease.has_failed(self._state)
@@ -115,12 +137,16 @@ class Leadership:
 
     async def _ask(self, request: ReadLease | WriteLease | None, requested_at: float) -> None:
         if isinstance(request, ReadLease):
-            found = await self._store.read()
+            found = await self._store.read(timeout_seconds=self._timeout_seconds)
             record, version = found if found else (None, None)
             self._state = lease.was_read(self._state, record, version, self._monotonic())
         elif isinstance(request, WriteLease):
-            record, version = await self._store.write(request)
+            record, version = await self._write(request)
             self._state = lease.was_written(self._state, record, version, requested_at, self._monotonic())
+
+    async def _write(self, request: WriteLease) -> tuple[LeaseRecord, str]:
+        timeout_seconds = self._timeout_seconds
+        return await self._store.write(request.record, request.version, timeout_seconds=timeout_seconds)
 
     def _tell(self) -> None:
         is_leading = self.may_write()
@@ -143,7 +169,7 @@ class AlwaysLeading:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
         """Only the request timeout applies."""
-        async with asyncio.timeout(LeaseTiming.request_timeout_seconds):
+        async with asyncio.timeout(LeaseTiming().request_timeout_seconds):
             yield
 
     async def run(self) -> None:

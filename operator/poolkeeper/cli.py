@@ -1,0 +1,42 @@
+"""The command line: `poolkeeper controller|explain|crds|backtest`; each command imports what it needs."""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from types import ModuleType
+
+COMMANDS = {
+    "controller": ("poolkeeper.controller", "run the operator"),
+    "explain": ("poolkeeper.runtime.explain", "show a pool's last decisions with what led to them"),
+    "crds": ("poolkeeper.api.crds_command", "write the CRDs, or check that they are current"),
+    "backtest": ("poolkeeper.backtest.command", "replay traces of arrivals through the policy"),
+}
+EXTRAS = {"backtest": ("numpy", "scipy", "rich")}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carries a command line out; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    chosen = next((argument for argument in arguments if argument in COMMANDS), None)
+    parser = ArgumentParser(prog="poolkeeper", description="Scales pools of model servers 0→N→0.")
+    parser.add_argument("--version", action="version", version=f"poolkeeper {version('poolkeeper')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    module = None
+    for name, (path, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
+        if name == chosen:
+            module = _load(name, path)
+            module.add_arguments(command)
+    args = parser.parse_args(arguments)
+    return int(module.run(args)) if module else 2
+
+
+def _load(name: str, path: str) -> ModuleType:
+    try:
+        return import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS.get(name, ()):
+            raise
+        sys.exit(f"poolkeeper {name} needs {error.name}: pip install 'poolkeeper[{name}]'")

@@ -1,0 +1,92 @@
+"""`poolkeeper controller`: runs one replica of the operator."""
+
+import asyncio
+import logging
+import os
+from argparse import ArgumentParser, Namespace
+
+from poolkeeper import handlers
+from poolkeeper.kube.errors import KubeFailure
+from poolkeeper.runtime.app import Options, run_controller
+from poolkeeper.runtime.logs import configure_logs
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declares the command's flags."""
+    parser.add_argument(
+        "--namespace",
+        default=os.environ.get("POD_NAMESPACE", "default"),
+        help="namespace of the lease (default: POD_NAMESPACE, else default)",
+    )
+    parser.add_argument(
+        "--watch-namespace",
+        action="append",
+        default=[],
+        metavar="NAMESPACE",
+        help="manage pools of this namespace only; may be repeated (default: all namespaces)",
+    )
+    parser.add_argument("--lease-name", default="poolkeeper", help="name of the lease (%(default)s)")
+    parser.add_argument(
+        "--identity", default=os.environ.get("POD_NAME", ""), help="name of this replica (default: host name)"
+    )
+    parser.add_argument(
+        "--listen",
+        default="0.0.0.0:8080",
+        metavar="HOST:PORT",
+        help="where /healthz, /readyz and /metrics are served (%(default)s)",
+    )
+    _add_address_arguments(parser)
+    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    parser.add_argument("--log-format", default="json", choices=("json", "text"))
+    parser.add_argument(
+        "--kubeconfig", help="kubeconfig file (default: the pod's service account, else KUBECONFIG)"
+    )
+    parser.add_argument("--context", help="context in the kubeconfig (default: the current one)")
+    parser.add_argument(
+        "--no-leader-election", action="store_true", help="for a single replica on a developer's machine"
+    )
+    parser.add_argument(
+        "--install-classes",
+        action="store_true",
+        help="apply the AcceleratorClasses that come with the operator",
+    )
+
+
+def _add_address_arguments(parser: ArgumentParser) -> None:
+    for name, meaning in (("allow", "queues may only have addresses in"), ("deny", "queues may not be in")):
+        parser.add_argument(
+            f"--{name}-cidr",
+            action="append",
+            default=[],
+            metavar="CIDR",
+            help=f"{meaning} this network; may be repeated",
+        )
+
+
+def run(args: Namespace) -> int:
+    """Carries the command out; returns the exit status."""
+    configure_logs(args.log_level, args.log_format)
+    options = Options(
+        namespace=args.namespace,
+        watch_namespaces=tuple(args.watch_namespace),
+        lease_name=args.lease_name,
+        identity=args.identity,
+        listen=args.listen,
+        allowed_cidrs=tuple(args.allow_cidr),
+        denied_cidrs=tuple(args.deny_cidr),
+        kubeconfig=args.kubeconfig,
+        context=args.context,
+        elects_leader=not args.no_leader_election,
+        installs_classes=args.install_classes,
+    )
+    try:
+        asyncio.run(run_controller(options, handlers.registry))
+    except (KubeFailure, ValueError, OSError) as error:
+        logger.error("The controller can't run: %s", error)
+        return 1
+    except Exception:
+        logger.exception("The controller has failed")
+        return 1
+    return 0

@@ -1,0 +1,224 @@
+"""Puts the controller together and runs it: every dependency is made here and passed in."""
+
+import asyncio
+import logging
+import signal
+import socket
+import uuid
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import kopf
+from prometheus_client import CollectorRegistry
+
+from poolkeeper.core.identity import PoolKey
+from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.conflicts import scalers_in
+from poolkeeper.kube.connection import log_in
+from poolkeeper.kube.discovery import Discovery
+from poolkeeper.kube.events import EventRecorder
+from poolkeeper.kube.leases import LeaseClient
+from poolkeeper.kube.pods import CLUSTER_WIDE_ABOVE, PodWatch
+from poolkeeper.kube.scale import ScaleClient
+from poolkeeper.kube.secrets import SecretReader
+from poolkeeper.kube.status import StatusWriter
+from poolkeeper.kube.targets import TargetReader
+from poolkeeper.runtime import health
+from poolkeeper.runtime.agenda import Agenda
+from poolkeeper.runtime.catalogue import install_classes
+from poolkeeper.runtime.census import Census
+from poolkeeper.runtime.clock import AnchoredClock, monotonic_seconds
+from poolkeeper.runtime.intake import Intake
+from poolkeeper.runtime.leadership import AlwaysLeading, Leadership, Leads
+from poolkeeper.runtime.loop import Loop
+from poolkeeper.runtime.metrics import PoolCollector, Timings
+from poolkeeper.runtime.reconcile import Reconciler
+from poolkeeper.runtime.report import Reporter
+from poolkeeper.runtime.store import Store
+from poolkeeper.runtime.surroundings import SurroundingsReader
+from poolkeeper.runtime.watching import watch_kinds
+from poolkeeper.sources.addresses import AddressPolicy
+from poolkeeper.sources.hub import DemandHub
+
+logger = logging.getLogger(__name__)
+
+EXIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the flags of `poolkeeper controller` say."""
+
+    namespace: str
+    watch_namespaces: tuple[str, ...] = ()
+    lease_name: str = "poolkeeper"
+    identity: str = ""
+    listen: str = "0.0.0.0:8080"
+    allowed_cidrs: tuple[str, ...] = ()
+    denied_cidrs: tuple[str, ...] = ()
+    kubeconfig: str | None = None
+    context: str | None = None
+    elects_leader: bool = True
+    installs_classes: bool = False
+
+
+async def run_controller(options: Options, registry: kopf.OperatorRegistry) -> None:
+    """Run one replica until it is told to stop; `registry` holds the handlers. Raises what ended it."""
+    async with await KubeClient.from_environment(options.kubeconfig, options.context) as client:
+        addresses = AddressPolicy.from_cidrs(
+            allowed=options.allowed_cidrs,
+            denied=options.denied_cidrs,
+            api_server=await _addresses_of(client.host),
+        )
+        await Controller(options, registry, client, addresses).run()
+
+
+class Controller:
+    """One replica of the operator."""
+
+    def __init__(
+        self,
+        options: Options,
+        handlers: kopf.OperatorRegistry,
+        client: KubeClient,
+        addresses: AddressPolicy,
+    ) -> None:
+        self._options = options
+        self._handlers = handlers
+        self._client = client
+        self._clock = AnchoredClock()
+        self._identity = options.identity or socket.gethostname()
+        self._stopping = asyncio.Event()
+        self._store = Store()
+        self._agenda: Agenda[PoolKey] = Agenda(self._clock)
+        self._leadership = self._make_leadership()
+        self._events = EventRecorder(client, self._clock, host=self._identity)
+        self._pods = self._make_pod_watch()
+        read_secret = SecretReader(client).read_secret
+        self._queues = DemandHub(
+            lambda pool, news: self._intake.published(pool, news), read_secret, addresses, self._clock
+        )
+        self._intake = Intake(
+            self._store, self._agenda, self._queues, self._pods, is_leading=self._leadership.may_write
+        )
+        self._census = Census(client, self._store, self._intake, namespaces=options.watch_namespaces)
+        self._registry = CollectorRegistry()
+        self._loop = self._make_loop()
+
+    async def run(self) -> None:
+        """Run until told to stop. Raises what ended any of the parts."""
+        live = {"loop": self._loop_problem}
+        ready = {"pools": self._pools_problem, "pods": self._pods_problem}
+        async with health.serving(self._options.listen, self._registry, live=live, ready=ready):
+            self._install_signal_handlers()
+            parts = [asyncio.create_task(part, name=name) for name, part in self._parts().items()]
+            stopping = asyncio.create_task(self._stopping.wait(), name="stop")
+            try:
+                ended, _ = await asyncio.wait([*parts, stopping], return_when=asyncio.FIRST_COMPLETED)
+                for task in ended:
+                    task.result()
+            finally:
+                await self._leadership.resign()
+                await _end([*parts, stopping])
+
+    def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
+        return {
+            "leadership": self._lead(),
+            "loop": self._loop.run(),
+            "queues": self._queues.run(),
+            "events": self._events.run(),
+            "watch": self._watch(),
+        }
+
+    async def _lead(self) -> None:
+        await self._leadership.run()
+        await self._stopping.wait()
+
+    async def _watch(self) -> None:
+        await self._census.wait_for_kinds()
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self._census.run())
+            if self._options.installs_classes:
+                beside.create_task(install_classes(self._client, self._leadership))
+            await watch_kinds(
+                self._handlers,
+                self._intake,
+                partial(log_in, self._options.kubeconfig, self._options.context),
+                self._install_signal_handlers,
+                namespaces=self._options.watch_namespaces,
+            )
+            if not self._stopping.is_set():
+                raise RuntimeError("the watch of pools has ended")
+
+    def _install_signal_handlers(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
+
+    def _make_leadership(self) -> Leads:
+        if not self._options.elects_leader:
+            return AlwaysLeading()
+        # A name that no other process has, so that one that was started twice is never taken for one.
+        identity = f"{self._identity}_{uuid.uuid4().hex[:12]}"
+        leases = LeaseClient(self._client, self._options.namespace, self._options.lease_name, self._clock)
+        return Leadership(
+            leases, identity, monotonic_seconds, on_change=lambda _: self._intake.leadership_changed()
+        )
+
+    def _make_pod_watch(self) -> PodWatch:
+        return PodWatch(
+            self._client,
+            lambda namespace: self._intake.pods_changed(namespace),
+            cluster_wide_above=None if self._options.watch_namespaces else CLUSTER_WIDE_ABOVE,
+        )
+
+    def _make_loop(self) -> Loop:
+        discovery = Discovery(self._client)
+        timings = Timings(self._registry)
+        may_write = self._leadership.may_write
+        self._registry.register(PoolCollector(self._store.all, may_write, lambda: len(self._agenda)))
+        reconciler = Reconciler(
+            self._store,
+            scales=ScaleClient(self._client, discovery),
+            pods=self._pods,
+            surroundings=SurroundingsReader(
+                TargetReader(self._client, discovery).read, partial(scalers_in, self._client), self._clock
+            ),
+            leadership=self._leadership,
+            reporter=Reporter(StatusWriter(self._client), self._events, self._leadership, self._clock),
+            timings=timings,
+            clock=self._clock,
+        )
+        return Loop(self._agenda, reconciler, timings, self._clock)
+
+    def _loop_problem(self) -> str | None:
+        waiting_seconds = self._agenda.longest_waiting_seconds()
+        if waiting_seconds < health.LONGEST_WAITING_SECONDS:
+            return None
+        return f"a pool has been waiting for {waiting_seconds:.0f} s to be looked at"
+
+    def _pools_problem(self) -> str | None:
+        return None if self._census.is_synced else "not all pools and classes have been seen yet"
+
+    def _pods_problem(self) -> str | None:
+        unknown = sorted(each for each in self._store.namespaces if self._pods.failure(each))
+        return f"the pods of {', '.join(unknown[:5])} are not known" if unknown else None
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel what still runs; whatever does not end soon dies with the process."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=EXIT_SECONDS)
+
+
+async def _addresses_of(url: str) -> list[str]:
+    """The IPs of the API server, as far as they can be resolved."""
+    host = urlsplit(url).hostname
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return sorted({str(address[0]) for *_, address in found})

@@ -1,0 +1,107 @@
+"""Counts now and then what exists: a watch that was down does not say what was deleted meanwhile."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from poolkeeper.api.base import API_VERSION
+from poolkeeper.core.identity import PoolKey
+from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.errors import ApiError, KubeFailure
+from poolkeeper.kube.paths import api_path, namespaced_path
+from poolkeeper.runtime.intake import Intake
+from poolkeeper.runtime.store import Store
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 300.0
+UNSYNCED_INTERVAL_SECONDS = 1.0
+PAGE = 500
+POOLS, CLASSES = "acceleratorpools", "acceleratorclasses"
+
+
+class Census:
+    """Drops from the store what is gone; what is new comes by the watch alone."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        store: Store,
+        intake: Intake,
+        *,
+        namespaces: Iterable[str] = (),
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._intake = intake
+        self._namespaces = tuple(namespaces)
+        self.is_synced = False
+        """Whether everything that existed when the operator started has been seen."""
+
+    async def wait_for_kinds(self) -> None:
+        """Return once the API server serves our kinds, so that they can be watched."""
+        is_first = True
+        while not await self._are_kinds_served():
+            if is_first:
+                logger.warning("The CRDs of %s are not installed: waiting for them", API_VERSION)
+            is_first = False
+            await asyncio.sleep(UNSYNCED_INTERVAL_SECONDS)
+
+    async def run(self) -> None:
+        """Count until cancelled: often at first, then every few minutes."""
+        while True:
+            try:
+                await self.take()
+            except KubeFailure as failure:
+                logger.warning("Pools and classes can't be listed: %s", failure)
+            interval_seconds = INTERVAL_SECONDS if self.is_synced else UNSYNCED_INTERVAL_SECONDS
+            await asyncio.sleep(interval_seconds * random.uniform(0.8, 1.2))  # noqa: S311
+
+    async def take(self) -> None:
+        """Count once."""
+        pools_before = {pool.key: pool.declaration.uid for pool in self._store.all()}
+        classes_before = set(self._store.classes)
+        pools = await self._uids_of_pools()
+        classes = {item["metadata"]["name"] for item in await self._list(api_path(API_VERSION, CLASSES))}
+        for key, uid in pools_before.items():
+            if pools.get(key) != uid:
+                self._intake.pool_gone(key, uid)
+        for name in classes_before - classes:
+            self._intake.class_gone(name)
+        are_seen = all(self._store.get(key) for key in pools) and classes <= self._store.classes.keys()
+        self.is_synced = self.is_synced or are_seen
+
+    async def _are_kinds_served(self) -> bool:
+        try:
+            served = await self._client.request("GET", api_path(API_VERSION))
+        except ApiError as failure:
+            if failure.status == 404:
+                return False
+            logger.warning("The kinds can't be looked up: %s", failure)
+            return False
+        except KubeFailure as failure:
+            logger.warning("The kinds can't be looked up: %s", failure)
+            return False
+        return {POOLS, CLASSES} <= {resource["name"] for resource in served.get("resources") or ()}
+
+    async def _uids_of_pools(self) -> dict[PoolKey, str]:
+        paths = [namespaced_path(API_VERSION, namespace, POOLS) for namespace in self._namespaces]
+        items = [item for path in paths or [api_path(API_VERSION, POOLS)] for item in await self._list(path)]
+        return {
+            PoolKey(item["metadata"]["namespace"], item["metadata"]["name"]): item["metadata"]["uid"]
+            for item in items
+            if "deletionTimestamp" not in item["metadata"]
+        }
+
+    async def _list(self, path: str) -> list[Mapping[str, Any]]:
+        items: list[Mapping[str, Any]] = []
+        position = ""
+        while True:
+            query: list[tuple[str, str | int]] = [("limit", PAGE), ("continue", position)]
+            page = await self._client.request("GET", path, query=query)
+            items += page.get("items") or ()
+            position = (page.get("metadata") or {}).get("continue", "")
+            if not position:
+                return items

@@ -1,0 +1,75 @@
+"""The one loop: takes what is dirty or due, and looks at each pool by itself, whatever that one does."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from poolkeeper.core.identity import PoolKey
+from poolkeeper.runtime.agenda import Agenda
+from poolkeeper.runtime.metrics import Timings
+
+logger = logging.getLogger(__name__)
+
+CONCURRENT_POOLS = 32
+FIRST_RETRY_SECONDS = 1.0
+LONGEST_RETRY_SECONDS = 300.0
+
+
+class LooksAtPools(Protocol):
+    """Does the work of one look at one pool."""
+
+    async def reconcile(self, key: PoolKey) -> float | None:
+        """Bring a pool up to date; returns when to come back without news."""
+
+    async def explain_failure(self, key: PoolKey, error: Exception) -> None:
+        """Say on the pool what went wrong."""
+
+
+class Loop:
+    """Up to CONCURRENT_POOLS pools wait for the API server at the same time; each one by itself."""
+
+    def __init__(
+        self,
+        agenda: Agenda[PoolKey],
+        reconciler: LooksAtPools,
+        timings: Timings,
+        clock: Callable[[], float],
+    ) -> None:
+        self._agenda = agenda
+        self._reconciler = reconciler
+        self._timings = timings
+        self._clock = clock
+        self._failures: dict[PoolKey, int] = {}
+        self._slots = asyncio.Semaphore(CONCURRENT_POOLS)
+
+    async def run(self) -> None:
+        """Look at pools until cancelled."""
+        async with asyncio.TaskGroup() as looks:
+            while True:
+                await self._slots.acquire()
+                key = await self._agenda.take()
+                looks.create_task(self._look(key))
+
+    async def _look(self, key: PoolKey) -> None:
+        try:
+            come_back_at = await self._reconciler.reconcile(key)
+            if come_back_at is not None:
+                self._agenda.schedule(key, come_back_at)
+            self._failures.pop(key, None)
+        except Exception as error:
+            await self._back_off(key, error)
+        finally:
+            self._agenda.done(key)
+            self._slots.release()
+
+    async def _back_off(self, key: PoolKey, error: Exception) -> None:
+        logger.exception("A look at a pool failed", extra={"pool": str(key)})
+        self._timings.count_pool_error()
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        wait_seconds = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 16))
+        self._agenda.hold(key, self._clock() + wait_seconds)
+        try:
+            await self._reconciler.explain_failure(key, error)
+        except Exception:
+            logger.exception("The failure could not be reported", extra={"pool": str(key)})

@@ -1,0 +1,226 @@
+"""One look at one pool: observe, decide, write if anything is to change, and explain."""
+
+from collections.abc import Callable
+
+from poolkeeper.api.pool import PoolMode
+from poolkeeper.core.decision import Verdict
+from poolkeeper.core.identity import PoolKey, TargetKey
+from poolkeeper.core.observation import Observation, WarmFloor
+from poolkeeper.core.policy import decide
+from poolkeeper.core.spec import PoolSpec
+from poolkeeper.core.start_time import learn
+from poolkeeper.core.state import PoolState, load
+from poolkeeper.kube.errors import ApiUnreachable, KubeFailure, ScaleConflict
+from poolkeeper.kube.scale import Scale
+from poolkeeper.runtime import conditions
+from poolkeeper.runtime.conditions import ConditionType
+from poolkeeper.runtime.leadership import Leads, NotLeading
+from poolkeeper.runtime.metrics import Timings
+from poolkeeper.runtime.pool import Pool
+from poolkeeper.runtime.ports import PodReader, ScaleReaderWriter
+from poolkeeper.runtime.report import Reporter
+from poolkeeper.runtime.select import PodSelection
+from poolkeeper.runtime.store import Store
+from poolkeeper.runtime.surroundings import SurroundingsReader
+from poolkeeper.runtime.translate import pool_spec
+from poolkeeper.runtime.verdicts import rival, verdicts
+from poolkeeper.runtime.windows import warm_floor
+
+WRITE_ATTEMPTS = 3
+UNANSWERED = ApiUnreachable(
+    "ApiTimeout", "the API server did not answer while this replica was sure to lead; it is read again"
+)
+
+
+class Reconciler:
+    """Never works on the same pool twice at a time: the agenda sees to that."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        scales: ScaleReaderWriter,
+        pods: PodReader,
+        surroundings: SurroundingsReader,
+        leadership: Leads,
+        reporter: Reporter,
+        timings: Timings,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._scales = scales
+        self._pods = pods
+        self._surroundings = surroundings
+        self._leadership = leadership
+        self._reporter = reporter
+        self._timings = timings
+        self._clock = clock
+
+    async def reconcile(self, key: PoolKey) -> float | None:
+        """Bring one pool up to date; returns when it has to be looked at again without any news."""
+        pool = self._store.get(key)
+        if pool is None:
+            return None
+        target = pool.declaration.target
+        spec = self._resolve(pool)
+        if spec is None or target is None:
+            pool.decision = None
+            return await self._reporter.report(pool, self._verdicts(pool))
+        await self._look_around(pool, target)
+        await self._read(pool, target)
+        remembered = self._remember(pool, spec)
+        self._decide(pool, spec, remembered)
+        if self._may_write(pool) and _is_change(pool):
+            await self._enforce(pool, target, spec, remembered)
+        self._record(pool)
+        come_back_at = await self._reporter.report(pool, self._verdicts(pool))
+        return min(self._due_times(pool, come_back_at), default=None)
+
+    async def explain_failure(self, key: PoolKey, error: Exception) -> None:
+        """Say on the pool that it could not be looked at."""
+        pool = self._store.get(key)
+        if pool is not None:
+            verdicts = self._verdicts(pool) | {ConditionType.READY: conditions.internal_error(error)}
+            await self._reporter.report(pool, verdicts)
+
+    def _resolve(self, pool: Pool) -> PoolSpec | None:
+        """The declaration with its class's figures; what was known stays if the class goes."""
+        declared = pool.declaration.spec
+        if declared is None:
+            return None
+        accelerator = self._store.classes.get(declared.accelerator.class_)
+        if pool.resolved is None and accelerator is not None:
+            pool.resolved = pool_spec(declared, accelerator, chips=pool.surroundings.chips)
+        return pool.resolved
+
+    async def _look_around(self, pool: Pool, target: TargetKey) -> None:
+        declared = pool.declaration.spec
+        accelerator = self._store.classes.get(declared.accelerator.class_) if declared else None
+        if declared and accelerator and self._clock() >= pool.surroundings.expires_at:
+            name = declared.accelerator.class_
+            pool.surroundings = await self._surroundings.read(target, name, accelerator)
+
+    async def _read(self, pool: Pool, target: TargetKey) -> None:
+        if pool.target.is_due(self._clock()):
+            await self._read_now(pool, target)
+
+    async def _read_now(self, pool: Pool, target: TargetKey) -> None:
+        try:
+            scale = await self._scales.read(target)
+        except KubeFailure as failure:
+            pool.target.has_failed(failure, self._clock())
+            return
+        selector = pool.target.selector
+        replicas_before = pool.target.was_read(scale, self._clock())
+        if scale.selector != selector:
+            pods = self._pods.pods(pool.key.namespace).values()
+            pool.pods = PodSelection(pods).matching(scale.selector)
+        if replicas_before is not None:
+            self._note_foreign_write(pool, replicas_before, scale)
+
+    def _note_foreign_write(self, pool: Pool, before: int, scale: Scale) -> None:
+        pool.starts.scaled(before, scale.replicas, self._clock())
+        message = f"somebody else has changed the replicas of the target from {before} to {scale.replicas}"
+        self._reporter.happened(pool, "ReplicasChangedElsewhere", message)
+
+    def _remember(self, pool: Pool, spec: PoolSpec) -> PoolState:
+        """The pool's state with all that its pods have taught until now."""
+        now = self._clock()
+        state = pool.state or load(pool.learned, now, spec)
+        pool.starts.follow(pool.pods, now)
+        for sample in pool.starts.samples(pool.pods, now):
+            state = learn(state, sample)
+        pool.state = state
+        return state
+
+    def _decide(self, pool: Pool, spec: PoolSpec, remembered: PoolState) -> None:
+        """Decide from what was remembered before this look: deciding twice must not count twice."""
+        now = self._clock()
+        observation = self._observe(pool, now)
+        with self._timings.decide.time():
+            pool.decision, pool.state = decide(now, spec, observation, remembered)
+
+    def _observe(self, pool: Pool, now: float) -> Observation:
+        scale = pool.target.scale
+        is_seen = self._pods.failure(pool.key.namespace) is None
+        pool.observation = Observation(
+            demand=pool.demand.current(),
+            replicas=pool.starts.replicas(scale.replicas, pool.pods, now) if scale and is_seen else None,
+            warm_floor=_warm_floor(pool, now),
+        )
+        return pool.observation
+
+    def _record(self, pool: Pool) -> None:
+        if pool.decision and pool.observation:
+            is_new = pool.history.record(pool.decision, pool.observation, self._clock())
+            pool.decided[pool.decision.reason] += is_new
+
+    def _may_write(self, pool: Pool) -> bool:
+        declared = pool.declaration.spec
+        is_enforced = declared is not None and declared.mode is PoolMode.ENFORCE
+        return is_enforced and rival(self._store, pool) is None and self._leadership.may_write()
+
+    def _verdicts(self, pool: Pool) -> dict[str, Verdict]:
+        failure = self._pods.failure(pool.key.namespace)
+        return verdicts(self._store, pool, failure, self._clock())
+
+    def _due_times(self, pool: Pool, come_back_at: float | None) -> list[float]:
+        decided = pool.decision.review_at if pool.decision else None
+        floor = pool.warm_floor.changes_at if pool.warm_floor else None
+        times = (come_back_at, decided, floor, pool.target.next_read_at)
+        return [at for at in times if at is not None]
+
+    async def _enforce(self, pool: Pool, target: TargetKey, spec: PoolSpec, remembered: PoolState) -> None:
+        """Write what was decided over what was just read; whatever changed in between is decided anew."""
+        for _ in range(WRITE_ATTEMPTS):
+            if not pool.target.is_fresh(self._clock()):
+                await self._read_now(pool, target)
+                self._decide(pool, spec, remembered)
+            if not _is_change(pool):
+                return
+            try:
+                await self._write(pool, target, spec)
+            except ScaleConflict:
+                self._timings.count_failed_write("ScaleConflict")
+                pool.target.expire()
+            except NotLeading:
+                return
+            except (KubeFailure, TimeoutError) as error:
+                failure = error if isinstance(error, KubeFailure) else UNANSWERED
+                self._timings.count_failed_write(failure.reason)
+                pool.target.has_failed(failure, self._clock())
+                return
+            else:
+                return
+
+    async def _write(self, pool: Pool, target: TargetKey, spec: PoolSpec) -> None:
+        decision, scale = pool.decision, pool.target.scale
+        if decision is None or scale is None:
+            return
+        if not 0 <= decision.replicas <= spec.max_replicas:
+            raise ValueError(f"decided on {decision.replicas} replicas of at most {spec.max_replicas}")
+        async with self._leadership.writing():
+            written = await self._scales.write(target, scale, decision.replicas)
+        now = self._clock()
+        pool.target.was_written(written)
+        pool.starts.scaled(scale.replicas, written.replicas, now)
+        pool.writes["up" if written.replicas > scale.replicas else "down"] += 1
+        self._timings.observe_reaction(now - pool.published_at)
+        self._record(pool)
+        self._observe(pool, now)
+        message = f"{scale.replicas} → {written.replicas} replicas: {decision.message}"
+        self._reporter.happened(pool, decision.reason, message)
+
+
+def _warm_floor(pool: Pool, now: float) -> WarmFloor:
+    """Cron expressions are only evaluated when a window opens or closes."""
+    floor = pool.warm_floor
+    if floor is None or (floor.changes_at is not None and now >= floor.changes_at):
+        spec = pool.declaration.spec
+        floor = pool.warm_floor = warm_floor(now, spec.scale_to_zero.windows if spec else ())
+    return floor
+
+
+def _is_change(pool: Pool) -> bool:
+    scale, decision = pool.target.scale, pool.decision
+    return scale is not None and decision is not None and decision.replicas != scale.replicas

@@ -1,0 +1,84 @@
+"""What around a pool is read now and then: its target's pod template, and who else scales the target."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec
+from poolkeeper.api.placement import chips_per_replica, placement_advice
+from poolkeeper.core.decision import Verdict
+from poolkeeper.core.identity import TargetKey
+from poolkeeper.kube.conflicts import NamespaceScalers, Scaler
+from poolkeeper.kube.errors import KubeFailure
+from poolkeeper.kube.targets import Target
+
+REREAD_SECONDS = 300.0
+SCALERS_KEPT_SECONDS = 60.0
+
+UNREAD = Verdict(None, "NotReadYet", "the target's pod template has not been read yet")
+PLACED = Verdict(True, "TemplateFitsClass", "the pod template fits the nodes of the class")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What was found, and until when it is believed."""
+
+    placement: Verdict = UNREAD
+    chips: int = 1
+    scalers: tuple[Scaler, ...] = ()
+    expires_at: float = 0.0
+
+
+class SurroundingsReader:
+    """Reads what is around a target; a part that can't be read is unknown and hinders nothing."""
+
+    def __init__(
+        self,
+        read_target: Callable[[TargetKey], Awaitable[Target]],
+        list_scalers: Callable[[str], Awaitable[NamespaceScalers]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._read_target = read_target
+        self._list_scalers = list_scalers
+        self._clock = clock
+        self._scalers: dict[str, tuple[float, asyncio.Task[NamespaceScalers]]] = {}
+
+    async def read(
+        self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec
+    ) -> Surroundings:
+        """What is around the target now."""
+        placement, chips = await self._placement(target, class_name, accelerator)
+        scalers = await self._scalers_of(target)
+        expires_at = self._clock() + REREAD_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
+        return Surroundings(placement, chips, scalers, expires_at)
+
+    async def _placement(
+        self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec
+    ) -> tuple[Verdict, int]:
+        try:
+            template = (await self._read_target(target)).pod_template
+        except KubeFailure as failure:
+            return Verdict(None, "TemplateUnknown", f"the pod template can't be read: {failure.message}"), 1
+        if template is None:
+            return Verdict(None, "TemplateElsewhere", f"{target} keeps no pod template in spec.template"), 1
+        chips = chips_per_replica(accelerator, template)
+        advice = placement_advice(class_name, accelerator, template)
+        if not advice:
+            return PLACED, chips
+        return Verdict(False, advice[0].reason, "; ".join(each.message for each in advice)), chips
+
+    async def _scalers_of(self, target: TargetKey) -> tuple[Scaler, ...]:
+        try:
+            return (await self._scalers_in(target.namespace)).of(target)
+        except KubeFailure:
+            return ()
+
+    async def _scalers_in(self, namespace: str) -> NamespaceScalers:
+        """One list serves all pools of a namespace that ask within a minute."""
+        now = self._clock()
+        listed_at, task = self._scalers.get(namespace, (0.0, None))
+        if task is None or now - listed_at > SCALERS_KEPT_SECONDS:
+            task = asyncio.ensure_future(self._list_scalers(namespace))
+            self._scalers[namespace] = now, task
+        return await asyncio.shield(task)

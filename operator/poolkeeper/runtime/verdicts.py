@@ -1,0 +1,63 @@
+"""Everything that is to be said about a pool now, as one verdict per condition."""
+
+from poolkeeper.api.pool import PoolMode
+from poolkeeper.core.decision import Verdict
+from poolkeeper.kube.errors import KubeFailure
+from poolkeeper.runtime import conditions
+from poolkeeper.runtime.conditions import ConditionType
+from poolkeeper.runtime.pool import Pool
+from poolkeeper.runtime.store import Store
+from poolkeeper.runtime.windows import window_problems
+
+
+def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: float) -> dict[str, Verdict]:
+    """All conditions of a pool; `pods_failure` says why its pods may be out of date."""
+    replicas = pool.observation.replicas if pool.observation else None
+    return {
+        ConditionType.READY: _readiness(store, pool, pods_failure),
+        **conditions.from_decision(pool.decision),
+        ConditionType.SCALED_TO_ZERO: conditions.scaled_to_zero(replicas),
+        ConditionType.CONFLICT: rival(store, pool) or _contest(pool, now),
+        ConditionType.PLACEMENT_MATCHES: pool.surroundings.placement,
+    }
+
+
+def rival(store: Store, pool: Pool) -> Verdict | None:
+    """Who else scales the target, so that this pool must not; None where it may."""
+    target = pool.declaration.target
+    if target is None:
+        return None
+    if pool.surroundings.scalers:
+        scaler = pool.surroundings.scalers[0]
+        return conditions.other_scaler(f"{scaler.kind} {scaler.name}", scaler.kind)
+    owner = store.sharing(target)[0]
+    return None if owner is pool else conditions.shared_target(owner.key)
+
+
+def _contest(pool: Pool, now: float) -> Verdict:
+    declared = pool.declaration.spec
+    is_enforced = declared is not None and declared.mode is PoolMode.ENFORCE
+    if is_enforced and pool.target.is_contested(now):
+        return conditions.contested(pool.target.foreign_writes(now))
+    return conditions.NO_CONFLICT
+
+
+def _readiness(store: Store, pool: Pool, pods_failure: KubeFailure | None) -> Verdict:
+    declared = pool.declaration.spec
+    if declared is None:
+        return conditions.invalid_spec(pool.declaration.problem)
+    if declared.accelerator.class_ not in store.classes:
+        return conditions.unknown_class(
+            declared.accelerator.class_, store.classes, is_held=pool.resolved is None
+        )
+    if pool.target.failure:
+        return conditions.unreadable_target(pool.target.failure)
+    if pods_failure:
+        return Verdict(None, "PodsUnknown", f"the pods may be out of date: {pods_failure.message}")
+    if declared.mode is PoolMode.OBSERVE:
+        return conditions.OBSERVED
+    if conflict := rival(store, pool):
+        return Verdict(False, conflict.reason, conflict.message)
+    if problems := window_problems(declared.scale_to_zero.windows):
+        return conditions.invalid_windows(problems)
+    return conditions.MANAGED

@@ -1,0 +1,59 @@
+"""kopf as it is used here: a watcher of our two kinds, without annotations, finalizers or events."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import kopf
+from kubernetes.aio.client.configuration import Configuration
+
+from poolkeeper.runtime.intake import Intake
+
+
+async def watch_kinds(
+    registry: kopf.OperatorRegistry,
+    intake: Intake,
+    log_in: Callable[[], Awaitable[Configuration]],
+    install_signal_handlers: Callable[[], None],
+    *,
+    namespaces: Sequence[str],
+) -> None:
+    """Feed the intake until cancelled. Raises whatever ends kopf, for example a watch that is refused."""
+
+    async def connect() -> kopf.ConnectionInfo:
+        return await _connection(await log_in())
+
+    await kopf.operator(
+        registry=registry,
+        settings=_settings(),
+        memo=kopf.Memo(intake=intake, log_in=connect, install_signal_handlers=install_signal_handlers),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+    )
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.watching.chunk_size = 500
+    settings.watching.server_timeout = 300
+    settings.watching.connect_timeout = 10
+    settings.queueing.exit_timeout = 0.2
+    settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = (0.5, 1, 2, 4, 8)
+    return settings
+
+
+async def _connection(configuration: Configuration) -> kopf.ConnectionInfo:
+    authentication = (await configuration.auth_settings()).get("BearerToken")
+    value = authentication["value"] if authentication else None
+    scheme, _, token = (value or "").partition(" ")
+    return kopf.ConnectionInfo(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        insecure=not configuration.verify_ssl,
+        scheme=scheme if token else None,
+        token=token or None,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+    )
