@@ -1,0 +1,204 @@
+"""`poolkeeper backtest`: what would this have cost, and how long would requests have waited?"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from poolkeeper.api.pool import StartMode
+from poolkeeper.backtest.comparison import Comparison, Results, compare
+from poolkeeper.backtest.controllers.registry import ALWAYS_ON, OPTIMUM, POOLKEEPER, PolicyError, parse_policy
+from poolkeeper.backtest.generators import PREFIX, generate
+from poolkeeper.backtest.prices import ClassUnknown, dollars_per_hour
+from poolkeeper.backtest.readers.formats import READERS, Reading, read_trace
+from poolkeeper.backtest.setting import Setting
+from poolkeeper.backtest.start_times import FORMS, StartTimesError, parse_start_times
+from poolkeeper.backtest.trace import Trace, TraceError
+
+DEFAULT_POLICIES = (POOLKEEPER, "keda", ALWAYS_ON, OPTIMUM)
+WEEK_SECONDS = 604_800.0
+BAD_INPUT = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's flags, which scripts rely on."""
+    add = parser.add_argument
+    add("--trace", action="append", required=True, metavar="FILE",
+        help="CSV (plain or .gz) with the header arrival_seconds[,service_seconds][,pool], another known format, "
+        "or generate:poisson|on-off|diurnal|agents|flash-crowd[,rate=PER_HOUR,hours=N,service=SECONDS,pools=N]; "
+        "repeatable")  # fmt: skip
+    add("--format", choices=list(READERS), help="the format of every trace, when its first line does not tell")
+    add("--start-time", required=True, metavar="MODEL", help=FORMS)
+    add("--budget", required=True, type=seconds, metavar="SECONDS",
+        help="longest a request may wait until a replica takes it")  # fmt: skip
+    add("--objective", type=percent, default=99.5, metavar="PERCENT",
+        help="share of requests that must stay within the budget (default 99.5)")  # fmt: skip
+    add("--concurrency", type=count, default=1, metavar="N", help="requests one replica works on at once")
+    add("--min-replicas", type=count_or_none, default=0, metavar="N", help="floor (default 0)")
+    add("--max-replicas", type=count, default=1, metavar="N", help="ceiling of each pool (default 1)")
+    add("--start", choices=[mode.value for mode in StartMode], default=StartMode.AT_DEADLINE.value,
+        help="when Poolkeeper issues a start; Auto is AtDeadline here, a trace being a queue")  # fmt: skip
+    add("--class", dest="accelerator_class", metavar="NAME", help="AcceleratorClass whose list price gives dollars")
+    add("--poll-milliseconds", type=count, default=500, metavar="N", help="Poolkeeper's poll interval")
+    add("--termination-seconds", type=seconds, default=5.0, metavar="N", help="from the stop to the end of paying")
+    add("--service-seconds", type=seconds, default=0.0, metavar="N", help="service time where a trace has none")
+    add("--policy", action="append", metavar="NAME[:key=value,…]",
+        help=f"repeatable; default {', '.join(DEFAULT_POLICIES)}")  # fmt: skip
+    add("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
+    add("--processes", type=count, metavar="N", help="processes to spread over (default: the machine's cores)")
+    add("--json", metavar="FILE", help="write the results as a JSON array; - is the standard output")
+    add("--html", metavar="FILE", help="write a self-contained report with plots")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replays traces through Poolkeeper's decisions, its peers and the optimum, and compares what came out."""
+    try:
+        comparison = comparison_from(arguments)
+        results = _compare(comparison, arguments.processes)
+        _deliver(comparison, results, arguments)
+    except (TraceError, StartTimesError, PolicyError, ClassUnknown, InputError) as error:
+        print(f"poolkeeper backtest: {error}", file=sys.stderr)  # noqa: T201
+        return BAD_INPUT
+    return 0
+
+
+class InputError(Exception):
+    """Flags that can't be combined, or a file that can't be written; the text says what to do."""
+
+
+def comparison_from(arguments: argparse.Namespace) -> Comparison:
+    """What to compare; raises the error of whatever part can't be understood."""
+    if arguments.min_replicas > arguments.max_replicas:
+        raise InputError("--min-replicas is above --max-replicas; lower the one or raise the other")
+    setting = Setting(
+        budget_seconds=arguments.budget,
+        objective_percent=arguments.objective,
+        concurrency=arguments.concurrency,
+        min_replicas=arguments.min_replicas,
+        max_replicas=arguments.max_replicas,
+        start=StartMode(arguments.start),
+        poll_seconds=arguments.poll_milliseconds / 1000,
+        termination_seconds=arguments.termination_seconds,
+        seed=arguments.seed,
+    )
+    start_times = parse_start_times(arguments.start_time)
+    policies = tuple(parse_policy(text) for text in arguments.policy or DEFAULT_POLICIES)
+    price = dollars_per_hour(arguments.accelerator_class) if arguments.accelerator_class else None
+    reading = Reading(arguments.seed, arguments.service_seconds)
+    traces = tuple(_trace(text, arguments.format, reading) for text in arguments.trace)
+    return Comparison(traces, policies, setting, start_times, _parameters(arguments), price)
+
+
+def _trace(text: str, format_name: str | None, reading: Reading) -> Trace:
+    if text.startswith(PREFIX):
+        return generate(text, reading.seed)
+    return read_trace(Path(text), format_name, reading)
+
+
+def _parameters(arguments: argparse.Namespace) -> dict[str, object]:
+    """The part of the flags that every policy shares, as the JSON repeats it."""
+    return {
+        "start_time": arguments.start_time,
+        "budget_seconds": arguments.budget,
+        "objective_percent": arguments.objective,
+        "concurrency": arguments.concurrency,
+        "min_replicas": arguments.min_replicas,
+        "max_replicas": arguments.max_replicas,
+        "start": arguments.start,
+        "class": arguments.accelerator_class,
+        "poll_milliseconds": arguments.poll_milliseconds,
+        "termination_seconds": arguments.termination_seconds,
+        "seed": arguments.seed,
+    }
+
+
+def _compare(comparison: Comparison, processes: int | None) -> Results:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("replaying", total=None)
+        return compare(
+            comparison,
+            processes=processes,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+
+
+def _deliver(comparison: Comparison, results: Results, arguments: argparse.Namespace) -> None:
+    if arguments.json == "-":
+        print(as_json(results))  # noqa: T201
+    else:
+        from poolkeeper.backtest.table import print_table
+
+        print_table(results.rows)
+    if arguments.json and arguments.json != "-":
+        _write(arguments.json, as_json(results) + "\n")
+    if arguments.html:
+        from poolkeeper.backtest.report import report
+
+        _write(arguments.html, report(comparison, results))
+
+
+def as_json(results: Results) -> str:
+    """The rows as a JSON array of objects; what is unknown is null."""
+    return json.dumps([asdict(row) for row in results.rows], indent=2, allow_nan=False)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: can't be written: {error.strerror}") from error
+
+
+def seconds(text: str) -> float:
+    """A duration of at most a week."""
+    value = _number(text)
+    if not 0 <= value <= WEEK_SECONDS:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and {WEEK_SECONDS:.0f} seconds (a week), got {text}")
+    return value
+
+
+def percent(text: str) -> float:
+    """A share above 0 and below 100, in percent."""
+    value = _number(text)
+    if not 0 < value < 100:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and 100, got {text}")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on."""
+    value = count_or_none(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return value
+
+
+def count_or_none(text: str) -> int:
+    """A whole number from 0 on."""
+    value = _number(text)
+    if value != int(value) or not 0 <= value <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"must be a whole number between 0 and 1000000, got {text}")
+    return int(value)
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from error
+    if not float("-inf") < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a finite number, got {text}")
+    return value
+
+
+def main(words: Sequence[str]) -> int:
+    """Parses and runs, for callers without a parser of their own."""
+    parser = argparse.ArgumentParser(prog="poolkeeper backtest")
+    add_arguments(parser)
+    return run(parser.parse_args(words))

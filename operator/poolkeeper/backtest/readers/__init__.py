@@ -1,0 +1,1 @@
+"""Traces from files: one module per format, told apart by the first line."""

@@ -1,0 +1,57 @@
+"""Azure Functions 2019 by application: invocations of the day, and containers needed in each minute.
+
+One application is one pool. Its invocations are dealt to the minutes in proportion to the containers needed and
+spread evenly at random inside them. A request keeps half of its minute's containers busy, at most 2 s.
+"""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from poolkeeper.backtest.readers.lines import opened
+from poolkeeper.backtest.trace import PoolTrace, Trace, TraceError, sorted_pool
+
+MINUTE_SECONDS = 60.0
+BUSY_SHARE = 0.5
+LONGEST_SERVICE_SECONDS = 2.0
+
+
+def read_azure_functions(path: Path, seed: int) -> Trace:
+    """JSON lines with app, num_invocations_day1 and containers_per_min."""
+    pools: list[PoolTrace] = []
+    with opened(path) as text:
+        for line, content in enumerate(text, start=1):
+            if content.strip():
+                pools.append(_application(path, line, content, seed))
+    busy = tuple(pool for pool in pools if len(pool))
+    if not busy:
+        raise TraceError(path, "holds no requests")
+    return Trace(path.name, busy)
+
+
+def _application(path: Path, line: int, content: str, seed: int) -> PoolTrace:
+    try:
+        application: Any = json.loads(content)
+        name = str(application["app"])[:12]
+        containers = [int(count) for count in application["containers_per_min"]]
+        invocations = int(application["num_invocations_day1"])
+    except (ValueError, TypeError, KeyError) as error:
+        message = "must be an object with app, num_invocations_day1 and the list containers_per_min"
+        raise TraceError(path, message, line) from error
+    if invocations < 0 or any(count < 0 for count in containers):
+        raise TraceError(path, "invocations and containers must not be negative", line)
+    return _spread(name, invocations, containers, random.Random(f"{seed} {name}"))  # noqa: S311
+
+
+def _spread(name: str, invocations: int, containers: list[int], randomness: random.Random) -> PoolTrace:
+    total = sum(containers)
+    requests: list[tuple[float, float]] = []
+    dealt = needed = 0
+    for minute, count in enumerate(containers):
+        needed += count
+        here = round(invocations * needed / total) - dealt if total else 0
+        dealt += here
+        service = min(LONGEST_SERVICE_SECONDS, BUSY_SHARE * MINUTE_SECONDS * count / here) if here else 0.0
+        requests += [((minute + randomness.random()) * MINUTE_SECONDS, service) for _ in range(here)]
+    return sorted_pool(name, requests)

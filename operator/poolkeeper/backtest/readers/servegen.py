@@ -1,0 +1,70 @@
+"""ServeGen's clients (Alibaba): request rates per window of 600 s with the law of the inter-arrival times.
+
+One client is one pool. Only clients below a mean rate are read: they are what scaling to zero is for, and the
+others would be millions of requests. Every window's requests follow its Gamma or Weibull law from a random
+instant in the window on, squeezed where they would run beyond it.
+"""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from poolkeeper.backtest.readers.lines import number, records
+from poolkeeper.backtest.trace import PoolTrace, Trace, TraceError, sorted_pool
+
+WINDOW_SECONDS = 600.0
+HIGHEST_MEAN_RATE = 0.02
+"""Requests per second of a client, on average over the file's span, up to which it is read."""
+SERVICE_SECONDS = 5.0
+
+Window = tuple[float, int, Callable[[random.Random], float]]
+
+
+def read_servegen(path: Path, seed: int) -> Trace:
+    """Columns client,t_s,rate_per_s,cv,dist,p1,p2."""
+    clients: dict[str, list[Window]] = {}
+    ends = 0.0
+    columns = ["client", "t_s", "rate_per_s", "dist", "p1", "p2"]
+    for line, (client, begin, rate, law, shape, scale) in records(path, columns):
+        window = _window(path, line, begin, rate, law, shape, scale)
+        clients.setdefault(client, []).append(window)
+        ends = max(ends, window[0] + WINDOW_SECONDS)
+    pools = [
+        _requests(client, windows, random.Random(f"{seed} client {client}"))  # noqa: S311
+        for client, windows in clients.items()
+        if 0 < sum(count for _, count, _ in windows) <= HIGHEST_MEAN_RATE * ends
+    ]
+    if not pools:
+        raise TraceError(path, f"has no client with requests below {HIGHEST_MEAN_RATE}/s on average")
+    return Trace(path.name, tuple(pools))
+
+
+def _window(path: Path, line: int, begin: str, rate: str, law: str, shape: str, scale: str) -> Window:
+    at = number(path, line, "t_s", begin)
+    per_second = number(path, line, "rate_per_s", rate)
+    a, b = number(path, line, "p1", shape), number(path, line, "p2", scale)
+    if at < 0 or not 0 <= per_second < 1e6 or a <= 0 or b <= 0:
+        raise TraceError(path, "t_s and rate_per_s must not be negative, p1 and p2 must be above 0", line)
+    count = round(per_second * WINDOW_SECONDS)
+    match law:
+        case "Gamma":
+            return at, count, lambda randomness: randomness.gammavariate(a, b)
+        case "Weibull":
+            return at, count, lambda randomness: randomness.weibullvariate(b, a)
+        case _:
+            raise TraceError(path, f"dist must be Gamma or Weibull, got {law[:60]!r}", line)
+
+
+def _requests(client: str, windows: list[Window], randomness: random.Random) -> PoolTrace:
+    requests: list[tuple[float, float]] = []
+    for begin, count, draw in windows:
+        offsets: list[float] = [0.0] if count else []
+        while len(offsets) < count:
+            offsets.append(offsets[-1] + draw(randomness))
+        span = offsets[-1] if offsets else 0.0
+        squeeze = min(1.0, WINDOW_SECONDS / span) if span else 1.0
+        first = begin + randomness.random() * (WINDOW_SECONDS - span * squeeze)
+        requests += [
+            (first + offset * squeeze, randomness.expovariate(1 / SERVICE_SECONDS)) for offset in offsets
+        ]
+    return sorted_pool(f"client-{client}", requests)
