@@ -1,7 +1,9 @@
 """One client of the API server for the whole process: raw JSON, a time limit on every call, bounded retries.
 
 Only reads are tried again, and only within their time limit: whether a write may still start is for the
-holder of the lease to say, so a write that fails is reported at once.
+holder of the lease to say, so a write that fails is reported at once. (Underneath, aiohttp sends a PUT or
+DELETE again when it finds a kept-alive connection dead, as RFC 9112 allows; that too ends within the time
+limit, and a resourceVersion keeps it from taking effect twice.)
 """
 
 import asyncio

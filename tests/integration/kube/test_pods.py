@@ -12,7 +12,7 @@ from poolkeeper.kube.reflector import WatchTiming
 from poolkeeper.kube.retry import Backoff
 from tests.integration.control_plane import ControlPlane
 from tests.integration.kube.objects import create_pod, delete_pod, grant, make_pod_ready
-from tests.integration.kube.waiting import eventually
+from tests.waiting import eventually
 
 TIMING = WatchTiming(page_size=2, backoff=Backoff(base_seconds=0.05, ceiling_seconds=0.5))
 

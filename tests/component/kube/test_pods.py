@@ -1,0 +1,173 @@
+"""The copy of the pods stays true whatever a watch does."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from poolkeeper.kube.client import JsonObject, KubeClient
+from poolkeeper.kube.pods import PodWatch
+from poolkeeper.kube.reflector import WatchTiming
+from tests.component.kube.conftest import QUICK
+from tests.component.kube.fake_api import (
+    Answer,
+    FakeApi,
+    event,
+    events,
+    gone,
+    pod,
+    pod_list,
+    refusal,
+    reset,
+)
+from tests.waiting import eventually
+
+NAMESPACE = "serving"
+TIMING = WatchTiming(page_timeout_seconds=1.0, stall_seconds=0.3, backoff=QUICK)
+BOOKMARK = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "90"}}}
+
+
+class Observer:
+    """A watch of one namespace and what it reported."""
+
+    def __init__(self, client: KubeClient) -> None:
+        self.changes: list[str] = []
+        self.watch = PodWatch(client, self.changes.append, timing=TIMING)
+
+    @property
+    def names(self) -> set[str]:
+        return {entry.name for entry in self.watch.pods(NAMESPACE).values()}
+
+    async def sees(self, *names: str) -> None:
+        await eventually(lambda: self.names == set(names), f"exactly {names} are there")
+
+
+@pytest_asyncio.fixture
+async def observer(client: KubeClient) -> AsyncIterator[Observer]:
+    observer = Observer(client)
+    yield observer
+    await observer.watch.close()
+
+
+def versions_watched(api: FakeApi) -> list[str]:
+    return [request.query["resourceVersion"] for request in api.requests("GET", is_watch=True)]
+
+
+async def test_a_list_comes_in_pages(api: FakeApi, observer: Observer) -> None:
+    api.lists.extend([pod_list([pod("a", 1)], 9, token="next"), pod_list([pod("b", 2)], 9)])
+    observer.watch.follow({NAMESPACE})
+    await observer.sees("a", "b")
+    assert [request.query.get("continue") for request in api.seen[:2]] == [None, "next"]
+
+
+async def test_a_list_that_expired_between_its_pages_is_begun_again(api: FakeApi, observer: Observer) -> None:
+    api.lists.extend(
+        [pod_list([pod("a", 1)], 9, token="next"), refusal(410, "Expired"), pod_list([pod("b", 12)], 20)]
+    )
+    observer.watch.follow({NAMESPACE})
+    await observer.sees("b")
+
+
+async def test_after_its_time_a_watch_goes_on_where_it_was(api: FakeApi, observer: Observer) -> None:
+    api.lists.append(pod_list([], 5))
+    api.watches.append(events(event("ADDED", pod("a", 7)), then="end"))
+    api.watches.append(events(event("ADDED", pod("b", 8))))
+    observer.watch.follow({NAMESPACE})
+    await observer.sees("a", "b")
+    assert versions_watched(api)[:2] == ["5", "7"]
+    assert len(api.requests("GET", is_watch=False)) == 1
+
+
+async def test_a_bookmark_moves_the_place_to_go_on_from(api: FakeApi, observer: Observer) -> None:
+    api.lists.append(pod_list([pod("a", 5)], 5))
+    api.watches.append(events(BOOKMARK, then="cut"))
+    observer.watch.follow({NAMESPACE})
+    await eventually(lambda: len(versions_watched(api)) >= 2, "it goes on")
+    assert versions_watched(api)[:2] == ["5", "90"]
+    await observer.sees("a")
+
+
+async def test_a_cut_watch_goes_on_where_it_was(api: FakeApi, observer: Observer) -> None:
+    api.lists.append(pod_list([pod("a", 5)], 5))
+    api.watches.append(events(event("DELETED", pod("a", 7)), then="cut"))
+    api.watches.append(events(event("ADDED", pod("b", 8))))
+    observer.watch.follow({NAMESPACE})
+    await observer.sees("b")
+    assert versions_watched(api)[:2] == ["5", "7"]
+
+
+async def test_silence_is_a_cut(api: FakeApi, observer: Observer) -> None:
+    api.lists.append(pod_list([pod("a", 5)], 5))
+    api.watches.append(events())
+    api.watches.append(events(event("ADDED", pod("b", 8))))
+    observer.watch.follow({NAMESPACE})
+    await observer.sees("a", "b")
+    assert versions_watched(api)[:2] == ["5", "5"]
+
+
+@pytest.mark.parametrize("fault", [events(gone()), refusal(410, "Expired")], ids=["event", "status"])
+async def test_a_version_that_is_too_old_leads_to_a_new_list(
+    api: FakeApi, observer: Observer, fault: Answer
+) -> None:
+    """What the list no longer holds was deleted meanwhile: no event will ever say so."""
+    api.lists.extend([pod_list([pod("a", 5), pod("b", 6)], 6), pod_list([pod("b", 6), pod("c", 60)], 70)])
+    api.watches.append(fault)
+    observer.watch.follow({NAMESPACE})
+    await observer.sees("b", "c")
+
+
+async def test_events_that_come_twice_or_late(api: FakeApi, observer: Observer) -> None:
+    api.lists.append(pod_list([], 5))
+    ready, loading = pod("a", 9, is_ready=True), pod("a", 7)
+    scrambled: list[JsonObject] = [
+        event("ADDED", loading),
+        event("MODIFIED", ready),
+        event("MODIFIED", ready),
+        event("MODIFIED", loading),
+        event("DELETED", pod("b", 12)),
+        event("MODIFIED", pod("b", 11)),
+        event("ADDED", pod("last", 13)),
+    ]
+    api.watches.append(events(*scrambled))
+    observer.watch.follow({NAMESPACE})
+    await observer.sees("a", "last")
+    assert observer.watch.pods(NAMESPACE)["uid-of-a"].is_ready
+
+
+async def test_many_events_at_once_are_one_report(api: FakeApi, observer: Observer) -> None:
+    api.lists.append(pod_list([], 5))
+    api.watches.append(events(*(event("ADDED", pod(f"p{number}", 10 + number)) for number in range(200))))
+    observer.watch.follow({NAMESPACE})
+    await observer.sees(*(f"p{number}" for number in range(200)))
+    await eventually(lambda: bool(observer.changes), "it is reported")
+    assert len(observer.changes) < 20
+
+
+async def test_what_does_not_matter_is_not_reported(api: FakeApi, observer: Observer) -> None:
+    api.lists.append(pod_list([pod("a", 5)], 5))
+    heartbeat = event("MODIFIED", pod("a", 6))
+    api.watches.append(events(heartbeat, then="end"))
+    observer.watch.follow({NAMESPACE})
+    await eventually(lambda: bool(observer.changes), "the list is reported")
+    await eventually(lambda: versions_watched(api).count("6") > 1, "the heartbeat was taken in long ago")
+    assert observer.changes == [NAMESPACE]
+
+
+async def test_lists_that_fail_are_tried_until_they_work(api: FakeApi, observer: Observer) -> None:
+    api.lists.extend([refusal(403, "Forbidden", retry_after="0.3"), reset(), refusal(429, "TooManyRequests")])
+    api.lists.append(pod_list([pod("a", 5)], 5))
+    observer.watch.follow({NAMESPACE})
+    await eventually(lambda: "Forbidden" in str(observer.watch.failure(NAMESPACE)), "the refusal is said")
+    await observer.sees("a")
+    await eventually(lambda: observer.watch.failure(NAMESPACE) is None, "it is current")
+
+
+async def test_a_broken_line_and_an_object_of_another_form_are_survived(
+    api: FakeApi, observer: Observer
+) -> None:
+    api.lists.append(pod_list([pod("a", 5)], 5))
+    api.watches.append(events('{"type": "ADDED", "object": {"meta', then="end"))
+    api.watches.append(events({"type": "ADDED", "object": {}}))
+    api.lists.append(pod_list([pod("a", 5), pod("b", 8)], 9))
+    observer.watch.follow({NAMESPACE})
+    await observer.sees("a", "b")
