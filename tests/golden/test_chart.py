@@ -1,6 +1,7 @@
 """The chart as helm renders it: what is installed, what is refused, and what the next step is."""
 
 import subprocess
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from poolkeeper import controller
 from tests.golden.conftest import ROOT, Helm
 
 CHART = ROOT / "charts" / "poolkeeper"
@@ -107,3 +109,16 @@ def test_notes_tell_the_next_step(helm: Helm) -> None:
     assert "reached on port 6379 (value networkPolicy.queuePorts)" in notes
     pool = yaml.safe_load(notes.partition("<<EOF\n")[2].partition("EOF")[0])
     assert pool["kind"] == "AcceleratorPool"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_operator_understands_its_arguments(name: str) -> None:
+    """As rendered; `test_render` compares the same files with what helm says."""
+    manifests = list(yaml.safe_load_all((CASES / f"{name}.yaml").read_text()))
+    (deployment,) = (manifest for manifest in manifests if manifest["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    command, *flags = container["args"]
+    parser = ArgumentParser()
+    controller.add_arguments(parser)
+    assert command == "controller"
+    assert parser.parse_args(flags).lease_name == deployment["metadata"]["name"]

@@ -6,19 +6,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from poolkeeper.api.base import ApiModel, ObjectName, PositiveSeconds, Seconds
-from poolkeeper.api.demand import (
-    DemandSource,
-    RedisAuth,
-    RedisConnection,
-    RedisList,
-    RedisStream,
-    RedisTls,
-    SecretKey,
-)
+from poolkeeper.api.demand import DemandSource
 from poolkeeper.api.markers import Cel, IntOrString, ListMap
-from poolkeeper.api.status import Condition
-
-__all__ = ["Condition", "RedisAuth", "RedisConnection", "RedisList", "RedisStream", "RedisTls", "SecretKey"]
 
 
 class StartMode(StrEnum):
