@@ -1,0 +1,118 @@
+"""What is seen of a pod at each stage of its life."""
+
+from typing import Any
+
+import pytest
+
+from poolkeeper.kube.pod import Pod, project_pod
+from poolkeeper.kube.timestamps import format_micro_time, format_timestamp, parse_timestamp
+
+AT = 1_767_225_600.0
+
+
+def at(seconds: int) -> str:
+    return format_timestamp(AT + seconds)
+
+
+def condition(kind: str, seconds: int, status: str = "True") -> dict[str, str]:
+    return {"type": kind, "status": status, "lastTransitionTime": at(seconds)}
+
+
+def running(seconds: int, restarts: int = 0) -> dict[str, Any]:
+    return {"restartCount": restarts, "state": {"running": {"startedAt": at(seconds)}}}
+
+
+def waiting(reason: str) -> dict[str, Any]:
+    return {"restartCount": 0, "state": {"waiting": {"reason": reason}}}
+
+
+def pod(status: dict[str, Any], **metadata: Any) -> Pod:
+    named = {"uid": "u", "name": "n", "namespace": "s", "creationTimestamp": at(0), **metadata}
+    return project_pod({"metadata": named, "status": status})
+
+
+def stages(seen: Pod) -> tuple[float | None, ...]:
+    instants = (seen.created_at, seen.scheduled_at, seen.started_at, seen.ready_at)
+    return tuple(None if instant is None else instant - AT for instant in instants)
+
+
+SCHEDULED = condition("PodScheduled", 3)
+NOT_READY = condition("Ready", 3, "False")
+READY = condition("Ready", 40)
+
+STAGES: dict[str, tuple[dict[str, Any], tuple[float | None, ...]]] = {
+    "just created": ({}, (0, None, None, None)),
+    "no node for it": ({"conditions": [condition("PodScheduled", 1, "False")]}, (0, None, None, None)),
+    "scheduled": ({"conditions": [SCHEDULED, NOT_READY]}, (0, 3, None, None)),
+    "pulling": (
+        {"conditions": [SCHEDULED, NOT_READY], "containerStatuses": [waiting("ContainerCreating")]},
+        (0, 3, None, None),
+    ),
+    "one of two runs": (
+        {"conditions": [SCHEDULED], "containerStatuses": [running(9), waiting("ContainerCreating")]},
+        (0, 3, None, None),
+    ),
+    "both run": (
+        {"conditions": [SCHEDULED], "containerStatuses": [running(9), running(12)]},
+        (0, 3, 12, None),
+    ),
+    "ready": ({"conditions": [SCHEDULED, READY], "containerStatuses": [running(9)]}, (0, 3, 9, 40)),
+    "no longer ready": (
+        {"conditions": [SCHEDULED, condition("Ready", 90, "False")], "containerStatuses": [running(9)]},
+        (0, 3, 9, None),
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "expected"), STAGES.values(), ids=STAGES)
+def test_stages(status: dict[str, Any], expected: tuple[float | None, ...]) -> None:
+    seen = pod(status)
+    assert stages(seen) == expected
+    assert seen.is_ready == (expected[3] is not None)
+    assert not seen.has_failed
+
+
+FAILURES: dict[str, tuple[dict[str, Any], str]] = {
+    "crash loop": ({"containerStatuses": [waiting("CrashLoopBackOff")]}, "CrashLoopBackOff"),
+    "no image": ({"containerStatuses": [running(9), waiting("ImagePullBackOff")]}, "ImagePullBackOff"),
+    "first pull failed": ({"containerStatuses": [waiting("ErrImagePull")]}, "ErrImagePull"),
+    "init container": ({"initContainerStatuses": [waiting("CrashLoopBackOff")]}, "CrashLoopBackOff"),
+    "evicted": ({"phase": "Failed", "reason": "Evicted"}, "Evicted"),
+    "failed": ({"phase": "Failed"}, "Failed"),
+}
+
+
+@pytest.mark.parametrize(("status", "reason"), FAILURES.values(), ids=FAILURES)
+def test_failures(status: dict[str, Any], reason: str) -> None:
+    seen = pod(status)
+    assert (seen.failure, seen.has_failed) == (reason, True)
+
+
+@pytest.mark.parametrize(
+    ("phase", "is_finished"), [("Pending", False), ("Running", False), ("Succeeded", True), ("Failed", True)]
+)
+def test_finished(phase: str, is_finished: bool) -> None:
+    assert pod({"phase": phase}).is_finished == is_finished
+
+
+def test_terminating_while_still_ready() -> None:
+    seen = pod({"conditions": [READY]}, deletionTimestamp=at(60))
+    assert (seen.is_terminating, seen.is_ready) == (True, True)
+
+
+def test_owner_labels_and_restarts() -> None:
+    owners = [{"uid": "somebody"}, {"uid": "replica-set", "controller": True}]
+    status = {"containerStatuses": [running(9, 2), running(9, 1)]}
+    seen = pod(status, ownerReferences=owners, labels={"app": "worker"})
+    assert (seen.owner_uid, seen.labels, seen.restarts) == ("replica-set", {"app": "worker"}, 3)
+
+
+@pytest.mark.parametrize("text", [None, "", "yesterday"])
+def test_no_timestamp(text: str | None) -> None:
+    assert parse_timestamp(text) is None
+
+
+@pytest.mark.parametrize("seconds", [0.0, AT, AT + 0.25])
+def test_timestamps_return_as_they_went(seconds: float) -> None:
+    assert parse_timestamp(format_micro_time(seconds)) == seconds
+    assert parse_timestamp(format_timestamp(seconds)) == int(seconds)
