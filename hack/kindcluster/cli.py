@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 
 from hack.kindcluster import tools
-from hack.kindcluster.cluster import DEFAULT_NAME
+from hack.kindcluster.cluster import DEFAULT_NAME, kubeconfig
 from hack.kindcluster.errors import ClusterError
 from hack.kindcluster.images import ALL
 from hack.kindcluster.progress import say
@@ -37,6 +37,8 @@ def status(bench: Workbench, arguments: argparse.Namespace) -> None:
 
 
 def env(bench: Workbench, arguments: argparse.Namespace) -> None:
+    if not kubeconfig(bench.cache, arguments.name).exists():
+        say(f"There is no cluster {arguments.name} yet: `hack/cluster up{suffix(arguments)}` makes it.")
     settings = [f'PATH={shlex.quote(str(bench.link_tools()))}:"$PATH"']
     for name, value in bench.environment(arguments.name).items():
         settings.append(f"{name}={shlex.quote(value)}")

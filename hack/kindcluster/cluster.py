@@ -83,6 +83,11 @@ def pods_not_ready(pods: Sequence[Mapping[str, Any]], since: datetime) -> list[s
     ]
 
 
+def kubeconfig(cache: Cache, name: str) -> Path:
+    """Where a cluster's kubeconfig is; the user's own is left alone."""
+    return cache.path("clusters", name, "kubeconfig")
+
+
 def labelled_images(listing: str, key: str) -> dict[str, str]:
     """From `ctr images list`: the images with a label, without their default registry, and its value."""
     found = {}
@@ -106,7 +111,7 @@ class Cluster:
 
     @property
     def kubeconfig(self) -> Path:
-        return self.folder / "kubeconfig"
+        return kubeconfig(self.cache, self.name)
 
     @property
     def node(self) -> str:

@@ -107,10 +107,9 @@ class OwnEngine:
                 self._wait(self._spawn())
         return self.engine
 
-    def stop(self) -> bool:
-        """Ask it to end, and wait; False if it was not running."""
-        if not self._running(self.pid_file):
-            return False
+    def stop(self) -> None:
+        """Remove the network that kind made in it, ask it to end, and wait."""
+        self.engine.accepts("network", "rm", "kind")
         pid = int(self.pid_file.read_text())
         os.kill(pid, 15)
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
@@ -118,7 +117,6 @@ class OwnEngine:
             if time.monotonic() > deadline:
                 raise ClusterError(f"the engine (pid {pid}) does not end; see {self.log}")
             time.sleep(0.2)
-        return True
 
     def _configure(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

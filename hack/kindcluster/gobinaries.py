@@ -50,6 +50,8 @@ NEEDS_CGO = frozenset({"runc"})
 # The linker strips debug information anyway; not making it saves a sixth of the time and of the build cache.
 COMPILE_FLAGS = ("-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-tags=seccomp")
 
+GO_ADVICE = "on Debian 12, `apt-get install -t bookworm-backports golang-go` once backports are enabled"
+
 
 @dataclass(frozen=True)
 class GoBinaries:
@@ -90,25 +92,20 @@ class GoBinaries:
 
     def module_folder(self, module: str) -> Path:
         """Where a module's source lies in the module cache."""
-        self.require_go()
+        self._require_go()
         run("go", "mod", "download", module, cwd=SOURCE, env=self._environment())
         answer = run("go", "list", "-m", "-f", "{{.Dir}}", module, cwd=SOURCE, env=self._environment())
         return Path(answer.strip())
 
-    def require_go(self) -> None:
-        minimum = self.versions.minimum["go"]
-        if shutil.which("go") and parse_version(run("go", "version")) >= parse_version(minimum):
-            return
-        raise ClusterError(
-            f"Go {minimum} or newer is needed to build what cannot be pulled: install it, and put it on PATH"
-            " (Debian 12 has it in its backports: apt-get install -t bookworm-backports golang-go)"
-        )
+    def go_is_there(self) -> bool:
+        minimum = parse_version(self.versions.minimum["go"])
+        return shutil.which("go") is not None and parse_version(run("go", "version")) >= minimum
 
     def _missing(self, names: Iterable[str]) -> list[str]:
         return [name for name in sorted(names) if not (self.folder / name).exists()]
 
     def _build_group(self, names: list[str]) -> None:
-        self.require_go()
+        self._require_go()
         packages = [PACKAGES[name] for name in names]
         env = self._environment(cgo=bool(NEEDS_CGO.intersection(names)))
         expectation = "about 5 min on 2 cores from a cold cache" if "kube-apiserver" in names else ""
@@ -130,9 +127,14 @@ class GoBinaries:
                 os.rename(scratch / name, self.folder / name)
 
     def _install(self, target: str, folder: Path) -> None:
-        self.require_go()
+        self._require_go()
         command = ["go", "install", "-trimpath", "-ldflags=-s -w", target]
         run_logged(command, self.cache.log("go-build"), env=self._environment() | {"GOBIN": str(folder)})
+
+    def _require_go(self) -> None:
+        if not self.go_is_there():
+            minimum = self.versions.minimum["go"]
+            raise ClusterError(f"Go {minimum} or newer is needed to build what cannot be pulled: {GO_ADVICE}")
 
     def _link_flags(self) -> str:
         """Strip, and set the versions that kubeadm's skew checks and `helm version` read."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from hack.kindcluster.commands import run
 from hack.kindcluster.debian import Debian
 from hack.kindcluster.errors import ClusterError
-from hack.kindcluster.gobinaries import GoBinaries
+from hack.kindcluster.gobinaries import GO_ADVICE, GoBinaries
 from hack.kindcluster.versions import Versions, parse_version
 
 BUILT = ("etcd", "helm", "kind", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
@@ -42,6 +42,13 @@ class Tools:
 
     def path(self, name: str) -> Path:
         return self.paths([name])[0]
+
+    def require_obtainable(self, names: Sequence[str]) -> None:
+        """Refuse where tools are missing that could not be built either."""
+        missing = [name for name in names if not self.at_hand(name)]
+        if missing and not self.binaries.go_is_there():
+            wanted = ", ".join(f"{name} (at least {self.versions.minimum[name]})" for name in missing)
+            raise ClusterError(f"install {wanted} and put them on PATH; or Go, to build them: {GO_ADVICE}")
 
     def at_hand(self, name: str) -> Path | None:
         """Where a tool is already, without building anything."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from hack.kindcluster.cache import Cache, cache_root
-from hack.kindcluster.cluster import Cluster, link_tools
+from hack.kindcluster.cluster import Cluster, kubeconfig, link_tools
 from hack.kindcluster.debian import Debian
 from hack.kindcluster.engine import Engine, OwnEngine, ensure_engine, running_engine
 from hack.kindcluster.errors import ClusterError
@@ -55,9 +55,8 @@ class Workbench:
 
     def up(self, name: str) -> None:
         with self.cache.lock("engine"):
-            if not all(map(self.tools.at_hand, SHELL_TOOLS)):
-                # Better said now than after packages were installed.
-                self.binaries.require_go()
+            # What Go cannot build is better said now than after packages were installed.
+            self.tools.require_obtainable(SHELL_TOOLS)
             engine = ensure_engine(self.cache, self.debian, perhaps_later=BUILD_PACKAGES)
             self.tools.paths(SHELL_TOOLS)
             cluster = self.cluster(name, engine)
@@ -74,22 +73,26 @@ class Workbench:
     def down(self, name: str) -> None:
         """Delete one cluster; the engine has to run for that, so a dead one is started."""
         with self.cache.lock("engine"):
-            if engine := self._engine_that_may_hold_clusters():
-                with step(f"Delete the cluster {name}"):
-                    self.cluster(name, engine).delete()
+            engine = self._engine_that_may_hold_clusters()
+            if not engine:
+                say("No container engine answers, so there is no cluster to delete.")
+                return
+            with step(f"Delete the cluster {name}"):
+                self.cluster(name, engine).delete()
 
     def down_all(self) -> None:
         """Delete every cluster that this cache knows, and stop our own engine."""
         folder = self.cache.path("clusters")
         for cluster in sorted(folder.iterdir()) if folder.exists() else []:
             self.down(cluster.name)
-        with self.cache.lock("engine"), step("Stop the container engine of our own"):
-            if not OwnEngine(self.cache).stop():
-                say("    it was not running")
+        with self.cache.lock("engine"):
+            if OwnEngine(self.cache).answers:
+                with step("Stop the container engine of our own"):
+                    OwnEngine(self.cache).stop()
 
     def environment(self, name: str) -> dict[str, str]:
         """What a shell needs, besides PATH, to reach a cluster and its engine."""
-        settings = {"KUBECONFIG": str(self.cache.path("clusters", name, "kubeconfig"))}
+        settings = {"KUBECONFIG": str(kubeconfig(self.cache, name))}
         own = OwnEngine(self.cache)
         if own.exists and own.engine.host:
             settings["DOCKER_HOST"] = own.engine.host

@@ -1,0 +1,105 @@
+import importlib.util
+import threading
+from types import ModuleType
+from typing import Any
+
+import pytest
+import redis
+
+from hack.kindcluster.versions import HACK
+
+
+@pytest.fixture
+def sample() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("sample_worker", HACK / "images/worker/worker.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class TwoLists:
+    """The lists in one Redis, which a test may let fail now and then."""
+
+    def __init__(self, *jobs: str, failures: int = 0) -> None:
+        self.jobs = list(jobs)
+        self.processing: list[str] = []
+        self.done: list[str] = []
+        self.failures = failures
+
+    def fail_now_and_then(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise redis.ConnectionError("away")
+
+    def blmove(self, source: str, target: str, timeout: float, *sides: str) -> str | None:
+        self.fail_now_and_then()
+        if self.jobs:
+            self.processing.append(self.jobs.pop(0))
+            return self.processing[-1]
+        return None
+
+    def lrem(self, name: str, count: int, job: str) -> None:
+        self.fail_now_and_then()
+        self.processing.remove(job)
+        self.done.append(job)
+
+
+def worker_on(sample: ModuleType, monkeypatch: pytest.MonkeyPatch, lists: TwoLists, **settings: str) -> Any:
+    monkeypatch.setattr(sample.Settings, "connect", lambda settings: lists)
+    monkeypatch.setattr(sample, "RETRY_SECONDS", 0.01)
+    return sample.Worker(sample.Settings.of({"SERVICE_SECONDS": "0.02", **settings}))
+
+
+@pytest.mark.parametrize("failures", [0, 3])
+def test_jobs_are_worked_off_in_order_also_across_a_redis_that_is_away(
+    sample: ModuleType, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    lists = TwoLists("a", "b", "c", failures=failures)
+    worker = worker_on(sample, monkeypatch, lists)
+    thread = threading.Thread(target=worker.work)
+    thread.start()
+    while len(lists.done) < 3:
+        thread.join(0.01)
+    worker.stopping.set()
+    thread.join()
+
+    assert lists.done == ["a", "b", "c"]
+    assert lists.processing == []
+
+
+def test_a_worker_told_to_stop_finishes_the_job_in_hand_and_begins_no_other(
+    sample: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = TwoLists("a", "b")
+    worker = worker_on(sample, monkeypatch, lists, SERVICE_SECONDS="0.2")
+    thread = threading.Thread(target=worker.work)
+    thread.start()
+    while not lists.processing:
+        thread.join(0.01)
+    worker.stopping.set()
+    thread.join()
+
+    assert (lists.done, lists.processing, lists.jobs) == (["a"], [], ["b"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "stopped", "loaded"),
+    [
+        ({"LOAD_SECONDS": "0.01"}, False, True),
+        ({"LOAD_SECONDS": "0", "LOAD_JITTER_SECONDS": "0.01"}, False, True),
+        ({"LOAD_SECONDS": "0.01", "FAIL_PERCENT": "100"}, False, False),
+        ({"LOAD_SECONDS": "3600"}, True, False),
+    ],
+    ids=["loads", "with jitter", "fails", "is stopped while loading"],
+)
+def test_it_is_ready_once_loaded(
+    sample: ModuleType, settings: dict[str, str], stopped: bool, loaded: bool
+) -> None:
+    worker = sample.Worker(sample.Settings.of(settings))
+    if stopped:
+        worker.stopping.set()
+
+    assert loaded == worker.load()
+    assert loaded == worker.loaded.is_set()
