@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from yaml import YAMLError
 
 from poolkeeper.kube.errors import CredentialsMissing
 
@@ -19,26 +20,28 @@ async def log_in(kubeconfig: str | None = None, context: str | None = None) -> C
     ~/.kube/config. Raises CredentialsMissing.
     """
     configuration = Configuration(connection_pool_maxsize=CONNECTIONS)
+    is_in_pod = kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ
+    location = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     try:
-        if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        if is_in_pod:
             load_incluster_config(client_configuration=configuration)
         else:
-            await _load_kubeconfig(configuration, kubeconfig, context)
-    except (ConfigException, OSError) as failure:
+            await _load_kubeconfig(configuration, location, context)
+    except (ConfigException, OSError, YAMLError) as failure:
+        place = "this pod's service account" if is_in_pod else location
         raise CredentialsMissing(
             "CredentialsMissing",
-            f"no way to reach an API server: {failure}; run in a pod with a service account, or name a file "
-            "with --kubeconfig",
+            f"{place} does not say how to reach an API server: {failure}; run in a pod with one, "
+            "or name a file with --kubeconfig",
         ) from failure
     return configuration
 
 
-async def _load_kubeconfig(configuration: Configuration, kubeconfig: str | None, context: str | None) -> None:
-    location = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+async def _load_kubeconfig(configuration: Configuration, location: str, context: str | None) -> None:
     await load_kube_config(
         config_file=location, context=context, client_configuration=configuration, persist_config=False
     )
     # An exec plugin that fails is only logged by the loader; without this we would go on as nobody.
     is_anonymous = not configuration.api_key and not configuration.cert_file
     if is_anonymous and configuration.host.startswith("https:"):
-        raise ConfigException(f"{location} gives no credentials (if it names a plugin, run it by hand)")
+        raise ConfigException("it gives no credentials (if it names a plugin, run that by hand)")
