@@ -8,10 +8,14 @@ from rich.table import Table
 
 from poolkeeper.backtest.accounting import Row
 
+COLUMNS = ("hours", "×opt", "breaks", "p50", "p99", "starts", "writes", "max")
+NARROWEST = 84
+
 
 def print_table(rows: Sequence[Row], console: Console | None = None) -> None:
-    """One table per trace, Poolkeeper in bold."""
+    """One table per trace, Poolkeeper in bold; a narrow terminal wraps lines rather than lose digits."""
     console = console or Console(highlight=False)
+    console.width = max(console.width, NARROWEST)
     for trace in dict.fromkeys(row.trace for row in rows):
         console.print(comparison_table([row for row in rows if row.trace == trace]))
 
@@ -21,34 +25,35 @@ def comparison_table(rows: Sequence[Row]) -> Table:
     first = rows[0]
     title = f"{first.trace}: {first.requests} requests, {first.pools} {'pool' if first.pools == 1 else 'pools'}"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    has_dollars = any(row.dollars is not None for row in rows)
     table.add_column("policy", no_wrap=True)
-    for name in ("hours", "× optimum", "breaks %", "wait p50", "wait p99", "starts", "actions", "most", "dollars"):
+    for name in (*COLUMNS, "dollars") if has_dollars else COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         style = "bold" if row.policy.startswith("poolkeeper") else None
-        table.add_row(row.policy, *_cells(row), style=style)
+        table.add_row(row.policy, *_cells(row, has_dollars), style=style)
     bound = " (a lower bound)" if first.optimum_kind == "lower-bound" else ""
     table.caption = (
-        f"optimum {first.optimum_hours:.2f} h{bound}; {first.unavoidable_breaks_percent:.2f} % of the requests "
-        "break the budget in an always-on pool too"
+        f"accelerator-hours, and their ratio to the optimum's {first.optimum_hours:.2f} h{bound}; waits in seconds; "
+        f"{first.unavoidable_breaks_percent:.2f} % of requests break the budget in an always-on pool too"
     )
     table.caption_justify = "left"
     return table
 
 
-def _cells(row: Row) -> list[str]:
-    return [
+def _cells(row: Row, has_dollars: bool) -> list[str]:
+    cells = [
         f"{row.accelerator_hours:.2f}",
         _shown(row.ratio_to_optimum, ".2f"),
-        f"{row.breaks_percent:.2f}",
-        _shown(row.wait_p50_seconds, ".1f", " s"),
-        _shown(row.wait_p99_seconds, ".1f", " s"),
+        f"{row.breaks_percent:.2f} %",
+        _shown(row.wait_p50_seconds, ".1f"),
+        _shown(row.wait_p99_seconds, ".1f"),
         _shown(row.cold_starts, "d"),
         _shown(row.scale_actions, "d"),
         _shown(row.max_replicas, "d"),
-        _shown(row.dollars, ".2f"),
     ]
+    return [*cells, _shown(row.dollars, ".2f")] if has_dollars else cells
 
 
-def _shown(value: float | None, form: str, unit: str = "") -> str:
-    return "" if value is None else f"{value:{form}}{unit}"
+def _shown(value: float | None, form: str) -> str:
+    return "" if value is None else f"{value:{form}}"
