@@ -1,0 +1,188 @@
+"""Measures Poolkeeper beside its peers and writes the tables of docs/policy.md.
+
+    make backtest                                        on the bundled slices
+    python hack/bench/policy_table.py FILE [FILE …]      on full traces
+
+Only the reported half of a trace is measured: even pools, or the second half of the time.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from poolkeeper.api.pool import StartMode
+from poolkeeper.backtest.accounting import Row
+from poolkeeper.backtest.bundled import (
+    AGENT_SESSIONS,
+    AZURE_CODE,
+    AZURE_FUNCTIONS,
+    SERVEGEN,
+    bundled,
+    reported_half,
+)
+from poolkeeper.backtest.comparison import Comparison, compare
+from poolkeeper.backtest.controllers.registry import parse_policy
+from poolkeeper.backtest.readers.formats import Reading, read_trace
+from poolkeeper.backtest.setting import Setting
+from poolkeeper.backtest.start_times import parse_start_times
+from poolkeeper.backtest.trace import Trace
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "policy.md"
+BEGIN, END = "<!-- measured by make backtest: begin -->", "<!-- measured by make backtest: end -->"
+PEERS = (
+    "keda", "keda-http", "knative", "hpa", "kubeai", "wva", "keepalive", "fixed:idle=0", "fixed:idle=300",
+    "ski-rental", "hybrid-histogram", "always-on",
+)  # fmt: skip
+TIMEOUTS = (0, 15, 30, 60, 90, 120, 180, 240, 300, 450, 600, 900, 1200, 1800, 2700, 3600)
+OBJECTIVES = (90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 99.99)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One table: a promise, a start-time model, and bounds."""
+
+    title: str
+    start_time: str
+    setting: Setting
+
+
+UNHURRIED = [
+    Case("budget 120 s, start 90 s", "constant:90", Setting(budget_seconds=120)),
+    Case("budget 240 s, start log-normal 90 s (σ 0.4)", "lognormal:90,0.4", Setting(budget_seconds=240)),
+    Case("budget 240 s, start 40 s or 150 s (30 %)", "two-mode:40,150,0.3", Setting(budget_seconds=240)),
+]
+HURRIED = [Case("budget 20 s, start 90 s", "constant:90", Setting(budget_seconds=20, objective_percent=99))]
+LOADED = [
+    Case(
+        f"budget {budget} s, start {start} s, up to 16 replicas of 4 requests",
+        f"constant:{start}",
+        Setting(budget_seconds=budget, concurrency=4, max_replicas=16),
+    )
+    for start, budget in ((30, 60), (90, 120), (240, 300))
+]
+
+
+def measure(trace: Trace, case: Case, policies: Sequence[str], setting: Setting | None = None) -> list[Row]:
+    """One row per policy."""
+    chosen = tuple(parse_policy(text) for text in policies)
+    start_times = parse_start_times(case.start_time)
+    return list(compare(Comparison((trace,), chosen, setting or case.setting, start_times, {})).rows)
+
+
+def unhurried(trace: Trace, case: Case) -> Iterator[str]:
+    """Poolkeeper, started at the deadline and at once, beside every peer and the optimum."""
+    at_once = replace(case.setting, start=StartMode.IMMEDIATELY)
+    rows = measure(trace, case, ["poolkeeper", *PEERS, "optimum"])
+    rows.insert(1, replace(measure(trace, case, ["poolkeeper"], at_once)[0], policy="poolkeeper, Immediately"))
+    yield from table(f"{trace.name}: {case.title}", rows)
+
+
+def loaded(trace: Trace, case: Case) -> Iterator[str]:
+    """Many replicas: the peers that add replicas by demand."""
+    rows = measure(trace, case, ["poolkeeper", "keda", "knative", "hpa", "kubeai", "optimum"])
+    yield from table(f"{trace.name}: {case.title}", rows)
+
+
+def hurried(trace: Trace, case: Case) -> Iterator[str]:
+    """Where a start takes longer than the budget: Poolkeeper against the timeouts tuned in hindsight."""
+    frontier = measure(trace, case, [f"fixed:idle={timeout}" for timeout in TIMEOUTS])
+    yield f"### {trace.name}: {case.title}\n"
+    yield "| objective | hours | avoidable breaks | hours of a fixed timeout tuned in hindsight to as many breaks | less |"
+    yield "|---|---:|---:|---:|---:|"
+    for objective in OBJECTIVES:
+        row = measure(trace, case, ["poolkeeper"], replace(case.setting, objective_percent=objective))[0]
+        fixed = at_equal_breaks(frontier, row.breaks_percent)
+        saved = "" if fixed is None else f"{100 * (1 - row.accelerator_hours / fixed):+.1f} %"
+        shown = "out of its reach" if fixed is None else f"{fixed:.2f}"
+        yield (
+            f"| {objective:g} % | {row.accelerator_hours:.2f} | {row.avoidable_breaks_percent:.2f} % "
+            f"| {shown} | {saved} |"
+        )
+    yield ""
+
+
+def at_equal_breaks(frontier: Sequence[Row], breaks_percent: float) -> float | None:
+    """The hours that mixing two fixed timeouts needs for a share of breaks; None where no timeout gets there."""
+    points = sorted((row.breaks_percent, row.accelerator_hours) for row in frontier)
+    candidates = [hours for breaks, hours in points if breaks <= breaks_percent]
+    for breaks, hours in points:
+        for more_breaks, fewer_hours in points:
+            if breaks <= breaks_percent < more_breaks:
+                share = (breaks_percent - breaks) / (more_breaks - breaks)
+                candidates.append(hours + share * (fewer_hours - hours))
+    return min(candidates, default=None)
+
+
+def table(title: str, rows: Sequence[Row]) -> Iterator[str]:
+    """A markdown table."""
+    first = rows[0]
+    kind = "optimum" if first.optimum_kind == "exact" else "lower bound of the optimum"
+    yield f"### {title}\n"
+    yield f"{first.requests} requests, {first.pools} pools; {kind} {first.optimum_hours:.2f} accelerator-hours.\n"
+    yield "| policy | hours | × optimum | avoidable breaks | wait p50 | wait p99 | starts | most replicas |"
+    yield "|---|---:|---:|---:|---:|---:|---:|---:|"
+    for row in rows:
+        name = f"**{row.policy}**" if row.policy.startswith("poolkeeper") else row.policy
+        yield (
+            f"| {name} | {row.accelerator_hours:.2f} | {row.ratio_to_optimum or 0:.2f} "
+            f"| {row.avoidable_breaks_percent:.2f} % | {seconds(row.wait_p50_seconds)} "
+            f"| {seconds(row.wait_p99_seconds)} | {row.cold_starts if row.cold_starts is not None else ''} "
+            f"| {row.max_replicas or ''} |"
+        )
+    yield ""
+
+
+def seconds(value: float | None) -> str:
+    """A wait, or nothing where it is not known."""
+    return "" if value is None else f"{value:.1f} s"
+
+
+def tables(sparse: Sequence[Trace], dense: Sequence[Trace]) -> Iterator[str]:
+    """Every table of the page."""
+    yield "## Budget above the start time, one replica per pool\n"
+    for case in UNHURRIED:
+        for trace in sparse:
+            yield from unhurried(trace, case)
+    yield "## Budget below the start time\n"
+    for case in HURRIED:
+        for trace in sparse:
+            yield from hurried(trace, case)
+    yield "## Under load\n"
+    for case in LOADED:
+        for trace in dense:
+            yield from loaded(trace, case)
+
+
+def insert(page: str, measured: str) -> str:
+    """The page with everything between its two marks replaced."""
+    if BEGIN not in page or END not in page:
+        page = f"{page.rstrip()}\n\n{BEGIN}\n{END}\n"
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}\n{measured}\n{END}{rest.partition(END)[2]}"
+
+
+def main() -> int:
+    """Measures and writes; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("traces", nargs="*", type=Path, help="full traces; without any, the bundled slices")
+    parser.add_argument("--stdout", action="store_true", help="print the tables and leave the page alone")
+    arguments = parser.parse_args()
+    if arguments.traces:
+        sparse = dense = [reported_half(read_trace(path, None, Reading())) for path in arguments.traces]
+    else:
+        sparse = [reported_half(bundled(name)) for name in (AGENT_SESSIONS, AZURE_FUNCTIONS, SERVEGEN)]
+        dense = [reported_half(bundled(AZURE_CODE))]
+    lines = []
+    for line in tables(sparse, dense):
+        lines.append(line)
+        print(line, flush=True)
+    if not arguments.stdout and not arguments.traces:
+        page = PAGE.read_text() if PAGE.exists() else "# How Poolkeeper decides\n"
+        PAGE.write_text(insert(page, "\n".join(lines)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
