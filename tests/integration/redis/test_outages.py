@@ -37,7 +37,9 @@ async def test_a_server_that_drops_an_idle_connection_is_not_an_outage(
             await listener.sample()
             client.client_kill_filter(_type="normal", skipme=True)
     await listener.sample()
-    assert all(isinstance(outcome, Sample) for _, outcome in listener.heard)
+    outcomes = [outcome for _, outcome in listener.heard]
+    assert all(isinstance(outcome, Sample) for outcome in outcomes)
+    assert len({outcome.server_id for outcome in outcomes if isinstance(outcome, Sample)}) == 1
 
 
 async def test_a_frozen_server_does_not_delay_another(
