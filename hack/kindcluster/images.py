@@ -6,8 +6,9 @@ the same for both. An image is rebuilt when what it is made of has changed, whic
 
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hack.kindcluster.archive import ImageConfig, write_image
@@ -29,17 +30,32 @@ SOURCE_LABEL = "poolkeeper.source"
 class Recipe:
     """What one image is made of, besides its folder under hack/images."""
 
-    trees: Mapping[str, Path] = field(default_factory=dict)
+    project: Path | None = None
+    """A Python project whose package it runs, without that project's dependencies."""
     packages: Sequence[str] | None = None
     """Locked Python packages to install: () for all of them, None for none."""
 
 
 RECIPES = {
-    "operator": Recipe(trees={"poolkeeper": HACK.parent / "operator" / "poolkeeper"}, packages=()),
+    "operator": Recipe(project=HACK.parent, packages=()),
     "redis": Recipe(),
     "worker": Recipe(packages=("async-timeout", "redis")),
 }
 ALL = [f"poolkeeper/{name}:dev" for name in RECIPES]
+
+
+def package_folder(project: Path) -> Path:
+    return project / "operator" / "poolkeeper"
+
+
+def write_metadata(project: Path, folder: Path) -> None:
+    """What `importlib.metadata` looks for to tell a package's version, where nothing was installed."""
+    described = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    metadata = folder / f"{described['name']}-{described['version']}.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text(
+        f"Metadata-Version: 2.1\nName: {described['name']}\nVersion: {described['version']}\n"
+    )
 
 
 def recipe_name(image: str) -> str:
@@ -94,7 +110,9 @@ class Images:
 
     def source_key(self, name: str) -> str:
         recipe = RECIPES[name]
-        sources = [HACK / "images" / name, *recipe.trees.values()]
+        sources = [HACK / "images" / name]
+        if recipe.project:
+            sources += [package_folder(recipe.project), recipe.project / "pyproject.toml"]
         if recipe.packages is not None:
             sources.append(LOCK)
         return content_key(sources, self.versions.base_image, self.own_base, self.versions.image_python)
@@ -103,8 +121,10 @@ class Images:
         ignore = shutil.ignore_patterns("__pycache__")
         recipe = RECIPES[name]
         shutil.copytree(HACK / "images" / name, context, dirs_exist_ok=True, ignore=ignore)
-        for folder, tree in recipe.trees.items():
-            shutil.copytree(tree, context / folder, ignore=ignore)
+        if recipe.project:
+            package = package_folder(recipe.project)
+            shutil.copytree(package, context / "package" / package.name, ignore=ignore)
+            write_metadata(recipe.project, context / "package")
         if recipe.packages is not None:
             self.requirements.install(context / "site-packages", recipe.packages)
 

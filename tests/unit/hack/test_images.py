@@ -1,13 +1,15 @@
 import hashlib
+import importlib.metadata
 import json
 import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from hack.kindcluster.archive import ImageConfig, write_image, write_layer
 from hack.kindcluster.errors import ClusterError
-from hack.kindcluster.images import ALL, RECIPES, recipe_name
+from hack.kindcluster.images import ALL, RECIPES, recipe_name, write_metadata
 from hack.kindcluster.requirements import LOCK, select
 from hack.kindcluster.versions import HACK
 
@@ -79,3 +81,10 @@ def test_an_image_written_without_an_engine_is_whole(tmp_path: Path) -> None:
     assert document["architecture"] == "arm64"
     assert document["config"]["Entrypoint"] == ["/usr/local/bin/program"]
     assert document["config"]["StopSignal"] == "SIGINT"
+
+
+def test_a_package_that_was_copied_knows_its_version(tmp_path: Path) -> None:
+    write_metadata(HACK.parent, tmp_path)
+
+    (found,) = importlib.metadata.distributions(name="poolkeeper", path=[str(tmp_path)])
+    assert found.version == tomllib.loads((HACK.parent / "pyproject.toml").read_text())["project"]["version"]
