@@ -8,6 +8,7 @@ levels then take requests to be packed perfectly.
 """
 
 import heapq
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 
@@ -25,7 +26,7 @@ def layered_cost(
         since = instant
         wanted = -(-in_flight // concurrency)
         while needed < wanted:
-            gap = instant - stopped_needing.pop() if stopped_needing else float("inf")
+            gap = instant - stopped_needing.pop() if stopped_needing else math.inf
             cost += min(gap, start_stop_seconds)
             needed += 1
         while needed > wanted:
@@ -37,17 +38,17 @@ def layered_cost(
 def _in_flight(
     arrivals: Sequence[float], services: Sequence[float], waits: Sequence[float]
 ) -> Iterator[tuple[float, int]]:
-    """Instants at which the number of requests being worked on changes, takes before completions."""
+    """Instants at which the number of requests being worked on changes; a slot that frees can be taken at once."""
     running: list[float] = []
     for arrival, service, wait in zip(arrivals, services, waits, strict=True):
         taken_at = arrival + wait
         yield from _completions(running, taken_at)
         heapq.heappush(running, taken_at + service)
         yield taken_at, len(running)
-    yield from _completions(running, float("inf"))
+    yield from _completions(running, math.inf)
 
 
 def _completions(running: list[float], until: float) -> Iterable[tuple[float, int]]:
-    while running and running[0] < until:
+    while running and running[0] <= until:
         ended_at = heapq.heappop(running)
         yield ended_at, len(running)
