@@ -13,14 +13,18 @@ import yaml
 from poolkeeper.kube.client import KubeClient
 from poolkeeper.kube.errors import ApiError
 from poolkeeper.kube.paths import api_path
+from tests.integration import fleet
 from tests.integration.control_plane import ROOT, ControlPlane, control_plane
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder needs real servers."""
-    for item in items:
-        if "tests/integration" in str(item.path):
-            item.add_marker(pytest.mark.integration)
+    """Everything in this folder needs real servers; what starts controllers goes last, since from then on
+    every Deployment gets pods."""
+    places = [place for place, item in enumerate(items) if "tests/integration" in str(item.path)]
+    ours = sorted((items[place] for place in places), key=_needs_controllers)
+    for place, item in zip(places, ours, strict=True):
+        item.add_marker(pytest.mark.integration)
+        items[place] = item
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +38,23 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlan
 def crds(api_server: ControlPlane) -> None:
     """The CRDs of the repository, served."""
     asyncio.run(_install(api_server, sorted((ROOT / "crds").glob("*.yaml"))))
+
+
+@pytest.fixture(scope="session")
+def controllers(api_server: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Deployments get pods, and pods get nodes where there are any."""
+    with fleet.controllers(api_server, tmp_path_factory.mktemp("controllers")):
+        yield
+
+
+@pytest.fixture(scope="session")
+def nodes(
+    api_server: ControlPlane, controllers: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Two nodes with accelerators that exist on paper only; pods on them become ready after a second."""
+    with fleet.pretended_kubelets(api_server, tmp_path_factory.mktemp("kwok")):
+        asyncio.run(_create_nodes(api_server))
+        yield
 
 
 @pytest_asyncio.fixture
@@ -50,6 +71,16 @@ async def namespace(kube_client: KubeClient) -> str:
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     await kube_client.request("POST", api_path("v1", "namespaces"), body=manifest)
     return name
+
+
+def _needs_controllers(item: pytest.Item) -> bool:
+    return "controllers" in getattr(item, "fixturenames", ())
+
+
+async def _create_nodes(api_server: ControlPlane) -> None:
+    async with await api_server.admin_client() as client:
+        for name in ("node-a", "node-b"):
+            await fleet.create_node(client, name)
 
 
 async def _install(api_server: ControlPlane, files: list[Path]) -> None:

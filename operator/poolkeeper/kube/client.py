@@ -20,7 +20,7 @@ from kubernetes.aio.client.configuration import Configuration
 
 from poolkeeper.kube.answers import as_json_object, as_watch_event, error_from_answer
 from poolkeeper.kube.connection import log_in
-from poolkeeper.kube.errors import ApiError, ApiUnreachable
+from poolkeeper.kube.errors import ApiError, ApiUnreachable, CredentialsMissing
 from poolkeeper.kube.retry import Backoff, retry_delay_seconds
 
 JsonObject = dict[str, Any]
@@ -168,7 +168,10 @@ class KubeClient:
             if self._log_in is None or now - self._renewed_at < RENEWAL_INTERVAL_SECONDS:
                 return False
             self._renewed_at = now
-            self._api = _connect(await self._log_in())
+            try:
+                self._api = _connect(await self._log_in())
+            except CredentialsMissing as failure:
+                raise ApiUnreachable(failure.reason, failure.message) from failure
             await refused.close()
             return True
 

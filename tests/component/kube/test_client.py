@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
+from kubernetes.aio.client.configuration import Configuration
 
 from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.errors import ApiError, ApiUnreachable
+from poolkeeper.kube.errors import ApiError, ApiUnreachable, CredentialsMissing
 from tests.component.kube.fake_api import Answer, FakeApi, answer, raw, refusal, reset, silence
 
 ANSWERED = {
@@ -87,10 +88,8 @@ async def test_a_read_gives_up_within_its_time_however_often_it_fails(
     assert 1 < len(api.seen) < 1000
 
 
-async def test_nobody_listens(client: KubeClient, api: FakeApi) -> None:
-    nowhere = KubeClient(client._api.configuration)
-    nowhere._api.configuration.host = "http://127.0.0.1:1"
-    async with nowhere:
+async def test_nobody_listens() -> None:
+    async with KubeClient(Configuration(host="http://127.0.0.1:1")) as nowhere:
         with pytest.raises(ApiUnreachable, match="gave no answer to PUT /api/v1/any"):
             await nowhere.request("PUT", "/api/v1/any", body={})
 
@@ -119,3 +118,15 @@ async def test_credentials_that_stay_refused_are_not_renewed_all_the_time(
         with pytest.raises(ApiError):
             await client.request("GET", "/api/v1/any")
     assert {request.authorization for request in api.seen} == {"Bearer token-1", "Bearer token-2"}
+
+
+async def test_credentials_that_are_gone_are_an_api_server_out_of_reach(api: FakeApi) -> None:
+    """Whoever holds a client has one failure less to think of."""
+
+    async def log_in() -> Configuration:
+        raise CredentialsMissing("CredentialsMissing", "the token file is gone")
+
+    api.answers.append(refusal(401, "Unauthorized"))
+    async with KubeClient(Configuration(host=api.url), log_in=log_in) as client:
+        with pytest.raises(ApiUnreachable, match="the token file is gone"):
+            await client.request("GET", "/api/v1/any", timeout_seconds=0.01)

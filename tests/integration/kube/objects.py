@@ -30,12 +30,12 @@ async def delete_deployment(client: KubeClient, target: TargetKey) -> None:
 
 
 async def create_pod(client: KubeClient, namespace: str, name: str) -> str:
-    """A pod that no node ever runs; its uid."""
+    """A pod that no scheduler looks at; its uid."""
     manifest = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "labels": {"app": "worker"}},
-        "spec": {"containers": [CONTAINER]},
+        "spec": {"containers": [CONTAINER], "schedulerName": "nobody"},
     }
     created = await client.request("POST", namespaced_path("v1", namespace, "pods"), body=manifest)
     return str(created["metadata"]["uid"])

@@ -1,0 +1,54 @@
+"""A start as the real controllers and scheduler make it, up to what is learned from it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from poolkeeper.core.identity import TargetKey
+from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.discovery import Discovery
+from poolkeeper.kube.pod import Pod
+from poolkeeper.kube.pods import PodWatch
+from poolkeeper.kube.scale import ScaleClient
+from poolkeeper.kube.selectors import parse_selector
+from tests.integration.kube.objects import create_deployment
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("nodes")
+
+
+@pytest_asyncio.fixture
+async def watch(kube_client: KubeClient) -> AsyncIterator[PodWatch]:
+    watch = PodWatch(kube_client, lambda _: None)
+    yield watch
+    await watch.close()
+
+
+async def scaled(client: KubeClient, target: TargetKey, replicas: int) -> str:
+    """The selector of the target that was told to have so many replicas."""
+    scales = ScaleClient(client, Discovery(client))
+    return (await scales.write(target, await scales.read(target), replicas)).selector
+
+
+async def test_a_start_is_seen_from_its_creation_until_it_is_ready(
+    kube_client: KubeClient, namespace: str, watch: PodWatch
+) -> None:
+    target = await create_deployment(kube_client, namespace)
+    await create_deployment(kube_client, namespace, name="other", replicas=1)
+    watch.follow({namespace})
+    selector = parse_selector(await scaled(kube_client, target, 2))
+
+    def pods() -> list[Pod]:
+        return [pod for pod in watch.pods(namespace).values() if selector.matches(pod.labels)]
+
+    await eventually(lambda: len(pods()) == 2 and all(pod.is_ready for pod in pods()), "both are ready")
+    for pod in pods():
+        instants = [pod.created_at, pod.scheduled_at, pod.started_at, pod.ready_at]
+        assert None not in instants
+        assert instants == sorted(instant for instant in instants if instant)
+        assert pod.owner_uid
+        assert not pod.has_failed
+
+    await scaled(kube_client, target, 0)
+    await eventually(lambda: pods() == [], "all are gone again")
