@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
-from poolkeeper.core import objective, service
+from poolkeeper.api.pool import StartMode, ZeroMode
+from poolkeeper.core import gaps, idle, objective, service
 from poolkeeper.core.demand import Workload
+from poolkeeper.core.idle import Terms
 from poolkeeper.core.observation import Reading, Replicas
 from poolkeeper.core.spec import PoolSpec
 from poolkeeper.core.state import PoolState
@@ -12,7 +14,7 @@ from poolkeeper.core.state import PoolState
 class Flow(NamedTuple):
     """What moved between two readings of one source; lower bounds, as a source shows only depths."""
 
-    seconds: float
+    moved_at: float
     arrived: int
     taken: int
     completed: int
@@ -24,14 +26,16 @@ def remember(
 ) -> PoolState:
     """Learn from the new readings and note since when the pool is idle and ready."""
     worked_at, idle_since = state.worked_at, state.idle_since
-    service_rate, account = state.service, state.objective
+    service_rate, account, arrivals = state.service, state.objective, state.gaps
     moved = False
     for reading in workload.readings:
         before = _find(state.readings, reading.source)
         if before is None or reading.observed_at <= before.observed_at:
             continue
-        flow = between(before, reading, spec.budget_seconds)
+        flow = between(before, reading, _poll_seconds(spec, reading.source), spec.budget_seconds)
         moved = moved or flow.taken > 0 or flow.arrived > 0
+        if flow.arrived:
+            arrivals = gaps.arrive(arrivals, flow.moved_at, flow.arrived)
         if flow.taken:
             account = objective.learn(account, flow.taken, flow.broken, allowed_share(spec))
         if replicas is not None:
@@ -39,16 +43,19 @@ def remember(
             service_rate = service.learn(service_rate, flow.completed, busy_seconds)
     if moved or not workload.is_empty:
         worked_at = now
+    idle_seconds = state.idle_seconds
     if not workload.is_known or not workload.is_empty:
-        idle_since = None
+        idle_since = idle_seconds = None
     elif idle_since is None or worked_at == now:
-        idle_since = now
+        idle_since, idle_seconds = now, None
     return state._replace(
         clock=now,
         service=service_rate,
+        gaps=arrivals,
         objective=account,
         readings=_merge(state.readings, workload.readings),
         idle_since=idle_since,
+        idle_seconds=idle_seconds,
         worked_at=worked_at,
         ready_since=_ready_since(now, replicas, state.ready_since),
         desired=state.desired if replicas is None else replicas.desired,
@@ -60,11 +67,39 @@ def allowed_share(spec: PoolSpec) -> float:
     return max(1.0 - spec.objective_percent / 100.0, 1e-4)
 
 
-def between(before: Reading, after: Reading, budget_seconds: float) -> Flow:
+def margin_seconds(spec: PoolSpec) -> float:
+    """Time between a need and its effect that is not part of the start: polling, writing, taking."""
+    poll_seconds = max((source.poll_seconds for source in spec.sources), default=0.0)
+    return min(0.5 + poll_seconds, 0.1 * spec.budget_seconds)
+
+
+def terms(spec: PoolSpec, state: PoolState) -> Terms:
+    """What a restart costs at present, and how long it takes from the first request on."""
+    start = state.starts.p50_seconds
+    restart = start + spec.node_tail_seconds
+    patience = 0.0 if spec.start is StartMode.IMMEDIATELY else spec.budget_seconds - margin_seconds(spec)
+    breaks = state.objective.price * restart if start > spec.budget_seconds else 0.0
+    return Terms(restart, max(start, patience), breaks)
+
+
+def weigh_idling(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
+    """Settle, once per idle time, how long it pays to stay up."""
+    if state.idle_since is None or state.idle_seconds is not None:
+        return state
+    if spec.zero_mode is ZeroMode.FIXED and spec.idle_seconds is not None:
+        return state._replace(idle_seconds=spec.idle_seconds)
+    return state._replace(
+        idle_seconds=idle.timeout(state.gaps, now - state.gaps.arrived_at, terms(spec, state))
+    )
+
+
+def between(before: Reading, after: Reading, poll_seconds: float, budget_seconds: float) -> Flow:
     """What moved from one reading of a source to the next; the oldest requests are taken first.
 
-    Arrivals are dated to the poll before they were seen and so is their leaving: the errors cancel.
+    Readings that show nothing new may have been left out in between, so that whatever moved did so in the
+    last poll interval. Arrivals are dated to its beginning and so is their leaving: the errors cancel.
     """
+    moved_at = max(before.observed_at, after.observed_at - poll_seconds)
     arrived = max(0, after.arrived - before.arrived)
     taken = max(0, arrived + before.queued - after.queued)
     if after.emptied_at is not None and after.emptied_at != before.emptied_at:
@@ -72,11 +107,11 @@ def between(before: Reading, after: Reading, budget_seconds: float) -> Flow:
     completed = max(0, after.completed - before.completed)
     broken, left = 0, taken
     for arrived_at, requests in before.waiting:
-        if left <= 0 or before.observed_at - arrived_at <= budget_seconds:
+        if left <= 0 or moved_at - arrived_at <= budget_seconds:
             break
         broken += min(left, requests)
         left -= requests
-    return Flow(after.observed_at - before.observed_at, arrived, taken, completed, broken)
+    return Flow(moved_at, arrived, taken, completed, broken)
 
 
 def _busy_seconds(before: Reading, after: Reading, ready: int, concurrency: int) -> float:
@@ -85,6 +120,10 @@ def _busy_seconds(before: Reading, after: Reading, ready: int, concurrency: int)
     if before.in_flight is not None and after.in_flight is not None:
         return min((before.in_flight + after.in_flight) / (2.0 * concurrency), float(ready)) * seconds
     return ready * seconds if before.queued and after.queued else 0.0
+
+
+def _poll_seconds(spec: PoolSpec, name: str) -> float:
+    return next((source.poll_seconds for source in spec.sources if source.name == name), 0.0)
 
 
 def _ready_since(now: float, replicas: Replicas | None, ready_since: float | None) -> float | None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 SPREAD = 0.15
@@ -15,6 +16,9 @@ MODES_SAMPLES = 4
 EXTRA_SLOW = 0.7
 """Added to the slow mode's samples: one slow start among thirty may well be one in fifteen."""
 SMALLEST_SPREAD = 0.01
+
+
+_NORMAL = NormalDist()
 
 
 class Mode(NamedTuple):
@@ -42,7 +46,11 @@ class Mixture(NamedTuple):
         return self.slow_share * slow + (1.0 - self.slow_share) * self.fast.survival(log_seconds)
 
     def table(self, tails: Sequence[float]) -> tuple[float, ...]:
-        """Seconds exceeded with each of the probabilities, which fall; by bisection."""
+        """Seconds exceeded with each of the falling probabilities; by bisection where there are two modes."""
+        if self.slow_share >= 1.0:
+            return tuple(
+                math.exp(self.slow.mean - _NORMAL.inv_cdf(tail) * self.slow.spread) for tail in tails
+            )
         low = min(self.fast.mean - 5.0 * self.fast.spread, self.slow.mean - 5.0 * self.slow.spread)
         top = max(self.fast.mean + 5.0 * self.fast.spread, self.slow.mean + 5.0 * self.slow.spread)
         values = []

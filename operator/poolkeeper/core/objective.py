@@ -1,5 +1,6 @@
 """How much risk a start may take: what the objective allows, corrected by what really happened."""
 
+import math
 from typing import NamedTuple
 
 BALANCE_SHARE = 0.1
@@ -7,6 +8,10 @@ BALANCE_SHARE = 0.1
 MOST_RISK = 0.5
 LEAST_SHARE = 0.05
 RUN_STEP = 0.1
+PRICE_STEP = 0.002
+LARGEST_STEP = 0.3
+LEAST_PRICE = 0.05
+HIGHEST_PRICE = 20.0
 
 
 class Objective(NamedTuple):
@@ -15,6 +20,7 @@ class Objective(NamedTuple):
     `balance` is how many more requests might have been broken so far than were (negative: too many were),
     fading with time. `per_start` is how many requests a start serves on average. `taken`, `broken` and
     `capacity_broken` count all requests, the last those that only a higher ceiling could have served in time.
+    `price` is what one broken request is worth, in starts: it rises while too many are broken.
     """
 
     balance: float = 0.0
@@ -23,6 +29,7 @@ class Objective(NamedTuple):
     taken: int = 0
     broken: int = 0
     capacity_broken: int = 0
+    price: float = 1.0
 
     def allowance(self, allowed_share: float) -> float:
         """Requests that the next start may be expected to break."""
@@ -40,7 +47,13 @@ def learn(account: Objective, taken: int, broken: int, allowed_share: float) -> 
         since_start=account.since_start + taken,
         taken=account.taken + taken,
         broken=account.broken + broken,
+        price=_adapt(account.price, broken / allowed_share - taken),
     )
+
+
+def _adapt(price: float, excess: float) -> float:
+    step = min(max(PRICE_STEP * excess, -LARGEST_STEP), LARGEST_STEP)
+    return min(max(price * math.exp(step), LEAST_PRICE), HIGHEST_PRICE)
 
 
 def start_begins(account: Objective) -> Objective:

@@ -8,7 +8,7 @@ import math
 from typing import NamedTuple
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.core import bounds, history, idle, objective, say, sizing
+from poolkeeper.core import bounds, history, objective, say, sizing
 from poolkeeper.core.decision import Decision, Reason, Verdict
 from poolkeeper.core.demand import Workload, survey
 from poolkeeper.core.observation import Observation, Replicas
@@ -34,7 +34,6 @@ class Case(NamedTuple):
     replicas: Replicas
     limits: bounds.Limits
     plan: Plan
-    idle_seconds: float
 
 
 class Choice(NamedTuple):
@@ -55,17 +54,18 @@ def decide(
     latest one seen.
     """
     now = max(now, state.clock)
-    idle_seconds = idle.timeout_seconds(spec, state.starts)
-    workload = survey(now, spec, observation, max(idle_seconds, state.starts.p50_seconds))
+    workload = survey(now, spec, observation, max(spec.idle_seconds or 0.0, state.starts.p50_seconds))
     state = history.remember(now, spec, workload, observation.replicas, state)
     attainable = bounds.budget_attainable(spec, state.starts)
     if observation.replicas is None:
         choice = Choice(state.desired or 0, Reason.TARGET_UNKNOWN, say.TARGET_UNKNOWN)
         limited = Verdict(None, "TargetUnknown", say.TARGET_UNKNOWN)
         return _conclude(choice, workload, attainable, limited), state
+    if observation.replicas.desired:
+        state = history.weigh_idling(now, spec, state)
     limits = bounds.limits(spec, observation, state.starts)
     plan = _plan(now, spec, workload, observation.replicas, state)
-    case = Case(now, spec, workload, state, observation.replicas, limits, plan, idle_seconds)
+    case = Case(now, spec, workload, state, observation.replicas, limits, plan)
     choice = _choose(case)
     if choice.replicas > observation.replicas.desired:
         state = state._replace(objective=objective.start_begins(state.objective))
@@ -117,17 +117,11 @@ def _plan(now: float, spec: PoolSpec, workload: Workload, replicas: Replicas, st
     return sizing.plan(
         now,
         workload.waiting,
-        spec.budget_seconds - margin_seconds(spec),
+        spec.budget_seconds - history.margin_seconds(spec),
         capacity,
         lambda requests: starts.quantile(min(allowance / requests, objective.MOST_RISK)),
         grace=spec.budget_seconds / 4.0,
     )
-
-
-def margin_seconds(spec: PoolSpec) -> float:
-    """Time between a need and its effect that is not part of the start: polling, writing, taking."""
-    poll_seconds = max((source.poll_seconds for source in spec.sources), default=0.0)
-    return min(1.0 + poll_seconds, 0.1 * spec.budget_seconds)
 
 
 def _keep_in_bounds(case: Case) -> Choice | None:
@@ -232,7 +226,7 @@ def _stop(case: Case) -> Choice:
     idle_for = case.now - (case.state.idle_since if case.state.idle_since is not None else case.now)
     if case.now < stop_at:
         return Choice(desired, reason, say.idle(desired, idle_for, stop_at - case.now, reason), stop_at)
-    return Choice(floor, Reason.STOP_IDLE, say.stopped(floor, idle_for, case.idle_seconds))
+    return Choice(floor, Reason.STOP_IDLE, say.stopped(floor, idle_for, case.state.idle_seconds or 0.0))
 
 
 def _at_floor(case: Case) -> Choice:
@@ -247,7 +241,7 @@ def _stop_at(case: Case) -> tuple[float, Reason]:
     state, workload = case.state, case.workload
     confirmed_at = _confirmed_idle_at(case)
     idle_since = state.idle_since if state.idle_since is not None else case.now
-    stop_at = max(confirmed_at, idle_since + case.idle_seconds)
+    stop_at = max(confirmed_at, idle_since + (state.idle_seconds or 0.0))
     if state.ready_since is not None:
         stop_at = max(stop_at, state.ready_since + MINIMUM_UP_SECONDS)
     unseen_until = state.worked_at + workload.unseen_seconds if workload.unseen_seconds else -math.inf

@@ -1,11 +1,13 @@
 """What a pool has learned, small enough to live in its status."""
 
 import math
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from poolkeeper.core import start_time
-from poolkeeper.core.objective import Objective
+from poolkeeper.core import gaps, start_time
+from poolkeeper.core.gaps import Gaps
+from poolkeeper.core.objective import LEAST_PRICE, Objective
 from poolkeeper.core.observation import Reading
 from poolkeeper.core.service import ServiceRate
 from poolkeeper.core.spec import PoolSpec
@@ -19,16 +21,19 @@ class PoolState(NamedTuple):
     """Everything that `decide` remembers between two calls.
 
     `clock` is the latest instant seen. `readings` are the last believed ones, to see what has moved since.
-    `idle_since` is None while there is work or demand is unknown; `worked_at` is when work was last seen.
+    `idle_since` is None while there is work or demand is unknown; `idle_seconds` is how long idling
+    that began then pays; `worked_at` is when work was last seen.
     `ready_since` is when the present replicas (more than none) became ready, `desired` the last number read.
     """
 
     clock: float
     starts: StartTimes
+    gaps: Gaps
     service: ServiceRate = ServiceRate()
     objective: Objective = Objective()
     readings: tuple[Reading, ...] = ()
     idle_since: float | None = None
+    idle_seconds: float | None = None
     worked_at: float = -math.inf
     ready_since: float | None = None
     desired: int | None = None
@@ -36,7 +41,7 @@ class PoolState(NamedTuple):
 
 def initial_state(now: float, spec: PoolSpec) -> PoolState:
     """The state of a pool that has never been seen."""
-    return PoolState(clock=now, starts=start_time.initial(spec.start_prior_seconds))
+    return PoolState(clock=now, starts=start_time.initial(spec.start_prior_seconds), gaps=gaps.initial())
 
 
 def dump(state: PoolState) -> Dumped:
@@ -59,6 +64,13 @@ def dump(state: PoolState) -> Dumped:
             objective.taken,
             objective.broken,
             objective.capacity_broken,
+            *_scale((objective.price,), 1000),
+        ],
+        "gapsReached": [number for counts in state.gaps.reached for number in _scale(counts, 10)],
+        "gapsEnded": [number for counts in state.gaps.ended for number in _scale(counts, 10)],
+        "gaps": [
+            state.gaps.seen,
+            *_scale((state.gaps.recent, max(state.gaps.arrived_at, 0.0)), 10),
         ],
     }
 
@@ -73,6 +85,7 @@ def load(dumped: object, now: float, spec: PoolSpec) -> PoolState:
             starts=_load_starts(dumped, spec.start_prior_seconds),
             service=_load_service(dumped),
             objective=_load_objective(dumped),
+            gaps=_load_gaps(dumped),
         )
     except (LookupError, TypeError, ValueError, ArithmeticError):
         return fresh
@@ -107,8 +120,30 @@ def _load_service(dumped: Mapping[str, object]) -> ServiceRate:
 
 
 def _load_objective(dumped: Mapping[str, object]) -> Objective:
-    balance, per_start, taken, broken, capacity_broken = _integers(dumped, "objective", 5)
-    return Objective(balance / 1000, max(per_start / 1000, 1.0), 0, taken, broken, capacity_broken)
+    balance, per_start, taken, broken, capacity_broken, price = _integers(dumped, "objective", 6)
+    return Objective(
+        balance=balance / 1000,
+        per_start=max(per_start / 1000, 1.0),
+        taken=taken,
+        broken=broken,
+        capacity_broken=capacity_broken,
+        price=max(price / 1000, LEAST_PRICE),
+    )
+
+
+def _load_gaps(dumped: Mapping[str, object]) -> Gaps:
+    reached, ended = _load_counts(dumped, "gapsReached"), _load_counts(dumped, "gapsEnded")
+    seen, recent, arrived_at = _integers(dumped, "gaps", 3)
+    arrived_at_seconds = arrived_at / 10 if arrived_at > 0 else -math.inf
+    return Gaps(reached, ended, max(seen, 0), max(recent / 10, 0.0), arrived_at_seconds)
+
+
+def _load_counts(dumped: Mapping[str, object], key: str) -> "tuple[array[float], ...]":
+    numbers = _integers(dumped, key, gaps.CONTEXTS * gaps.BINS)
+    if len(numbers) != gaps.CONTEXTS * gaps.BINS or min(numbers) < 0:
+        raise ValueError(f"{key} does not hold a count per context and bin")
+    rows = range(0, len(numbers), gaps.BINS)
+    return tuple(array("d", [number / 10 for number in numbers[row : row + gaps.BINS]]) for row in rows)
 
 
 def _integers(dumped: Mapping[str, object], key: str, most: int) -> list[int]:
@@ -118,5 +153,5 @@ def _integers(dumped: Mapping[str, object], key: str, most: int) -> list[int]:
     return values
 
 
-def _scale(values: tuple[float, ...], factor: int) -> list[int]:
+def _scale(values: Iterable[float], factor: int) -> list[int]:
     return [round(value * factor) for value in values]
