@@ -1,0 +1,89 @@
+"""Two replicas: one writes, the other is warm, and never do both write."""
+
+import asyncio
+import signal
+import time
+
+from tests.integration.operator.process import OperatorProcess
+from tests.integration.operator.workload import working
+from tests.integration.operator.world import World, eventually, has_condition, scaled_to
+
+
+async def _two_replicas(world: World) -> tuple[OperatorProcess, OperatorProcess]:
+    """The one that leads and the one that waits."""
+    leader, standby = world.operator("leader"), world.operator("standby")
+    leader.start()
+    await eventually(lambda: _leads(leader), "the first leads")
+    standby.start()
+    return leader, standby
+
+
+async def _leads(operator: OperatorProcess) -> bool:
+    return operator.is_leading()
+
+
+async def test_a_standby_takes_over_within_a_second_of_sigterm(world: World) -> None:
+    await world.target()
+    await world.create_pool()
+    leader, standby = await _two_replicas(world)
+    told_at = time.monotonic()
+    leader.send(signal.SIGTERM)
+    await eventually(lambda: _leads(standby), "the standby leads", 3)
+    assert time.monotonic() - told_at < 3
+    assert leader.stop() == 0
+    await world.push(1)
+    await scaled_to(world, 1)
+
+
+async def test_a_standby_takes_over_after_a_kill(world: World) -> None:
+    await world.target()
+    await world.create_pool()
+    leader, standby = await _two_replicas(world)
+    leader.send(signal.SIGKILL)
+    await world.push(2)
+    await eventually(lambda: _leads(standby), "the standby leads", 15)
+    await scaled_to(world, 2, seconds=3)
+
+
+async def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes_up(world: World) -> None:
+    """The frozen leader wakes up long after its lease, with work to do and a standby that has done it."""
+    async with working(world.client, await world.target()):
+        await world.create_pool(scaleToZero={"mode": "Never"})
+        leader, standby = await _two_replicas(world)
+        await world.push(1)
+        await scaled_to(world, 1)
+        leader.send(signal.SIGSTOP)
+        await world.push(2)
+        await eventually(lambda: _leads(standby), "the standby leads", 20)
+        await scaled_to(world, 3)
+        writes = await _scale_writes(leader)
+        await world.scale(0)
+        leader.send(signal.SIGCONT)
+        await eventually(lambda: _follows(leader), "the thawed one follows")
+        await asyncio.sleep(3)
+        assert await _scale_writes(leader) == writes
+        assert "standby" in await world.lease_holder()
+        assert _log_of_changes(leader) == 1
+
+
+async def _follows(operator: OperatorProcess) -> bool:
+    return "poolkeeper_leader 0.0" in operator.get("/metrics")
+
+
+async def _scale_writes(operator: OperatorProcess) -> int:
+    """How many scale writes this replica has logged."""
+    return _log_of_changes(operator)
+
+
+def _log_of_changes(operator: OperatorProcess) -> int:
+    return sum("→" in line["message"] for line in operator.log_lines)
+
+
+async def test_a_standby_says_that_it_is_ready_and_does_not_lead(world: World) -> None:
+    await world.target()
+    await world.create_pool()
+    _, standby = await _two_replicas(world)
+    assert standby.answers("/readyz")
+    assert not standby.is_leading()
+    assert "poolkeeper_pool_replicas{" not in standby.get("/metrics")
+    await has_condition(world, "Ready", "True")

@@ -1,0 +1,90 @@
+"""A pool's way from zero to what the work needs and back, and what is told about it."""
+
+from typing import Any
+
+from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.runtime.explain import HEADINGS
+from tests.integration.operator.process import explain
+from tests.integration.operator.workload import working
+from tests.integration.operator.world import World, eventually, has_condition, scaled_to
+
+
+async def test_a_pool_goes_up_with_its_work_and_back_to_zero(world: World) -> None:
+    async with working(world.client, await world.target()):
+        await world.create_pool()
+        world.operator().start()
+        await has_condition(world, "ScaledToZero", "True")
+        await world.push(3)
+        await scaled_to(world, 3)
+        await has_condition(world, "ScaledToZero", "False")
+        await world.drain()
+        await scaled_to(world, 0)
+        await has_condition(world, "ScaledToZero", "True")
+    await _is_told(world)
+
+
+async def _is_told(world: World) -> None:
+    status = await world.status()
+    assert [each["replicas"] for each in status["decisions"]][-1] == 0
+    assert 3 in [each["replicas"] for each in status["decisions"]]
+    assert status["coldStart"]["samples"] == 3
+    assert {"StartAtOnce", "StopIdle"} <= {event["reason"] for event in await _events(world)}
+    table = explain(world.api_server.kubeconfig(), f"{world.namespace}/pool")
+    assert all(heading in table for heading in HEADINGS)
+    assert "StartAtOnce" in table
+    metrics = world.operators[0].get("/metrics")
+    labels = f'namespace="{world.namespace}",pool="pool"'
+    assert f'poolkeeper_pool_scale_writes_total{{direction="down",{labels}}} 1.0' in metrics
+
+
+async def _events(world: World) -> list[dict[str, Any]]:
+    found = await world.client.request("GET", namespaced_path("v1", world.namespace, "events"))
+    return list(found["items"])
+
+
+async def test_an_observed_pool_is_explained_and_never_written(world: World) -> None:
+    await world.target()
+    await world.create_pool(mode="Observe")
+    world.operator().start()
+    await has_condition(world, "Ready", "True", "Observed")
+    await world.push(3)
+
+    async def wants_replicas() -> bool:
+        return bool((await world.status()).get("decision", {}).get("replicas"))
+
+    await eventually(wants_replicas, "a decision to start")
+    assert await world.replicas() == 0
+    assert (await world.status())["replicas"]["desired"] == 0
+
+
+async def test_what_was_learned_survives_a_restart_and_counts_once(world: World) -> None:
+    async with working(world.client, await world.target()):
+        await world.create_pool(scaleToZero={"mode": "Never"})
+        first = world.operator("first")
+        first.start()
+        await world.push(3)
+        await _has_samples(world, 3)
+        first.stop()
+        learned = (await world.status())["learned"]
+        second = world.operator("second")
+        second.start()
+        await eventually(lambda: _leads(second), "the second leads")
+        await world.push(1)
+        await has_condition(world, "DemandKnown", "True")
+    status = await world.status()
+    assert status["learned"]["startUids"] == learned["startUids"]
+    assert status["coldStart"]["samples"] == 3
+    assert 'poolkeeper_pool_cold_starts_total{namespace="%s",outcome="ready",pool="pool"} 3.0' % (
+        world.namespace
+    ) in second.get("/metrics")
+
+
+async def _has_samples(world: World, samples: int) -> None:
+    async def holds() -> bool:
+        return bool((await world.status()).get("coldStart", {}).get("samples") == samples)
+
+    await eventually(holds, f"{samples} starts are learned", 90)
+
+
+async def _leads(operator: Any) -> bool:
+    return bool(operator.is_leading())
