@@ -38,6 +38,7 @@ class LeaseClient:
             lease = await self._client.request("GET", self._path(self._name), timeout_seconds=timeout_seconds)
         except ApiError as failure:
             if failure.status == 404:
+                self._last = {}
                 return None
             raise
         return self._stored(lease)

@@ -129,4 +129,4 @@ async def test_credentials_that_are_gone_are_an_api_server_out_of_reach(api: Fak
     api.answers.append(refusal(401, "Unauthorized"))
     async with KubeClient(Configuration(host=api.url), log_in=log_in) as client:
         with pytest.raises(ApiUnreachable, match="the token file is gone"):
-            await client.request("GET", "/api/v1/any", timeout_seconds=0.01)
+            await client.request("PUT", "/api/v1/any", body={})

@@ -23,7 +23,7 @@ from tests.component.kube.fake_api import (
 from tests.waiting import eventually
 
 NAMESPACE = "serving"
-TIMING = WatchTiming(page_timeout_seconds=1.0, stall_seconds=0.3, backoff=QUICK)
+TIMING = WatchTiming(stall_seconds=1.0, backoff=QUICK)
 BOOKMARK = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "90"}}}
 
 

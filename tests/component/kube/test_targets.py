@@ -73,7 +73,6 @@ OUTCOMES: dict[str, tuple[Answer, type[Exception], str]] = {
     "422": (refusal(422, "Invalid", name="llm"), ApiError, "Invalid it is"),
     "429": (refusal(429, "TooManyRequests", retry_after="9"), ApiError, "TooManyRequests"),
     "a reset": (reset(), ApiUnreachable, "gave no answer"),
-    "silence": (silence(), ApiUnreachable, "0.1 s"),
 }
 
 
@@ -83,6 +82,13 @@ async def test_a_write_that_fails(
 ) -> None:
     api.answers.extend([SCALABLE, fault, fault])
     with pytest.raises(kind, match=message):
+        await scales.write(TARGET, SEEN, 2)
+
+
+async def test_a_write_that_is_not_answered(api: FakeApi, scales: ScaleClient) -> None:
+    api.answers.extend([SCALABLE, answer(scale(1)), silence()])
+    await scales.read(TARGET)
+    with pytest.raises(ApiUnreachable, match=r"0\.1 s"):
         await scales.write(TARGET, SEEN, 2, timeout_seconds=0.1)
 
 
