@@ -1,11 +1,15 @@
 """kopf as it is used here: a watcher of our two kinds, without annotations, finalizers or events."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import kopf
 from kubernetes.aio.client.configuration import Configuration
 
 from poolkeeper.runtime.intake import Intake
+
+# kopf's own guess asks for the user's name, which a container's user id does not have.
+IDENTITY: Any = "poolkeeper"
 
 
 async def watch_kinds(
@@ -25,6 +29,7 @@ async def watch_kinds(
         registry=registry,
         settings=_settings(),
         memo=kopf.Memo(intake=intake, log_in=connect, install_signal_handlers=install_signal_handlers),
+        identity=IDENTITY,
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,
