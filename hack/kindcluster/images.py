@@ -93,11 +93,13 @@ class Images:
             command = ["docker", "build", "--network", self.engine.build_network, "--tag", tag]
             command += ["--build-arg", f"BASE={base}", "--label", f"{SOURCE_LABEL}={source}", str(context)]
             run_logged(command, self.cache.log("images"), env=self.engine.environment)
+        # The image that had the tag before.
+        self.engine.docker("image", "prune", "--force", "--filter", f"label={SOURCE_LABEL}")
         return tag
 
     def load(self, cluster: Cluster, images: Sequence[str]) -> None:
         """Build what has changed, and bring into the node what it does not have."""
-        tags = {self.build(name): self.source_key(name) for name in map(recipe_name, images)}
+        tags = {tag: self._label(tag) for tag in map(self.build, map(recipe_name, images))}
         loaded = cluster.image_labels(SOURCE_LABEL)
         stale = [tag for tag, source in tags.items() if loaded.get(tag) != source]
         if not stale:
