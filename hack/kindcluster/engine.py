@@ -108,7 +108,7 @@ class OwnEngine:
         return self.engine
 
     def stop(self) -> None:
-        """Remove the network that kind made in it, ask it to end, and wait."""
+        """Remove the network that kind made in it, ask it to end, and wait until nothing of it is left."""
         self.engine.accepts("network", "rm", "kind")
         pid = int(self.pid_file.read_text())
         os.kill(pid, 15)
@@ -117,6 +117,9 @@ class OwnEngine:
             if time.monotonic() > deadline:
                 raise ClusterError(f"the engine (pid {pid}) does not end; see {self.log}")
             time.sleep(0.2)
+        # Else what a killed predecessor had mounted would keep a person from deleting the cache.
+        for path in mounts_under(self.folder, Path("/proc/self/mounts").read_text()):
+            run("umount", path)
 
     def _configure(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -176,6 +179,12 @@ class OwnEngine:
                 tail = "\n".join(f"    {line}" for line in self.log.read_text().splitlines()[-15:])
                 raise ClusterError(f"the container engine did not start; {self.log} ends with\n{tail}")
             time.sleep(0.3)
+
+
+def mounts_under(folder: Path, mounts: str) -> list[str]:
+    """The mount points in a folder, the innermost first, from the text of /proc/self/mounts."""
+    points = [line.split()[1] for line in mounts.splitlines()]
+    return [point for point in reversed(points) if Path(point).is_relative_to(folder)]
 
 
 def running_engine(cache: Cache) -> Engine | None:

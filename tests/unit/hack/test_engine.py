@@ -113,3 +113,14 @@ def test_a_cache_path_too_long_for_sockets(tmp_path: Path, monkeypatch: pytest.M
 
     with pytest.raises(ClusterError, match="set POOLKEEPER_CACHE to a shorter one"):
         OwnEngine(Cache(tmp_path / ("long" * 20))).start()
+
+
+def test_mounts_are_undone_from_the_inside_out() -> None:
+    mounts = """\
+proc /proc proc rw 0 0
+/dev/vda /c/engine/data ext4 rw 0 0
+nsfs /c/engine/data/inner nsfs rw 0 0
+/dev/vda /c/engine2 ext4 rw 0 0
+"""
+
+    assert engine.mounts_under(Path("/c/engine"), mounts) == ["/c/engine/data/inner", "/c/engine/data"]
