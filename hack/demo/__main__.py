@@ -13,15 +13,16 @@ import sys
 import time
 from pathlib import Path
 
-from poolkeeper.backtest.opening import main as play_opening
 from rich.console import Console
 
 from hack.demo.commands import ROOT, Cluster, CommandFailed, existing_cluster, kind_cluster
-from hack.demo.timeline import NAMESPACE, follow
+from hack.demo.timeline import NAMESPACE, follow, wait_until_managed
+from poolkeeper.backtest.opening import main as play_opening
 
 SYSTEM_NAMESPACE = "poolkeeper-system"
 CLUSTER = "poolkeeper"
-JOBS = 16
+FIRST_WAVE = 16
+SECOND_WAVE = 3
 CEILING = 4
 MANIFESTS = Path(__file__).parent / "manifests"
 
@@ -122,13 +123,27 @@ def with_registry(manifest: str) -> str:
 
 
 def show(console: Console, cluster: Cluster) -> bool:
-    """Puts jobs into the queue and follows the pool up and back to zero."""
-    console.rule(f"{JOBS} jobs of 2 s arrive; a model takes 6 s to load; none may wait longer than 30 s")
-    jobs = [f"job-{number}" for number in range(1, JOBS + 1)]
-    cluster.kubectl(
-        "exec", "deploy/redis", "--namespace", NAMESPACE, "--", "redis-cli", "RPUSH", "jobs", *jobs
+    """Two waves of jobs: one that needs every replica at once, and one that can wait for its deadline."""
+    wait_until_managed(cluster, limit_seconds=60)
+    console.rule(
+        f"{FIRST_WAVE} jobs of 2 s arrive; a replica takes 6 s to load; no job may wait more than 30 s"
     )
-    return follow(cluster, console, ceiling=CEILING, limit_seconds=300)
+    push(cluster, FIRST_WAVE)
+    if not follow(cluster, console, ceiling=CEILING, limit_seconds=180):
+        return False
+    console.rule(
+        f"{SECOND_WAVE} more jobs; it knows by now how long a start takes, and starts as late as it may"
+    )
+    push(cluster, SECOND_WAVE)
+    return follow(cluster, console, ceiling=CEILING, limit_seconds=180)
+
+
+def push(cluster: Cluster, jobs: int) -> None:
+    """Puts jobs into the demo's queue."""
+    names = [f"job-{number}" for number in range(1, jobs + 1)]
+    cluster.kubectl(
+        "exec", "deploy/redis", "--namespace", NAMESPACE, "--", "redis-cli", "RPUSH", "jobs", *names
+    )
 
 
 def farewell(console: Console, context: str | None, made_the_trip: bool, seconds: float) -> None:

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from hack.demo.commands import Cluster
@@ -23,6 +24,11 @@ class Moment:
     ready: int
     reason: str
     message: str
+
+    @property
+    def shows(self) -> tuple[int, int, int, int, str]:
+        """What a line tells: everything but the sentence, whose numbers change all the time."""
+        return self.queued, self.in_flight, self.desired, self.ready, self.reason
 
     @property
     def is_at_zero(self) -> bool:
@@ -48,22 +54,24 @@ def look(cluster: Cluster) -> Moment:
     )
 
 
-def draw(console: Console, seconds: float, moment: Moment, ceiling: int) -> None:
-    """One line: the time, the queue as a bar, each replica as a dot, and the decision's own words."""
+def draw(console: Console, seconds: float, moment: Moment, previous: Moment | None, ceiling: int) -> None:
+    """One line: the time, the queue as a bar, a dot per replica, the decision; its words where it is new."""
     starting = max(0, moment.desired - moment.ready)
     bar = "█" * min(moment.queued, QUEUE_WIDTH)
     line = Text.assemble(
         (f"{int(seconds) // 60:2}:{int(seconds) % 60:02}  ", "dim"),
+        f"{moment.queued:3} wait ",
         (f"{bar:<{QUEUE_WIDTH}}", "yellow"),
-        f"{moment.queued:3} wait {moment.in_flight:2} run  ",
+        f"{moment.in_flight:3} run  ",
         ("●" * min(moment.ready, moment.desired), "green"),
         ("◌" * starting, "cyan"),
         ("·" * max(0, ceiling - moment.desired), "dim"),
-        f"  {moment.ready}/{moment.desired}  ",
+        f" {moment.ready} of {moment.desired} ready  ",
         (moment.reason, "bold"),
-        (f"  {moment.message}", "dim"),
     )
-    console.print(line, overflow="fold", soft_wrap=True)
+    console.print(line)
+    if previous is None or previous.reason != moment.reason:
+        console.print(Padding(Text(moment.message, "dim"), (0, 0, 0, 7), expand=False))
 
 
 def follow(cluster: Cluster, console: Console, *, ceiling: int, limit_seconds: float) -> bool:
@@ -73,11 +81,19 @@ def follow(cluster: Cluster, console: Console, *, ceiling: int, limit_seconds: f
     has_been_up = False
     while (elapsed := time.monotonic() - began) < limit_seconds:
         moment = look(cluster)
-        if moment != last:
-            draw(console, elapsed, moment, ceiling)
+        if last is None or moment.shows != last.shows:
+            draw(console, elapsed, moment, last, ceiling)
+            last = moment
         has_been_up = has_been_up or moment.ready > 0
         if has_been_up and moment.is_at_zero:
             return True
-        last = moment
-        time.sleep(0.5)
+        time.sleep(0.3)
     return False
+
+
+def wait_until_managed(cluster: Cluster, limit_seconds: float) -> None:
+    """Returns once the operator has read the pool's queue; raises CommandFailed if it does not."""
+    cluster.kubectl(
+        "wait", f"acceleratorpool/{POOL}", "--namespace", NAMESPACE, "--for=condition=DemandKnown",
+        f"--timeout={limit_seconds:.0f}s",
+    )  # fmt: skip
