@@ -1,4 +1,4 @@
-"""The command line: `poolkeeper controller|explain|crds|backtest`; each command imports what it needs."""
+"""The command line: `poolkeeper controller|activator|explain|crds|backtest`; each command imports what it needs."""
 
 import sys
 from argparse import ArgumentParser
@@ -9,6 +9,7 @@ from types import ModuleType
 
 COMMANDS = {
     "controller": ("poolkeeper.controller", "run the operator"),
+    "activator": ("poolkeeper.activator.command", "hold requests while their pools are at zero"),
     "explain": ("poolkeeper.runtime.explain", "show a pool's last decisions with what led to them"),
     "crds": ("poolkeeper.api.crds_command", "write the CRDs, or check that they are current"),
     "backtest": ("poolkeeper.backtest.command", "replay traces of arrivals through the policy"),

@@ -1,0 +1,34 @@
+"""One line per request, without bodies, headers, query strings or what else may hold a credential."""
+
+import logging
+from dataclasses import dataclass
+
+log = logging.getLogger("poolkeeper.activator.access")
+
+
+@dataclass(slots=True)
+class AccessEntry:
+    """What is known about a request when it ends; every field is logged."""
+
+    pool: str
+    method: str
+    path: str
+    client_address: str
+    status: int = 0
+    waited_seconds: float = 0.0
+    total_seconds: float = 0.0
+    replica: str = ""
+    sent_bytes: int = 0
+    outcome: str = ""
+
+    def write(self) -> None:
+        """Log it."""
+        self.waited_seconds = round(self.waited_seconds, 4)
+        self.total_seconds = round(self.total_seconds, 4)
+        log.info("%s %s -> %d %s", self.method, self.path, self.status, self.outcome, extra={"entry": self})
+
+
+def path_only(target: bytes) -> str:
+    """A target without its query, as printable ASCII of at most 256 characters."""
+    path = target.partition(b"?")[0][:256]
+    return "".join(chr(byte) if 32 < byte < 127 else "?" for byte in path)

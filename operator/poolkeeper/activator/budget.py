@@ -1,0 +1,33 @@
+"""Bounds on what is held, shared by all pools of one activator."""
+
+
+class Budget:
+    """A bounded amount that is taken up and given back; one for requests, one for bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.used = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether anything is left of it."""
+        return self.used < self._most
+
+    def add(self, amount: int) -> None:
+        """Take up so much more, even where it goes beyond the bound by this last step."""
+        self.used += amount
+
+    def reserve(self, amount: int) -> bool:
+        """Take up so much more; False, and nothing taken up, if it does not fit."""
+        if self.used + amount > self._most:
+            return False
+        self.used += amount
+        return True
+
+    def give_back(self, amount: int) -> None:
+        """Give back what was taken up."""
+        self.used -= amount
+
+    def resize(self, most: int) -> None:
+        """Change the bound; what goes beyond it stays until it is given back."""
+        self._most = most

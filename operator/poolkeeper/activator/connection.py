@@ -1,0 +1,185 @@
+"""A TCP connection with bounded buffers on both sides and a word when the other end goes away."""
+
+import asyncio
+import select
+import socket
+import struct
+from collections.abc import Callable
+from typing import cast
+
+BUFFERED_BYTES = 64 * 1024
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Connection(asyncio.Protocol):
+    """Bytes in, bytes out. What was received and not yet read is bounded by pausing the socket."""
+
+    __slots__ = (
+        "_on_open",
+        "_read_waiter",
+        "_received",
+        "_writable",
+        "ended",
+        "is_paused",
+        "on_end",
+        "transport",
+    )
+
+    def __init__(self, on_open: "Callable[[Connection], None] | None" = None) -> None:
+        self._on_open = on_open
+        self._received = bytearray()
+        self._read_waiter: asyncio.Future[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self.transport: asyncio.Transport
+        self.on_end: Callable[[], None] | None = None
+        self.is_paused = False
+        self.ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: the connection is open."""
+        self.transport = cast(asyncio.Transport, transport)
+        raw = transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if self._on_open is not None:
+            self._on_open(self)
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes came."""
+        self._received += data
+        if len(self._received) >= BUFFERED_BYTES:
+            self.pause()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """asyncio: the other end sends nothing more."""
+        self._end()
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """asyncio: the connection is gone."""
+        self._end()
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_exception(ConnectionResetError("the connection was lost"))
+            self._writable.exception()  # marks it as seen: perhaps nobody was waiting to write
+
+    def pause_writing(self) -> None:
+        """asyncio: too much is waiting to be sent."""
+        self._writable = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """asyncio: there is room again."""
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
+
+    def pause(self) -> None:
+        """Stop reading from the socket, so that the sender has to wait."""
+        if not self.is_paused and not self.ended:
+            self.is_paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read from the socket again."""
+        if self.is_paused:
+            self.is_paused = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    async def read(self) -> bytes | None:
+        """What was received, at least one byte; b"" at the end; None if `interrupt` was called meanwhile."""
+        if not self._received and not self.ended:
+            self.resume()
+            self._read_waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._read_waiter
+            finally:
+                self._read_waiter = None
+            if not self._received and not self.ended:
+                return None
+        return self.take()
+
+    def take(self) -> bytes:
+        """What was received so far, perhaps nothing."""
+        data = bytes(self._received)
+        self._received.clear()
+        return data
+
+    def unread(self, data: bytes) -> None:
+        """Put bytes back in front."""
+        self._received[:0] = data
+
+    def interrupt(self) -> None:
+        """Make a `read` that is waiting return None."""
+        self._wake()
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes and wait until the kernel keeps up; raises ConnectionResetError."""
+        if self.transport.is_closing():
+            raise ConnectionResetError("the connection is closed")
+        self.transport.write(data)
+        if self._writable is not None:
+            await self._writable
+
+    def has_hung_up(self) -> bool:
+        """Whether the other end has closed; seen even while reading is paused and bytes wait unread."""
+        if self.ended:
+            return True
+        descriptor = self.transport.get_extra_info("socket").fileno()
+        if descriptor < 0:
+            return True
+        poll = select.poll()
+        poll.register(descriptor, select.POLLRDHUP)
+        return bool(poll.poll(0))
+
+    async def close(self, *, linger_seconds: float = 0.0) -> None:
+        """Send what is waiting and close; a client that still sends gets this long to read our answer first.
+
+        Closing with unread bytes makes the kernel send a reset, which can destroy the answer on its way.
+        """
+        if linger_seconds and not self.ended and not self.transport.is_closing():
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            try:
+                async with asyncio.timeout(linger_seconds):
+                    while await self.read() != b"":
+                        pass
+            except TimeoutError:
+                pass
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Drop the connection with a reset, so that the other end can't take it for a regular end."""
+        if not self.transport.is_closing():
+            raw = self.transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.transport.abort()
+
+    @property
+    def peer(self) -> str:
+        """IP address of the other end."""
+        name = self.transport.get_extra_info("peername")
+        return str(name[0]).removeprefix("::ffff:") if name else ""
+
+    @property
+    def local_port(self) -> int:
+        """Port at our end."""
+        return int(self.transport.get_extra_info("sockname")[1])
+
+    def _end(self) -> None:
+        if not self.ended:
+            self.ended = True
+            self._wake()
+            if self.on_end is not None:
+                self.on_end()
+
+    def _wake(self) -> None:
+        if self._read_waiter is not None and not self._read_waiter.done():
+            self._read_waiter.set_result(None)
+
+
+async def connect(address: str, port: int, timeout_seconds: float) -> Connection:
+    """Connect to a replica; raises OSError, and TimeoutError (which is one) when it takes too long."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(timeout_seconds):
+        _, connection = await loop.create_connection(Connection, address, port)
+    return connection

@@ -1,0 +1,83 @@
+"""The channel to the controller, and what probes and Prometheus ask for."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from prometheus_client import generate_latest
+from pydantic import ValidationError
+
+from poolkeeper.activator.pools import Pools
+from poolkeeper.activator.reports import Reporter
+from poolkeeper.activator.server import Server
+from poolkeeper.activator.tokens import TokenFile
+from poolkeeper.api.activation import REPORTS_PATH, ROUTES_PATH, RoutingTable
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MOST_TABLE_BYTES = 16 * 1024 * 1024
+
+
+class Control:
+    """Takes tables and gives reports, to whoever has the token."""
+
+    def __init__(self, tokens: TokenFile, pools: Pools, server: Server, reporter: Reporter) -> None:
+        self._tokens = tokens
+        self._pools = pools
+        self._server = server
+        self._reporter = reporter
+
+    def application(self) -> web.Application:
+        """The controller's side; every path needs the token."""
+        application = web.Application(client_max_size=MOST_TABLE_BYTES, middlewares=[self._authenticate])
+        application.router.add_put(ROUTES_PATH, self._put_routes)
+        application.router.add_get(REPORTS_PATH, self._stream_reports)
+        return application
+
+    @web.middleware
+    async def _authenticate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not self._tokens.accepts(request.headers.get("Authorization", "")):
+            return web.Response(status=401, text="The bearer token is missing or not the shared one.\n")
+        return await handler(request)
+
+    async def _put_routes(self, request: web.Request) -> web.Response:
+        try:
+            table = RoutingTable.model_validate_json(await request.read())
+        except ValidationError as error:
+            return web.Response(status=400, text=f"This is no routing table: {error}\n")
+        if not self._pools.apply(table):
+            return web.Response(status=409, text=f"Table {self._pools.issue} is in force and newer.\n")
+        await self._server.listen()
+        self._reporter.changed()
+        return web.Response(status=204)
+
+    async def _stream_reports(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        async for report in self._reporter.follow():
+            await response.write(report.model_dump_json(by_alias=True).encode() + b"\n")
+        return response
+
+
+def probes(pools: Pools) -> web.Application:
+    """/healthz, /readyz and /metrics, without a token."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        if pools.is_stopping:
+            return web.Response(status=503, text="stopping\n")
+        if not pools.issue:
+            return web.Response(status=503, text="no routing table from the controller yet\n")
+        return web.Response(text="ok\n")
+
+    async def metrics(_: web.Request) -> web.Response:
+        pools.metrics.held_bytes.set(pools.total_bytes.used)
+        text = generate_latest(pools.metrics.registry)
+        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    application = web.Application()
+    application.router.add_get("/healthz", healthz)
+    application.router.add_get("/readyz", readyz)
+    application.router.add_get("/metrics", metrics)
+    return application

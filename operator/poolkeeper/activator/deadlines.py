@@ -1,0 +1,55 @@
+"""How long a request may be held: its own time limit where it states one, else what the pool promises."""
+
+import math
+import re
+from collections.abc import Mapping
+
+_GRPC_TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
+_GRPC_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?")
+_PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|[,;])")
+
+_HEADERS_IN_SECONDS = (
+    "request-timeout",
+    "x-request-timeout",
+    "x-stainless-timeout",
+    "x-stainless-read-timeout",
+)
+_HEADERS_IN_MILLISECONDS = ("x-envoy-upstream-rq-timeout-ms", "x-envoy-expected-rq-timeout-ms")
+
+
+def stated_seconds(headers: Mapping[str, str]) -> float | None:
+    """The shortest time limit that a request's headers (lower-case names) state; None if they state none.
+
+    Read are the headers that clients and proxies send: Request-Timeout and X-Request-Timeout (seconds),
+    X-Stainless-Timeout and -Read-Timeout (the OpenAI clients; seconds), Envoy's two in milliseconds,
+    Grpc-Timeout, and Prefer: wait=N (RFC 7240). A value that is no positive number states nothing.
+    """
+    stated = [_number(headers.get(name)) for name in _HEADERS_IN_SECONDS]
+    stated += [_scaled(_number(headers.get(name)), 1e-3) for name in _HEADERS_IN_MILLISECONDS]
+    stated.append(_grpc_timeout(headers.get("grpc-timeout", "")))
+    stated.append(_prefer_wait(headers.get("prefer", "")))
+    return min((seconds for seconds in stated if seconds), default=None)
+
+
+def retry_after_seconds(ready_in_seconds: float | None) -> int:
+    """Retry-After for a refused request: when a replica is expected, at least a second from now."""
+    return max(1, math.ceil(ready_in_seconds or 0.0))
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text and _SECONDS.fullmatch(text) else None
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+def _grpc_timeout(text: str) -> float | None:
+    parts = _GRPC_TIMEOUT.fullmatch(text)
+    return int(parts[1]) * _GRPC_UNITS[parts[2]] if parts else None
+
+
+def _prefer_wait(text: str) -> float | None:
+    parts = _PREFER_WAIT.search(text)
+    return float(parts[1]) if parts else None

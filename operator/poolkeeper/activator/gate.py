@@ -1,0 +1,240 @@
+"""Where the requests of one pool wait for a replica, in fair order, and leave at the replicas' pace."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from poolkeeper.activator.budget import Budget
+from poolkeeper.activator.deadlines import retry_after_seconds
+from poolkeeper.activator.fair_queue import FairQueue
+from poolkeeper.activator.metrics import PoolMetrics
+from poolkeeper.activator.refusals import Cause, Refused
+from poolkeeper.activator.replica_slots import ReplicaSlots
+from poolkeeper.activator.waiting import WaitingAges
+from poolkeeper.api.activation import PoolReport, PoolRoute
+
+QUANTUM = 1
+BYTES_PER_COST = 128 * 1024
+MOST_COST = 8
+MOST_EXPECTED_BACK = 1_000
+
+
+Changed = Callable[[], None]
+"""Called whenever what waits or is being worked on has changed."""
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """One request's place: `replica` resolves to a replica's address, or fails with Refused."""
+
+    client: str
+    cost: int
+    arrived_at: float
+    replica: asyncio.Future[str]
+    expires_at: float
+    deadline: asyncio.TimerHandle | None = None
+    has_left: bool = False
+    granted: str | None = None
+    rests_at: str | None = None
+    on_decided: Callable[[], None] | None = field(default=None, repr=False)
+
+
+class Gate:
+    """The waiting room of one pool in one activator. Not thread-safe: it lives on one event loop."""
+
+    def __init__(self, route: PoolRoute, total: Budget, metrics: PoolMetrics, changed: Changed) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._total = total
+        self._changed = changed
+        self.metrics = metrics
+        self._queue: FairQueue[Ticket] = FairQueue(QUANTUM)
+        self._slots = ReplicaSlots()
+        self._ages = WaitingAges()
+        self._expected_back: dict[str, float] = {}
+        self._retry: asyncio.TimerHandle | None = None
+        self._arrived = self._completed = self._in_flight = 0
+        self.bytes = Budget(route.held_bytes)
+        self.update(route)
+
+    def update(self, route: PoolRoute) -> None:
+        """Take over a newer route and let go whom it has room for."""
+        self.route = route
+        self.bytes.resize(route.held_bytes)
+        self._ready_at = (
+            None if route.ready_in_seconds is None else self._loop.time() + route.ready_in_seconds
+        )
+        self._slots.update(route.replicas)
+        self._let_go()
+
+    def withdraw_replicas(self) -> None:
+        """Count all replicas as gone: the controller was silent for too long to trust their addresses."""
+        self._slots.update(())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no request waits or is being worked on."""
+        return not self._queue and not self._in_flight
+
+    def enter(self, client: str, *, body_bytes: int = 0, limit_seconds: float | None = None) -> Ticket:
+        """Queue a request that has just come; raises Refused where it can't be held or can't be in time."""
+        now = self._loop.time()
+        self._arrived += 1
+        hold_seconds = limit_seconds or self.route.hold_seconds
+        self._refuse_what_cannot_be_in_time(client, now, hold_seconds)
+        self._reserve_place()
+        cost = 1 + min(MOST_COST - 1, body_bytes // BYTES_PER_COST)
+        ticket = Ticket(client, cost, now, self._loop.create_future(), now + hold_seconds)
+        ticket.deadline = self._loop.call_at(ticket.expires_at, self._time_is_up, ticket)
+        self._queue.push(client, ticket, cost)
+        self._now_waits(ticket)
+        self._expected_back.pop(client, None)
+        self._let_go()
+        return ticket
+
+    def send_back(self, ticket: Ticket, *, pause_seconds: float) -> None:
+        """The replica accepted no connection: the request is next again, and the replica gets a pause."""
+        if ticket.granted is None:
+            return
+        self._slots.pause(ticket.granted, self._loop.time() + pause_seconds)
+        self._end_grant(ticket)
+        ticket.replica = self._loop.create_future()
+        self._queue.push_back_to_front(ticket.client, ticket)
+        self._now_waits(ticket)
+        if ticket.expires_at <= self._loop.time():
+            self._time_is_up(ticket)
+        self._let_go()
+
+    def rests(self, ticket: Ticket) -> None:
+        """A spliced connection has no open request at the moment: its slot is free for others."""
+        if ticket.granted is not None and not ticket.rests_at:
+            ticket.rests_at = ticket.granted
+            self._end_grant(ticket)
+            self._let_go()
+
+    def works_again(self, ticket: Ticket) -> None:
+        """A request came on a connection that rested; it is at the replica already, whatever its slots."""
+        if ticket.rests_at is not None and not ticket.has_left:
+            ticket.granted, ticket.rests_at = ticket.rests_at, None
+            self._slots.take_at(ticket.granted)
+            self._in_flight += 1
+            self._arrived += 1
+            self._changed()
+
+    def leave(self, ticket: Ticket, *, completed: bool = False) -> None:
+        """The request has ended, in whatever way; may be called again without effect."""
+        if ticket.has_left:
+            return
+        ticket.has_left = True
+        self._total.give_back(1)
+        self._completed += completed
+        if ticket.deadline is not None:
+            ticket.deadline.cancel()
+        if self._queue.discard(ticket.client, ticket):
+            self._waits_no_longer(ticket)
+        if ticket.granted is not None:
+            self._end_grant(ticket)
+            self._let_go()
+
+    def refuse_all(self, cause: Cause, message: str) -> None:
+        """Answer everybody who waits: this process ends."""
+        for ticket in list(self._queue):
+            self._refuse(ticket, Refused(cause, message))
+
+    def report(self) -> PoolReport:
+        """What the controller is told."""
+        now = self._loop.time()
+        self._expected_back = {who: until for who, until in self._expected_back.items() if until > now}
+        return PoolReport(
+            namespace=self.route.namespace,
+            name=self.route.name,
+            waiting=self._ages.report(now),
+            expected_back=len(self._expected_back),
+            in_flight=self._in_flight,
+            at_replicas=dict(self._slots.taken),
+            arrived=self._arrived,
+            completed=self._completed,
+        )
+
+    def _refuse_what_cannot_be_in_time(self, client: str, now: float, hold_seconds: float) -> None:
+        if self._slots.are_ready or self._ready_at is None or self._ready_at <= now + hold_seconds:
+            return
+        ready_in = self._ready_at - now
+        retry_after = retry_after_seconds(ready_in)
+        if len(self._expected_back) < MOST_EXPECTED_BACK:
+            self._expected_back[client] = now + 1.5 * retry_after
+            self._changed()
+        message = (
+            f"The model is at zero and expected to be ready in {ready_in:.0f} s; this request can't wait "
+            f"longer than {hold_seconds:.0f} s. It is being started: try again after {retry_after} s."
+        )
+        raise Refused(Cause.NOT_READY_IN_TIME, message, retry_after_seconds=retry_after)
+
+    def _reserve_place(self) -> None:
+        if len(self._queue) >= self.route.held_requests:
+            message = f"{self.route.held_requests} requests wait for this model already."
+            raise Refused(Cause.QUEUE_FULL, message, retry_after_seconds=self._retry_after())
+        if not self._total.reserve(1):
+            message = "Too many requests wait for models here already."
+            raise Refused(Cause.ACTIVATOR_FULL, message, retry_after_seconds=self._retry_after())
+
+    def _retry_after(self) -> int:
+        return retry_after_seconds(None if self._ready_at is None else self._ready_at - self._loop.time())
+
+    def _time_is_up(self, ticket: Ticket) -> None:
+        waited = self._loop.time() - ticket.arrived_at
+        message = f"No replica was free within {waited:.0f} s."
+        self._refuse(ticket, Refused(Cause.TIME_LIMIT, message, retry_after_seconds=self._retry_after()))
+
+    def _refuse(self, ticket: Ticket, refused: Refused) -> None:
+        if self._queue.discard(ticket.client, ticket):
+            self._waits_no_longer(ticket)
+            ticket.replica.set_exception(refused)
+            self._notify(ticket)
+
+    def _let_go(self) -> None:
+        now = self._loop.time()
+        while self._queue and (address := self._slots.take(now)) is not None:
+            ticket = self._queue.pop()
+            if ticket is None:
+                self._slots.give_back(address)
+                return
+            self._grant(ticket, address, now)
+        if self._queue:
+            self._look_again_after_pause(now)
+
+    def _grant(self, ticket: Ticket, address: str, now: float) -> None:
+        self._waits_no_longer(ticket)
+        ticket.granted = address
+        self._in_flight += 1
+        self.metrics.released(now - ticket.arrived_at)
+        ticket.replica.set_result(address)
+        self._notify(ticket)
+
+    def _end_grant(self, ticket: Ticket) -> None:
+        if ticket.granted is not None:
+            self._slots.give_back(ticket.granted)
+            self._in_flight -= 1
+            ticket.granted = None
+            self._changed()
+
+    def _look_again_after_pause(self, now: float) -> None:
+        until = self._slots.next_end_of_pause(now)
+        if until is not None and (
+            self._retry is None or self._retry.cancelled() or self._retry.when() <= now
+        ):
+            self._retry = self._loop.call_at(until, self._let_go)
+
+    def _now_waits(self, ticket: Ticket) -> None:
+        self._ages.add(ticket.arrived_at)
+        self.metrics.held(len(self._queue))
+        self._changed()
+
+    def _waits_no_longer(self, ticket: Ticket) -> None:
+        self._ages.remove(ticket.arrived_at)
+        self.metrics.held(len(self._queue))
+        self._changed()
+
+    @staticmethod
+    def _notify(ticket: Ticket) -> None:
+        if ticket.on_decided is not None:
+            ticket.on_decided()

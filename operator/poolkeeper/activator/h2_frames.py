@@ -1,0 +1,98 @@
+"""HTTP/2 frames as far as a front must see them: where each begins, which requests are open (RFC 9113)."""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+HEADER_BYTES = 9
+END_STREAM = 0x1
+ACK = 0x1
+MOST_CONTROL_FRAME_BYTES = 64
+
+
+class FrameType(IntEnum):
+    """The types that matter here (RFC 9113 §6)."""
+
+    DATA = 0x0
+    HEADERS = 0x1
+    RST_STREAM = 0x3
+    SETTINGS = 0x4
+    PING = 0x6
+    GOAWAY = 0x7
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame's header; the payload too where it is a PING's."""
+
+    length: int
+    kind: int
+    flags: int
+    stream: int
+    payload: bytes = b""
+
+    @property
+    def ends_stream(self) -> bool:
+        """Whether its sender sends nothing more on this stream."""
+        closing = self.kind in (FrameType.DATA, FrameType.HEADERS) and self.flags & END_STREAM
+        return bool(closing) or self.kind == FrameType.RST_STREAM
+
+    @property
+    def is_ack(self) -> bool:
+        """Whether it confirms a SETTINGS or PING."""
+        return self.kind in (FrameType.SETTINGS, FrameType.PING) and bool(self.flags & ACK)
+
+
+def frame(kind: FrameType, *, flags: int = 0, stream: int = 0, payload: bytes = b"") -> bytes:
+    """A frame's bytes."""
+    header = struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream)
+    return header + payload
+
+
+def goaway(last_stream: int, error: int = 0) -> bytes:
+    """A GOAWAY: streams above the last one were not acted upon and may be tried elsewhere."""
+    return frame(FrameType.GOAWAY, payload=struct.pack(">II", last_stream, error))
+
+
+class FrameFilter:
+    """Passes one direction of a connection on, and shows each frame to `keep`, which may take it out.
+
+    Payloads stream through; a frame is only ever taken out or passed as a whole.
+    """
+
+    def __init__(self, keep: Callable[[Frame], bool]) -> None:
+        self._keep = keep
+        self._header = bytearray()
+        self._payload_left = 0
+        self._passes = True
+
+    def feed(self, data: bytes) -> bytes:
+        """The bytes to pass on; what is not yet a whole frame header (or PING) waits for the next call."""
+        passed = bytearray()
+        self._header += data
+        while self._header:
+            if self._payload_left:
+                part = bytes(self._header[: self._payload_left])
+                del self._header[: len(part)]
+                self._payload_left -= len(part)
+                passed += part if self._passes else b""
+            elif not self._begin_frame(passed):
+                break
+        return bytes(passed)
+
+    def _begin_frame(self, passed: bytearray) -> bool:
+        if len(self._header) < HEADER_BYTES:
+            return False
+        length = int.from_bytes(self._header[:3], "big")
+        kind, flags, stream = struct.unpack_from(">BBI", self._header, 3)
+        is_ping = kind == FrameType.PING and length <= MOST_CONTROL_FRAME_BYTES
+        if is_ping and len(self._header) < HEADER_BYTES + length:
+            return False
+        payload = bytes(self._header[HEADER_BYTES : HEADER_BYTES + length]) if is_ping else b""
+        self._passes = self._keep(Frame(length, kind, flags, stream & 0x7FFF_FFFF, payload))
+        passed += self._header[:HEADER_BYTES] if self._passes else b""
+        del self._header[:HEADER_BYTES]
+        self._payload_left = length
+        return True

@@ -1,0 +1,169 @@
+"""One HTTP/2 connection without TLS, as gRPC clients open them: held as a whole, then spliced to one replica.
+
+Frames are watched, not interpreted: which requests are open decides whether the connection is demand, and
+when it may be told to go elsewhere. A connection without an open request wakes no model.
+"""
+
+import asyncio
+
+from poolkeeper.activator import h2_frames
+from poolkeeper.activator.access_log import AccessEntry
+from poolkeeper.activator.connection import Connection
+from poolkeeper.activator.gate import Gate, Ticket
+from poolkeeper.activator.h2_frames import Frame, FrameFilter, FrameType
+from poolkeeper.activator.limits import KIB
+from poolkeeper.activator.pools import Pools
+from poolkeeper.activator.reach import reach_replica
+from poolkeeper.activator.refusals import ClientGone, Refused
+
+MOST_HELD_BYTES = 128 * KIB
+NO_ERROR = 0
+
+
+class H2Session:
+    """Serves one connection; its slot at the replica is only taken while a request is open on it."""
+
+    def __init__(self, pools: Pools, gate: Gate, connection: Connection) -> None:
+        self._pools = pools
+        self._gate = gate
+        self._connection = connection
+        self._ticket: Ticket | None = None
+        self._replica: Connection | None = None
+        self._open: set[int] = set()
+        self._last_stream = 0
+        self._awaits_ack = True
+        self._from_client = FrameFilter(self._see_client_frame)
+        self._from_replica = FrameFilter(self._see_replica_frame)
+        self._held = bytearray(h2_frames.PREFACE)
+        self._log = AccessEntry(gate.route.key, "PRI", "*", connection.peer)
+
+    async def serve(self) -> None:
+        """From the preface, which is the next to be read, to the end of the connection."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            await self._greet()
+            self._ticket = self._gate.enter(self._connection.peer)
+            self._replica = await self._hold(self._ticket)
+            await self._carry(self._replica)
+            self._log.outcome = "Closed"
+        except Refused as refused:
+            self._gate.metrics.refused(refused.cause)
+            self._log.outcome = refused.cause.value
+            self._connection.transport.write(h2_frames.goaway(0, NO_ERROR))
+        except (ClientGone, OSError):
+            self._log.outcome = "ClientGone"
+        finally:
+            self._connection.on_end = None
+            if self._ticket is not None:
+                self._gate.leave(self._ticket, completed=self._replica is not None)
+            if self._replica is not None:
+                self._replica.transport.close()
+            await self._connection.close()
+            self._log.total_seconds = loop.time() - began
+            self._log.write()
+
+    async def _greet(self) -> None:
+        """Send the SETTINGS that clients wait for before anything else, and wait for a request."""
+        await self._connection.write(h2_frames.frame(FrameType.SETTINGS))
+        received = bytearray()
+        while len(received) < len(h2_frames.PREFACE):
+            received += await self._receive()
+        self._held += self._from_client.feed(bytes(received[len(h2_frames.PREFACE) :]))
+        while not self._open:
+            self._held += self._from_client.feed(await self._receive())
+            if len(self._held) > MOST_HELD_BYTES:
+                raise ClientGone
+
+    async def _receive(self) -> bytes:
+        data = await self._connection.read()
+        if not data:
+            raise ClientGone
+        return data
+
+    async def _hold(self, ticket: Ticket) -> Connection:
+        self._connection.on_end = lambda: self._client_left(ticket)
+        collecting = asyncio.create_task(self._collect())
+        try:
+            port = self._pools.backend_port(self._connection.local_port)
+            self._log.replica, replica = await reach_replica(
+                self._gate, ticket, self._connection, port, self._pools.limits
+            )
+        finally:
+            collecting.cancel()
+            await asyncio.gather(collecting, return_exceptions=True)
+        self._log.waited_seconds = asyncio.get_running_loop().time() - ticket.arrived_at
+        return replica
+
+    async def _collect(self) -> None:
+        """Keep what comes while it is held, and answer the pings by which clients test the connection."""
+        while len(self._held) < MOST_HELD_BYTES:
+            data = await self._connection.read()
+            if not data:
+                return
+            self._held += self._from_client.feed(data)
+        self._connection.pause()
+
+    async def _carry(self, replica: Connection) -> None:
+        await replica.write(bytes(self._held))
+        self._held.clear()
+        there = asyncio.create_task(self._pump(self._connection, replica, self._from_client))
+        back = asyncio.create_task(self._pump(replica, self._connection, self._from_replica))
+        leaving = asyncio.create_task(self._leave_path())
+        tasks = {there, back, leaving}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _pump(self, source: Connection, sink: Connection, frames: FrameFilter) -> None:
+        while data := await source.read():
+            self._log.sent_bytes += len(data) if sink is self._connection else 0
+            await sink.write(frames.feed(data))
+
+    async def _leave_path(self) -> None:
+        """Tell the client to connect anew once the pods answer the Service themselves and nothing is open."""
+        while True:
+            await asyncio.sleep(0.25)
+            if not self._open and (self._gate.route.leaves_path or self._pools.is_stopping):
+                break
+        await self._connection.write(h2_frames.goaway(self._last_stream, NO_ERROR))
+
+    def _see_client_frame(self, frame: Frame) -> bool:
+        if frame.kind == FrameType.HEADERS and frame.stream > self._last_stream:
+            self._last_stream = frame.stream
+            self._opened(frame.stream)
+        elif frame.kind == FrameType.RST_STREAM:
+            self._closed(frame.stream)
+        elif frame.kind == FrameType.SETTINGS and frame.is_ack and self._awaits_ack:
+            self._awaits_ack = False
+            return False
+        elif frame.kind == FrameType.PING and not frame.is_ack and self._replica is None:
+            pong = h2_frames.frame(FrameType.PING, flags=h2_frames.ACK, payload=frame.payload)
+            self._connection.transport.write(pong)
+            return False
+        return True
+
+    def _see_replica_frame(self, frame: Frame) -> bool:
+        if frame.ends_stream:
+            self._closed(frame.stream)
+        return True
+
+    def _opened(self, stream: int) -> None:
+        self._open.add(stream)
+        if self._ticket is not None and self._replica is not None:
+            self._gate.works_again(self._ticket)
+
+    def _closed(self, stream: int) -> None:
+        self._open.discard(stream)
+        if not self._open and self._ticket is not None and self._replica is not None:
+            self._gate.rests(self._ticket)
+
+    def _client_left(self, ticket: Ticket) -> None:
+        self._gate.leave(ticket)
+        if not ticket.replica.done():
+            ticket.replica.set_exception(ClientGone())
+        if self._replica is not None:
+            self._replica.abort()

@@ -1,0 +1,30 @@
+"""What one activator process takes on, at most."""
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that hold whatever pools and clients ask for.
+
+    Bodies of held requests are kept in memory up to `body_bytes` each and `total_bytes` together (and the
+    pool's own bound); beyond that a client's connection is no longer read from, so that it waits in sending.
+    `head_seconds` is how long a client may take for a request's head once it began, `idle_seconds` how long
+    a connection may stay open between requests, `body_seconds` how long it may pause within a body.
+    """
+
+    total_requests: int = 20_000
+    total_bytes: int = 192 * MIB
+    body_bytes: int = 1 * MIB
+    connections: int = 24_000
+    head_bytes: int = 64 * KIB
+    header_lines: int = 200
+    head_seconds: float = 10.0
+    idle_seconds: float = 60.0
+    body_seconds: float = 60.0
+    connect_seconds: float = 1.0
+    linger_seconds: float = 2.0
+    refused_pause_seconds: float = 0.05

@@ -1,0 +1,81 @@
+"""One activator from its first port to the answer of its last request."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from poolkeeper.activator.control import Control, probes
+from poolkeeper.activator.limits import Limits
+from poolkeeper.activator.metrics import Metrics
+from poolkeeper.activator.pools import Pools
+from poolkeeper.activator.reports import Reporter
+from poolkeeper.activator.server import Server
+from poolkeeper.activator.tokens import TokenFile
+
+log = logging.getLogger(__name__)
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one process is set up.
+
+    After SIGTERM it goes on for `leave_seconds` in any case, until nobody sends it anything new, then until
+    nothing waits or is being worked on, and for `grace_seconds` at the most.
+    """
+
+    identity: str
+    token_file: Path
+    control: Address
+    probes: Address
+    data_host: str | None = None
+    leave_seconds: float = 5.0
+    grace_seconds: float = 600.0
+    limits: Limits = field(default_factory=Limits)
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set and what was accepted has been answered."""
+    pools = Pools(settings.limits, Metrics())
+    server = Server(pools, settings.data_host)
+    reporter = Reporter(settings.identity, pools, server)
+    control = Control(TokenFile(settings.token_file), pools, server, reporter)
+    hang_ups = asyncio.create_task(pools.hang_ups.run())
+    try:
+        async with (
+            _site(control.application(), settings.control),
+            _site(probes(pools), settings.probes),
+        ):
+            await stop.wait()
+            pools.is_stopping = True
+            reporter.changed()
+            await _finish(pools, settings)
+            await server.close()
+    finally:
+        hang_ups.cancel()
+
+
+async def _finish(pools: Pools, settings: Settings) -> None:
+    log.info("told to stop; finishing what is here")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(settings.grace_seconds):
+            await asyncio.sleep(settings.leave_seconds)
+            await pools.until_empty()
+    pools.refuse_all("The front that held this request has to stop. It was not executed: try again.")
+
+
+@contextlib.asynccontextmanager
+async def _site(application: web.Application, address: Address) -> AsyncIterator[None]:
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, *address).start()
+        yield
+    finally:
+        await runner.cleanup()

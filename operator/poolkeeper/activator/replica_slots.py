@@ -1,0 +1,62 @@
+"""How many requests each ready replica has from this activator, and which one gets the next."""
+
+from collections.abc import Iterable, Mapping
+
+from poolkeeper.api.activation import Replica
+
+
+class ReplicaSlots:
+    """Leased slots per replica; one that left the table keeps its count until its requests end."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, int] = {}
+        self._taken: dict[str, int] = {}
+        self._paused_until: dict[str, float] = {}
+
+    def update(self, replicas: Iterable[Replica]) -> None:
+        """Replace the replicas and their slots; what is taken stays taken."""
+        self._slots = {replica.address: replica.slots for replica in replicas}
+        self._paused_until = {
+            address: until for address, until in self._paused_until.items() if address in self._slots
+        }
+
+    def take(self, now: float) -> str | None:
+        """Take a slot of the replica with the fewest requests; None if no slot is free."""
+        free = [
+            (self._taken.get(address, 0), address)
+            for address, slots in self._slots.items()
+            if self._taken.get(address, 0) < slots and self._paused_until.get(address, 0.0) <= now
+        ]
+        if not free:
+            return None
+        taken, address = min(free)
+        self._taken[address] = taken + 1
+        return address
+
+    def take_at(self, address: str) -> None:
+        """Count one more request at a replica that has it already."""
+        self._taken[address] = self._taken.get(address, 0) + 1
+
+    def give_back(self, address: str) -> None:
+        """A request at this replica has ended."""
+        self._taken[address] -= 1
+        if not self._taken[address]:
+            del self._taken[address]
+
+    def pause(self, address: str, until: float) -> None:
+        """Give this replica nothing before `until`: it did not accept a connection."""
+        self._paused_until[address] = until
+
+    def next_end_of_pause(self, now: float) -> float | None:
+        """When the first paused replica may be tried again; None if none is paused."""
+        return min((until for until in self._paused_until.values() if until > now), default=None)
+
+    @property
+    def are_ready(self) -> bool:
+        """Whether there is any replica."""
+        return bool(self._slots)
+
+    @property
+    def taken(self) -> Mapping[str, int]:
+        """Requests by replica, where there are any."""
+        return self._taken

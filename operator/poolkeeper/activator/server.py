@@ -1,0 +1,109 @@
+"""Listens on one port per Service port and serves every connection by the protocol that it begins with."""
+
+import asyncio
+import logging
+import socket
+
+from poolkeeper.activator.connection import Connection
+from poolkeeper.activator.h2_frames import PREFACE
+from poolkeeper.activator.h2_session import H2Session
+from poolkeeper.activator.pools import Pools
+from poolkeeper.activator.refusals import Refused
+from poolkeeper.activator.session import Session
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 4096
+LAST_WORDS_SECONDS = 1.0
+
+
+class Server:
+    """The activator's data path."""
+
+    def __init__(self, pools: Pools, host: str | None = None) -> None:
+        self._pools = pools
+        self._host = host
+        self._listeners: dict[int, asyncio.Server] = {}
+        self._sessions: set[asyncio.Task[None]] = set()
+        self.unbound_ports: tuple[int, ...] = ()
+
+    async def listen(self) -> None:
+        """Listen on the ports of the table in force, and on no others."""
+        wanted = self._pools.ports
+        for port in self._listeners.keys() - wanted:
+            self._listeners.pop(port).close()
+        self.unbound_ports = tuple([port for port in sorted(wanted) if not await self._listens_on(port)])
+
+    async def close(self) -> None:
+        """Stop listening and end what is still open."""
+        for listener in self._listeners.values():
+            listener.close()
+        sessions = set(self._sessions)
+        if sessions:
+            await asyncio.wait(sessions, timeout=LAST_WORDS_SECONDS)
+        for task in sessions:
+            task.cancel()
+        await asyncio.gather(*sessions, return_exceptions=True)
+
+    async def _listens_on(self, port: int) -> bool:
+        if port in self._listeners:
+            return True
+        try:
+            self._listeners[port] = await asyncio.get_running_loop().create_server(
+                lambda: Connection(self._opened), sock=_bound_socket(self._host, port), backlog=BACKLOG
+            )
+        except OSError as error:
+            log.error("cannot listen on port %d: %s", port, error)
+            return False
+        return True
+
+    def _opened(self, connection: Connection) -> None:
+        if len(self._sessions) >= self._pools.limits.connections:
+            connection.abort()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(connection))
+        self._sessions.add(task)
+        self._pools.metrics.connections.set(len(self._sessions))
+        task.add_done_callback(self._closed)
+
+    async def _serve(self, connection: Connection) -> None:
+        try:
+            async with asyncio.timeout(self._pools.limits.idle_seconds):
+                is_http_2 = await _begins_http_2(connection)
+            if is_http_2:
+                gate = self._pools.gate_at(connection.local_port)
+                await H2Session(self._pools, gate, connection).serve()
+            else:
+                await Session(self._pools, connection).serve()
+        except TimeoutError:
+            connection.transport.close()
+        except Refused as refused:
+            log.info("refused a connection on port %d: %s", connection.local_port, refused.message)
+        except Exception:
+            log.exception("a connection on port %d failed", connection.local_port)
+        finally:
+            if not connection.transport.is_closing():
+                connection.abort()
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._sessions.discard(task)
+        self._pools.metrics.connections.set(len(self._sessions))
+
+
+async def _begins_http_2(connection: Connection) -> bool:
+    """Whether the first bytes are HTTP/2's preface; they are left to be read again."""
+    data = b""
+    while data == PREFACE[: len(data)] and len(data) < len(PREFACE):
+        more = await connection.read()
+        if not more:
+            break
+        data += more
+    connection.unread(data)
+    return data.startswith(PREFACE)
+
+
+def _bound_socket(host: str | None, port: int) -> socket.socket:
+    """A listening socket of both families where the machine has IPv6, else of IPv4."""
+    if host is None and socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)
+    return socket.create_server((host or "", port), backlog=BACKLOG)

@@ -1,0 +1,77 @@
+"""One client connection that speaks HTTP/1: requests one by one, each held, passed on, answered."""
+
+import asyncio
+import logging
+
+import h11
+
+from poolkeeper.activator import head
+from poolkeeper.activator.answer import Answer
+from poolkeeper.activator.connection import Connection
+from poolkeeper.activator.held_request import HeldRequest
+from poolkeeper.activator.pools import Pools
+from poolkeeper.activator.refusals import ClientGone, Refused
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """Serves one connection until either side closes it."""
+
+    def __init__(self, pools: Pools, connection: Connection) -> None:
+        self._pools = pools
+        self._connection = connection
+        self._limits = pools.limits
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes)
+
+    async def serve(self) -> None:
+        """Serve all requests of the connection, then close it."""
+        try:
+            while await self._serve_next():
+                self._http.start_next_cycle()
+            await self._connection.close(linger_seconds=self._limits.linger_seconds)
+        except (ClientGone, OSError):
+            self._connection.abort()
+
+    async def _serve_next(self) -> bool:
+        """Serve one request; whether the connection can take another."""
+        try:
+            request = await self._read_head()
+            if request is None:
+                return False
+            head.check(request, self._limits)
+            gate = self._pools.gate_at(self._connection.local_port)
+        except h11.RemoteProtocolError as error:
+            status = error.error_status_hint
+            return await self._refuse(head.bad_request(f"The request is no HTTP: {error}.", status))
+        except Refused as refused:
+            return await self._refuse(refused)
+        await HeldRequest(self._pools, gate, self._connection, self._http, request).serve()
+        return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+    async def _read_head(self) -> h11.Request | None:
+        """The next request's head; None if the client has none. A head must come in one go, or nearly."""
+        try:
+            async with asyncio.timeout(self._limits.idle_seconds) as patience:
+                return await self._next_request(patience)
+        except TimeoutError:
+            if not self._http.trailing_data[0]:
+                return None
+            seconds = self._limits.head_seconds
+            raise head.bad_request(f"The head took longer than {seconds:.0f} s.", 408) from None
+
+    async def _next_request(self, patience: asyncio.Timeout) -> h11.Request | None:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            data = await self._connection.read()
+            if data and not self._http.trailing_data[0]:
+                patience.reschedule(asyncio.get_running_loop().time() + self._limits.head_seconds)
+            self._http.receive_data(data or b"")
+        return event if isinstance(event, h11.Request) else None
+
+    async def _refuse(self, refused: Refused) -> bool:
+        log.info("refused before any pool: %s", refused.message)
+        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            answer = Answer(self._http, self._connection, is_http_1_1=False)
+            answer.refuse(refused)
+            await answer.flush()
+        return False

@@ -1,0 +1,137 @@
+"""What the controller and the activators tell each other, as JSON over an authenticated channel.
+
+The controller sends every activator a whole `RoutingTable`; an activator answers with a stream of `Report`s.
+Waiting times travel as ages, never as instants, so that the two clocks need not agree.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from poolkeeper.api.base import ApiModel
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Age = Annotated[float, Field(ge=0)]
+Total = Annotated[int, Field(ge=0)]
+
+ROUTES_PATH = "/v1/routes"
+REPORTS_PATH = "/v1/reports"
+
+
+class FairBy(StrEnum):
+    """What tells one client from another while requests wait for their turn."""
+
+    API_KEY = "ApiKey"
+    HEADER = "Header"
+    ADDRESS = "Address"
+
+
+class Replica(ApiModel):
+    """One ready pod, and how many requests at once this activator may give it."""
+
+    address: str
+    """IP of the pod."""
+    slots: Total
+    """Requests that this activator may have at the pod at the same time: its lease of the concurrency."""
+
+
+class PortRoute(ApiModel):
+    """One port of one Service; the port that a request arrives at is all that selects it."""
+
+    service: str
+    """Name of the Service."""
+    listen_port: Port
+    """Port of the activator that stands for this port of the Service."""
+    backend_port: Port
+    """Port of the pods."""
+
+
+class PoolRoute(ApiModel):
+    """All that an activator knows of a pool."""
+
+    namespace: str
+    """Namespace of the pool."""
+    name: str
+    """Name of the pool."""
+    ports: tuple[PortRoute, ...]
+    """Ports that lead to the pool."""
+    replicas: tuple[Replica, ...] = ()
+    """Ready pods; none while the pool is at zero."""
+    leaves_path: bool = False
+    """Whether clients should connect anew, since the pods now answer the Service themselves."""
+    hold_seconds: Annotated[int, Field(ge=1)]
+    """Longest that a request without a time limit of its own is held."""
+    ready_in_seconds: Age | None = None
+    """When the next replica is expected, from the learned start time; None until it has been learned."""
+    held_requests: Annotated[int, Field(ge=1)] = 10_000
+    """Most requests held for this pool."""
+    held_bytes: Annotated[int, Field(ge=0)] = 64 * 1024 * 1024
+    """Most bytes of request bodies kept in memory for this pool; beyond it clients wait in sending."""
+    fair_by: FairBy = FairBy.API_KEY
+    """What a client is."""
+    fair_header: str | None = None
+    """With fairBy Header: its name."""
+    heartbeat_seconds: Annotated[int, Field(ge=0)] = 0
+    """How often a held event stream gets a comment; 0 for never."""
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`, for logs and metrics."""
+        return f"{self.namespace}/{self.name}"
+
+
+class RoutingTable(ApiModel):
+    """Everything an activator serves; it replaces the table before it unless it is older."""
+
+    issue: Total
+    """Grows with every table, also across controllers: Unix milliseconds of the leader that made it."""
+    valid_seconds: Annotated[int, Field(ge=1)] = 30
+    """After this without a newer table the replicas count as gone: their addresses may belong to others."""
+    pools: tuple[PoolRoute, ...] = ()
+    """All pools."""
+
+
+class WaitingRequests(ApiModel):
+    """Requests that have waited for about the same time."""
+
+    age_seconds: Age
+    """How long they have waited."""
+    requests: Annotated[int, Field(ge=1)]
+    """How many they are."""
+
+
+class PoolReport(ApiModel):
+    """What one activator holds and has done for one pool since it started."""
+
+    namespace: str
+    """Namespace of the pool."""
+    name: str
+    """Name of the pool."""
+    waiting: tuple[WaitingRequests, ...] = ()
+    """Held requests, oldest first, at most 64 entries."""
+    expected_back: Total = 0
+    """Clients that were told to come back later and whose time has not passed: demand, though not held."""
+    in_flight: Total = 0
+    """Requests that replicas are working on through this activator."""
+    at_replicas: Annotated[dict[str, int], Field(default_factory=dict)]
+    """The same by the replica's address, where there are any."""
+    arrived: Total = 0
+    """Requests that came."""
+    completed: Total = 0
+    """Requests that a replica answered."""
+
+
+class Report(ApiModel):
+    """One activator's state at one instant."""
+
+    activator: str
+    """Name of the activator's pod and of its present process."""
+    issue: Total
+    """Issue of the table in force; 0 before the first."""
+    unbound_ports: tuple[int, ...] = ()
+    """Ports of the table that could not be listened on."""
+    is_stopping: bool = False
+    """Whether it was told to stop and only finishes what it holds."""
+    pools: tuple[PoolReport, ...] = ()
+    """All pools of the table in force, and those that still have requests here."""

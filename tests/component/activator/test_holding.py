@@ -1,0 +1,74 @@
+"""A request that comes while the pool is at zero waits, and is answered when a replica is ready."""
+
+import asyncio
+
+import aiohttp
+import httpx
+from aiohttp import web
+
+from tests.component.activator.conftest import Activator, Serve
+
+
+async def echo(request: web.Request) -> web.Response:
+    """Says what came."""
+    return web.json_response({"path": request.path_qs, "body": (await request.read()).decode()})
+
+
+async def test_a_request_is_held_until_a_replica_is_ready(activator: Activator, serve: Serve) -> None:
+    async with httpx.AsyncClient() as client:
+        waiting = asyncio.create_task(client.post(f"{activator.url}/v1/chat?q=1", content="hello"))
+        await activator.until_held(1)
+        assert not waiting.done()
+
+        await activator.route_to(await serve(echo))
+        response = await waiting
+
+    assert response.json() == {"path": "/v1/chat?q=1", "body": "hello"}
+    assert float(response.headers["x-poolkeeper-cold-start"]) > 0
+    assert (activator.held, activator.report.in_flight, activator.report.completed) == (0, 0, 1)
+
+
+async def test_a_client_that_hangs_up_is_no_demand(activator: Activator) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", activator.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n")
+    await activator.until_held(1)
+
+    writer.close()
+
+    await activator.until_held(0)
+    assert activator.report.completed == 0
+
+
+async def test_no_replica_gets_more_than_its_slots(activator: Activator, serve: Serve) -> None:
+    most = dict.fromkeys(("127.0.0.1", "127.0.0.2"), 0)
+    now = dict(most)
+    served = dict(most)
+
+    def replica(address: str):  # type: ignore[no-untyped-def]
+        async def work(_: web.Request) -> web.Response:
+            now[address] += 1
+            most[address] = max(most[address], now[address])
+            await asyncio.sleep(0.005)
+            now[address] -= 1
+            served[address] += 1
+            return web.Response(text="done")
+
+        return work
+
+    addresses = [await serve(replica(address), address) for address in most]
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as client:
+
+        async def ask() -> int:
+            async with client.get(activator.url) as response:
+                await response.read()
+                return response.status
+
+        asked = [asyncio.create_task(ask()) for _ in range(200)]
+        await activator.until_held(200)
+        await activator.route_to(*addresses, slots=4)
+        assert set(await asyncio.gather(*asked)) == {200}
+
+    assert all(requests <= 4 for requests in most.values())
+    assert sum(served.values()) == 200
+    assert min(served.values()) > 50

@@ -1,0 +1,197 @@
+"""What the activator does not hold, does not pass on, and what it says instead."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from tests.component.activator.conftest import Activator, ServeRaw, StartActivator, raw
+
+
+async def test_an_early_503_says_when_to_come_back_and_still_counts_as_demand(activator: Activator) -> None:
+    await activator.route_to(ready_in_seconds=90.0)
+    async with httpx.AsyncClient() as client:
+        response = await client.get(activator.url, headers={"Request-Timeout": "20"})
+    assert response.status_code == 503
+    assert 85 <= int(response.headers["retry-after"]) <= 90
+    assert "expected to be ready in" in response.json()["error"]["message"]
+    assert (activator.held, activator.report.expected_back) == (0, 1)
+
+
+async def test_the_time_limit_is_kept_when_the_start_takes_longer_than_expected(activator: Activator) -> None:
+    await activator.route_to(ready_in_seconds=0.0)
+    async with httpx.AsyncClient() as client:
+        response = await client.get(activator.url, headers={"Request-Timeout": "0.2"})
+    assert response.status_code == 503
+    assert "within 0 s" in response.json()["error"]["message"]
+    assert activator.held == 0
+
+
+async def test_the_pools_own_bound_refuses_the_next_request(activator: Activator) -> None:
+    await activator.route_to(held_requests=2)
+    async with httpx.AsyncClient() as client:
+        held = [asyncio.create_task(client.get(activator.url)) for _ in range(2)]
+        await activator.until_held(2)
+        refused = await client.get(activator.url)
+        for request in held:
+            request.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "QueueFull")
+    await activator.until_held(0)
+
+
+async def test_bodies_beyond_the_bound_wait_in_the_client(start_activator: StartActivator) -> None:
+    activator = await start_activator(route={"held_bytes": 100_000})
+    _, writer = await asyncio.open_connection("127.0.0.1", activator.port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: chat\r\nContent-Length: 50000000\r\n\r\n")
+    writer.write(bytes(50_000_000))
+    await activator.until(lambda: activator.pools.total_bytes.used >= 100_000)
+    await asyncio.sleep(0.1)
+    assert activator.pools.total_bytes.used < 1_000_000
+    writer.transport.abort()
+
+
+async def test_a_hang_up_is_seen_though_the_body_is_not_read(start_activator: StartActivator) -> None:
+    activator = await start_activator(route={"held_bytes": 50_000})
+    _, writer = await asyncio.open_connection("127.0.0.1", activator.port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: chat\r\nContent-Length: 200000\r\n\r\n")
+    writer.write(bytes(200_000))
+    await writer.drain()
+    await activator.until(lambda: activator.pools.total_bytes.used >= 50_000)
+    writer.close()
+    hang_ups = asyncio.create_task(activator.pools.hang_ups.run())
+    await activator.until_held(0)
+    assert activator.pools.total_bytes.used == 0
+    hang_ups.cancel()
+
+
+SMUGGLING = {
+    "both lengths": b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x",
+    "two different lengths": b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    "a list of lengths": b"Content-Length: 5, 6\r\n\r\nhello!",
+    "a signed length": b"Content-Length: +5\r\n\r\nhello",
+    "chunked twice": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "an obscured coding": b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "chunked, then identity": b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "a space before the colon": b"Content-Length : 5\r\n\r\nhello",
+    "a line break in a name": b"X\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a null in a value": b"X-A: a\0b\r\n\r\n",
+    "a bare carriage return": b"X-A: a\rTransfer-Encoding: chunked\r\n\r\n",
+    "two hosts": b"Host: other\r\n\r\n",
+    "a negative chunk": b"Transfer-Encoding: chunked\r\n\r\n-1\r\nx\r\n0\r\n\r\n",
+    "a chunk size of hex dirt": b"Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("rest", SMUGGLING.values(), ids=SMUGGLING.keys())
+async def test_a_request_that_can_be_read_in_two_ways_reaches_no_replica_whole(
+    activator: Activator, serve_raw: ServeRaw, rest: bytes
+) -> None:
+    received = bytearray()
+
+    async def replica(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            received.extend(data)
+        writer.close()
+
+    await activator.route_to(await serve_raw(replica))
+    answer = await raw(activator, b"POST / HTTP/1.1\r\nHost: chat\r\n" + rest)
+    assert answer.split(b" ")[1] in (b"400", b"501")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert received == b""
+
+
+async def test_two_requests_in_one_packet_are_two_requests(activator: Activator, serve_raw: ServeRaw) -> None:
+    heads: list[bytes] = []
+
+    async def replica(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        writer.close()
+
+    await activator.route_to(await serve_raw(replica))
+    first = b"POST /a HTTP/1.1\r\nHost: chat\r\nContent-Length: 0\r\n\r\n"
+    second = b"GET /b HTTP/1.1\r\nHost: chat\r\nConnection: close\r\n\r\n"
+    answer = await raw(activator, first + second)
+    assert [head.split(b" ")[1] for head in heads] == [b"/a", b"/b"]
+    assert answer.count(b"HTTP/1.1 200") == 2
+
+
+@pytest.mark.parametrize(
+    "target", [b"http://169.254.169.254/latest/meta-data", b"http://10.0.0.1:6443/api", b"https://other:1/"]
+)
+async def test_neither_host_nor_absolute_target_chooses_where_a_request_goes(
+    activator: Activator, serve_raw: ServeRaw, target: bytes
+) -> None:
+    heads: list[bytes] = []
+
+    async def replica(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    await activator.route_to(await serve_raw(replica))
+    answer = await raw(activator, b"GET " + target + b" HTTP/1.1\r\nHost: a.b\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert heads[0].startswith(b"GET /")
+
+
+async def test_connect_is_no_way_through(activator: Activator) -> None:
+    answer = await raw(activator, b"CONNECT 10.0.0.1:6443 HTTP/1.1\r\nHost: 10.0.0.1:6443\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 501")
+
+
+async def test_a_client_that_dribbles_its_head_is_cut_off(start_activator: StartActivator) -> None:
+    activator = await start_activator(head_seconds=0.3)
+    reader, writer = await asyncio.open_connection("127.0.0.1", activator.port)
+    writer.write(b"GET / HTTP/1.1\r\n")
+    dribble = asyncio.create_task(keep_sending(writer, b"X-A: b\r\n"))
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    dribble.cancel()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 408")
+
+
+async def keep_sending(writer: asyncio.StreamWriter, data: bytes) -> None:
+    """Send a little, ten times a second."""
+    while True:
+        writer.write(data)
+        await asyncio.sleep(0.1)
+
+
+async def test_a_connection_that_says_nothing_is_closed(start_activator: StartActivator) -> None:
+    activator = await start_activator(idle_seconds=0.2)
+    assert await raw(activator, b"") == b""
+    assert await raw(activator, b"PRI * HT") == b""
+
+
+async def test_connections_beyond_the_bound_are_closed_at_once(start_activator: StartActivator) -> None:
+    activator = await start_activator(connections=1)
+    _, writer = await asyncio.open_connection("127.0.0.1", activator.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n")
+    await activator.until_held(1)
+    reader, second = await asyncio.open_connection("127.0.0.1", activator.port)
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    second.close()
+    writer.close()
+
+
+async def test_credentials_and_queries_stay_out_of_the_log(
+    activator: Activator, serve_raw: ServeRaw, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def replica(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    await activator.route_to(await serve_raw(replica))
+    caplog.set_level("INFO")
+    async with httpx.AsyncClient() as client:
+        headers = {"Authorization": "Bearer secret-key"}
+        await client.post(f"{activator.url}/v1/chat?key=secret-key", headers=headers, content="secret-body")
+    ours = [record for record in caplog.records if record.name.startswith("poolkeeper")]
+    lines = [f"{record.getMessage()} {vars(record)}" for record in ours]
+    assert any("/v1/chat" in line for line in lines)
+    assert not any("secret" in line for line in lines)
