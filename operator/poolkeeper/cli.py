@@ -1,4 +1,4 @@
-"""The command line: `poolkeeper controller|activator|explain|crds|backtest`; each command imports what it needs."""
+"""The command line: `poolkeeper controller|activator|explain|crds|backtest`; each imports what it needs."""
 
 import sys
 from argparse import ArgumentParser

@@ -1,0 +1,148 @@
+"""The controller's channel: who may use it, what it brings, and how soon news of a request arrives."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from poolkeeper.activator.process import Settings, run
+from poolkeeper.api.activation import PoolRoute, PortRoute, Replica, Report, RoutingTable
+from tests.component.activator.conftest import LOOPBACK, free_port
+
+TOKEN = {"Authorization": "Bearer right"}
+
+
+class Process:
+    """One whole activator on 127.0.0.1, with its ports."""
+
+    def __init__(self, token_file: Path) -> None:
+        self.token_file = token_file
+        self.control, self.probes, self.data = free_port(), free_port(), free_port()
+        self.stop = asyncio.Event()
+        settings = Settings(
+            identity="activator-0/1",
+            token_file=token_file,
+            control=(LOOPBACK, self.control),
+            probes=(LOOPBACK, self.probes),
+            data_host=LOOPBACK,
+            leave_seconds=0.1,
+            grace_seconds=2.0,
+        )
+        self.task = asyncio.create_task(run(settings, self.stop))
+
+    def table(self, issue: int, *replicas: Replica) -> str:
+        """One pool, as JSON."""
+        ports = (PortRoute(service="chat", listen_port=self.data, backend_port=1),)
+        route = PoolRoute(namespace="serving", name="chat", ports=ports, replicas=replicas, hold_seconds=30)
+        return RoutingTable(issue=issue, pools=(route,)).model_dump_json(by_alias=True)
+
+    def url(self, path: str) -> str:
+        """Where the controller goes."""
+        return f"http://{LOOPBACK}:{self.control}{path}"
+
+
+@pytest_asyncio.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest_asyncio.fixture
+async def process(tmp_path: Path, client: aiohttp.ClientSession) -> AsyncIterator[Process]:
+    token_file = tmp_path / "token"
+    token_file.write_text("right\n")
+    process = Process(token_file)
+    while True:
+        try:
+            async with client.get(f"http://{LOOPBACK}:{process.probes}/healthz") as response:
+                assert response.status == 200
+                break
+        except aiohttp.ClientConnectorError:
+            await asyncio.sleep(0.01)
+    yield process
+    process.stop.set()
+    await process.task
+
+
+async def put(client: aiohttp.ClientSession, process: Process, table: str) -> int:
+    """Status of sending a table."""
+    async with client.put(process.url("/v1/routes"), data=table, headers=TOKEN) as response:
+        return response.status
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer "}])
+async def test_without_the_token_nothing_is_taken_and_nothing_told(
+    process: Process, client: aiohttp.ClientSession, headers: dict[str, str]
+) -> None:
+    async with client.put(process.url("/v1/routes"), data=process.table(1), headers=headers) as refused:
+        assert refused.status == 401
+    async with client.get(process.url("/v1/reports"), headers=headers) as refused:
+        assert refused.status == 401
+
+
+async def test_a_rotated_token_is_accepted_at_once(process: Process, client: aiohttp.ClientSession) -> None:
+    process.token_file.write_text("new\nright\n")
+    async with client.put(
+        process.url("/v1/routes"), data=process.table(1), headers={"Authorization": "Bearer new"}
+    ) as response:
+        assert response.status == 204
+
+
+async def test_ready_only_with_a_table(process: Process, client: aiohttp.ClientSession) -> None:
+    async with client.get(f"http://{LOOPBACK}:{process.probes}/readyz") as response:
+        assert response.status == 503
+    assert await put(client, process, process.table(1)) == 204
+    async with client.get(f"http://{LOOPBACK}:{process.probes}/readyz") as response:
+        assert response.status == 200
+
+
+async def test_bad_and_older_tables_are_refused(process: Process, client: aiohttp.ClientSession) -> None:
+    assert await put(client, process, process.table(5)) == 204
+    assert await put(client, process, process.table(4)) == 409
+    assert await put(client, process, "{") == 400
+
+
+async def test_a_held_request_is_reported_at_once(process: Process, client: aiohttp.ClientSession) -> None:
+    await put(client, process, process.table(1))
+    async with client.get(process.url("/v1/reports"), headers=TOKEN) as stream:
+        first = Report.model_validate_json(await stream.content.readline())
+        assert (first.issue, first.unbound_ports, first.pools[0].waiting) == (1, (), ())
+
+        _, writer = await asyncio.open_connection(LOOPBACK, process.data)
+        writer.write(b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n")
+        waiting = 0
+        async with asyncio.timeout(5):
+            while not waiting:
+                report = Report.model_validate_json(await stream.content.readline())
+                waiting = sum(entry.requests for entry in report.pools[0].waiting)
+    writer.close()
+    assert waiting == 1
+
+
+async def test_metrics_by_pool(process: Process, client: aiohttp.ClientSession) -> None:
+    await put(client, process, process.table(1))
+    _, writer = await asyncio.open_connection(LOOPBACK, process.data)
+    writer.write(b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n")
+    text = ""
+    async with asyncio.timeout(5):
+        while 'poolkeeper_activator_held_requests{namespace="serving",pool="chat"} 1.0' not in text:
+            async with client.get(f"http://{LOOPBACK}:{process.probes}/metrics") as response:
+                text = await response.text()
+    writer.close()
+
+
+async def test_told_to_stop_it_answers_whom_it_can_not_serve(
+    process: Process, client: aiohttp.ClientSession
+) -> None:
+    await put(client, process, process.table(1))
+    reader, writer = await asyncio.open_connection(LOOPBACK, process.data)
+    writer.write(b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n")
+    await asyncio.sleep(0.05)
+    process.stop.set()
+    answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"It was not executed: try again" in answer
