@@ -81,12 +81,20 @@ def run(args: Namespace) -> int:
         elects_leader=not args.no_leader_election,
         installs_classes=args.install_classes,
     )
+    asyncio.run(_run_and_exit(options))
+    return 0
+
+
+async def _run_and_exit(options: Options) -> None:
+    """Leaves the process as soon as the lease is given back: kopf's tasks would take seconds to end."""
+    status = 1
     try:
-        asyncio.run(run_controller(options, handlers.registry))
+        await run_controller(options, handlers.registry)
+        status = 0
     except (KubeFailure, ValueError, OSError) as error:
         logger.error("The controller can't run: %s", error)
-        return 1
     except Exception:
         logger.exception("The controller has failed")
-        return 1
-    return 0
+    finally:
+        logging.shutdown()
+        os._exit(status)

@@ -17,12 +17,6 @@ async def log_in(memo: kopf.Memo, **_: Any) -> kopf.ConnectionInfo:
     return connection
 
 
-@kopf.on.startup(registry=registry)
-async def started(memo: kopf.Memo, **_: Any) -> None:
-    """kopf has installed its signal handlers by now; ours give the lease back first."""
-    memo.install_signal_handlers()
-
-
 @kopf.on.event(GROUP, VERSION, "acceleratorpools", registry=registry)
 async def pool_changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """A pool was listed, added, changed or deleted; one that is being deleted is gone for us."""

@@ -5,7 +5,7 @@ import logging
 import signal
 import socket
 import uuid
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -44,8 +44,6 @@ from poolkeeper.sources.addresses import AddressPolicy
 from poolkeeper.sources.hub import DemandHub
 
 logger = logging.getLogger(__name__)
-
-EXIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +107,18 @@ class Controller:
         self._loop = self._make_loop()
 
     async def run(self) -> None:
-        """Run until told to stop. Raises what ended any of the parts."""
+        """Run until told to stop. Raises what ended any of the parts; the others end with the process."""
         live = {"loop": self._loop_problem}
         ready = {"pools": self._pools_problem, "pods": self._pods_problem}
         async with health.serving(self._options.listen, self._registry, live=live, ready=ready):
             self._install_signal_handlers()
             parts = [asyncio.create_task(part, name=name) for name, part in self._parts().items()]
-            stopping = asyncio.create_task(self._stopping.wait(), name="stop")
             try:
-                ended, _ = await asyncio.wait([*parts, stopping], return_when=asyncio.FIRST_COMPLETED)
+                ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
                 for task in ended:
                     task.result()
             finally:
                 await self._leadership.resign()
-                await _end([*parts, stopping])
 
     def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
         return {
@@ -131,7 +127,11 @@ class Controller:
             "queues": self._queues.run(),
             "events": self._events.run(),
             "watch": self._watch(),
+            "stop": self._wait_for_signal(),
         }
+
+    async def _wait_for_signal(self) -> None:
+        await self._stopping.wait()
 
     async def _lead(self) -> None:
         await self._leadership.run()
@@ -205,13 +205,6 @@ class Controller:
     def _pods_problem(self) -> str | None:
         unknown = sorted(each for each in self._store.namespaces if self._pods.failure(each))
         return f"the pods of {', '.join(unknown[:5])} are not known" if unknown else None
-
-
-async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel what still runs; whatever does not end soon dies with the process."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks, timeout=EXIT_SECONDS)
 
 
 async def _addresses_of(url: str) -> list[str]:

@@ -107,8 +107,13 @@ class Intake:
     def published(self, key: PoolKey, news: Sample | Unavailable) -> None:
         """A source was read, or could not be."""
         pool = self._store.get(key)
-        if pool is not None and pool.demand.enter(news):
+        if pool is None:
+            return
+        is_news = pool.demand.enter(news)
+        if is_news:
             pool.published_at = news.observed_at if isinstance(news, Sample) else news.since
+        # What is read as before is news nevertheless where demand was not believed until now.
+        if is_news or not pool.is_demand_known:
             self._agenda.mark(key)
 
     def pods_changed(self, namespace: str) -> None:

@@ -101,6 +101,11 @@ class Pool:
         """Namespace and name."""
         return self.declaration.key
 
+    @property
+    def is_demand_known(self) -> bool:
+        """Whether the last decision believed all sources."""
+        return self.decision is not None and self.decision.demand_known.holds is True
+
     def accept(self, declaration: Declaration) -> None:
         """Go by this declaration from now on; what was learned and measured stays."""
         if declaration.target != self.declaration.target:

@@ -167,6 +167,7 @@ class Reconciler:
     def _due_times(self, pool: Pool, come_back_at: float | None) -> list[float]:
         decided = pool.decision.review_at if pool.decision else None
         floor = pool.warm_floor.changes_at if pool.warm_floor else None
+        pool.target.mistrust(pool.starts.short_since)
         times = (come_back_at, decided, floor, pool.target.next_read_at)
         return [at for at in times if at is not None]
 

@@ -11,6 +11,8 @@ CLOCK_SKEW_SECONDS = 2.0
 """A pod's creation is a whole second of the API server's clock, so it may seem to lie before the write."""
 LONGEST_UNWITNESSED_SECONDS = 3600.0
 """A pod that got ready later than this after its creation has rather flapped than loaded."""
+WITNESS_SECONDS = 5.0
+"""A pod that says it got ready longer ago than this did so while nobody looked."""
 RUNNING_SAMPLE_GROWTH = 1.2
 """A start that still runs is learned anew whenever it has grown by this factor."""
 
@@ -24,6 +26,7 @@ class Starts:
         self._served: set[str] = set()
         self._learned: set[str] = set()
         self._running: dict[str, float] = {}
+        self._loading: set[str] = set()
         self._short_since: float | None = None
 
     def scaled(self, before: int, after: int, at: float) -> None:
@@ -63,6 +66,11 @@ class Starts:
             terminating=len(present) - len(live),
         )
 
+    @property
+    def short_since(self) -> float | None:
+        """Since when replicas have been missing that no pod stands for; None while none are."""
+        return self._short_since
+
     def samples(self, pods: Iterable[Pod], now: float) -> list[StartSample]:
         """What these pods teach since the last call, those that have been ready for longest first."""
         live = [pod for pod in pods if pod.uid not in self._learned and not pod.is_terminating]
@@ -81,6 +89,7 @@ class Starts:
             del self._asked_at[uid]
             self._running.pop(uid, None)
             self._served.discard(uid)
+            self._loading.discard(uid)
             self._learned.discard(uid)
 
     def _note_service(self, pod: Pod, now: float) -> None:
@@ -90,6 +99,8 @@ class Starts:
         elif pod.uid in self._served:
             self._served.discard(pod.uid)
             self._asked_at[pod.uid] = now
+        else:
+            self._loading.add(pod.uid)
 
     def _without_pod(self, missing: int, now: float) -> list[StartingReplica]:
         if missing <= 0:
@@ -115,9 +126,16 @@ class Starts:
             created_at=pod.created_at,
             scheduled_at=pod.scheduled_at,
             started_at=pod.started_at,
-            ready_at=pod.ready_at,
+            ready_at=self._ready_at(pod, now),
             failed=pod.is_finished and not pod.is_ready,
         )
+
+    def _ready_at(self, pod: Pod, now: float) -> float | None:
+        """Our own clock where we saw it get ready: the pod tells whole seconds of another clock."""
+        if pod.ready_at is None or not pod.is_ready:
+            return None
+        is_witnessed = pod.uid in self._loading and abs(now - pod.ready_at) <= WITNESS_SECONDS
+        return now if is_witnessed else pod.ready_at
 
 
 def _took_seconds(pod: Pod) -> float:

@@ -8,6 +8,7 @@ from poolkeeper.kube.scale import Scale
 
 FRESH_SECONDS = 0.5
 REREAD_SECONDS = 240.0
+SHORT_REREAD_SECONDS = 10.0
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 60.0
 FOREIGN_WRITES_KEPT_SECONDS = 600.0
@@ -48,6 +49,12 @@ class Target:
         """Something may have changed: read /scale before the next decision, unless it failed just now."""
         if self.failure is None:
             self._next_read_at = self._read_at = 0.0
+
+    def mistrust(self, short_since: float | None) -> None:
+        """Replicas have no pods since then: maybe somebody has taken them back, so look again soon."""
+        if short_since is not None and self.failure is None:
+            soon = max(short_since, self._read_at) + SHORT_REREAD_SECONDS
+            self._next_read_at = min(self._next_read_at, soon)
 
     def was_read(self, scale: Scale, now: float) -> int | None:
         """Take in what was read. Returns the replicas before, where somebody else has changed them."""

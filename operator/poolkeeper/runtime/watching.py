@@ -1,5 +1,6 @@
 """kopf as it is used here: a watcher of our two kinds, without annotations, finalizers or events."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -25,15 +26,19 @@ async def watch_kinds(
     async def connect() -> kopf.ConnectionInfo:
         return await _connection(await log_in())
 
-    await kopf.operator(
+    others = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
         registry=registry,
         settings=_settings(),
-        memo=kopf.Memo(intake=intake, log_in=connect, install_signal_handlers=install_signal_handlers),
+        memo=kopf.Memo(intake=intake, log_in=connect),
         identity=IDENTITY,
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,
     )
+    # kopf has just installed its own, which would keep the lease for five seconds more.
+    install_signal_handlers()
+    await kopf.run_tasks(tasks, ignored=others)
 
 
 def _settings() -> kopf.OperatorSettings:

@@ -42,21 +42,20 @@ async def test_a_target_that_comes_later_and_goes_again(world: World) -> None:
 
 
 async def test_one_of_two_pools_with_the_same_target_writes(world: World) -> None:
-    await world.target()
-    await world.create_pool("older")
-    await asyncio.sleep(1.1)  # creation timestamps are whole seconds
-    await world.create_pool("newer", demand=[world.source("others")])
-    world.operator().start()
-    condition = await has_condition(world, "Conflict", "True", "TargetShared", name="newer")
-    assert "older" in condition["message"]
-    await world.push(2, "others")
-    await asyncio.sleep(2)
-    assert await world.replicas() == 0
-    await world.push(1)
-    await scaled_to(world, 1)
-    await world.client.request("DELETE", world.path("acceleratorpools", "older"))
-    await has_condition(world, "Conflict", "False", name="newer")
-    await scaled_to(world, 2)
+    async with working(world.client, await world.target()):
+        await world.create_pool("older")
+        await asyncio.sleep(1.1)  # creation timestamps are whole seconds
+        await world.create_pool("newer", replicas={"min": 2, "max": 2})
+        world.operator().start()
+        condition = await has_condition(world, "Conflict", "True", "TargetShared", name="newer")
+        assert "older" in condition["message"]
+        await asyncio.sleep(2)
+        assert await world.replicas() == 0
+        await world.push(1)
+        await scaled_to(world, 1)
+        await world.client.request("DELETE", world.path("acceleratorpools", "older"))
+        await has_condition(world, "Conflict", "False", name="newer")
+        await scaled_to(world, 2)
 
 
 async def test_nothing_is_written_beside_a_horizontal_pod_autoscaler(world: World) -> None:
