@@ -73,16 +73,15 @@ class Starts:
 
     def samples(self, pods: Iterable[Pod], now: float) -> list[StartSample]:
         """What these pods teach since the last call, those that have been ready for longest first."""
-        live = [pod for pod in pods if pod.uid not in self._learned and not pod.is_terminating]
-        ended = sorted((pod for pod in live if pod.is_ready), key=lambda pod: pod.ready_at or now)
-        failed = [pod for pod in live if pod.has_failed and pod.uid not in self._served]
-        self._learned.update(pod.uid for pod in ended)
-        self._learned.update(pod.uid for pod in failed if pod.is_finished)
-        witnessed = [pod for pod in ended if _took_seconds(pod) <= LONGEST_UNWITNESSED_SECONDS]
+        untold = [pod for pod in pods if pod.uid not in self._learned and not pod.is_terminating]
+        ready = sorted((pod for pod in untold if pod.is_ready), key=lambda pod: pod.ready_at or now)
+        failed = [pod for pod in untold if pod.is_finished and pod.uid not in self._served]
+        loading = [pod for pod in untold if not pod.is_ready and not pod.is_finished]
+        self._learned.update(pod.uid for pod in (*ready, *failed))
+        believed = [pod for pod in ready if _took_seconds(pod) <= LONGEST_UNWITNESSED_SECONDS]
+        growing = [pod for pod in loading if self._has_grown(pod, now)]
         # No more than the learned state remembers by uid: else a restart would count some of them again.
-        telling = witnessed[-MAX_UIDS:] + [pod for pod in failed if pod.is_finished]
-        telling += [pod for pod in live if not pod.is_ready and self._has_grown(pod, now)]
-        return [self._sample(pod, now) for pod in telling]
+        return [self._sample(pod, now) for pod in (*believed[-MAX_UIDS:], *failed, *growing)]
 
     def _forget_others(self, present: Mapping[str, Pod]) -> None:
         for uid in self._asked_at.keys() - present.keys():
