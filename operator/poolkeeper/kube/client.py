@@ -62,6 +62,7 @@ class KubeClient:
         self, configuration: Configuration, *, log_in: LogIn | None = None, backoff: Backoff | None = None
     ) -> None:
         self._api = _connect(configuration)
+        self._retired: ApiClient | None = None
         self._log_in = log_in
         self._backoff = backoff or Backoff()
         self._renewal = asyncio.Lock()
@@ -83,6 +84,7 @@ class KubeClient:
 
     async def close(self) -> None:
         """Ends all connections, watches included."""
+        await self._close_retired()
         await self._api.close()
 
     async def __aenter__(self) -> Self:
@@ -172,8 +174,14 @@ class KubeClient:
                 self._api = _connect(await self._log_in())
             except CredentialsMissing as failure:
                 raise ApiUnreachable(failure.reason, failure.message) from failure
-            await refused.close()
+            # Others are about to be refused on it too, and its watches go on: it is closed a renewal later.
+            await self._close_retired()
+            self._retired = refused
             return True
+
+    async def _close_retired(self) -> None:
+        if self._retired is not None:
+            await self._retired.close()
 
 
 def _connect(configuration: Configuration) -> ApiClient:

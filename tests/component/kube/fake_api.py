@@ -88,6 +88,16 @@ def status_object(code: int, reason: str, name: str = "") -> JsonObject:
     }
 
 
+def refusing(authorization: str) -> Answer:
+    """Success, but not for these credentials."""
+
+    async def play(request: web.Request) -> web.StreamResponse:
+        is_refused = request.headers.get("Authorization") == authorization
+        return await (refusal(401, "Unauthorized") if is_refused else answer({}))(request)
+
+    return play
+
+
 def raw(text: str, status: int = 200) -> Answer:
     """What no API server would say, but a proxy might."""
 

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from poolkeeper.core.identity import PoolKey
 from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.events import PENDING, EventRecorder, EventType
+from poolkeeper.kube.events import BURST, PENDING, EventRecorder, EventType
 from tests.component.kube.fake_api import Answer, FakeApi, raw, refusal, reset
 
 FAULTS = {
@@ -43,6 +43,14 @@ async def test_one_that_fails_does_not_hold_up_the_next(
     await recorder.flush()
     assert [request.body["reason"] for request in api.requests("POST")] == ["First", "Second"]
     assert recorder.dropped == 1
+
+
+async def test_a_pool_that_says_too_much_is_cut_short(api: FakeApi, recorder: EventRecorder) -> None:
+    for number in range(BURST + 3):
+        record(recorder, "loud", f"Reason{number}")
+    record(recorder, "quiet", "Reason")
+    await recorder.flush()
+    assert (len(api.requests("POST")), recorder.dropped) == (BURST + 1, 3)
 
 
 async def test_more_than_can_be_written_is_thrown_away(client: KubeClient) -> None:

@@ -49,6 +49,7 @@ FITTING: dict[str, dict[str, Any]] = {
     "affinity for it": template(affinity=affinity([term("In", "l4", "h100")])),
     "one term of two": template(affinity=affinity([term("In", "h100")], [term("In", "l4")])),
     "affinity against another": template(affinity=affinity([term("NotIn", "h100")])),
+    "affinity against one of its two names": template(affinity=affinity([term("NotIn", "l4")])),
     "the label exists": template(affinity=affinity([term("Exists")])),
     "only a preference": template(affinity={"nodeAffinity": {}}),
     "tolerates all": template(tolerations=[{"operator": "Exists"}]),
