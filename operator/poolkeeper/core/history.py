@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from poolkeeper.api.pool import StartMode, ZeroMode
-from poolkeeper.core import gaps, idle, objective, service
+from poolkeeper.core import gaps, idle, load, objective, service
 from poolkeeper.core.demand import Workload
 from poolkeeper.core.idle import Terms
 from poolkeeper.core.observation import Reading, Replicas
@@ -26,7 +26,8 @@ def remember(
 ) -> PoolState:
     """Learn from the new readings and note since when the pool is idle and ready."""
     worked_at, idle_since = state.worked_at, state.idle_since
-    service_rate, account, arrivals = state.service, state.objective, state.gaps
+    service_rate, account, arrivals, carried = state.service, state.objective, state.gaps, state.load
+    memory_seconds = load.smoothing_seconds(spec.budget_seconds)
     moved = False
     for reading in workload.readings:
         before = _find(state.readings, reading.source)
@@ -38,8 +39,12 @@ def remember(
             arrivals = gaps.arrive(arrivals, flow.moved_at, flow.arrived)
         if flow.taken:
             account = objective.learn(account, flow.taken, flow.broken, allowed_share(spec))
+        growth = reading.queued - before.queued
+        quiet_seconds, seconds = flow.moved_at - before.observed_at, reading.observed_at - flow.moved_at
+        carried = load.learn(carried, quiet_seconds, before.in_flight or 0, 0, memory_seconds)
+        carried = load.learn(carried, seconds, before.in_flight or 0, growth, memory_seconds)
         if replicas is not None:
-            busy_seconds = _busy_seconds(before, reading, replicas.ready, spec.concurrency)
+            busy_seconds = _busy_seconds(before, reading, flow.moved_at, replicas.ready, spec.concurrency)
             service_rate = service.learn(service_rate, flow.completed, busy_seconds)
     if moved or not workload.is_empty:
         worked_at = now
@@ -51,6 +56,7 @@ def remember(
     return state._replace(
         clock=now,
         service=service_rate,
+        load=carried,
         gaps=arrivals,
         objective=account,
         readings=_merge(state.readings, workload.readings),
@@ -93,6 +99,25 @@ def weigh_idling(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
     )
 
 
+def needed_replicas(spec: PoolSpec, workload: Workload, state: PoolState) -> int:
+    """Replicas that the present load keeps busy, with a reserve where a start outlasts the budget."""
+    rate = state.service.per_replica(spec.concurrency, workload.in_flight)
+    spread = RESERVE if state.starts.p50_seconds > spec.budget_seconds else 0.0
+    return load.needed_replicas(state.load, spec.concurrency, rate, spread)
+
+
+def weigh_load(now: float, spec: PoolSpec, workload: Workload, state: PoolState) -> PoolState:
+    """Remember how many replicas were needed within half to all of the time that a restart is worth."""
+    restart_seconds = state.starts.p50_seconds + spec.node_tail_seconds
+    window_seconds = max(0.5 * restart_seconds, load.SHORTEST_SECONDS)
+    peak = load.note_peak(state.load, now, needed_replicas(spec, workload, state), window_seconds)
+    return state if peak is state.load else state._replace(load=peak)
+
+
+RESERVE = 1.5
+"""Standard deviations of a Poisson load that are kept in reserve."""
+
+
 def between(before: Reading, after: Reading, poll_seconds: float, budget_seconds: float) -> Flow:
     """What moved from one reading of a source to the next; the oldest requests are taken first.
 
@@ -114,12 +139,17 @@ def between(before: Reading, after: Reading, poll_seconds: float, budget_seconds
     return Flow(moved_at, arrived, taken, completed, broken)
 
 
-def _busy_seconds(before: Reading, after: Reading, ready: int, concurrency: int) -> float:
-    """Replica-seconds of work between two readings: from in-flight requests, or while some had to wait."""
-    seconds = after.observed_at - before.observed_at
+def _busy_seconds(before: Reading, after: Reading, moved_at: float, ready: int, concurrency: int) -> float:
+    """Replica-seconds of work between two readings: from in-flight requests, or while some had to wait.
+
+    Nothing changed until `moved_at`, however long ago the reading before was.
+    """
+    quiet_seconds, seconds = moved_at - before.observed_at, after.observed_at - moved_at
     if before.in_flight is not None and after.in_flight is not None:
-        return min((before.in_flight + after.in_flight) / (2.0 * concurrency), float(ready)) * seconds
-    return ready * seconds if before.queued and after.queued else 0.0
+        quiet = min(before.in_flight / concurrency, float(ready))
+        mean = min((before.in_flight + after.in_flight) / (2.0 * concurrency), float(ready))
+        return quiet * quiet_seconds + mean * seconds
+    return ready * (quiet_seconds + seconds) if before.queued and after.queued else 0.0
 
 
 def _poll_seconds(spec: PoolSpec, name: str) -> float:

@@ -19,7 +19,7 @@ from poolkeeper.core.state import PoolState
 EARLIEST_TAIL = 0.2
 """A starting replica is reckoned to be ready after the time that one start in five exceeds."""
 MOST_GROWTH = 3
-FIRST_STEP = 8
+FIRST_STEP = 32
 """Until replicas are ready, at most FIRST_STEP or MOST_GROWTH times the ready ones are asked for."""
 MINIMUM_UP_SECONDS = 2.0
 
@@ -63,6 +63,7 @@ def decide(
         return _conclude(choice, workload, attainable, limited), state
     if observation.replicas.desired:
         state = history.weigh_idling(now, spec, state)
+        state = history.weigh_load(now, spec, workload, state)
     limits = bounds.limits(spec, observation, state.starts)
     plan = _plan(now, spec, workload, observation.replicas, state)
     case = Case(now, spec, workload, state, observation.replicas, limits, plan)
@@ -75,10 +76,12 @@ def decide(
 def _choose(case: Case) -> Choice:
     return (
         _keep_in_bounds(case)
+        or _start_ahead(case)
         or _start(case)
         or _hold_while_unknown(case)
         or _cancel(case)
         or _hold_while_starting(case)
+        or _stop_surplus(case)
         or _hold_while_working(case)
         or _stop(case)
     )
@@ -111,7 +114,7 @@ def _plan(now: float, spec: PoolSpec, workload: Workload, replicas: Replicas, st
             now + starts.remaining(now - starting.asked_at, EARLIEST_TAIL) for starting in replicas.starting
         ),
         slots=spec.concurrency,
-        rate=state.service.per_replica(spec.concurrency),
+        rate=state.service.per_replica(spec.concurrency, workload.in_flight),
     )
     allowance = state.objective.allowance(history.allowed_share(spec))
     return sizing.plan(
@@ -157,6 +160,50 @@ def _start(case: Case) -> Choice | None:
     return Choice(desired, Reason.WAITING_FOR_DEADLINE, _explain_start(case), plan.start_at)
 
 
+def _start_ahead(case: Case) -> Choice | None:
+    """Where a start outlasts the budget, a growing load is met before its requests are late."""
+    spec, state = case.spec, case.state
+    start_seconds = _expected_start(case)
+    shortfall_seconds = start_seconds - spec.budget_seconds + history.margin_seconds(spec)
+    if case.plan.late:
+        shortfall_seconds = max(shortfall_seconds, LATE_SHARE * start_seconds)
+    if shortfall_seconds <= 0.0 or case.workload.is_empty:
+        return None
+    desired = case.replicas.desired
+    needed = history.needed_replicas(spec, case.workload, state)
+    if case.plan.late or not case.replicas.ready:
+        needed = max(needed, _to_catch_up(case, shortfall_seconds))
+    wanted = min(needed, case.limits.ceiling, max(desired, FIRST_STEP, MOST_GROWTH * case.replicas.ready))
+    if wanted <= desired:
+        return None
+    return Choice(wanted, Reason.START_AHEAD, say.ahead(case.workload, start_seconds, wanted))
+
+
+def _expected_start(case: Case) -> float:
+    """What a start is reckoned to take: the median, but no less than those that are running show."""
+    starts = case.state.starts
+    expected = starts.p50_seconds if starts.samples >= LEARNED_STARTS else starts.quantile(EARLIEST_TAIL)
+    ages = [case.now - starting.asked_at for starting in case.replicas.starting]
+    return max([expected, *(age + starts.remaining(age, 0.5) for age in ages)])
+
+
+def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
+    """Replicas that work off a backlog before too many more requests are late.
+
+    If `load` replicas keep up with the arrivals and the oldest request is `shortfall` late, k of them leave
+    load × rate × shortfall / (1 - load / k) requests late until they have caught up; the k at which one more
+    costs a start and saves less than that in breaks is load × (1 + √(price × rate × shortfall)).
+    """
+    spec, state = case.spec, case.state
+    rate = state.service.per_replica(spec.concurrency, case.workload.in_flight)
+    load = state.load.replicas(spec.concurrency, rate)
+    hurry = math.sqrt(CATCH_UP * state.objective.price * rate * shortfall_seconds)
+    return int(load * (1.0 + hurry))
+
+
+CATCH_UP = 0.5
+"""Part of a broken request's price that counts when replicas are added to catch up with a backlog."""
+LATE_SHARE = 0.25
 LEARNED_STARTS = 2
 """Own starts that must have been seen before one may be delayed."""
 
@@ -179,7 +226,7 @@ def _cancel(case: Case) -> Choice | None:
     if not replicas.starting or case.workload.queued:
         return None
     kept = max(case.limits.floor, replicas.desired - len(replicas.starting))
-    if kept >= replicas.desired:
+    if kept >= replicas.desired or (case.workload.in_flight and kept < case.state.load.recent_peak):
         return None
     if not _starting_are_unused(case):
         return None
@@ -206,6 +253,23 @@ def _hold_while_starting(case: Case) -> Choice | None:
     remaining = case.state.starts.remaining(case.now - first, 0.5)
     due_at = case.now + max(remaining, 1.0) if case.workload.queued else math.inf
     return Choice(replicas.desired, Reason.STARTING, say.starting(replicas, remaining), due_at)
+
+
+def _stop_surplus(case: Case) -> Choice | None:
+    """Replicas that the load of the last time did not need go, where that can't hit work."""
+    spec, workload, replicas = case.spec, case.workload, case.replicas
+    kept = max(case.limits.floor, 1, case.state.load.recent_peak)
+    if kept >= replicas.desired or workload.queued:
+        return None
+    if workload.in_flight and not spec.drains_on_termination:
+        return None
+    if workload.unseen_seconds and not spec.drains_on_termination:
+        return None
+    if workload.is_empty and _stop_at(case)[0] > case.now and not spec.drains_on_termination:
+        return None
+    if workload.is_empty and _stop_at(case)[0] <= case.now:
+        return None
+    return Choice(kept, Reason.STOP_SURPLUS, say.surplus(workload, replicas.desired, kept))
 
 
 def _hold_while_working(case: Case) -> Choice | None:

@@ -74,6 +74,20 @@ def stopped(floor: int, idle_for: float, timeout: float) -> str:
     return f"idle for {idle_for:.0f} s, and waiting for work pays for {timeout:.0f} s: down to {floor}"
 
 
+def ahead(workload: Workload, start_seconds: float, wanted: int) -> str:
+    return (
+        f"{count(workload.queued, 'request')} wait and {workload.in_flight} are in flight; as a start takes "
+        f"{start_seconds:.0f} s, {count(wanted, 'replica')} are asked for before more are late"
+    )
+
+
+def surplus(workload: Workload, desired: int, kept: int) -> str:
+    return (
+        f"{count(workload.in_flight, 'request')} in flight: {kept} of {count(desired, 'replica')} have been "
+        "enough for longer than a start takes"
+    )
+
+
 def at_ceiling(queued: int, desired: int) -> str:
     return f"{count(queued, 'request')} wait, but no more than {count(desired, 'replica')} are allowed"
 

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-PRIOR_SECONDS = 5.0
+PRIOR_SECONDS = 15.0
 """Assumed time of one request before any has been seen; forgotten after a few completions."""
 PRIOR_REQUESTS = 1.0
 MEMORY_SECONDS = 1800.0
@@ -16,10 +16,15 @@ class ServiceRate(NamedTuple):
     completions: float = 0.0
     busy_seconds: float = 0.0
 
-    def per_replica(self, concurrency: int) -> float:
-        """Requests per second of one replica that works on `concurrency` requests at once."""
+    def per_replica(self, concurrency: int, in_flight: float = 0.0) -> float:
+        """Requests per second of one replica that works on `concurrency` requests at once.
+
+        Requests that are still in flight are half done on average; without them, a pool that has just begun
+        to work would look slow.
+        """
         prior_seconds = PRIOR_REQUESTS * PRIOR_SECONDS / concurrency
-        return (self.completions + PRIOR_REQUESTS) / (self.busy_seconds + prior_seconds)
+        done = self.completions + 0.5 * in_flight
+        return (done + PRIOR_REQUESTS) / (self.busy_seconds + prior_seconds)
 
 
 def learn(rate: ServiceRate, completed: int, busy_seconds: float) -> ServiceRate:

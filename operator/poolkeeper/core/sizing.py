@@ -51,6 +51,7 @@ class _Shortage(NamedTuple):
     deadline: float
     requests: float
     start_seconds: float
+    is_late: bool
 
 
 def plan(
@@ -67,14 +68,14 @@ def plan(
     the start waits as long as that number still suffices. Requests whose deadline no start can meet are
     planned to be taken within `grace` after the start.
     """
-    shortages = _shortages(now, waiting, patience, capacity, start_seconds)
+    shortages = _shortages(now, waiting, patience, capacity, start_seconds, grace)
     if not shortages:
         return NOTHING
     more, late = 1, 0.0
     for shortage in shortages:
         room = shortage.deadline - now - shortage.start_seconds
-        if room < -TOLERANCE_SECONDS:
-            late, room = shortage.requests, grace
+        if shortage.is_late:
+            late = shortage.requests
         more = max(
             more, math.ceil(shortage.requests / (capacity.slots + capacity.rate * max(room, 0.0)) - 1e-9)
         )
@@ -89,8 +90,13 @@ def _shortages(
     patience: float,
     capacity: Capacity,
     start_seconds: Callable[[float], float],
+    grace: float,
 ) -> list[_Shortage]:
-    """By deadline, how many of the requests due until then nobody will have taken."""
+    """By deadline, how many of the requests due until then nobody will have taken.
+
+    Where no start can meet the deadline, it is moved to `grace` after the earliest that one can be ready: if
+    the replicas that there are will have taken them by then, another one would come too late to help.
+    """
     shortages: list[_Shortage] = []
     due = 0
     seconds, reckoned_with = 0.0, 0.0
@@ -103,7 +109,13 @@ def _shortages(
         if requests_short > 2.0 * reckoned_with:
             reckoned_with = requests_short
             seconds = start_seconds(requests_short)
-        shortages.append(_Shortage(deadline, requests_short, seconds))
+        is_late = deadline < now + seconds - TOLERANCE_SECONDS
+        if is_late:
+            deadline = now + seconds + grace
+            requests_short = due - capacity.takes(now, deadline)
+            if requests_short <= 0.0:
+                continue
+        shortages.append(_Shortage(deadline, requests_short, seconds, is_late))
     return shortages
 
 

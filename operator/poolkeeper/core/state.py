@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from poolkeeper.core import gaps, start_time
 from poolkeeper.core.gaps import Gaps
+from poolkeeper.core.load import Load
 from poolkeeper.core.objective import LEAST_PRICE, Objective
 from poolkeeper.core.observation import Reading
 from poolkeeper.core.service import ServiceRate
@@ -30,6 +31,7 @@ class PoolState(NamedTuple):
     starts: StartTimes
     gaps: Gaps
     service: ServiceRate = ServiceRate()
+    load: Load = Load()
     objective: Objective = Objective()
     readings: tuple[Reading, ...] = ()
     idle_since: float | None = None

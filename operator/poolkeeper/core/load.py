@@ -1,0 +1,66 @@
+"""How much work a pool has to do: the offered load, in replicas, and its recent peak.
+
+Requests in flight say how many slots are in use; where all are, the growth of the queue says how many more
+would be. Sums of both need no arrival counts, which a queue's depth does not give.
+"""
+
+import math
+from typing import NamedTuple
+
+SHORTEST_SECONDS = 5.0
+LONGEST_SECONDS = 60.0
+UTILISATION = 0.85
+"""Share of the slots that may be in use on average; the rest absorbs what comes in clumps."""
+
+
+class Load(NamedTuple):
+    """Fading averages, and the most replicas needed in this and in the previous window.
+
+    `in_flight` is a number of requests, `growth` the queue's growth in requests per second.
+    """
+
+    in_flight: float = 0.0
+    growth: float = 0.0
+    peak: int = 0
+    peak_before: int = 0
+    window_began_at: float = -math.inf
+
+    def replicas(self, concurrency: int, rate: float) -> float:
+        """The load in fully busy replicas, of `rate` requests per second each."""
+        return max(self.in_flight / concurrency + self.growth / rate, 0.0)
+
+    @property
+    def recent_peak(self) -> int:
+        """The most replicas needed within the last one or two windows."""
+        return max(self.peak, self.peak_before)
+
+
+def smoothing_seconds(patience_seconds: float) -> float:
+    """How long a clump of requests may be averaged out: the longer they can wait, the longer."""
+    return min(max(patience_seconds / 3.0, SHORTEST_SECONDS), LONGEST_SECONDS)
+
+
+def learn(load: Load, seconds: float, in_flight: float, growth: int, memory_seconds: float) -> Load:
+    """Enter an interval: requests in flight during it, and by how many the queue grew."""
+    if seconds <= 0.0:
+        return load
+    share = 1.0 - math.exp(-seconds / memory_seconds)
+    return load._replace(
+        in_flight=load.in_flight + share * (in_flight - load.in_flight),
+        growth=load.growth + share * (growth / seconds - load.growth),
+    )
+
+
+def note_peak(load: Load, now: float, needed: int, window_seconds: float) -> Load:
+    """Remember the most replicas needed for one to two windows."""
+    if now - load.window_began_at < window_seconds:
+        return load if needed <= load.peak else load._replace(peak=needed)
+    is_next = now - load.window_began_at < 2.0 * window_seconds
+    return load._replace(peak=needed, peak_before=load.peak if is_next else 0, window_began_at=now)
+
+
+def needed_replicas(load: Load, concurrency: int, rate: float, spread: float) -> int:
+    """Replicas for the present load; `spread` times its square root is kept in reserve."""
+    replicas = load.replicas(concurrency, rate)
+    reserve = spread * math.sqrt(replicas / concurrency)
+    return math.ceil(max(replicas / UTILISATION, replicas + reserve) - 0.02)
