@@ -223,5 +223,6 @@ def _warm_floor(pool: Pool, now: float) -> WarmFloor:
 
 
 def _is_change(pool: Pool) -> bool:
-    scale, decision = pool.target.scale, pool.decision
-    return scale is not None and decision is not None and decision.replicas != scale.replicas
+    """Whether the decision is to be written; what was decided without seeing the replicas never is."""
+    replicas = pool.observation.replicas if pool.observation else None
+    return replicas is not None and pool.decision is not None and pool.decision.replicas != replicas.desired

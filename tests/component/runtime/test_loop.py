@@ -1,0 +1,72 @@
+"""One pool that fails, or hangs, and what becomes of the others."""
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from poolkeeper.core.identity import PoolKey
+from poolkeeper.runtime.agenda import Agenda
+from poolkeeper.runtime.loop import Loop
+from poolkeeper.runtime.metrics import Timings
+
+BAD, GOOD = PoolKey("ns", "bad"), PoolKey("ns", "good")
+
+
+class Looks:
+    """Remembers what was looked at; the bad pool fails, or hangs."""
+
+    def __init__(self, *, hangs: bool = False) -> None:
+        self.seen: list[PoolKey] = []
+        self.explained: list[str] = []
+        self._hangs = hangs
+
+    async def reconcile(self, key: PoolKey) -> float | None:
+        self.seen.append(key)
+        if key == BAD and self._hangs:
+            await asyncio.Event().wait()
+        if key == BAD:
+            raise ZeroDivisionError("a bug")
+        return None
+
+    async def explain_failure(self, key: PoolKey, error: Exception) -> None:
+        self.explained.append(f"{key}: {type(error).__name__}")
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def run_for_a_moment(looks: Looks, agenda: Agenda[PoolKey], clock: Clock) -> None:
+    loop = Loop(agenda, looks, Timings(CollectorRegistry()), clock)
+    task = asyncio.create_task(loop.run())
+    await asyncio.sleep(0.05)
+    agenda.mark(GOOD)
+    agenda.mark(BAD)
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_bad_pool_delays_no_other(*, hangs: bool) -> None:
+    clock = Clock()
+    agenda: Agenda[PoolKey] = Agenda(clock)
+    looks = Looks(hangs=hangs)
+    for key in (BAD, GOOD):
+        agenda.mark(key)
+    await run_for_a_moment(looks, agenda, clock)
+    assert looks.seen.count(GOOD) == 2
+
+
+async def test_a_bad_pool_is_explained_and_not_looked_at_again_at_once() -> None:
+    clock = Clock()
+    agenda: Agenda[PoolKey] = Agenda(clock)
+    looks = Looks()
+    agenda.mark(BAD)
+    await run_for_a_moment(looks, agenda, clock)
+    assert looks.explained == ["ns/bad: ZeroDivisionError"]
+    assert looks.seen.count(BAD) == 1

@@ -1,0 +1,87 @@
+"""When status and events are written: on changes, and never for nothing."""
+
+import json
+
+from poolkeeper.runtime.pool import Pool
+from tests.component.runtime.cluster import Cluster
+
+
+async def settled(cluster: Cluster) -> None:
+    """An idle pool at zero that has said everything."""
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare()
+    cluster.publish(0)
+    await cluster.look()
+
+
+async def test_a_new_pool_is_told_about_at_once(cluster: Cluster) -> None:
+    await settled(cluster)
+    (status,) = cluster.statuses.written
+    assert status["decision"]["reason"] == "AtZero"
+    assert {each["type"] for each in status["conditions"]} >= {"Ready", "DemandKnown", "ScaledToZero"}
+    assert len(json.dumps(status["learned"])) <= 4096
+
+
+async def test_an_idle_pool_writes_nothing_more(cluster: Cluster) -> None:
+    await settled(cluster)
+    for _ in range(3_600):
+        cluster.now += 2.0
+        cluster.publish(0)
+        await cluster.look()
+    assert len(cluster.statuses.written) == 1
+
+
+async def test_an_operator_that_restarts_repeats_nothing(cluster: Cluster) -> None:
+    await settled(cluster)
+    restarted = Cluster()
+    restarted.now = cluster.now + 100.0
+    restarted.scales.replicas["worker"] = 0
+    restarted.declare(status=cluster.statuses.written[0])
+    restarted.publish(0)
+    await restarted.look()
+    assert restarted.statuses.written == []
+    assert restarted.events == []
+
+
+async def test_changed_numbers_are_written_once_a_minute(cluster: Cluster) -> None:
+    cluster.scales.replicas["worker"] = 3
+    cluster.declare(replicas={"min": 3, "max": 3})
+    for second in range(300):
+        cluster.publish(5 + second % 3)
+        await cluster.look()
+        cluster.now += 1.0
+    assert 5 <= len(cluster.statuses.written) <= 10
+
+
+async def test_a_condition_that_turns_is_an_event_and_so_is_its_recovery(cluster: Cluster) -> None:
+    cluster.declare()
+    await cluster.look()
+    assert ("Warning", "TargetMissing") in cluster.events
+    cluster.scales.replicas["worker"] = 0
+    cluster.now += 60.0
+    cluster.publish(0)
+    await cluster.look()
+    assert ("Normal", "Managed") in cluster.events
+    before = len(cluster.events)
+    await cluster.look()
+    assert len(cluster.events) == before
+
+
+async def test_the_last_twenty_decisions_are_kept(cluster: Cluster) -> None:
+    await settled(cluster)
+    for _ in range(30):
+        cluster.now += 0.5
+        cluster.publish(3)
+        await cluster.look()
+        cluster.scales.replicas["worker"] = 0
+        cluster.now += 400.0
+        cluster.publish(0)
+        await cluster.look()
+    pool = cluster.store.get(cluster.declare())
+    assert isinstance(pool, Pool)
+    assert len(pool.history.records) == 20
+
+
+async def test_nothing_in_a_status_grows_without_bound(cluster: Cluster) -> None:
+    await settled(cluster)
+    assert len(json.dumps(cluster.statuses.written[-1])) < 16_384
