@@ -32,6 +32,7 @@ REQUEST_TIMEOUT_SECONDS = 5.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 STALL_SECONDS = 75.0
 """A watch is silent no longer than this: the API server sends a bookmark about once a minute."""
+CLOSING_SECONDS = 0.05
 RENEWAL_INTERVAL_SECONDS = 10.0
 """Credentials are renewed at most this often, whatever the API server says about them."""
 
@@ -86,6 +87,8 @@ class KubeClient:
         """Ends all connections, watches included."""
         await self._close_retired()
         await self._api.close()
+        # aiohttp ends TLS connections behind the scenes, and needs the loop for a moment longer.
+        await asyncio.sleep(CLOSING_SECONDS)
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,6 +1,7 @@
 """A start as the real controllers and scheduler make it, up to what is learned from it."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
@@ -8,6 +9,7 @@ import pytest_asyncio
 from poolkeeper.core.identity import TargetKey
 from poolkeeper.kube.client import KubeClient
 from poolkeeper.kube.discovery import Discovery
+from poolkeeper.kube.errors import ScaleConflict
 from poolkeeper.kube.pod import Pod
 from poolkeeper.kube.pods import PodWatch
 from poolkeeper.kube.scale import ScaleClient
@@ -26,9 +28,11 @@ async def watch(kube_client: KubeClient) -> AsyncIterator[PodWatch]:
 
 
 async def scaled(client: KubeClient, target: TargetKey, replicas: int) -> str:
-    """The selector of the target that was told to have so many replicas."""
+    """The selector of the target that was told to have so many replicas, while its controller writes too."""
     scales = ScaleClient(client, Discovery(client))
-    return (await scales.write(target, await scales.read(target), replicas)).selector
+    while True:
+        with suppress(ScaleConflict):
+            return (await scales.write(target, await scales.read(target), replicas)).selector
 
 
 async def test_a_start_is_seen_from_its_creation_until_it_is_ready(
