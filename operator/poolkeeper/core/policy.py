@@ -124,6 +124,7 @@ def _plan(now: float, spec: PoolSpec, workload: Workload, replicas: Replicas, st
         capacity,
         lambda requests: starts.quantile(min(allowance / requests, objective.MOST_RISK)),
         grace=spec.budget_seconds / 4.0,
+        growth=state.load.growth,
     )
 
 

@@ -10,6 +10,10 @@ TOLERANCE_SECONDS = 1.0
 """A start that is late by less still counts as in time: the margin is there for it."""
 
 
+FULL = 0.7
+"""Part of the patience that the queue may be worth when a start is ready."""
+
+
 class Capacity(NamedTuple):
     """What can take requests: free slots now, ready replicas, and when starting ones will be ready.
 
@@ -61,11 +65,14 @@ def plan(
     capacity: Capacity,
     start_seconds: Callable[[float], float],
     grace: float,
+    growth: float,
 ) -> Plan:
     """The fewest replicas with which every request is taken within `patience` of its arrival.
 
     `start_seconds(n)` is the start time to reckon with where n requests depend on it. With the number fixed,
-    the start waits as long as that number still suffices. Requests whose deadline no start can meet are
+    the start waits as long as that number still suffices, also if the queue goes on growing by `growth`
+    requests per second: those that come last must not find more before them than their patience lasts.
+    Requests whose deadline no start can meet are
     planned to be taken within `grace` after the start.
     """
     shortages = _shortages(now, waiting, patience, capacity, start_seconds, grace)
@@ -79,8 +86,12 @@ def plan(
         more = max(
             more, math.ceil(shortage.requests / (capacity.slots + capacity.rate * max(room, 0.0)) - 1e-9)
         )
-    start_at = now if late else min(_latest_start(shortage, more, capacity) for shortage in shortages)
     first = shortages[0]
+    start_at = now if late else min(_latest_start(shortage, more, capacity) for shortage in shortages)
+    if growth > 0.0:
+        queued = sum(bucket.requests for bucket in waiting)
+        room = FULL * patience * capacity.rate * (capacity.ready + len(capacity.ready_at) + more) - queued
+        start_at = min(start_at, now + room / growth - first.start_seconds)
     return Plan(more, start_at, first.deadline, first.start_seconds, math.ceil(late))
 
 
