@@ -123,12 +123,17 @@ class Controller:
     def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
         return {
             "leadership": self._lead(),
-            "loop": self._loop.run(),
+            "loop": self._decide(),
             "queues": self._queues.run(),
             "events": self._events.run(),
             "watch": self._watch(),
             "stop": self._wait_for_signal(),
         }
+
+    async def _decide(self) -> None:
+        # Not before all classes are known: else every pool would complain about its own at each start.
+        await self._census.synced.wait()
+        await self._loop.run()
 
     async def _wait_for_signal(self) -> None:
         await self._stopping.wait()
@@ -200,7 +205,7 @@ class Controller:
         return f"a pool has been waiting for {waiting_seconds:.0f} s to be looked at"
 
     def _pools_problem(self) -> str | None:
-        return None if self._census.is_synced else "not all pools and classes have been seen yet"
+        return None if self._census.synced.is_set() else "not all pools and classes have been seen yet"
 
     def _pods_problem(self) -> str | None:
         unknown = sorted(each for each in self._store.namespaces if self._pods.failure(each))

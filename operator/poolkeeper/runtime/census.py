@@ -17,7 +17,7 @@ from poolkeeper.runtime.store import Store
 logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 300.0
-UNSYNCED_INTERVAL_SECONDS = 1.0
+UNSYNCED_INTERVAL_SECONDS = 0.5
 PAGE = 500
 POOLS, CLASSES = "acceleratorpools", "acceleratorclasses"
 
@@ -37,8 +37,8 @@ class Census:
         self._store = store
         self._intake = intake
         self._namespaces = tuple(namespaces)
-        self.is_synced = False
-        """Whether everything that existed when the operator started has been seen."""
+        self.synced = asyncio.Event()
+        """Set once everything that existed when the operator started has been seen."""
 
     async def wait_for_kinds(self) -> None:
         """Return once the API server serves our kinds, so that they can be watched."""
@@ -56,7 +56,7 @@ class Census:
                 await self.take()
             except KubeFailure as failure:
                 logger.warning("Pools and classes can't be listed: %s", failure)
-            interval_seconds = INTERVAL_SECONDS if self.is_synced else UNSYNCED_INTERVAL_SECONDS
+            interval_seconds = INTERVAL_SECONDS if self.synced.is_set() else UNSYNCED_INTERVAL_SECONDS
             await asyncio.sleep(interval_seconds * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def take(self) -> None:
@@ -70,8 +70,8 @@ class Census:
                 self._intake.pool_gone(key, uid)
         for name in classes_before - classes:
             self._intake.class_gone(name)
-        are_seen = all(self._store.get(key) for key in pools) and classes <= self._store.classes.keys()
-        self.is_synced = self.is_synced or are_seen
+        if classes <= self._intake.classes_seen and all(self._store.get(key) for key in pools):
+            self.synced.set()
 
     async def _are_kinds_served(self) -> bool:
         try:

@@ -58,6 +58,8 @@ class Intake:
         self._demand = demand
         self._pods = pods
         self._is_leading = is_leading
+        self.classes_seen: set[str] = set()
+        """Names of all classes that were ever delivered, those that can't be read included."""
 
     def pool_seen(self, body: Mapping[str, Any]) -> None:
         """A pool exists and looks like this."""
@@ -92,6 +94,7 @@ class Intake:
 
     def class_seen(self, name: str, body: Mapping[str, Any]) -> None:
         """A class exists and looks like this."""
+        self.classes_seen.add(name)
         try:
             self._store.classes[name] = AcceleratorClassSpec.model_validate(body.get("spec"))
         except ValidationError as error:
@@ -127,7 +130,7 @@ class Intake:
     def leadership_changed(self) -> None:
         """This replica begins or ends to write: everything is looked at anew."""
         for pool in self._store.all():
-            pool.target.expire()
+            pool.target.forget()
             self._agenda.mark(pool.key)
 
     def _begin(self, pool: Pool) -> None:

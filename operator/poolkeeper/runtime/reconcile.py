@@ -120,6 +120,9 @@ class Reconciler:
 
     def _note_foreign_write(self, pool: Pool, before: int, scale: Scale) -> None:
         pool.starts.scaled(before, scale.replicas, self._clock())
+        if not self._may_write(pool):
+            return
+        pool.target.was_changed_elsewhere(self._clock())
         message = f"somebody else has changed the replicas of the target from {before} to {scale.replicas}"
         self._reporter.happened(pool, "ReplicasChangedElsewhere", message)
 

@@ -57,14 +57,23 @@ class Target:
             self._next_read_at = min(self._next_read_at, soon)
 
     def was_read(self, scale: Scale, now: float) -> int | None:
-        """Take in what was read. Returns the replicas before, where somebody else has changed them."""
+        """Take in what was read. Returns the replicas before, where they are others now."""
         before, self.scale = self.scale, scale
         self.failure, self._failures, self._read_at = None, 0, now
         self._next_read_at = now + REREAD_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
         if before is None or before.uid != scale.uid or before.replicas == scale.replicas:
             return None
-        self._foreign_writes.append(now)
         return before.replicas
+
+    def was_changed_elsewhere(self, now: float) -> None:
+        """Somebody else has changed the replicas while they were ours to write."""
+        self._foreign_writes.append(now)
+
+    def forget(self) -> None:
+        """Somebody else was to write until now, or is from now on: nothing that changed is odd."""
+        self.scale = None
+        self._foreign_writes.clear()
+        self.expire()
 
     def was_written(self, scale: Scale) -> None:
         """Take in what our own write made of it."""

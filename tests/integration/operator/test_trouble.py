@@ -13,7 +13,8 @@ from tests.integration.operator.world import World, eventually, has_condition, s
 
 async def test_replicas_hold_while_the_queue_is_gone(world: World) -> None:
     async with working(world.client, await world.target()):
-        await world.create_pool(demand=[world.source("jobs", staleAfterSeconds=2)])
+        source = world.source("jobs", staleAfterSeconds=2)
+        await world.create_pool(demand=[source], replicas={"max": 2})
         world.operator().start()
         await world.push(2)
         await scaled_to(world, 2)
@@ -28,7 +29,7 @@ async def test_replicas_hold_while_the_queue_is_gone(world: World) -> None:
 
 
 async def test_a_target_that_comes_later_and_goes_again(world: World) -> None:
-    await world.create_pool()
+    await world.create_pool(replicas={"max": 1})
     world.operator().start()
     condition = await has_condition(world, "Ready", "False", "TargetMissing")
     assert "create it" in condition["message"]
@@ -43,7 +44,7 @@ async def test_a_target_that_comes_later_and_goes_again(world: World) -> None:
 
 async def test_one_of_two_pools_with_the_same_target_writes(world: World) -> None:
     async with working(world.client, await world.target()):
-        await world.create_pool("older")
+        await world.create_pool("older", replicas={"max": 1})
         await asyncio.sleep(1.1)  # creation timestamps are whole seconds
         await world.create_pool("newer", replicas={"min": 2, "max": 2})
         world.operator().start()
@@ -100,7 +101,7 @@ async def test_one_bad_pool_says_so_and_disturbs_no_other(world: World) -> None:
     await world.create_pool(
         "kindless", targetRef={"apiVersion": "none.example/v1", "kind": "None", "name": "x"}
     )
-    await world.create_pool("good")
+    await world.create_pool("good", replicas={"max": 1})
     world.operator().start()
     await has_condition(world, "Ready", "False", "UnknownClass", name="classless")
     await has_condition(world, "DemandKnown", "False", "SecretNotFound", name="secretless")
@@ -123,12 +124,13 @@ async def test_a_queue_of_the_wrong_type_is_unknown_and_named(world: World) -> N
 
 async def test_somebody_who_keeps_changing_the_replicas_is_noticed(world: World) -> None:
     async with working(world.client, await world.target()):
-        await world.create_pool(replicas={"min": 1, "max": 3})
+        await world.create_pool(replicas={"min": 1, "max": 1})
         world.operator().start()
-        for _ in range(3):
+        for _ in range(2):
+            await has_condition(world, "ScaledToZero", "False")
             await scaled_to(world, 1)
             await world.scale(0)
-        await has_condition(world, "Conflict", "True", "ReplicasChangedElsewhere")
+        await has_condition(world, "Conflict", "True", "ReplicasChangedElsewhere", seconds=40)
         await scaled_to(world, 1)
 
 
@@ -147,7 +149,7 @@ async def test_a_window_that_can_not_be_followed_is_named(world: World) -> None:
 
 async def test_deleting_a_pool_touches_no_target(world: World) -> None:
     async with working(world.client, await world.target()):
-        await world.create_pool()
+        await world.create_pool(replicas={"max": 2})
         operator = world.operator()
         operator.start()
         await world.push(2)
