@@ -1,0 +1,113 @@
+"""Model servers on 127.0.0.0/8 whose metrics are read: busy, quick, restarted, silent."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from poolkeeper.sources import metrics_scrape
+from poolkeeper.sources.base import SourceFailure
+from poolkeeper.sources.metrics_scrape import ModelServers
+
+
+class FakeServer:
+    """What one server's /metrics shows."""
+
+    def __init__(self) -> None:
+        self.running = self.waiting = self.answered = 0
+        self.status = 200
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        text = (
+            f'vllm:num_requests_running{{model_name="m"}} {self.running}\n'
+            f'vllm:num_requests_waiting{{model_name="m"}} {self.waiting}\n'
+            f'vllm:request_success_total{{model_name="m"}} {self.answered}\n'
+        )
+        return web.Response(text=text, status=self.status)
+
+
+Start = Callable[[str], Awaitable[FakeServer]]
+
+
+class Port:
+    """The port that all servers share, chosen by the first."""
+
+    number = 0
+
+
+@pytest_asyncio.fixture
+async def start() -> AsyncIterator[Start]:
+    runners: list[web.AppRunner] = []
+    Port.number = 0
+
+    async def start(address: str) -> FakeServer:
+        server = FakeServer()
+        app = web.Application()
+        app.router.add_get("/metrics", server.metrics)
+        runner = web.AppRunner(app, shutdown_timeout=0.01)
+        await runner.setup()
+        await web.TCPSite(runner, address, Port.number).start()
+        Port.number = runner.addresses[0][1]
+        runners.append(runner)
+        return server
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+@pytest_asyncio.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def test_the_load_of_all_servers_is_added_up(start: Start, client: aiohttp.ClientSession) -> None:
+    one, other = await start("127.0.0.1"), await start("127.0.0.2")
+    one.running, one.waiting, other.running = 3, 1, 2
+    load = await ModelServers(port=Port.number).read(client, ["127.0.0.1", "127.0.0.2"])
+    assert (load.waiting, load.in_flight, dict(load.running)) == (1, 5, {"127.0.0.1": 3, "127.0.0.2": 2})
+
+
+async def test_a_request_that_came_and_went_between_two_readings_is_seen(
+    start: Start, client: aiohttp.ClientSession
+) -> None:
+    server = await start("127.0.0.1")
+    servers = ModelServers(port=Port.number)
+    assert (await servers.read(client, ["127.0.0.1"])).in_flight == 0
+    server.answered += 1
+    assert (await servers.read(client, ["127.0.0.1"])).in_flight == 1
+    assert (await servers.read(client, ["127.0.0.1"])).in_flight == 0
+
+
+async def test_counters_of_a_server_that_started_anew_are_no_idleness(
+    start: Start, client: aiohttp.ClientSession
+) -> None:
+    server = await start("127.0.0.1")
+    server.answered = 9
+    servers = ModelServers(port=Port.number)
+    await servers.read(client, ["127.0.0.1"])
+    server.answered = 1
+    assert (await servers.read(client, ["127.0.0.1"])).was_active
+
+
+async def test_no_ready_server_is_no_load(client: aiohttp.ClientSession) -> None:
+    load = await ModelServers(port=1).read(client, [])
+    assert (load.waiting, load.in_flight) == (0, 0)
+
+
+@pytest.mark.parametrize("fault", ["status", "nobody listens", "silence"])
+async def test_one_server_that_can_not_be_read_makes_the_load_unknown(
+    start: Start, client: aiohttp.ClientSession, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start("127.0.0.1")
+    addresses = ["127.0.0.1", "127.0.0.2"]
+    if fault == "status":
+        (await start("127.0.0.2")).status = 503
+    if fault == "silence":
+        monkeypatch.setattr(metrics_scrape, "TIMEOUT_SECONDS", 0.0)
+    with pytest.raises(SourceFailure) as failure:
+        await ModelServers(port=Port.number).read(client, addresses)
+    assert failure.value.reason == "MetricsUnreadable"
