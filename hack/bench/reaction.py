@@ -4,8 +4,8 @@
 
 Starts etcd, kube-apiserver, redis-server and one operator on the loopback, lets jobs arrive in one queue
 after the other, and watches the targets. The time runs from before the job is pushed until the watch shows
-the new replicas, so that it holds: the wait for the next poll (up to one interval, on average half), the read, the
-decision, GET and PUT of /scale, and the watch's own delay.
+the new replicas: the wait for the next poll (up to one interval, on average half), the read,
+the decision, GET and PUT of /scale, and the watch's own delay.
 """
 
 import argparse
