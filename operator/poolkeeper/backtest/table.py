@@ -9,7 +9,7 @@ from rich.table import Table
 from poolkeeper.backtest.accounting import Row
 
 COLUMNS = ("hours", "×opt", "breaks", "p50", "p99", "starts", "writes", "max")
-NARROWEST = 84
+NARROWEST = 100
 
 
 def print_table(rows: Sequence[Row], console: Console | None = None) -> None:

@@ -10,7 +10,7 @@ their ARIMA's simplest member, an exponentially weighted mean.
 import math
 from dataclasses import dataclass
 
-from poolkeeper.backtest.controllers.base import NEVER, Pool, next_tick
+from poolkeeper.backtest.controllers.base import NEVER, TICK, Pool, next_tick
 
 BIN_SECONDS = 60.0
 HEAD, TAIL, MARGIN = 0.05, 0.99, 0.1
@@ -116,8 +116,9 @@ class HybridHistogram:
         if self._idle_since is None:
             return 0
         start_at, keep_until = self._idle_since + self._plan.start, self._idle_since + self._plan.keep_until
-        if now < start_at:
+        if now < start_at - TICK:
             self.wake_at = next_tick(start_at, self._poll)
             return 0
-        self.wake_at = next_tick(keep_until, self._poll) if now < keep_until else NEVER
-        return 1 if now < keep_until else 0
+        is_kept = now < keep_until - TICK
+        self.wake_at = next_tick(keep_until, self._poll) if is_kept else NEVER
+        return 1 if is_kept else 0

@@ -7,7 +7,7 @@ interval. Ski rental keeps an idle replica for as long as a start costs, which i
 import math
 from collections import deque
 
-from poolkeeper.backtest.controllers.base import NEVER, Pool, next_tick
+from poolkeeper.backtest.controllers.base import NEVER, TICK, Pool, next_tick
 
 
 class AlwaysOn:
@@ -60,7 +60,7 @@ class FixedIdle:
         self._arrived = pool.tail
         self._keep(max(self._previous_need, 1 if came_and_went else 0), need, now + self.idle_seconds(pool))
         self._previous_need = need
-        while self._kept and self._kept[0][0] <= now:
+        while self._kept and self._kept[0][0] <= now + TICK:
             self._kept.popleft()
         self.wake_at = next_tick(self._kept[0][0], self._poll) if self._kept else NEVER
         return max(need, self._kept[0][1] if self._kept else 0)

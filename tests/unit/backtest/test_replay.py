@@ -1,0 +1,142 @@
+"""The replayed pool obeys its own physics, whoever scales it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from poolkeeper.backtest.always_on import waits_when_always_on
+from poolkeeper.backtest.controllers.base import NEVER, Pool
+from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
+from poolkeeper.backtest.replay import Outcome, Replay
+from poolkeeper.backtest.setting import Disturbance, Setting
+from poolkeeper.backtest.start_times import Constant, Lognormal
+
+from unit.backtest.traces import pool, replayed
+
+SETTING = Setting(budget_seconds=120)
+
+
+class Script:
+    """Writes the given numbers of replicas at the given instants, whatever happens."""
+
+    def __init__(self, writes: Sequence[tuple[float, int]]) -> None:
+        self._writes = list(writes)
+        self._wanted = 0
+        self.wake_at = self._writes[0][0]
+
+    def sees_requests_at(self, now: float) -> float:
+        return NEVER
+
+    def sees_replicas_at(self, now: float) -> float:
+        return NEVER
+
+    def step(self, now: float, pool: Pool) -> int:
+        _, self._wanted = self._writes.pop(0)
+        self.wake_at = self._writes[0][0] if self._writes else NEVER
+        return self._wanted
+
+
+def scripted(
+    writes: Sequence[tuple[float, int]], arrivals: Sequence[float], service: float, setting: Setting
+) -> Outcome:
+    return Replay(pool(arrivals, service), setting, Constant(90.0), Script(writes)).run()
+
+
+def test_a_replica_is_paid_for_from_the_write_to_the_end_of_termination() -> None:
+    outcome = scripted([(10, 1), (200, 0)], [0], 7, SETTING)
+    assert list(outcome.waits) == pytest.approx([10.1 + 90])
+    assert outcome.accelerator_seconds == pytest.approx(200.1 + 5 - 10.1)
+    assert outcome.busy_seconds == pytest.approx(7)
+    assert (outcome.cold_starts, outcome.scale_actions, outcome.max_replicas) == (1, 2, 1)
+
+
+def test_requests_are_taken_first_come_first_served_by_as_many_slots_as_there_are() -> None:
+    outcome = scripted([(0, 1), (500, 0)], [0, 1, 2], 10, replace(SETTING, concurrency=2))
+    assert list(outcome.waits) == pytest.approx([90.1, 89.1, 98.1])
+
+
+def test_a_busy_replica_that_is_stopped_finishes_its_work_and_takes_no_more() -> None:
+    outcome = scripted([(0, 1), (95, 0), (100, 1), (400, 0)], [0, 1], 20, SETTING)
+    assert list(outcome.waits) == pytest.approx([90.1, 189.1])
+    assert outcome.accelerator_seconds == pytest.approx((110.1 + 5 - 0.1) + (400.1 + 5 - 100.1))
+
+
+def test_starting_replicas_go_first_when_the_number_is_lowered() -> None:
+    outcome = scripted([(0, 1), (95, 2), (100, 1), (400, 0)], [0, 99], 1, replace(SETTING, max_replicas=2))
+    assert list(outcome.waits) == pytest.approx([90.1, 0.0])
+    assert outcome.accelerator_seconds == pytest.approx((400.1 + 5 - 0.1) + (100.1 + 5 - 95.1))
+
+
+def test_requests_that_nobody_ever_takes_have_waited_longer_than_any_budget() -> None:
+    outcome = scripted([(0, 0)], [0, 50], 1, SETTING)
+    assert all(wait > SETTING.budget_seconds for wait in outcome.waits)
+
+
+def test_a_peer_may_not_leave_the_bounds() -> None:
+    outcome = scripted([(0, 9), (200, 0)], [0], 1, replace(SETTING, max_replicas=3))
+    assert outcome.max_replicas == 3
+
+
+def test_always_on_waits_are_those_of_its_slots() -> None:
+    assert list(waits_when_always_on(pool([0, 1, 2], 10), 1)) == [0, 9, 18]
+    assert list(waits_when_always_on(pool([0, 1, 2], 10), 2)) == [0, 0, 8]
+    outcome = replayed("always-on", pool([0, 1, 2], 10), replace(SETTING, min_replicas=2, max_replicas=2))
+    assert list(outcome.waits) == [0, 0, 8]
+
+
+class EveryPoll(Poolkeeper):
+    """Poolkeeper that polls at every interval, as the operator does, and decides each time."""
+
+    def step(self, now: float, pool: Replay) -> int:
+        if not self._due or self._due[0] > now:
+            polled_at = round(now / self._poll) * self._poll
+            if abs(polled_at - now) < 1e-6 and polled_at > self._shown_at:
+                self._due.insert(0, polled_at)
+        wanted = super().step(now, pool)
+        following = (int(now / self._poll + 1e-6) + 1) * self._poll
+        self.wake_at = min(self.wake_at, following)
+        return wanted
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.01, 400), st.floats(0, 30)), min_size=1, max_size=25),
+    st.sampled_from([20.0, 100.0, 150.0]),
+    st.integers(1, 3),
+)
+def test_skipping_polls_that_show_nothing_new_changes_nothing(
+    gaps_and_services: list[tuple[float, float]], budget: float, most: int
+) -> None:
+    at, arrivals = 0.0, []
+    for gap, _ in gaps_and_services:
+        at += gap
+        arrivals.append(at)
+    requests = pool(arrivals, [service for _, service in gaps_and_services])
+    setting = Setting(budget_seconds=budget, max_replicas=most)
+    outcomes = [
+        Replay(requests, setting, Lognormal(60.0, 0.3), controller).run()
+        for controller in (Poolkeeper(setting), EveryPoll(setting))
+    ]
+    skipping, polling = outcomes
+    assert polling.accelerator_seconds == pytest.approx(skipping.accelerator_seconds, abs=2.0)
+    assert list(polling.waits) == pytest.approx(list(skipping.waits), abs=1.0)
+
+
+def test_the_same_seed_gives_the_same_replay() -> None:
+    requests = pool([100.0 * number for number in range(40)], 5)
+    outcomes = [replayed("poolkeeper", requests, SETTING, Lognormal(60.0, 0.4)) for _ in range(2)]
+    assert outcomes[0] == outcomes[1]
+
+
+def test_late_and_lost_polls_cost_little_where_the_budget_leaves_room() -> None:
+    requests = pool([400.0 * number for number in range(60)], 5)
+    setting = Setting(budget_seconds=240)
+    calm = replayed("poolkeeper", requests, setting)
+    troubled = replayed(
+        "poolkeeper", requests, replace(setting, disturbance=Disturbance(lag_seconds=30, lost_percent=5))
+    )
+    assert sum(wait > 240 for wait in troubled.waits) <= 1 + sum(wait > 240 for wait in calm.waits)
+    assert troubled.accelerator_seconds <= 1.5 * calm.accelerator_seconds
