@@ -1,0 +1,80 @@
+"""The controller's end of the channel to one activator: sends it tables, hears its reports."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+from pydantic import ValidationError
+
+from poolkeeper.api.activation import REPORTS_PATH, ROUTES_PATH, Report, RoutingTable
+
+logger = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 3.0
+"""An activator reports at least every second; one that does not is as good as gone."""
+SEND_SECONDS = 3.0
+MOST_REPORT_BYTES = 16 * 1024 * 1024
+FIRST_RETRY_SECONDS = 0.1
+LONGEST_RETRY_SECONDS = 2.0
+
+
+class ActivatorLink:
+    """One activator, by the address of its pod. `report` is its last one, None while it is silent."""
+
+    def __init__(self, address: str, port: int, token_file: Path, heard: Callable[[], None]) -> None:
+        host = f"[{address}]" if ":" in address else address
+        self.address = address
+        self.report: Report | None = None
+        self._url = f"http://{host}:{port}"
+        self._token_file = token_file
+        self._heard = heard
+
+    async def run(self) -> None:
+        """Listen until cancelled; connects anew whenever the activator falls silent."""
+        wait_seconds = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                async with aiohttp.ClientSession(read_bufsize=MOST_REPORT_BYTES) as client:
+                    await self._listen(client)
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                logger.info("activator %s is silent: %s", self.address, error or type(error).__name__)
+            wait_seconds = (
+                FIRST_RETRY_SECONDS if self.report else min(wait_seconds * 2, LONGEST_RETRY_SECONDS)
+            )
+            self.report = None
+            self._heard()
+            await asyncio.sleep(wait_seconds)
+
+    async def send(self, table: RoutingTable) -> bool:
+        """Send a table; False if the activator did not take it, for whatever reason."""
+        try:
+            async with (
+                asyncio.timeout(SEND_SECONDS),
+                aiohttp.ClientSession(headers=self._headers()) as client,
+                client.put(self._url + ROUTES_PATH, data=table.model_dump_json(by_alias=True)) as response,
+            ):
+                if response.status != 204:
+                    text = (await response.text())[:200]
+                    logger.warning("activator %s refuses its table: %s", self.address, text)
+                return response.status == 204
+        except (aiohttp.ClientError, OSError) as error:
+            logger.info("activator %s can't be reached: %s", self.address, error or type(error).__name__)
+            return False
+
+    async def _listen(self, client: aiohttp.ClientSession) -> None:
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=SILENCE_SECONDS, sock_read=SILENCE_SECONDS)
+        url = self._url + REPORTS_PATH
+        async with client.get(url, headers=self._headers(), timeout=limits) as response:
+            response.raise_for_status()
+            async for line in response.content:
+                try:
+                    self.report = Report.model_validate_json(line)
+                except ValidationError as error:
+                    raise ValueError(f"a report can't be read: {error.error_count()} errors") from error
+                self._heard()
+
+    def _headers(self) -> dict[str, str]:
+        token = self._token_file.read_text().split()
+        return {"Authorization": f"Bearer {token[0] if token else ''}"}
