@@ -1,4 +1,4 @@
-"""Our kinds on an API server that knows nothing of them yet."""
+"""Our kinds on an API server that does not know them, or not any more."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from tests.integration.operator.world import eventually
 
 
 async def install_kinds(client: KubeClient) -> None:
-    """Creates the CRDs and returns once they are served."""
+    """Creates the CRDs that are missing and returns once all are served."""
     for file in sorted((ROOT / "crds").glob("*.yaml")):
         for crd in yaml.safe_load_all(file.read_text()):
-            await create(client, "apiextensions.k8s.io/v1", "customresourcedefinitions", crd)
+            await _create_unless_there(client, crd)
 
     async def are_served() -> bool:
         try:
@@ -27,6 +27,14 @@ async def install_kinds(client: KubeClient) -> None:
         return True
 
     await eventually(are_served, "the kinds are served")
+
+
+async def _create_unless_there(client: KubeClient, crd: dict[str, Any]) -> None:
+    try:
+        await create(client, "apiextensions.k8s.io/v1", "customresourcedefinitions", crd)
+    except ApiError as failure:
+        if failure.status != 409:
+            raise
 
 
 async def create(client: KubeClient, api_version: str, plural: str, manifest: dict[str, Any]) -> None:

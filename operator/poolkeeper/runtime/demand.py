@@ -1,5 +1,6 @@
 """One pool's demand, kept from what its sources publish."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -52,11 +53,23 @@ class PoolDemand:
         source.ledger = record(source.ledger, news, source.spec)
         return not _is_alike(before, source.ledger.demand)
 
+    def fresh_until(self) -> float:
+        """When the first reading gets too old if nothing more is read; at once where a source is unknown."""
+        times = [_fresh_until(source) for source in self._sources.values()]
+        return min(times, default=math.inf)
+
     def current(self) -> tuple[Demand, ...]:
         """What is known about every source, in the declared order."""
         for source in self._sources.values():
             _catch_up(source)
         return tuple(source.ledger.demand for source in self._sources.values())
+
+
+def _fresh_until(source: _Source) -> float:
+    last = source.repeated or source.ledger.last
+    if last is None or not isinstance(source.ledger.demand, Reading):
+        return -math.inf
+    return last.observed_at + source.spec.stale_after_seconds
 
 
 def _catch_up(source: _Source) -> None:

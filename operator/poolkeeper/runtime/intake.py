@@ -105,7 +105,7 @@ class Intake:
     def class_gone(self, name: str) -> None:
         """A class does not exist any more; pools that know it go on with what they know."""
         self._store.classes.pop(name, None)
-        self._agenda_marks(self._store.of_class(name))
+        self._mark_all(self._store.of_class(name))
 
     def published(self, key: PoolKey, news: Sample | Unavailable) -> None:
         """A source was read, or could not be."""
@@ -117,7 +117,7 @@ class Intake:
             pool.published_at = news.observed_at if isinstance(news, Sample) else news.since
         # What is read as before is news nevertheless where demand was not believed until now.
         if is_news or not pool.is_demand_known:
-            self._agenda.mark(key)
+            self._mark(pool)
 
     def pods_changed(self, namespace: str) -> None:
         """Some pods of a namespace have changed."""
@@ -131,7 +131,7 @@ class Intake:
         """This replica begins or ends to write: everything is looked at anew."""
         for pool in self._store.all():
             pool.target.forget()
-            self._agenda.mark(pool.key)
+            self._mark(pool)
 
     def _begin(self, pool: Pool) -> None:
         self._declared(pool)
@@ -143,26 +143,30 @@ class Intake:
         spec = pool.declaration.spec
         self._demand.assign(pool.key, spec.demand if spec else ())
         self._agenda.release(pool.key)
-        self._agenda.mark(pool.key)
+        self._mark(pool)
 
     def _pods_of_pool_changed(self, pool: Pool, pods: tuple[Pod, ...]) -> None:
         """Other pods than before may mean that somebody has changed the replicas."""
         if {pod.uid for pod in pods} != {pod.uid for pod in pool.pods}:
             pool.target.expire()
         pool.pods = pods
-        self._agenda.mark(pool.key)
+        self._mark(pool)
 
     def _target_changed(self, declaration: Declaration) -> None:
         """Which pool may write a target depends on the others that name it."""
         if declaration.target:
-            self._agenda_marks(self._store.sharing(declaration.target))
+            self._mark_all(self._store.sharing(declaration.target))
 
     def _class_changed(self, name: str) -> None:
         pools = self._store.of_class(name)
         for pool in pools:
             pool.resolved = None
-        self._agenda_marks(pools)
+        self._mark_all(pools)
 
-    def _agenda_marks(self, pools: list[Pool]) -> None:
+    def _mark_all(self, pools: list[Pool]) -> None:
         for pool in pools:
-            self._agenda.mark(pool.key)
+            self._mark(pool)
+
+    def _mark(self, pool: Pool) -> None:
+        pool.news += 1
+        self._agenda.mark(pool.key)

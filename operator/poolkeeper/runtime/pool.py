@@ -63,6 +63,8 @@ class Pool:
 
     `resolved` is the declaration with its class's figures, None until the class is known. `pods` are those of
     the target. `observation` and `decision` are the last ones; `published_at` is the reading that led there.
+    `news` counts what has happened, `news_seen` how much of it the last look took in; without any a pool
+    need not be looked at before `quiet_until`, as long as its queues keep being read.
     `told` is the status that the API server has, ours since `told_at`. `decided` counts decisions by reason,
     `writes` those that changed the replicas by direction.
     """
@@ -83,6 +85,9 @@ class Pool:
     told: Mapping[str, Any] = field(default_factory=dict)
     told_at: float = 0.0
     surroundings: Surroundings = field(default_factory=Surroundings)
+    news: int = 0
+    news_seen: int = 0
+    quiet_until: float = 0.0
     decided: Counter[str] = field(default_factory=Counter)
     writes: Counter[str] = field(default_factory=Counter)
 

@@ -61,6 +61,15 @@ class Reconciler:
         pool = self._store.get(key)
         if pool is None:
             return None
+        news, fresh_until = pool.news, pool.demand.fresh_until()
+        if news == pool.news_seen and self._clock() < min(pool.quiet_until, fresh_until):
+            # Only the readings that were decided on have grown old, and newer ones say the same.
+            return min(pool.quiet_until, fresh_until)
+        come_back_at = await self._look(pool)
+        pool.news_seen = news
+        return come_back_at
+
+    async def _look(self, pool: Pool) -> float | None:
         target = pool.declaration.target
         spec = self._resolve(pool)
         if spec is None or target is None:
@@ -74,7 +83,9 @@ class Reconciler:
             await self._enforce(pool, target, spec, remembered)
         self._record(pool)
         come_back_at = await self._reporter.report(pool, self._verdicts(pool))
-        return min(self._due_times(pool, come_back_at), default=None)
+        pool.quiet_until = self._quiet_until(pool, come_back_at)
+        review_at = pool.decision.review_at if pool.decision else None
+        return pool.quiet_until if review_at is None else min(pool.quiet_until, review_at)
 
     async def explain_failure(self, key: PoolKey, error: Exception) -> None:
         """Say on the pool that it could not be looked at."""
@@ -167,12 +178,13 @@ class Reconciler:
         failure = self._pods.failure(pool.key.namespace)
         return verdicts(self._store, pool, failure, self._clock())
 
-    def _due_times(self, pool: Pool, come_back_at: float | None) -> list[float]:
-        decided = pool.decision.review_at if pool.decision else None
-        floor = pool.warm_floor.changes_at if pool.warm_floor else None
+    def _quiet_until(self, pool: Pool, come_back_at: float | None) -> float:
+        """When something is due even if nothing happens and the queues are read with the same result."""
         pool.target.mistrust(pool.starts.short_since)
-        times = (come_back_at, decided, floor, pool.target.next_read_at)
-        return [at for at in times if at is not None]
+        due_at = pool.decision.due_at if pool.decision else None
+        changes_at = pool.warm_floor.changes_at if pool.warm_floor else None
+        times = (come_back_at, due_at, changes_at, pool.target.next_read_at)
+        return min(at for at in times if at is not None)
 
     async def _enforce(self, pool: Pool, target: TargetKey, spec: PoolSpec, remembered: PoolState) -> None:
         """Write what was decided over what was just read; whatever changed in between is decided anew."""

@@ -37,9 +37,12 @@ def pool_spec(
 
 
 def start_mode(declared: AcceleratorPoolSpec) -> StartMode:
-    """`Auto` waits for the deadline: nobody holds a connection to any kind of queue that is known here."""
+    """`Auto` starts at once where somebody holds a connection, and waits for the deadline in queues."""
     mode = declared.cold_start.start
-    return StartMode.AT_DEADLINE if mode is StartMode.AUTO else mode
+    if mode is not StartMode.AUTO:
+        return mode
+    is_held = any(source.http for source in declared.demand)
+    return StartMode.IMMEDIATELY if is_held else StartMode.AT_DEADLINE
 
 
 def source_spec(source: DemandSource) -> SourceSpec:

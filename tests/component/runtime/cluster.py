@@ -109,6 +109,7 @@ class Cluster:
         self.now = 1_000_000.0
         self.lease, self.scales, self.statuses, self.pods = Lease(), Scales(), Statuses(), Pods()
         self.events: list[tuple[str, str]] = []
+        self.registry = CollectorRegistry()
         self.store = Store()
         self.agenda: Agenda[PoolKey] = Agenda(self.clock)
         self.intake = Intake(self.store, self.agenda, self, self.pods, is_leading=self.lease.may_write)
@@ -119,7 +120,7 @@ class Cluster:
             surroundings=SurroundingsReader(self.read_target, self.list_scalers, self.clock),
             leadership=self.lease,
             reporter=Reporter(self.statuses, self, self.lease, self.clock),
-            timings=Timings(CollectorRegistry()),
+            timings=Timings(self.registry),
             clock=self.clock,
         )
         self.store.classes["cpu"] = AcceleratorClassSpec(
@@ -182,3 +183,7 @@ class Cluster:
         assert pool is not None
         condition = pool.history.conditions[kind]
         return condition.status.value, condition.reason
+
+    def decisions(self) -> int:
+        """How often anything was decided."""
+        return int(self.registry.get_sample_value("poolkeeper_decide_seconds_count") or 0)

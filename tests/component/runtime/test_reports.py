@@ -31,6 +31,26 @@ async def test_an_idle_pool_writes_nothing_more(cluster: Cluster) -> None:
     assert len(cluster.statuses.written) == 1
 
 
+async def test_an_idle_pool_that_is_read_as_before_is_not_even_decided(cluster: Cluster) -> None:
+    await settled(cluster)
+    before = cluster.decisions()
+    for _ in range(200):
+        cluster.now += 1.0
+        cluster.publish(0)
+        await cluster.look()
+    assert cluster.decisions() - before <= 3
+
+
+async def test_an_idle_pool_whose_queue_falls_silent_is_unknown_in_time(cluster: Cluster) -> None:
+    await settled(cluster)
+    cluster.now += 20.0
+    await cluster.look()
+    assert cluster.condition("DemandKnown") == ("False", "Stale")
+    cluster.publish(0)
+    await cluster.look()
+    assert cluster.condition("DemandKnown")[0] == "True"
+
+
 async def test_an_operator_that_restarts_repeats_nothing(cluster: Cluster) -> None:
     await settled(cluster)
     restarted = Cluster()
