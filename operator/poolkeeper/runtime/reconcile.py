@@ -71,11 +71,12 @@ class Reconciler:
 
     async def _look(self, pool: Pool) -> float | None:
         target = pool.declaration.target
+        if target is not None:
+            await self._look_around(pool, target)
         spec = self._resolve(pool)
         if spec is None or target is None:
             pool.decision = None
             return await self._reporter.report(pool, self._verdicts(pool))
-        await self._look_around(pool, target)
         await self._read(pool, target)
         remembered = self._remember(pool, spec)
         self._decide(pool, spec, remembered)
@@ -109,7 +110,10 @@ class Reconciler:
         accelerator = self._store.classes.get(declared.accelerator.class_) if declared else None
         if declared and accelerator and self._clock() >= pool.surroundings.expires_at:
             name = declared.accelerator.class_
+            chips = pool.surroundings.chips
             pool.surroundings = await self._surroundings.read(target, name, accelerator)
+            if pool.surroundings.chips != chips:
+                pool.resolved = None
 
     async def _read(self, pool: Pool, target: TargetKey) -> None:
         if pool.target.is_due(self._clock()):
