@@ -22,7 +22,7 @@ import redis
 
 HEALTH_PORT = 8080
 # How long one call waits for a job: a SIGTERM that arrives meanwhile is seen after this much at most.
-WAIT_SECONDS = 1.0
+WAIT_SECONDS = 1
 RETRY_SECONDS = 0.5
 
 log = logging.getLogger("worker")
