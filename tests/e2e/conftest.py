@@ -12,7 +12,10 @@ from tests.e2e.world import World
 CLUSTER = "poolkeeper-test"
 SYSTEM_NAMESPACE = "poolkeeper-system"
 CHART = str(ROOT / "charts" / "poolkeeper")
-RELEASE = ("--namespace", SYSTEM_NAMESPACE, "--set", "image.tag=dev", "--wait", "--timeout", "180s")
+RELEASE = (
+    "--namespace", SYSTEM_NAMESPACE, "--take-ownership",
+    "--set", "image.tag=dev", "--wait", "--timeout", "180s",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,7 +36,7 @@ def cluster() -> Iterator[Cluster]:
         subprocess.run([hack_cluster, "down", "--name", CLUSTER], check=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def system_namespace(cluster: Cluster) -> str:
     """The operator's namespace, in which only pods of the restricted standard are admitted."""
     manifest = cluster.kubectl(

@@ -1,5 +1,10 @@
 """Installing, upgrading, taking over and removing the operator, by helm and by kubectl alone."""
 
+import os
+from pathlib import Path
+
+import yaml
+
 from hack.demo.commands import ROOT, Cluster
 from tests.e2e.conftest import CHART, RELEASE, SYSTEM_NAMESPACE
 from tests.e2e.world import World
@@ -15,9 +20,8 @@ def bring_up_one_replica(world: World) -> None:
 
 
 def test_the_catalogue_comes_with_the_chart(cluster: Cluster, operator: str) -> None:
-    classes = cluster.kubectl("get", "acceleratorclasses", "--output", "name")
-    assert "acceleratorclass.poolkeeper.dev/nvidia-l4" in classes
-    assert "acceleratorclass.poolkeeper.dev/cpu" in classes
+    for name in ("nvidia-l4", "google-tpu-v6e", "aws-trainium2", "cpu"):
+        cluster.kubectl("wait", "--for=create", f"acceleratorclass/{name}", "--timeout=30s")
 
 
 def test_uninstall_leaves_the_workload_and_blocks_nothing(world: World) -> None:
@@ -31,7 +35,7 @@ def test_uninstall_leaves_the_workload_and_blocks_nothing(world: World) -> None:
 def test_another_release_takes_over_the_kept_crds(world: World) -> None:
     bring_up_one_replica(world)
     world.cluster.helm("uninstall", "poolkeeper", "--namespace", SYSTEM_NAMESPACE, "--wait")
-    world.cluster.helm("install", "other", CHART, *RELEASE, "--take-ownership")
+    world.cluster.helm("install", "other", CHART, *RELEASE)
     try:
         world.apply(world.pool_manifest(replicas={"min": 2, "max": 2}))
         world.wait_until("the other release works", lambda: world.ready_replicas() == 2, 60)
@@ -46,14 +50,17 @@ def test_deleting_the_crds_touches_no_workload(world: World) -> None:
     assert world.ready_replicas() == 1
 
 
-def test_plain_manifests_install_the_same(cluster: Cluster, system_namespace: str) -> None:
+def test_plain_manifests_install_the_same(cluster: Cluster, tmp_path: Path) -> None:
     cluster.helm("uninstall", "poolkeeper", "--namespace", SYSTEM_NAMESPACE, "--wait", "--ignore-not-found")
-    kustomization = str(ROOT / "deploy")
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "--kustomize", kustomization)
+    overlay = {
+        "resources": [os.path.relpath(ROOT / "deploy", tmp_path.resolve())],
+        "images": [{"name": "poolkeeper/operator", "newTag": "dev"}],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "--kustomize", str(tmp_path))
     try:
         cluster.kubectl(
-            "set", "image", "deploy/poolkeeper", "*=poolkeeper/operator:dev", "-n", SYSTEM_NAMESPACE
+            "rollout", "status", "deploy/poolkeeper", "--namespace", SYSTEM_NAMESPACE, "--timeout", "120s"
         )
-        cluster.kubectl("rollout", "status", "deploy/poolkeeper", "-n", SYSTEM_NAMESPACE, "--timeout", "120s")
     finally:
-        cluster.kubectl("delete", "--kustomize", kustomization, "--ignore-not-found", "--timeout", "60s")
+        cluster.kubectl("delete", "--kustomize", str(tmp_path), "--ignore-not-found", "--timeout", "90s")

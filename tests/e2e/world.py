@@ -82,6 +82,10 @@ class World:
         found = [one for one in self.pool_status().get("conditions", []) if one["type"] == kind]
         return found[0] if found else {}
 
+    def starts_seen(self) -> int:
+        """How many cold starts the pool has learned from."""
+        return int(self.pool_status().get("coldStart", {}).get("samples", 0))
+
     def decided(self) -> list[str]:
         """The reasons of the pool's recorded decisions, oldest first."""
         recorded = sorted(self.pool_status().get("decisions", []), key=lambda one: str(one["at"]))
