@@ -17,12 +17,12 @@ BINS = 66
 EDGES = (0.0, *(SHORTEST_SECONDS * RATIO**number for number in range(BINS)))
 """Bin i holds gaps from EDGES[i] to EDGES[i + 1] seconds; the last bin ends after some 19 hours."""
 WIDTHS = tuple(right - left for left, right in pairwise(EDGES))
-DECAY = 0.98
+DECAY = 0.99
 RECENT_SECONDS = 900.0
 LEVELS = (1.5, 6.0)
 """Decayed counts of the requests of the last quarter of an hour that part the contexts."""
 CONTEXTS = len(LEVELS) + 1
-POOLED_WEIGHT = 4.0
+POOLED_WEIGHT = 10.0
 """What all contexts say counts as much as this many gaps of the context itself."""
 PRIOR_WEIGHT = 0.5
 PRIOR_HAZARD = 1.0 - RATIO**-0.5

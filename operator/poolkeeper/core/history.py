@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from poolkeeper.api.pool import StartMode, ZeroMode
 from poolkeeper.core import gaps, idle, load, objective, service
+from poolkeeper.core.bounds import PROVEN_STARTS
 from poolkeeper.core.demand import Workload
 from poolkeeper.core.idle import Terms
 from poolkeeper.core.observation import Reading, Replicas
@@ -62,6 +63,7 @@ def remember(
         readings=_merge(state.readings, workload.readings),
         idle_since=idle_since,
         idle_seconds=idle_seconds,
+        ahead_at=state.ahead_at if idle_since == state.idle_since else None,
         worked_at=worked_at,
         ready_since=_ready_since(now, replicas, state.ready_since),
         desired=state.desired if replicas is None else replicas.desired,
@@ -90,13 +92,29 @@ def terms(spec: PoolSpec, state: PoolState) -> Terms:
 
 def weigh_idling(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
     """Settle, once per idle time, how long it pays to stay up."""
-    if state.idle_since is None or state.idle_seconds is not None:
+    is_newly_ready = state.ready_since == now
+    if state.idle_since is None or (state.idle_seconds is not None and not is_newly_ready):
         return state
     if spec.zero_mode is ZeroMode.FIXED and spec.idle_seconds is not None:
         return state._replace(idle_seconds=spec.idle_seconds)
-    return state._replace(
-        idle_seconds=idle.timeout(state.gaps, now - state.gaps.arrived_at, terms(spec, state))
-    )
+    more_seconds = idle.timeout(state.gaps, now - state.gaps.arrived_at, terms(spec, state))
+    return state._replace(idle_seconds=now - state.idle_since + more_seconds)
+
+
+def expect_arrival(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
+    """Settle, once per idle time at zero, when to start for a request that is expected but has not come."""
+    if state.idle_since is None or state.ahead_at is not None:
+        return state
+    starts, arrived_at = state.starts, state.gaps.arrived_at
+    if starts.samples < PROVEN_STARTS or starts.p50_seconds <= spec.budget_seconds:
+        return state
+    lead_seconds = starts.quantile(LEAD_TAIL)
+    age = idle.start_ahead_age(state.gaps, now - arrived_at, lead_seconds, terms(spec, state))
+    return state._replace(ahead_at=max(arrived_at + age, now + lead_seconds))
+
+
+LEAD_TAIL = 0.2
+"""A start ahead of a request is early enough four times out of five."""
 
 
 def needed_replicas(spec: PoolSpec, workload: Workload, state: PoolState) -> int:

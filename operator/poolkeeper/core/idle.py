@@ -6,6 +6,7 @@ It is solved backwards over the bins, so that also a caller who comes every ten 
 pool stops at once after a call, or is still up when the next one is due, whichever costs less.
 """
 
+import math
 from array import array
 from typing import NamedTuple
 
@@ -34,10 +35,32 @@ def timeout(gaps: Gaps, age: float, terms: Terms) -> float:
     if gaps.seen < PROVEN_GAPS:
         return fallback_timeout(terms)
     hazards = gaps.hazards()
-    saved = terms.restart * _share_saved(hazards, terms.covers) + terms.breaks
+    saved = _saved(hazards, terms)
+    ahead = _costs_ahead(hazards, saved)
     now_in = bin_of(age)
-    stop_in = _first_stop(hazards, saved, now_in)
+    stop_in = next((at for at in range(now_in, BINS) if ahead[at] >= saved), BINS - 1)
     return 0.0 if stop_in == now_in else min(EDGES[stop_in] - age, LONGEST_SECONDS)
+
+
+def start_ahead_age(gaps: Gaps, age: float, start_seconds: float, terms: Terms) -> float:
+    """The age of the present gap at which to start without any request, or infinity.
+
+    It pays where being up at the time that the start is ready, its cost included, is cheaper than being down:
+    then the next request is so likely and so near that idling until it comes costs less than its break.
+    """
+    if gaps.seen < PROVEN_GAPS or terms.breaks <= 0.0:
+        return math.inf
+    hazards = gaps.hazards()
+    saved = _saved(hazards, terms)
+    ahead = _costs_ahead(hazards, saved)
+    for at in range(bin_of(age + start_seconds), BINS):
+        if ahead[at] + terms.restart < saved:
+            return max(EDGES[at] - start_seconds, age)
+    return math.inf
+
+
+def _saved(hazards: "array[float]", terms: Terms) -> float:
+    return terms.restart * _share_saved(hazards, terms.covers) + terms.breaks
 
 
 def fallback_timeout(terms: Terms) -> float:
@@ -66,14 +89,11 @@ def _share_saved(hazards: "array[float]", covers: float) -> float:
     return moved / covers if covers > 0.0 else 1.0
 
 
-def _first_stop(hazards: "array[float]", saved: float, now_in: int) -> int:
-    """The first bin, from the present one on, in which waiting costs more than it is expected to save."""
-    stop_in, ahead = BINS - 1, saved
-    for at in range(BINS - 2, now_in - 1, -1):
+def _costs_ahead(hazards: "array[float]", saved: float) -> "array[float]":
+    """Per bin, the expected cost from there on of waiting as long as that pays; `saved` where it does not."""
+    costs = array("d", [saved]) * BINS
+    for at in range(BINS - 2, -1, -1):
         hazard = hazards[at]
-        waiting = WIDTHS[at] * (1.0 - 0.5 * hazard) + (1.0 - hazard) * ahead
-        if waiting < saved:
-            ahead = waiting
-        else:
-            ahead, stop_in = saved, at
-    return stop_in
+        waiting = WIDTHS[at] * (1.0 - 0.5 * hazard) + (1.0 - hazard) * costs[at + 1]
+        costs[at] = min(waiting, saved)
+    return costs

@@ -8,7 +8,7 @@ from typing import NamedTuple
 SPREAD = 0.15
 """Expected standard deviation of a mode's logarithm, and how many samples that expectation is worth."""
 SPREAD_SAMPLES = 2.0
-SEPARATION = 4.0
+SEPARATION = 5.0
 """Two modes are believed when their means lie this many spreads apart; a single log-normal, cut at its best
 point, shows 2.7."""
 LEAST_DISTANCE = math.log(1.35)

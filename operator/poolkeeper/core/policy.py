@@ -64,12 +64,16 @@ def decide(
     if observation.replicas.desired:
         state = history.weigh_idling(now, spec, state)
         state = history.weigh_load(now, spec, workload, state)
+    else:
+        state = history.expect_arrival(now, spec, state)
     limits = bounds.limits(spec, observation, state.starts)
     plan = _plan(now, spec, workload, observation.replicas, state)
     case = Case(now, spec, workload, state, observation.replicas, limits, plan)
     choice = _choose(case)
     if choice.replicas > observation.replicas.desired:
         state = state._replace(objective=objective.start_begins(state.objective))
+    elif choice.replicas < observation.replicas.desired:
+        state = state._replace(ahead_at=None)
     return _conclude(choice, workload, attainable, bounds.limited(limits, choice.replicas, plan.more)), state
 
 
@@ -224,7 +228,7 @@ def _hold_while_unknown(case: Case) -> Choice | None:
 def _cancel(case: Case) -> Choice | None:
     """Take back starts that nobody needs any more: the queue has drained before they were ready."""
     replicas = case.replicas
-    if not replicas.starting or case.workload.queued:
+    if not replicas.starting or case.workload.queued or _is_expecting(case):
         return None
     kept = max(case.limits.floor, replicas.desired - len(replicas.starting))
     if kept >= replicas.desired or (case.workload.in_flight and kept < case.state.load.recent_peak):
@@ -297,8 +301,16 @@ def _stop(case: Case) -> Choice:
 def _at_floor(case: Case) -> Choice:
     limits = case.limits
     if case.replicas.desired == 0:
-        return Choice(0, Reason.AT_ZERO, say.AT_ZERO, limits.changes_at)
+        if _is_expecting(case) and limits.ceiling > 0:
+            return Choice(1, Reason.START_AHEAD, say.expected(case.now - case.state.gaps.arrived_at))
+        due_at = math.inf if case.state.ahead_at is None else case.state.ahead_at
+        return Choice(0, Reason.AT_ZERO, say.AT_ZERO, min(limits.changes_at, due_at))
     return Choice(case.replicas.desired, limits.floor_reason, limits.floor_message, limits.changes_at)
+
+
+def _is_expecting(case: Case) -> bool:
+    """Whether a start ahead of a request that has not come yet is due."""
+    return case.state.ahead_at is not None and case.state.ahead_at <= case.now
 
 
 def _stop_at(case: Case) -> tuple[float, Reason]:

@@ -81,6 +81,13 @@ def ahead(workload: Workload, start_seconds: float, wanted: int) -> str:
     )
 
 
+def expected(gap: float) -> str:
+    return (
+        f"the last request came {gap:.0f} s ago, and the next is so likely that a start now costs less than "
+        "its wait"
+    )
+
+
 def surplus(workload: Workload, desired: int, kept: int) -> str:
     return (
         f"{count(workload.in_flight, 'request')} in flight: {kept} of {count(desired, 'replica')} have been "

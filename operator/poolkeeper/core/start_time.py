@@ -10,6 +10,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
 MAX_SAMPLES = 40
 MAX_UIDS = 48
 MAX_RUNNING = 8
-DECAY = 0.97
-CHANGE_RUN = 3
-"""Consecutive samples beyond the same tenth of the distribution that count as a change of regime."""
+DECAY = 0.99
+CHANGE_RUNS = (3, 4, 5)
+CHANGE_DEVIATIONS = 3.8
+LEAST_BEFORE_CHANGE = 4
+LEAST_SPREAD = 0.08
+"""A change of regime is believed when the mean of the last three to five logarithms of seconds lies this many
+standard deviations away from the mean of those before."""
 PRIOR_SPREAD = 0.5
 SHORTEST_SECONDS = 0.05
 LONGEST_SECONDS = 7 * 86_400.0
@@ -180,16 +185,15 @@ def _is_duration(seconds: float) -> bool:
 
 
 def _forget_old_regime(times: StartTimes, seconds: float) -> tuple[Sequence[float], Sequence[float]]:
-    """Drop what came before a run of samples that all lie beyond the same tenth of the distribution."""
-    run = (*times.seconds[1 - CHANGE_RUN :], seconds)
-    if len(times.seconds) < CHANGE_RUN + 1:
-        return times.seconds, times.weights
-    slow, fast = times.quantile(0.1) * 1.05, times.quantile(0.9) * 0.95
-    before = times.seconds[: 1 - CHANGE_RUN]
-    older = sum(1 for value in before if fast <= value <= slow)
-    has_changed = all(value > slow for value in run) or all(value < fast for value in run)
-    if has_changed and older:
-        return times.seconds[1 - CHANGE_RUN :], times.weights[1 - CHANGE_RUN :]
+    """Drop what came before the last few samples, with the new one, if these can not be of the same kind."""
+    logs = [math.log(value) for value in (*times.seconds, seconds)]
+    for recent in CHANGE_RUNS:
+        older = logs[:-recent]
+        if len(older) < LEAST_BEFORE_CHANGE:
+            break
+        spread = max(pstdev(older), LEAST_SPREAD) * math.sqrt(1.0 / recent + 1.0 / len(older))
+        if abs(fmean(logs[-recent:]) - fmean(older)) > CHANGE_DEVIATIONS * spread:
+            return times.seconds[len(older) :], times.weights[len(older) :]
     return times.seconds, times.weights
 
 

@@ -24,6 +24,7 @@ class PoolState(NamedTuple):
     `clock` is the latest instant seen. `readings` are the last believed ones, to see what has moved since.
     `idle_since` is None while there is work or demand is unknown; `idle_seconds` is how long idling
     that began then pays; `worked_at` is when work was last seen.
+    `ahead_at` is when to start, at zero, for a request that is only expected (None: not settled).
     `ready_since` is when the present replicas (more than none) became ready, `desired` the last number read.
     """
 
@@ -38,6 +39,7 @@ class PoolState(NamedTuple):
     idle_seconds: float | None = None
     worked_at: float = -math.inf
     ready_since: float | None = None
+    ahead_at: float | None = None
     desired: int | None = None
 
 

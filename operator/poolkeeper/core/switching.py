@@ -39,15 +39,15 @@ class Facts:
     """What is known about one pool at one instant.
 
     `is_in_place`: the activators, at least one of them ready, are endpoints of each of the pool's Services.
-    `wants_zero`: the decision is to stop the last replicas, or they are stopped. `idle_since`: since when
-    every source has said, freshly, that nothing waits and nothing is in flight; None where something is, or
-    where that is unknown. `held`: requests that wait at activators; None if unknown.
+    `wants_zero`: the decision is to stop the last replicas, or they are stopped. `idle_seen_at`: when it was
+    last seen that nothing waits and nothing is in flight; None where something is, or where that is unknown.
+    `held`: requests that wait at activators; None if unknown.
     """
 
     wants_zero: bool
     ready: int
     is_in_place: bool
-    idle_since: float | None
+    idle_seen_at: float | None
     held: int | None
 
 
@@ -115,8 +115,8 @@ def _next_up(now: float, switch: Switch, facts: Facts) -> Switch:
 def _guarded(switch: Switch, facts: Facts) -> Step:
     if not facts.ready:
         return Step(True, False, True, "The activators hold what arrives.")
-    if facts.idle_since is None:
+    if facts.idle_seen_at is None:
         return Step(True, False, False, "The activators are in the path; requests are still being worked on.")
-    is_fresh = facts.idle_since >= switch.since
+    is_fresh = facts.idle_seen_at >= switch.since
     message = "The activators are in the path and nothing is in flight." if is_fresh else "Looking once more."
     return Step(True, False, is_fresh, message)

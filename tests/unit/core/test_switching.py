@@ -15,9 +15,9 @@ from poolkeeper.core.switching import (
     step,
 )
 
-IDLE_WARM = Facts(wants_zero=True, ready=1, is_in_place=True, idle_since=0.0, held=0)
-AT_ZERO = Facts(wants_zero=True, ready=0, is_in_place=True, idle_since=0.0, held=0)
-WARM = Facts(wants_zero=False, ready=1, is_in_place=False, idle_since=None, held=0)
+IDLE_WARM = Facts(wants_zero=True, ready=1, is_in_place=True, idle_seen_at=0.0, held=0)
+AT_ZERO = Facts(wants_zero=True, ready=0, is_in_place=True, idle_seen_at=0.0, held=0)
+WARM = Facts(wants_zero=False, ready=1, is_in_place=False, idle_seen_at=None, held=0)
 
 
 def facts(base: Facts, **changes: object) -> Facts:
@@ -34,7 +34,7 @@ def test_the_way_down() -> None:
     assert (switch.phase, settling.review_at) == (Phase.SETTLING, 11.0 + SETTLE_SECONDS)
     switch, settled = step(11.0 + SETTLE_SECONDS, switch, IDLE_WARM)
     assert (switch.phase, settled.may_stop) == (Phase.GUARDED, False), "the zero is older than the settling"
-    switch, idle = step(17.0, switch, facts(IDLE_WARM, idle_since=16.5))
+    switch, idle = step(17.0, switch, facts(IDLE_WARM, idle_seen_at=16.5))
     assert idle.may_stop
 
 
@@ -69,7 +69,7 @@ FAULTS = [
     ("work arrives while settling", Phase.SETTLING, facts(IDLE_WARM, wants_zero=False), Phase.LEAVING),
     ("work arrives once guarded", Phase.GUARDED, facts(IDLE_WARM, wants_zero=False), Phase.LEAVING),
     ("idle again while leaving", Phase.LEAVING, IDLE_WARM, Phase.JOINING),
-    ("demand becomes unknown", Phase.GUARDED, facts(IDLE_WARM, idle_since=None), Phase.GUARDED),
+    ("demand becomes unknown", Phase.GUARDED, facts(IDLE_WARM, idle_seen_at=None), Phase.GUARDED),
 ]
 
 
@@ -85,7 +85,7 @@ def test_faults(phase: Phase, seen: Facts, expected: Phase) -> None:
 @pytest.mark.parametrize("has_slices", [True, False])
 def test_a_restarted_controller_lets_the_endpoints_settle_once_more(has_slices: bool) -> None:
     switch = initial_switch(50.0, has_slices=has_slices)
-    switch, outcome = step(50.0, switch, facts(IDLE_WARM, is_in_place=has_slices, idle_since=0.0))
+    switch, outcome = step(50.0, switch, facts(IDLE_WARM, is_in_place=has_slices, idle_seen_at=0.0))
     assert (outcome.may_stop, outcome.wants_activators) == (False, True)
     assert switch.phase in (Phase.JOINING, Phase.SETTLING)
 
@@ -93,7 +93,7 @@ def test_a_restarted_controller_lets_the_endpoints_settle_once_more(has_slices: 
 def every_world(now: float) -> list[Facts]:
     """All facts that make a difference at one instant."""
     return [
-        Facts(wants_zero=wants, ready=ready, is_in_place=placed, idle_since=idle, held=held)
+        Facts(wants_zero=wants, ready=ready, is_in_place=placed, idle_seen_at=idle, held=held)
         for wants, ready, placed, idle, held in product(
             (True, False), (0, 1), (True, False), (None, now), (None, 0, 3)
         )
@@ -109,8 +109,8 @@ def check_promises(now: float, seen: Facts, placed_since: float | None, outcome:
         assert seen.is_in_place
         assert placed_since is not None
         assert now - placed_since >= SETTLE_SECONDS
-        assert seen.idle_since is not None
-        assert seen.idle_since >= placed_since + SETTLE_SECONDS
+        assert seen.idle_seen_at is not None
+        assert seen.idle_seen_at >= placed_since + SETTLE_SECONDS
     if not outcome.wants_activators:
         assert seen.ready
 
@@ -145,6 +145,6 @@ def test_steady_facts_always_arrive(phase: Phase) -> None:
     for seen, arrives in ((WARM, Phase.DIRECT), (AT_ZERO, Phase.GUARDED), (IDLE_WARM, Phase.GUARDED)):
         switch = Switch(phase, 0.0)
         for second in range(int(SETTLE_SECONDS + RELEASE_SECONDS) + 2):
-            switch, outcome = step(float(second), switch, facts(seen, idle_since=float(second)))
+            switch, outcome = step(float(second), switch, facts(seen, idle_seen_at=float(second)))
         assert switch.phase is arrives
         assert outcome.may_stop == (seen is not WARM)

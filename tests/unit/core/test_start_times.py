@@ -1,0 +1,125 @@
+"""What is learned from starts: quantiles of seeded mixtures, changes, running and failed starts."""
+
+import math
+import random
+from collections.abc import Callable
+
+import pytest
+
+from poolkeeper.core import start_time
+from poolkeeper.core.start_time import StartSample, StartTimes
+from poolkeeper.core.state import initial_state
+from tests.unit.core.strategies import T0, spec_of, taught
+
+Draw = Callable[[random.Random], float]
+SEEDS = range(250)
+
+
+def lognormal(median: float, sigma: float) -> Draw:
+    return lambda rng: median * math.exp(sigma * rng.gauss(0.0, 1.0))
+
+
+def two_modes(fast: float, slow: float, slow_share: float) -> Draw:
+    return lambda rng: (slow if rng.random() < slow_share else fast) * math.exp(0.1 * rng.gauss(0.0, 1.0))
+
+
+def after(draws: list[Draw], seed: int) -> StartTimes:
+    """What is known after one start from each of the distributions."""
+    rng = random.Random(seed)
+    times = start_time.initial(60.0)
+    for number, draw in enumerate(draws):
+        seconds = draw(rng)
+        times = start_time.enter(times, StartSample(f"{number}", 0.0, seconds, ready_at=seconds))
+    return times
+
+
+def share(holds: Callable[[int], bool]) -> float:
+    return sum(map(holds, SEEDS)) / len(SEEDS)
+
+
+def is_near(value: float, truth: float, tolerance: float = 0.2) -> bool:
+    return abs(value / truth - 1.0) <= tolerance
+
+
+MIXTURES = [
+    pytest.param(lognormal(40.0, 0.0), 40.0, 40.0, id="constant"),
+    pytest.param(lognormal(40.0, 0.3), 40.0, 40.0 * math.exp(0.3 * 1.645), id="lognormal-0.3"),
+    pytest.param(lognormal(40.0, 0.4), 40.0, 40.0 * math.exp(0.4 * 1.645), id="lognormal-0.4"),
+    pytest.param(two_modes(30.0, 120.0, 0.2), 30.9, 120.0 * math.exp(0.1 * 0.674), id="two-modes"),
+]
+
+
+@pytest.mark.parametrize(("draw", "median", "p95"), MIXTURES)
+def test_the_median_is_known_after_five_starts(draw: Draw, median: float, p95: float) -> None:
+    assert share(lambda seed: is_near(after([draw] * 5, seed).p50_seconds, median)) >= 0.7
+
+
+@pytest.mark.parametrize(("draw", "median", "p95"), MIXTURES)
+def test_the_p95_is_known_after_thirty_starts(draw: Draw, median: float, p95: float) -> None:
+    assert share(lambda seed: is_near(after([draw] * 30, seed).p95_seconds, p95)) >= 0.9
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.1, 0.2, 0.3])
+@pytest.mark.parametrize("factor", [2.0, 0.5])
+def test_a_change_of_regime_is_followed_within_five_starts(sigma: float, factor: float) -> None:
+    draws = [lognormal(40.0, sigma)] * 20 + [lognormal(40.0 * factor, sigma)] * 5
+    assert share(lambda seed: is_near(after(draws, seed).p50_seconds, 40.0 * factor, 0.3)) >= 0.5
+
+
+def test_the_same_pod_counts_once() -> None:
+    state = taught(spec_of(), (30.0,))
+    again = start_time.learn(state, StartSample("pod-0", T0, T0 + 99.0, ready_at=T0 + 99.0))
+    assert again is state
+
+
+def test_a_start_that_outlasts_the_others_is_evidence_before_it_ends() -> None:
+    state = taught(spec_of(), (30.0,) * 5)
+    running = start_time.learn(state, StartSample("slow", T0, T0 + 300.0))
+    assert running.starts.quantile(0.1) > 250.0
+    assert running.starts.samples == 5
+    ended = start_time.learn(running, StartSample("slow", T0, T0 + 320.0, ready_at=T0 + 320.0))
+    assert (ended.starts.samples, ended.starts.running) == (6, ())
+
+
+def test_a_failed_start_is_not_a_fast_one() -> None:
+    state = taught(spec_of(), (30.0,) * 5)
+    failed = start_time.learn(state, StartSample("bad", T0, T0 + 2.0, failed=True))
+    assert failed.starts.p50_seconds == state.starts.p50_seconds
+    assert (failed.starts.samples, failed.starts.failures) == (5, 1)
+
+
+@pytest.mark.parametrize("seconds", [-5.0, 0.0, math.nan, math.inf, 1e9])
+def test_impossible_durations_are_ignored(seconds: float) -> None:
+    state = taught(spec_of(), (30.0,) * 3)
+    assert start_time.learn(state, StartSample("odd", T0, T0, ready_at=T0 + seconds)) is state
+
+
+def test_the_remaining_time_shrinks_with_age_and_never_ends_below_zero() -> None:
+    times = after([two_modes(30.0, 120.0, 0.3)] * 20, seed=1)
+    assert times.remaining(0.0, 0.1) > times.remaining(100.0, 0.1) > 0.0
+    assert times.remaining(60.0, 0.5) > 40.0, "one that missed the fast mode is a slow one"
+    assert times.remaining(10_000.0, 0.1) > 0.0
+
+
+def test_quantiles_rise_with_the_certainty_asked_for() -> None:
+    times = after([two_modes(30.0, 120.0, 0.3)] * 20, seed=2)
+    levels = [times.quantile(tail) for tail in (0.9, 0.5, 0.2, 0.05, 0.01, 1e-3, 1e-4, 0.0)]
+    assert levels == sorted(levels)
+
+
+def test_phases_are_told_apart() -> None:
+    state = initial_state(T0, spec_of())
+    for number in range(3):
+        sample = StartSample(f"{number}", T0, T0 + 60.0, T0 + 1.0, T0 + 10.0, T0 + 15.0, T0 + 60.0)
+        state = start_time.learn(state, sample)
+    medians = [phase.p50_seconds for phase in state.starts.phases]
+    assert medians == pytest.approx([10.0, 5.0, 45.0])
+
+
+def test_memory_is_bounded() -> None:
+    state = taught(spec_of(), tuple(30.0 + number % 7 for number in range(200)))
+    for number in range(50):
+        state = start_time.learn(state, StartSample(f"running-{number}", T0, T0 + 40.0))
+    assert len(state.starts.seconds) == start_time.MAX_SAMPLES
+    assert len(state.starts.uids) == start_time.MAX_UIDS
+    assert len(state.starts.running) == start_time.MAX_RUNNING
