@@ -11,6 +11,7 @@ from poolkeeper.core.start_time import StartTimes
 
 PROVEN_STARTS = 5
 """Own starts that must have been seen before anything is kept warm or said about the promise."""
+RETEST_SECONDS = 86_400.0
 _NOT_LIMITED = Verdict(False, "WithinBounds", "the ceiling allows what the demand needs")
 
 
@@ -24,8 +25,12 @@ class Limits(NamedTuple):
     changes_at: float
 
 
-def limits(spec: PoolSpec, observation: Observation, starts: StartTimes) -> Limits:
-    """The bounds of this moment. A quota below the floor wins: what is not there can't be kept up."""
+def limits(spec: PoolSpec, observation: Observation, starts: StartTimes, up_seconds: float) -> Limits:
+    """The bounds of this moment. A quota below the floor wins: what is not there can't be kept up.
+
+    A pool that is kept warm is let down once it has been up for RETEST_SECONDS and is idle: only a new start
+    can show that starts have become faster.
+    """
     ceiling = (
         spec.max_replicas if observation.ceiling is None else min(spec.max_replicas, observation.ceiling)
     )
@@ -33,7 +38,7 @@ def limits(spec: PoolSpec, observation: Observation, starts: StartTimes) -> Limi
     window = observation.warm_floor
     changes_at = math.inf if window.changes_at is None else window.changes_at
     floor, reason, message = _declared_floor(spec)
-    if keeps_warm(spec, starts) and floor < 1:
+    if floor < 1 and up_seconds < RETEST_SECONDS and keeps_warm(spec, starts):
         floor, reason = 1, Reason.KEPT_WARM
         message = (
             f"kept warm: a start takes {starts.p95_seconds:.0f} s (p95), longer than the "

@@ -20,6 +20,7 @@ class Flow(NamedTuple):
     taken: int
     completed: int
     broken: int
+    capacity_broken: int
 
 
 def remember(
@@ -34,12 +35,14 @@ def remember(
         before = _find(state.readings, reading.source)
         if before is None or reading.observed_at <= before.observed_at:
             continue
-        flow = between(before, reading, _poll_seconds(spec, reading.source), spec.budget_seconds)
+        flow = between(before, reading, spec, state.full_since)
         moved = moved or flow.taken > 0 or flow.arrived > 0
         if flow.arrived:
             arrivals = gaps.arrive(arrivals, flow.moved_at, flow.arrived)
         if flow.taken:
-            account = objective.learn(account, flow.taken, flow.broken, allowed_share(spec))
+            account = objective.learn(
+                account, flow.taken, flow.broken, flow.capacity_broken, allowed_share(spec)
+            )
         growth = reading.queued - before.queued
         quiet_seconds, seconds = flow.moved_at - before.observed_at, reading.observed_at - flow.moved_at
         carried = load.learn(carried, quiet_seconds, before.in_flight or 0, 0, memory_seconds)
@@ -65,7 +68,8 @@ def remember(
         idle_seconds=idle_seconds,
         ahead_at=state.ahead_at if idle_since == state.idle_since else None,
         worked_at=worked_at,
-        ready_since=_ready_since(now, replicas, state.ready_since),
+        ready_since=_since(now, replicas, 1, state.ready_since),
+        full_since=_since(now, replicas, spec.max_replicas, state.full_since),
         desired=state.desired if replicas is None else replicas.desired,
     )
 
@@ -136,25 +140,31 @@ RESERVE = 1.5
 """Standard deviations of a Poisson load that are kept in reserve."""
 
 
-def between(before: Reading, after: Reading, poll_seconds: float, budget_seconds: float) -> Flow:
+def between(before: Reading, after: Reading, spec: PoolSpec, full_since: float | None) -> Flow:
     """What moved from one reading of a source to the next; the oldest requests are taken first.
 
     Readings that show nothing new may have been left out in between, so that whatever moved did so in the
-    last poll interval. Arrivals are dated to its beginning and so is their leaving: the errors cancel.
+    last poll interval. Arrivals are dated to its beginning and so is their leaving: the errors cancel. A
+    request that found all replicas ready that the pool may have could only have been served in time by more.
     """
+    poll_seconds = _poll_seconds(spec, before.source)
     moved_at = max(before.observed_at, after.observed_at - poll_seconds)
     arrived = max(0, after.arrived - before.arrived)
     taken = max(0, arrived + before.queued - after.queued)
     if after.emptied_at is not None and after.emptied_at != before.emptied_at:
         taken = 0
     completed = max(0, after.completed - before.completed)
-    broken, left = 0, taken
+    broken = capacity_broken = 0
+    left = taken
     for arrived_at, requests in before.waiting:
-        if left <= 0 or moved_at - arrived_at <= budget_seconds:
+        if left <= 0 or moved_at - arrived_at <= spec.budget_seconds:
             break
-        broken += min(left, requests)
+        if full_since is not None and arrived_at >= full_since:
+            capacity_broken += min(left, requests)
+        else:
+            broken += min(left, requests)
         left -= requests
-    return Flow(moved_at, arrived, taken, completed, broken)
+    return Flow(moved_at, arrived, taken, completed, broken, capacity_broken)
 
 
 def _busy_seconds(before: Reading, after: Reading, moved_at: float, ready: int, concurrency: int) -> float:
@@ -174,12 +184,13 @@ def _poll_seconds(spec: PoolSpec, name: str) -> float:
     return next((source.poll_seconds for source in spec.sources if source.name == name), 0.0)
 
 
-def _ready_since(now: float, replicas: Replicas | None, ready_since: float | None) -> float | None:
+def _since(now: float, replicas: Replicas | None, ready: int, since: float | None) -> float | None:
+    """Since when at least so many replicas have been ready without a break."""
     if replicas is None:
-        return ready_since
-    if replicas.ready == 0:
+        return since
+    if replicas.ready < ready:
         return None
-    return now if ready_since is None else ready_since
+    return now if since is None else since
 
 
 def _find(readings: tuple[Reading, ...], source: str) -> Reading | None:

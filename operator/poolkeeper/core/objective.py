@@ -37,8 +37,10 @@ class Objective(NamedTuple):
         return max(fair + BALANCE_SHARE * self.balance, LEAST_SHARE * fair)
 
 
-def learn(account: Objective, taken: int, broken: int, allowed_share: float) -> Objective:
-    """Enter requests that were taken, some of them too late."""
+def learn(
+    account: Objective, taken: int, broken: int, capacity_broken: int, allowed_share: float
+) -> Objective:
+    """Enter requests that were taken, some of them too late, by our fault or for want of a higher ceiling."""
     horizon = min(max(5.0 / allowed_share, 200.0), 5000.0)
     limit = allowed_share * horizon
     balance = account.balance * (1.0 - 1.0 / horizon) ** taken + allowed_share * taken - broken
@@ -47,6 +49,7 @@ def learn(account: Objective, taken: int, broken: int, allowed_share: float) -> 
         since_start=account.since_start + taken,
         taken=account.taken + taken,
         broken=account.broken + broken,
+        capacity_broken=account.capacity_broken + capacity_broken,
         price=_adapt(account.price, broken / allowed_share - taken),
     )
 

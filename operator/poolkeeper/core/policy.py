@@ -66,7 +66,7 @@ def decide(
         state = history.weigh_load(now, spec, workload, state)
     else:
         state = history.expect_arrival(now, spec, state)
-    limits = bounds.limits(spec, observation, state.starts)
+    limits = bounds.limits(spec, observation, state.starts, _up_seconds(now, state))
     plan = _plan(now, spec, workload, observation.replicas, state)
     case = Case(now, spec, workload, state, observation.replicas, limits, plan)
     choice = _choose(case)
@@ -75,6 +75,10 @@ def decide(
     elif choice.replicas < observation.replicas.desired:
         state = state._replace(ahead_at=None)
     return _conclude(choice, workload, attainable, bounds.limited(limits, choice.replicas, plan.more)), state
+
+
+def _up_seconds(now: float, state: PoolState) -> float:
+    return 0.0 if state.ready_since is None else now - state.ready_since
 
 
 def _choose(case: Case) -> Choice:

@@ -110,20 +110,26 @@ def _shortages(
     """
     shortages: list[_Shortage] = []
     due = 0
-    seconds, reckoned_with = 0.0, 0.0
+    free, ready_rate = capacity.free, capacity.ready * capacity.rate
+    seconds = reckoned_with = taken_late = 0.0
+    earliest = now
     for arrived_at, requests in waiting:
         due += requests
         deadline = arrived_at + patience
-        requests_short = due - capacity.takes(now, deadline)
+        if deadline >= now and due <= free + ready_rate * (deadline - now):
+            continue
+        requests_short = due - (capacity.takes(now, deadline) if deadline > now else free)
         if requests_short <= 0.0:
             continue
         if requests_short > 2.0 * reckoned_with:
             reckoned_with = requests_short
             seconds = start_seconds(requests_short)
-        is_late = deadline < now + seconds - TOLERANCE_SECONDS
+            earliest = now + seconds
+            taken_late = capacity.takes(now, earliest + grace)
+        is_late = deadline < earliest - TOLERANCE_SECONDS
         if is_late:
-            deadline = now + seconds + grace
-            requests_short = due - capacity.takes(now, deadline)
+            deadline = earliest + grace
+            requests_short = due - taken_late
             if requests_short <= 0.0:
                 continue
         shortages.append(_Shortage(deadline, requests_short, seconds, is_late))

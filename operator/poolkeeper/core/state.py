@@ -25,7 +25,8 @@ class PoolState(NamedTuple):
     `idle_since` is None while there is work or demand is unknown; `idle_seconds` is how long idling
     that began then pays; `worked_at` is when work was last seen.
     `ahead_at` is when to start, at zero, for a request that is only expected (None: not settled).
-    `ready_since` is when the present replicas (more than none) became ready, `desired` the last number read.
+    `ready_since` is since when any replica has been ready, `full_since` all that there may be; `desired` is
+    the last number read.
     """
 
     clock: float
@@ -39,6 +40,7 @@ class PoolState(NamedTuple):
     idle_seconds: float | None = None
     worked_at: float = -math.inf
     ready_since: float | None = None
+    full_since: float | None = None
     ahead_at: float | None = None
     desired: int | None = None
 
