@@ -30,37 +30,36 @@ class Terms(NamedTuple):
     breaks: float = 0.0
 
 
+class _Outlook(NamedTuple):
+    """Per bin of the gap's age, the expected cost from there on of being up, and of being down."""
+
+    up: "array[float]"
+    down: "array[float]"
+
+
 def timeout(gaps: Gaps, age: float, terms: Terms) -> float:
     """How much longer a pool that is idle now should wait, the last request having come `age` seconds ago."""
     if gaps.seen < PROVEN_GAPS:
         return fallback_timeout(terms)
-    hazards = gaps.hazards()
-    saved = _saved(hazards, terms)
-    ahead = _costs_ahead(hazards, saved)
+    outlook = _look_ahead(gaps, terms)
     now_in = bin_of(age)
-    stop_in = next((at for at in range(now_in, BINS) if ahead[at] >= saved), BINS - 1)
+    stop_in = next((at for at in range(now_in, BINS) if outlook.up[at] >= outlook.down[at]), BINS - 1)
     return 0.0 if stop_in == now_in else min(EDGES[stop_in] - age, LONGEST_SECONDS)
 
 
 def start_ahead_age(gaps: Gaps, age: float, start_seconds: float, terms: Terms) -> float:
     """The age of the present gap at which to start without any request, or infinity.
 
-    It pays where being up at the time that the start is ready, its cost included, is cheaper than being down:
-    then the next request is so likely and so near that idling until it comes costs less than its break.
+    It pays where the next request is so likely and so near that a start, and idling until it comes, cost less
+    than its break.
     """
     if gaps.seen < PROVEN_GAPS or terms.breaks <= 0.0:
         return math.inf
-    hazards = gaps.hazards()
-    saved = _saved(hazards, terms)
-    ahead = _costs_ahead(hazards, saved)
+    outlook = _look_ahead(gaps, terms)
     for at in range(bin_of(age + start_seconds), BINS):
-        if ahead[at] + terms.restart < saved:
+        if outlook.up[at] + terms.restart < outlook.down[at]:
             return max(EDGES[at] - start_seconds, age)
     return math.inf
-
-
-def _saved(hazards: "array[float]", terms: Terms) -> float:
-    return terms.restart * _share_saved(hazards, terms.covers) + terms.breaks
 
 
 def fallback_timeout(terms: Terms) -> float:
@@ -89,11 +88,20 @@ def _share_saved(hazards: "array[float]", covers: float) -> float:
     return moved / covers if covers > 0.0 else 1.0
 
 
-def _costs_ahead(hazards: "array[float]", saved: float) -> "array[float]":
-    """Per bin, the expected cost from there on of waiting as long as that pays; `saved` where it does not."""
-    costs = array("d", [saved]) * BINS
+def _look_ahead(gaps: Gaps, terms: Terms) -> _Outlook:
+    """Solve backwards when to be up and when to be down, until the next request comes.
+
+    Down, the request costs a restart and its breaks, unless a start ahead of it turns out cheaper. Up, every
+    second costs one, unless a stop turns out cheaper.
+    """
+    hazards = gaps.hazards()
+    saved = terms.restart * _share_saved(hazards, terms.covers) + terms.breaks
+    up, down = array("d", [saved]) * BINS, array("d", [saved]) * BINS
+    best_down = saved
     for at in range(BINS - 2, -1, -1):
         hazard = hazards[at]
-        waiting = WIDTHS[at] * (1.0 - 0.5 * hazard) + (1.0 - hazard) * costs[at + 1]
-        costs[at] = min(waiting, saved)
-    return costs
+        down[at] = hazard * saved + (1.0 - hazard) * best_down
+        waiting = WIDTHS[at] * (1.0 - 0.5 * hazard) + (1.0 - hazard) * up[at + 1]
+        up[at] = min(waiting, down[at])
+        best_down = min(down[at], up[at] + terms.restart) if terms.breaks > 0.0 else down[at]
+    return _Outlook(up, down)

@@ -1,0 +1,132 @@
+"""How depths become dated demand: arrivals, in-flight work, orphans, restarts and outages."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poolkeeper.core.ledger import MAX_BUCKETS, Ledger, Sample, record
+from poolkeeper.core.observation import ArrivalBucket, Reading, Unavailable
+from poolkeeper.core.spec import SourceSpec
+from tests.unit.core.strategies import T0, unavailable
+
+SPEC = SourceSpec("queue", max_service_seconds=100.0)
+
+
+def sample(
+    age: float, queued: int, in_flight: int | None = 0, *, marker: str = "", server: str = "a"
+) -> Sample:
+    return Sample("queue", T0 + age, queued, in_flight, marker, server_id=server)
+
+
+def after(*samples: Sample | Unavailable) -> Ledger:
+    ledger = Ledger.empty("queue")
+    for taken in samples:
+        ledger = record(ledger, taken, SPEC)
+    return ledger
+
+
+def reading(*samples: Sample | Unavailable) -> Reading:
+    demand = after(*samples).demand
+    assert isinstance(demand, Reading)
+    return demand
+
+
+def test_a_source_that_was_never_read_is_unknown() -> None:
+    demand = Ledger.empty("queue").demand
+    assert isinstance(demand, Unavailable)
+    assert demand.reason == "NotReadYet"
+
+
+@pytest.mark.parametrize(
+    ("samples", "waiting"),
+    [
+        ([sample(0, 0), sample(1, 2)], [(0, 2)]),
+        ([sample(0, 2)], [(-0.5, 2)]),
+        ([sample(0, 0), sample(1, 2), sample(2, 3)], [(0, 2), (1, 1)]),
+        ([sample(0, 0), sample(1, 2), sample(2, 3), sample(3, 2)], [(0, 1), (1, 1)]),
+        ([sample(0, 0), sample(1, 2), sample(2, 1, 2)], [(1, 1)]),
+        ([sample(0, 0), sample(1, 2), unavailable(T0 + 2), sample(60, 3)], [(0, 2), (1, 1)]),
+        ([sample(0, 3), sample(5, 0)], []),
+    ],
+)
+def test_what_appeared_between_two_polls_is_dated_to_the_earlier(
+    samples: list[Sample | Unavailable], waiting: list[tuple[float, int]]
+) -> None:
+    assert reading(*samples).waiting == tuple(ArrivalBucket(T0 + age, number) for age, number in waiting)
+
+
+def test_the_arrival_that_the_queue_knows_corrects_the_dates() -> None:
+    known = Sample("queue", T0 + 10, 2, 0, oldest_arrived_at=T0 + 7)
+    assert reading(sample(0, 0), known).waiting == ((T0 + 7, 2),)
+
+
+@pytest.mark.parametrize(
+    ("second", "arrived", "completed"),
+    [
+        (sample(1, 0, 2), 2, 0),
+        (sample(1, 0, 1, marker="x"), 2, 1),
+        (sample(1, 1, 1, marker="x"), 3, 1),
+        (sample(1, 0, 0), 1, 1),
+    ],
+)
+def test_flows_are_the_least_that_explains_the_depths(second: Sample, arrived: int, completed: int) -> None:
+    seen = reading(sample(0, 0, 1, marker="w"), second)
+    assert (seen.arrived, seen.completed) == (arrived, completed)
+
+
+def test_work_that_does_not_move_for_longer_than_a_request_takes_is_orphaned() -> None:
+    stuck = [sample(age, 0, 2, marker="m") for age in (0, 50, 101)]
+    assert (reading(*stuck[:2]).in_flight, reading(*stuck[:2]).orphaned) == (2, 0)
+    assert (reading(*stuck).in_flight, reading(*stuck).orphaned) == (0, 2)
+    with_new_work = reading(*stuck, sample(102, 0, 3, marker="n"))
+    assert (with_new_work.in_flight, with_new_work.orphaned) == (1, 2)
+    removed = reading(*stuck, sample(103, 0, 0))
+    assert (removed.in_flight, removed.orphaned) == (0, 0)
+
+
+def test_a_server_that_came_back_empty_is_marked_until_there_is_work_again() -> None:
+    lost = reading(sample(0, 5, 1), sample(1, 0, 0, server="b"))
+    assert (lost.emptied_at, lost.completed, lost.waiting) == (T0 + 1, 0, ())
+    assert reading(sample(0, 5), sample(1, 0, server="b"), sample(2, 0, server="b")).emptied_at == T0 + 1
+    assert reading(sample(0, 5), sample(1, 0, server="b"), sample(2, 1, server="b")).emptied_at is None
+    assert reading(sample(0, 5), sample(1, 5, server="b")).emptied_at is None
+
+
+def test_an_outage_keeps_its_beginning_and_the_dates() -> None:
+    ledger = after(sample(0, 0), sample(1, 2), unavailable(T0 + 2), unavailable(T0 + 9))
+    assert isinstance(ledger.demand, Unavailable)
+    assert ledger.demand.since == T0 + 2
+
+
+@pytest.mark.parametrize("late", [sample(-5, 9), sample(0.5, 9)])
+def test_a_sample_delivered_late_changes_nothing(late: Sample) -> None:
+    before = after(sample(0, 0), sample(1, 2))
+    assert record(before, late, SPEC) is before
+
+
+@pytest.mark.parametrize("odd", [sample(1, -1), sample(1, 0, -2), sample(math.nan, 0)])
+def test_impossible_numbers_are_unknown_not_zero(odd: Sample) -> None:
+    demand = after(sample(0, 3), odd).demand
+    assert isinstance(demand, Unavailable)
+    assert demand.reason == "ImpossibleReading"
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.1, 50.0), st.integers(0, 500), st.none() | st.integers(0, 50)), max_size=150
+    )
+)
+def test_the_buckets_always_add_up(polls: list[tuple[float, int, int | None]]) -> None:
+    ledger, now = Ledger.empty("queue"), 0.0
+    for pause, queued, in_flight in polls:
+        now += pause
+        ledger = record(ledger, sample(now, queued, in_flight), SPEC)
+        demand = ledger.demand
+        assert isinstance(demand, Reading)
+        assert sum(bucket.requests for bucket in demand.waiting) == queued
+        assert len(demand.waiting) <= MAX_BUCKETS
+        dates = [bucket.arrived_at for bucket in demand.waiting]
+        assert dates == sorted(dates)
+        assert all(bucket.requests > 0 and bucket.arrived_at <= T0 + now for bucket in demand.waiting)
