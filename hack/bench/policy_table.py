@@ -75,7 +75,9 @@ def unhurried(trace: Trace, case: Case) -> Iterator[str]:
     """Poolkeeper, started at the deadline and at once, beside every peer and the optimum."""
     at_once = replace(case.setting, start=StartMode.IMMEDIATELY)
     rows = measure(trace, case, ["poolkeeper", *PEERS, "optimum"])
-    rows.insert(1, replace(measure(trace, case, ["poolkeeper"], at_once)[0], policy="poolkeeper, Immediately"))
+    rows.insert(
+        1, replace(measure(trace, case, ["poolkeeper"], at_once)[0], policy="poolkeeper, Immediately")
+    )
     yield from table(f"{trace.name}: {case.title}", rows)
 
 
@@ -89,7 +91,7 @@ def hurried(trace: Trace, case: Case) -> Iterator[str]:
     """Where a start takes longer than the budget: Poolkeeper against the timeouts tuned in hindsight."""
     frontier = measure(trace, case, [f"fixed:idle={timeout}" for timeout in TIMEOUTS])
     yield f"### {trace.name}: {case.title}\n"
-    yield "| objective | hours | avoidable breaks | hours of a fixed timeout tuned in hindsight to as many breaks | less |"
+    yield "| objective | hours | avoidable breaks | fixed timeout tuned in hindsight to as many | less |"
     yield "|---|---:|---:|---:|---:|"
     for objective in OBJECTIVES:
         row = measure(trace, case, ["poolkeeper"], replace(case.setting, objective_percent=objective))[0]
@@ -104,7 +106,7 @@ def hurried(trace: Trace, case: Case) -> Iterator[str]:
 
 
 def at_equal_breaks(frontier: Sequence[Row], breaks_percent: float) -> float | None:
-    """The hours that mixing two fixed timeouts needs for a share of breaks; None where no timeout gets there."""
+    """Hours that mixing two fixed timeouts needs for a share of breaks; None where no timeout gets there."""
     points = sorted((row.breaks_percent, row.accelerator_hours) for row in frontier)
     candidates = [hours for breaks, hours in points if breaks <= breaks_percent]
     for breaks, hours in points:
@@ -120,7 +122,8 @@ def table(title: str, rows: Sequence[Row]) -> Iterator[str]:
     first = rows[0]
     kind = "optimum" if first.optimum_kind == "exact" else "lower bound of the optimum"
     yield f"### {title}\n"
-    yield f"{first.requests} requests, {first.pools} pools; {kind} {first.optimum_hours:.2f} accelerator-hours.\n"
+    requests = f"{first.requests} requests, {first.pools} pools"
+    yield f"{requests}; {kind} {first.optimum_hours:.2f} accelerator-hours.\n"
     yield "| policy | hours | × optimum | avoidable breaks | wait p50 | wait p99 | starts | most replicas |"
     yield "|---|---:|---:|---:|---:|---:|---:|---:|"
     for row in rows:

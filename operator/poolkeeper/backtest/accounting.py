@@ -65,7 +65,11 @@ def breaks_in(waits: Sequence[float], budget_seconds: float) -> int:
 
 
 def summed(
-    trace: str, policy: str, parameters: dict[str, Any], pools: Sequence[PoolFigures], dollars_per_hour: float | None
+    trace: str,
+    policy: str,
+    parameters: dict[str, Any],
+    pools: Sequence[PoolFigures],
+    dollars_per_hour: float | None,
 ) -> Row:
     """One row from the figures of every pool of a trace."""
     requests = sum(pool.requests for pool in pools)

@@ -1,4 +1,4 @@
-"""The trace slices that come with the package, and the two halves of a trace: one to tune on, one to report."""
+"""The trace slices in the package, and the two halves of a trace: one to tune on, one to report."""
 
 from array import array
 from importlib.resources import as_file, files

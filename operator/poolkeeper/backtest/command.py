@@ -26,10 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags, which scripts rely on."""
     add = parser.add_argument
     add("--trace", action="append", required=True, metavar="FILE",
-        help="CSV (plain or .gz) with the header arrival_seconds[,service_seconds][,pool], another known format, "
-        "or generate:poisson|on-off|diurnal|agents|flash-crowd[,rate=PER_HOUR,hours=N,service=SECONDS,pools=N]; "
-        "repeatable")  # fmt: skip
-    add("--format", choices=list(READERS), help="the format of every trace, when its first line does not tell")
+        help="CSV (plain or .gz) with the header arrival_seconds[,service_seconds][,pool], another format, or "
+        "generate:KIND[,rate=PER_HOUR,hours=N,service=SECONDS,pools=N], "
+        "with KIND one of poisson, on-off, diurnal, agents, flash-crowd; repeatable")  # fmt: skip
+    add(
+        "--format", choices=list(READERS), help="the format of every trace, when its first line does not tell"
+    )
     add("--start-time", required=True, metavar="MODEL", help=FORMS)
     add("--budget", required=True, type=seconds, metavar="SECONDS",
         help="longest a request may wait until a replica takes it")  # fmt: skip
@@ -40,20 +42,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-replicas", type=count, default=1, metavar="N", help="ceiling of each pool (default 1)")
     add("--start", choices=[mode.value for mode in StartMode], default=StartMode.AT_DEADLINE.value,
         help="when Poolkeeper issues a start; Auto is AtDeadline here, a trace being a queue")  # fmt: skip
-    add("--class", dest="accelerator_class", metavar="NAME", help="AcceleratorClass whose list price gives dollars")
+    add(
+        "--class",
+        dest="accelerator_class",
+        metavar="NAME",
+        help="AcceleratorClass whose list price gives dollars",
+    )
     add("--poll-milliseconds", type=count, default=500, metavar="N", help="Poolkeeper's poll interval")
-    add("--termination-seconds", type=seconds, default=5.0, metavar="N", help="from the stop to the end of paying")
-    add("--service-seconds", type=seconds, default=0.0, metavar="N", help="service time where a trace has none")
+    add(
+        "--termination-seconds",
+        type=seconds,
+        default=5.0,
+        metavar="N",
+        help="from the stop to the end of paying",
+    )
+    add(
+        "--service-seconds",
+        type=seconds,
+        default=0.0,
+        metavar="N",
+        help="service time where a trace has none",
+    )
     add("--policy", action="append", metavar="NAME[:key=value,…]",
         help=f"repeatable; default {', '.join(DEFAULT_POLICIES)}")  # fmt: skip
     add("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
-    add("--processes", type=count, metavar="N", help="processes to spread over (default: the machine's cores)")
+    add(
+        "--processes", type=count, metavar="N", help="processes to spread over (default: the machine's cores)"
+    )
     add("--json", metavar="FILE", help="write the results as a JSON array; - is the standard output")
     add("--html", metavar="FILE", help="write a self-contained report with plots")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replays traces through Poolkeeper's decisions, its peers and the optimum, and compares what came out."""
+    """Replays traces through Poolkeeper's decisions, its peers and the optimum, and compares them."""
     try:
         comparison = comparison_from(arguments)
         results = _compare(comparison, arguments.processes)
@@ -159,7 +180,9 @@ def seconds(text: str) -> float:
     """A duration of at most a week."""
     value = _number(text)
     if not 0 <= value <= WEEK_SECONDS:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and {WEEK_SECONDS:.0f} seconds (a week), got {text}")
+        raise argparse.ArgumentTypeError(
+            f"must lie between 0 and {WEEK_SECONDS:.0f} seconds (a week), got {text}"
+        )
     return value
 
 

@@ -1,7 +1,7 @@
 """Runs policies over traces, spread over the machine's cores, and sums up what came out."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -47,7 +47,9 @@ Progress = Callable[[int, int], None]
 """Told how many requests have been replayed of how many."""
 
 
-def compare(comparison: Comparison, *, processes: int | None = None, progress: Progress | None = None) -> Results:
+def compare(
+    comparison: Comparison, *, processes: int | None = None, progress: Progress | None = None
+) -> Results:
     """Replays every pool of every trace under every policy."""
     work = [(t, p) for t, trace in enumerate(comparison.traces) for p in range(len(trace.pools))]
     total = sum(trace.requests for trace in comparison.traces)
@@ -131,7 +133,12 @@ class Timed:
 
 
 def _outcome_figures(
-    setting: Setting, requests: PoolTrace, outcome: Outcome, timed: "Timed | Poolkeeper", best: Optimum, unavoidable: int
+    setting: Setting,
+    requests: PoolTrace,
+    outcome: Outcome,
+    timed: "Timed | Poolkeeper",
+    best: Optimum,
+    unavoidable: int,
 ) -> PoolFigures:
     return PoolFigures(
         requests=len(requests),

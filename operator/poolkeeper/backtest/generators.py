@@ -41,7 +41,9 @@ def _shape(text: str, arguments: list[str]) -> Shape:
     for argument in arguments:
         key, _, value = argument.partition("=")
         if key not in Shape.__dataclass_fields__:
-            raise TraceError(text, f"a generator has no parameter {key!r}; it has rate, hours, service, pools")
+            raise TraceError(
+                text, f"a generator has no parameter {key!r}; it has rate, hours, service, pools"
+            )
         try:
             values[key] = float(value)
         except ValueError as error:
@@ -64,7 +66,9 @@ def _pool(kind: str, shape: Shape, number: int, seed: int) -> PoolTrace:
     )
 
 
-def _thinned(shape: Shape, randomness: random.Random, relative: Callable[[float], float], peak: float) -> list[float]:
+def _thinned(
+    shape: Shape, randomness: random.Random, relative: Callable[[float], float], peak: float
+) -> list[float]:
     """Poisson arrivals whose rate is the shape's times `relative(instant)`, which never exceeds `peak`."""
     arrivals: list[float] = []
     at, horizon = 0.0, shape.hours * 3600
@@ -91,8 +95,9 @@ def _flash_crowd(shape: Shape, randomness: random.Random) -> list[float]:
 
     def relative(at: float) -> float:
         since = at - middle
-        crowd = 30 * min(1.0, 2 ** (since / 60) / 32) * math.exp(-max(0.0, since - 300) / 600) if since > 0 else 0
-        return 0.25 + crowd
+        if since <= 0:
+            return 0.25
+        return 0.25 + 30 * 2 ** (min(since, 300) / 60 - 5) * math.exp(-max(0.0, since - 300) / 600)
 
     return _thinned(shape, randomness, relative, 30.25)
 

@@ -1,4 +1,4 @@
-"""A short replay of real coding-agent traffic on the terminal: Poolkeeper beside KEDA and an always-on pool."""
+"""A short replay of real coding-agent traffic on the terminal: Poolkeeper, KEDA and an always-on pool."""
 
 import sys
 import time
@@ -38,7 +38,9 @@ def main() -> int:
     )
     began = time.monotonic()
     results = replay(trace)
-    console.print(f"Replayed three times in {time.monotonic() - began:.1f} s. Twelve hours of one developer:\n")
+    console.print(
+        f"Replayed three times in {time.monotonic() - began:.1f} s. Twelve hours of one developer:\n"
+    )
     draw(console, trace.pools[0], [figures[0] for figures in results.pools])
     for line in summary(results.rows):
         console.print(line)
@@ -84,8 +86,12 @@ def strips(counts: Sequence[int], paid: Sequence[Sequence[float]], shown: int) -
     lines = [Text.assemble((f"{'requests':<{LABEL_WIDTH}}", "dim"), (bars, "yellow"))]
     for name, shares in zip(POLICIES, paid, strict=True):
         style = "bold green" if name == "poolkeeper" else "cyan"
-        bar = "".join(HEIGHTS[min(len(HEIGHTS) - 1, round(share * (len(HEIGHTS) - 1)))] for share in shares[:shown])
-        lines.append(Text.assemble((f"{name:<{LABEL_WIDTH}}", "bold" if name == "poolkeeper" else ""), (bar, style)))
+        bar = "".join(
+            HEIGHTS[min(len(HEIGHTS) - 1, round(share * (len(HEIGHTS) - 1)))] for share in shares[:shown]
+        )
+        lines.append(
+            Text.assemble((f"{name:<{LABEL_WIDTH}}", "bold" if name == "poolkeeper" else ""), (bar, style))
+        )
     return Group(*lines)
 
 

@@ -64,7 +64,9 @@ def scatter(points: Sequence[Point], x: Axis, y: Axis) -> str:
         at_right = left > WIDTH - 150
         anchor, label_left = ("end", left - 9) if at_right else ("start", left + 9)
         weight = "bold" if point.is_ours else "normal"
-        drawn.append(f'<circle cx="{left:.1f}" cy="{top:.1f}" r="{6 if point.is_ours else 4}" fill="{colour}"/>')
+        drawn.append(
+            f'<circle cx="{left:.1f}" cy="{top:.1f}" r="{6 if point.is_ours else 4}" fill="{colour}"/>'
+        )
         drawn.append(
             f'<text x="{label_left:.1f}" y="{label_top:.1f}" text-anchor="{anchor}" fill="{colour}" '
             f'font-weight="{weight}">{escape(point.label)}</text>'
@@ -113,15 +115,20 @@ def _framed(parts: Sequence[str], x: Axis, y: Axis) -> str:
     ]
     for value in x.ticks():
         left = _left(x, value)
-        frame.append(f'<line x1="{left:.1f}" x2="{left:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="#e6e6e6"/>')
-        frame.append(f'<text x="{left:.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{value:.3g}</text>')
+        frame.append(
+            f'<line x1="{left:.1f}" x2="{left:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="#e6e6e6"/>'
+        )
+        frame.append(
+            f'<text x="{left:.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{value:.3g}</text>'
+        )
     for value in y.ticks():
         top = _top(y, value)
-        frame.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{top:.1f}" y2="{top:.1f}" stroke="#e6e6e6"/>')
+        frame.append(
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{top:.1f}" y2="{top:.1f}" stroke="#e6e6e6"/>'
+        )
         frame.append(f'<text x="{LEFT - 6}" y="{top + 4:.1f}" text-anchor="end">{value:.3g}</text>')
     middle = (HEIGHT - BOTTOM + TOP) / 2
     frame.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x.title)}</text>')
-    frame.append(
-        f'<text x="14" y="{middle}" text-anchor="middle" transform="rotate(-90 14 {middle})">{escape(y.title)}</text>'
-    )
+    turned = f'text-anchor="middle" transform="rotate(-90 14 {middle})"'
+    frame.append(f'<text x="14" y="{middle}" {turned}>{escape(y.title)}</text>')
     return "\n".join([*frame, *parts, "</svg>"])

@@ -14,14 +14,18 @@ def dollars_per_hour(name: str) -> float:
     classes = {manifest["metadata"]["name"]: manifest["spec"] for manifest in catalogue()}
     if name not in classes:
         raise ClassUnknown(f"--class {name} is not in the catalogue; there are {', '.join(sorted(classes))}")
-    prices = [_per_chip(price) for price in classes[name].get("prices", ()) if _is_on_demand_in_dollars(price)]
+    prices = [
+        _per_chip(price) for price in classes[name].get("prices", ()) if _is_on_demand_in_dollars(price)
+    ]
     if not prices:
-        raise ClassUnknown(f"--class {name} has no price in the catalogue; leave --class out and use the hours")
+        raise ClassUnknown(
+            f"--class {name} has no price in the catalogue; leave --class out and use the hours"
+        )
     return min(prices)
 
 
 def _is_on_demand_in_dollars(price: dict[str, Any]) -> bool:
-    return price.get("market", "OnDemand") == "OnDemand" and price.get("currency", "USD") == "USD"
+    return bool(price.get("market", "OnDemand") == "OnDemand" and price.get("currency", "USD") == "USD")
 
 
 def _per_chip(price: dict[str, Any]) -> float:

@@ -1,9 +1,9 @@
 """Replays the requests of one pool against a controller, event by event.
 
-The queue is first in, first out. A replica takes requests from the moment it is ready, `concurrency` at a time;
-the oldest ready replica with a free slot takes the next request. A number of replicas that is lowered removes
-starting replicas first (the youngest ahead), as Kubernetes does, then ready ones, the emptiest first; one that
-is busy finishes its work before it terminates, which is kinder than most clusters are.
+The queue is first in, first out. A replica takes requests from the moment it is ready, `concurrency` at a
+time; the oldest ready replica with a free slot takes the next request. A number of replicas that is lowered
+removes starting replicas first (the youngest ahead), as Kubernetes does, then ready ones, the emptiest first;
+one that is busy finishes its work before it terminates, which is kinder than most clusters are.
 """
 
 import heapq
@@ -13,27 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from poolkeeper.backtest.controllers.base import NEVER, Controller
+from poolkeeper.backtest.replica import Replica
 from poolkeeper.backtest.setting import Setting
 from poolkeeper.backtest.start_times import StartTimes
 from poolkeeper.backtest.trace import PoolTrace
 
 AFTERMATH_SECONDS = 7_200.0
-"""How long after the last arrival (and the budget) a replay goes on at most: longer than any peer's cooldown."""
-
-
-class Replica:
-    """One replica of the replayed pool."""
-
-    __slots__ = ("asked_at", "busy", "is_listed", "is_ready", "is_stopping", "number", "ready_at")
-
-    def __init__(self, number: int, asked_at: float, ready_at: float) -> None:
-        self.number = number
-        self.asked_at = asked_at
-        self.ready_at = ready_at
-        self.is_ready = False
-        self.is_stopping = False
-        self.is_listed = False
-        self.busy = 0
+"""How long after the last arrival (and the budget) a replay goes on at most: longer than any peer's cooldown.
+"""
 
 
 @dataclass(slots=True)
@@ -54,7 +41,9 @@ class Outcome:
 class Replay:
     """One pool while it is being replayed; it is also the view that controllers get of it."""
 
-    def __init__(self, trace: PoolTrace, setting: Setting, start_times: StartTimes, controller: Controller) -> None:
+    def __init__(
+        self, trace: PoolTrace, setting: Setting, start_times: StartTimes, controller: Controller
+    ) -> None:
         self.setting = setting
         self.controller = controller
         self.head = 0
@@ -283,7 +272,9 @@ class Replay:
         self.outcome.replicas_over_time.append((now, self.desired, self.ready))
 
     def _close(self, now: float) -> Outcome:
-        """Charges what still runs, and counts requests that nobody ever took as having waited to the very end."""
+        """Charges what still runs, and counts requests that nobody ever took as having waited to the very
+        end.
+        """
         outcome = self.outcome
         self._count_busy(now, 0)
         for replica in self._replicas:

@@ -20,8 +20,8 @@ tr.ours { font-weight: bold; }
 figure { margin: 1.5rem 0; } figcaption { color: #555; } svg { width: 100%; height: auto; }
 """
 HEADINGS = (
-    "policy", "accelerator-hours", "× optimum", "breaks %", "wait p50 s", "wait p95 s", "wait p99 s", "cold starts",
-    "scale actions", "most replicas", "dollars",
+    "policy", "accelerator-hours", "× optimum", "breaks %", "wait p50 s", "wait p95 s", "wait p99 s",
+    "cold starts", "scale actions", "most replicas", "dollars",
 )  # fmt: skip
 
 
@@ -33,11 +33,17 @@ def report(comparison: Comparison, results: Results) -> str:
         part = slice(number * width, (number + 1) * width)
         sections.append(_section(comparison, trace, results.rows[part], results.pools[part]))
     flags = ", ".join(f"{key} {value}" for key, value in comparison.parameters.items() if value is not None)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Poolkeeper backtest</title>'
-        f"<style>{STYLE}</style></head><body>\n<h1>Poolkeeper backtest</h1>\n<p>{escape(flags)}</p>\n"
-        + "\n".join(sections)
-        + f"\n{_figure(_start_times(comparison.start_times), 'Start-time quantiles of the model.')}\n</body></html>\n"
+    start_times = _figure(_start_times(comparison.start_times), "Start-time quantiles of the model.")
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8"><title>Poolkeeper backtest</title>',
+            f"<style>{STYLE}</style></head><body>",
+            f"<h1>Poolkeeper backtest</h1><p>{escape(flags)}</p>",
+            *sections,
+            start_times,
+            "</body></html>\n",
+        ]
     )
 
 
@@ -51,11 +57,14 @@ def _section(
         [
             f"<h2>{escape(trace.name)}</h2>",
             f"<p>{first.requests} requests, {first.pools} pools. Optimum ({first.optimum_kind}): "
-            f"{first.optimum_hours:.2f} accelerator-hours. {first.unavoidable_breaks_percent:.2f} % of the requests "
-            "break the budget in an always-on pool too.</p>",
+            f"{first.optimum_hours:.2f} accelerator-hours. {first.unavoidable_breaks_percent:.2f} % of the "
+            "requests break the budget in an always-on pool too.</p>",
             _table(rows),
             _figure(_frontier(rows), "Cost against breaks: nearer to the lower left corner is better."),
-            _figure(_demand(trace.pools[busiest]), f"Requests over time, pool {escape(trace.pools[busiest].name)}."),
+            _figure(
+                _demand(trace.pools[busiest]),
+                f"Requests over time, pool {escape(trace.pools[busiest].name)}.",
+            ),
             _figure(_replicas(trace.pools[busiest], named), "Replicas paid for over time, same pool."),
         ]
     )
@@ -68,7 +77,9 @@ def _figure(plot: str, caption: str) -> str:
 def _table(rows: Sequence[Row]) -> str:
     head = "".join(f"<th>{name}</th>" for name in HEADINGS)
     body = "".join(
-        f"<tr{_ours(row)}><td>{escape(row.policy)}</td>" + "".join(f"<td>{cell}</td>" for cell in _cells(row)) + "</tr>"
+        f"<tr{_ours(row)}><td>{escape(row.policy)}</td>"
+        + "".join(f"<td>{cell}</td>" for cell in _cells(row))
+        + "</tr>"
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -99,7 +110,8 @@ def _shown(value: float | None, form: str) -> str:
 
 def _frontier(rows: Sequence[Row]) -> str:
     points = [
-        Point(row.breaks_percent, row.accelerator_hours, row.policy, row.policy.startswith("poolkeeper")) for row in rows
+        Point(row.breaks_percent, row.accelerator_hours, row.policy, row.policy.startswith("poolkeeper"))
+        for row in rows
     ]
     breaks = axis("requests that waited longer than the budget, %", [point.x for point in points])
     return scatter(points, breaks, axis("accelerator-hours", [point.y for point in points]))

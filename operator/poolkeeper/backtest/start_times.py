@@ -82,7 +82,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class TwoMode:
-    """A cached and an uncached start: `slow_share` of the starts take the slow one's time (both log-normal)."""
+    """Cached and uncached starts: `slow_share` of them take the slow one's time (both are log-normal)."""
 
     fast: Lognormal
     slow: Lognormal
@@ -198,5 +198,7 @@ def _sample(path: Path, number: int, line: str) -> float:
     except ValueError as error:
         raise StartTimesError(f"{path}:{number}: {line.strip()!r} is not a number of seconds") from error
     if not 0 <= seconds <= 604_800:
-        raise StartTimesError(f"{path}:{number}: a start time must lie between 0 and 604800 s, got {seconds:g}")
+        raise StartTimesError(
+            f"{path}:{number}: a start time must lie between 0 and 604800 s, got {seconds:g}"
+        )
     return seconds

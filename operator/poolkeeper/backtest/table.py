@@ -23,7 +23,9 @@ def print_table(rows: Sequence[Row], console: Console | None = None) -> None:
 def comparison_table(rows: Sequence[Row]) -> Table:
     """The policies of one trace side by side."""
     first = rows[0]
-    title = f"{first.trace}: {first.requests} requests, {first.pools} {'pool' if first.pools == 1 else 'pools'}"
+    title = (
+        f"{first.trace}: {first.requests} requests, {first.pools} {'pool' if first.pools == 1 else 'pools'}"
+    )
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     has_dollars = any(row.dollars is not None for row in rows)
     table.add_column("policy", no_wrap=True)
@@ -34,8 +36,9 @@ def comparison_table(rows: Sequence[Row]) -> Table:
         table.add_row(row.policy, *_cells(row, has_dollars), style=style)
     bound = " (a lower bound)" if first.optimum_kind == "lower-bound" else ""
     table.caption = (
-        f"accelerator-hours, and their ratio to the optimum's {first.optimum_hours:.2f} h{bound}; waits in seconds; "
-        f"{first.unavoidable_breaks_percent:.2f} % of requests break the budget in an always-on pool too"
+        f"accelerator-hours, and their ratio to the optimum's {first.optimum_hours:.2f} h{bound}; "
+        f"waits in seconds; {first.unavoidable_breaks_percent:.2f} % of requests break the budget "
+        "in an always-on pool too"
     )
     table.caption_justify = "left"
     return table

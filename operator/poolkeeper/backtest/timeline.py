@@ -15,7 +15,9 @@ def requests_per_bin(arrivals: Sequence[float], begin: float, end: float, bins: 
 def replicas_per_bin(
     changes: Sequence[tuple[float, int, int]], begin: float, end: float, bins: int
 ) -> list[float]:
-    """Mean number of replicas asked for in each part of [begin, end); `changes` are (instant, desired, ready)."""
+    """Mean number of replicas asked for in each part of [begin, end); `changes` are (instant, desired,
+    ready).
+    """
     width = (end - begin) / bins
     sums = [0.0] * bins
     ends = [at for at, _, _ in changes[1:]] + [end]

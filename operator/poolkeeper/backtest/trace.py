@@ -72,7 +72,9 @@ class TraceBuilder:
         if seconds < 0:
             raise TraceError(self._path, f"{what} {seconds:g} s is negative", line)
         if seconds > LONGEST_SECONDS:
-            raise TraceError(self._path, f"{what} {seconds:g} s is beyond anything that can be replayed", line)
+            raise TraceError(
+                self._path, f"{what} {seconds:g} s is beyond anything that can be replayed", line
+            )
 
     def build(self, name: str) -> Trace:
         """The trace; raises TraceError where there was no request at all."""
@@ -85,5 +87,7 @@ def sorted_pool(name: str, requests: list[tuple[float, float]]) -> PoolTrace:
     """A pool from (arrival, service) pairs in any order."""
     requests.sort()
     return PoolTrace(
-        name, array("d", [arrival for arrival, _ in requests]), array("d", [service for _, service in requests])
+        name,
+        array("d", [arrival for arrival, _ in requests]),
+        array("d", [service for _, service in requests]),
     )

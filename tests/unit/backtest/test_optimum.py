@@ -1,7 +1,7 @@
 """The optimum is what brute force finds, and no bound lies above it."""
 
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +13,7 @@ from poolkeeper.backtest.optimum.choice import Kind, optimum
 from poolkeeper.backtest.optimum.layers import layered_cost
 from poolkeeper.backtest.optimum.one_replica import best_schedule, waits_of
 from poolkeeper.backtest.setting import Setting
-
-from unit.backtest.traces import pool
+from tests.unit.backtest.traces import pool
 
 START_STOP = 10.0
 
@@ -42,7 +41,7 @@ def partitions(size: int) -> Iterator[list[tuple[int, int]]]:
     """Every way to cut 0..size-1 into consecutive runs."""
     for cuts in product((False, True), repeat=size - 1):
         bounds = [0, *(place + 1 for place, cut in enumerate(cuts) if cut), size]
-        yield [(first, following - 1) for first, following in zip(bounds, bounds[1:], strict=False)]
+        yield [(first, following - 1) for first, following in pairwise(bounds)]
 
 
 def shortest_run(
@@ -106,10 +105,12 @@ def test_layers_equal_the_best_switching_of_replicas_on_a_grid(drawn: list[tuple
 
 
 def cheapest_switching(arrivals: Sequence[float], services: Sequence[float]) -> float:
-    """Dynamic programme over whole seconds: pay every replica-second and every start, cover every busy one."""
+    """Dynamic programme over whole seconds: pay every replica-second and start, cover every busy one."""
     ends = [arrival + service for arrival, service in zip(arrivals, services, strict=True)]
     jobs = list(zip(arrivals, ends, strict=True))
-    moments = sorted({2 * at for at in range(int(max(ends)) + 1)} | {2 * at + 1 for at in range(int(max(ends)) + 1)})
+    moments = sorted(
+        {2 * at for at in range(int(max(ends)) + 1)} | {2 * at + 1 for at in range(int(max(ends)) + 1)}
+    )
     cost = {0: 0.0}
     for moment in moments:
         at, is_instant = moment / 2, moment % 2 == 0

@@ -3,6 +3,8 @@
 import math
 from typing import Protocol
 
+from poolkeeper.backtest.replica import Replica
+
 NEVER = math.inf
 TICK = 1e-6
 """Instants closer than this are the same; clocks are compared in floating point."""
@@ -21,6 +23,12 @@ class Pool(Protocol):
     """Replicas as last written."""
     ready: int
     """Replicas that take requests."""
+    starting: list[Replica]
+    """Replicas that were asked for and are not ready, the next one first."""
+    newly_ready: list[Replica]
+    """Replicas that became ready, until whoever learns from them clears the list."""
+    newly_cancelled: list[Replica]
+    """Starting replicas that were stopped, likewise."""
 
     @property
     def queued(self) -> int:
@@ -37,13 +45,17 @@ class Pool(Protocol):
     def load_integral(self, now: float) -> float:
         """Request-seconds spent waiting or being worked on since the trace began."""
 
+    def terminating(self, now: float) -> int:
+        """Replicas that were told to stop and are not gone yet."""
+
 
 class Controller(Protocol):
     """Decides a pool's replicas.
 
-    The replay calls `step` at `wake_at`, and earlier at what `sees_requests_at` or `sees_replicas_at` returned
-    for a change that happened meanwhile. `step` sets `wake_at` anew: the next instant at which its answer can
-    change without news. Skipping the polls in between changes nothing, because they would show the same.
+    The replay calls `step` at `wake_at`, and earlier at what `sees_requests_at` or `sees_replicas_at`
+    returned for a change that happened meanwhile. `step` sets `wake_at` anew: the next instant at which its
+    answer can change without news. Skipping the polls in between changes nothing, because they would show the
+    same.
     """
 
     wake_at: float

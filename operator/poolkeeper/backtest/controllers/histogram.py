@@ -1,10 +1,10 @@
 """The hybrid histogram of Shahrad et al. (ATC'20), with the parameters that dslab-faas' model of it uses.
 
-Idle times fall into 60 s bins up to 4 h. Where the bins are certain (the coefficient of variation of their counts
-is 2 or more) the pool stops at once, starts again at 0.9 × the 5th percentile and stays until 1.1 × the end of the
-99th percentile's bin. Where at least half of the idle times lie beyond the range, a forecast of the next idle time
-replaces it: start at 0.85 ×, stay for 0.30 ×. Otherwise the pool is kept for the whole range. The forecast is
-their ARIMA's simplest member, an exponentially weighted mean.
+Idle times fall into 60 s bins up to 4 h. Where the bins are certain (the coefficient of variation of their
+counts is 2 or more) the pool stops at once, starts again at 0.9 × the 5th percentile and stays until 1.1 ×
+the end of the 99th percentile's bin. Where at least half of the idle times lie beyond the range, a forecast
+of the next idle time replaces it: start at 0.85 ×, stay for 0.30 ×. Otherwise the pool is kept for the whole
+range. The forecast is their ARIMA's simplest member, an exponentially weighted mean.
 """
 
 import math
@@ -108,7 +108,7 @@ class HybridHistogram:
         if has_news and self._idle_since is not None:
             self._idle_times.add(now - self._idle_since)
             self._idle_since = None
-        if load == 0 and has_news or load == 0 and self._idle_since is None:
+        if (load == 0 and has_news) or (load == 0 and self._idle_since is None):
             self._idle_since = now
             self._plan = self._idle_times.plan()
 

@@ -54,7 +54,9 @@ class Recommender:
 class Hpa:
     """An HPA of Kubernetes 1.37 with minReplicas 0 on the number of requests in the system."""
 
-    def __init__(self, *, target: float, floor: int, ceiling: int, sync: float, stabilization: float, phase: float) -> None:
+    def __init__(
+        self, *, target: float, floor: int, ceiling: int, sync: float, stabilization: float, phase: float
+    ) -> None:
         self.wake_at = NEVER
         self._sync = sync
         self._phase = phase * sync

@@ -1,16 +1,16 @@
 """KEDA: a ScaledObject's own loop between 0 and 1, and the HPA that it makes above 1.
 
 Rules (keda pkg/scaling/executor, ScaledObject reference): the loop polls every 30 s; active means a metric
-above 0; active at zero sets 1 replica (or the minimum), whatever the size of the metric; inactive goes to zero
-once the last active poll is more than 300 s ago; between 1 and N the HPA decides. `Keda` counts requests in
-flight as well as queued ones, which most triggers do not: kinder to it than a Redis list is.
+above 0; active at zero sets 1 replica (or the minimum), whatever the size of the metric; inactive goes to
+zero once the last active poll is more than 300 s ago; between 1 and N the HPA decides. `Keda` counts requests
+in flight as well as queued ones, which most triggers do not: kinder to it than a Redis list is.
 
 The HTTP add-on (kedacore/http-add-on) pushes activity instead of waiting for the poll: its scaler reads the
 interceptors every 500 ms and streams activity every 200 ms.
 
-The production-stack keepalive (its KEDA values) polls every 15 s, is active while requests came within the last
-minute, cools down for 360 s, and scales above 1 on 5 waiting requests per replica. Its first caller gets a 503;
-here that caller is taken to wait, which is kinder.
+The production-stack keepalive (its KEDA values) polls every 15 s, is active while requests came within the
+last minute, cools down for 360 s, and scales above 1 on 5 waiting requests per replica. Its first caller gets
+a 503; here that caller is taken to wait, which is kinder.
 """
 
 from collections import deque
@@ -35,7 +35,9 @@ class Keda:
         self._sync = sync
         self._syncs_from = phase * sync
         self._last_active: float | None = None
-        self._recommender = Recommender(target, floor=max(1, floor), ceiling=ceiling, stabilization=stabilization)
+        self._recommender = Recommender(
+            target, floor=max(1, floor), ceiling=ceiling, stabilization=stabilization
+        )
 
     def sees_requests_at(self, now: float) -> float:
         """At the next poll."""
@@ -83,7 +85,9 @@ class Keda:
             cooled_at = tick_after(idle_since + self._cooldown, self._polling, self._polls_from)
             return max(cooled_at, tick_after(now, self._polling, self._polls_from))
         next_poll = tick_after(now, self._polling, self._polls_from)
-        return min(next_poll, tick_after(now, self._sync, self._syncs_from)) if self._ceiling > 1 else next_poll
+        return (
+            min(next_poll, tick_after(now, self._sync, self._syncs_from)) if self._ceiling > 1 else next_poll
+        )
 
 
 class KedaHttp(Keda):

@@ -2,10 +2,10 @@
 
 Rules (knative/serving pkg/autoscaler/scaling/autoscaler.go and config-autoscaler): a tick every 2 s; average
 concurrency over 60 s (stable) and 6 s (panic), counting requests that the activator holds; desired =
-ceil(average / (70 % of the container's concurrency)); panic while the short average asks for at least twice the
-READY pods, held for one stable window, never decreasing meanwhile; upwards at most 1000 ×, downwards at most
-half of the ready pods a tick; zero once the stable average is zero, after the 30 s grace period. The activator
-pokes the autoscaler at the first request.
+ceil(average / (70 % of the container's concurrency)); panic while the short average asks for at least twice
+the READY pods, held for one stable window, never decreasing meanwhile; upwards at most 1000 ×, downwards at
+most half of the ready pods a tick; zero once the stable average is zero, after the 30 s grace period. The
+activator pokes the autoscaler at the first request.
 """
 
 import math

@@ -1,8 +1,9 @@
 """KubeAI's autoscaler with its own proxy in front.
 
-Rules (kubeai docs and internal/modelautoscaler): every 10 s the number of active requests joins a moving average
-over 10 minutes; desired = ceil(average / targetRequests); scaling down waits until the lower number has been
-wanted for scaleDownDelaySeconds (30 s). The proxy holds the first request and starts one replica at once.
+Rules (kubeai docs and internal/modelautoscaler): every 10 s the number of active requests joins a moving
+average over 10 minutes; desired = ceil(average / targetRequests); scaling down waits until the lower number
+has been wanted for scaleDownDelaySeconds (30 s). The proxy holds the first request and starts one replica at
+once.
 """
 
 import math

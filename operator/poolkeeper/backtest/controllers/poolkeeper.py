@@ -9,8 +9,8 @@ import random
 from time import perf_counter
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.backtest.controllers.base import NEVER, next_tick
-from poolkeeper.backtest.replay import Replay, Replica
+from poolkeeper.backtest.controllers.base import NEVER, Pool, next_tick
+from poolkeeper.backtest.replica import Replica
 from poolkeeper.backtest.setting import Setting
 from poolkeeper.core.decision import Decision
 from poolkeeper.core.ledger import Ledger, Sample, record
@@ -25,12 +25,16 @@ STALE_AFTER_SECONDS = 10.0
 
 
 def pool_spec(setting: Setting) -> PoolSpec:
-    """The pool's declaration; Auto means AtDeadline, because a trace is a queue and nobody holds a connection."""
+    """The pool's declaration; Auto means AtDeadline, because a trace is a queue and nobody holds a
+    connection.
+    """
     skips_polls = setting.disturbance.lost_percent == 0
     source = SourceSpec(
         SOURCE,
         poll_seconds=setting.poll_seconds,
-        stale_after_seconds=math.inf if skips_polls else STALE_AFTER_SECONDS + setting.disturbance.lag_seconds,
+        stale_after_seconds=math.inf
+        if skips_polls
+        else STALE_AFTER_SECONDS + setting.disturbance.lag_seconds,
     )
     return PoolSpec(
         max_replicas=setting.max_replicas,
@@ -76,7 +80,7 @@ class Poolkeeper:
         """Pods are watched: a change is seen at once."""
         return now
 
-    def step(self, now: float, pool: Replay) -> int:
+    def step(self, now: float, pool: Pool) -> int:
         """Lets the operator look and decide."""
         self._take_due_polls(now, pool)
         self._show(now)
@@ -90,15 +94,17 @@ class Poolkeeper:
         self.wake_at = self._next_wake(now, decision.review_at)
         return decision.replicas
 
-    def _take_due_polls(self, now: float, pool: Replay) -> None:
+    def _take_due_polls(self, now: float, pool: Pool) -> None:
         """Reads the queue where a poll is due; what it shows arrives `lag` later."""
         while self._due and self._due[0] <= now:
             polled_at = self._due.pop(0)
             marker = f"{pool.completed}-{pool.head}" if pool.in_flight else ""
-            self._seen.append((polled_at + self._lag, Sample(SOURCE, polled_at, pool.queued, pool.in_flight, marker)))
+            self._seen.append(
+                (polled_at + self._lag, Sample(SOURCE, polled_at, pool.queued, pool.in_flight, marker))
+            )
 
     def _show(self, now: float) -> None:
-        """Records the samples that have arrived by now, each after the unchanged one of the poll before it."""
+        """Records the samples that have come by now, each after the unchanged one of the poll before it."""
         while self._seen and self._seen[0][0] <= now:
             _, sample = self._seen.pop(0)
             self._repeat(sample.observed_at - self._poll)
@@ -124,7 +130,7 @@ class Poolkeeper:
         self._shown = sample
         self._shown_at = sample.observed_at
 
-    def _learn(self, now: float, pool: Replay) -> None:
+    def _learn(self, now: float, pool: Pool) -> None:
         for replica in pool.newly_ready:
             self.state = learn(self.state, _start_sample(now, replica, ready_at=replica.ready_at))
         for replica in pool.newly_cancelled:
@@ -145,7 +151,7 @@ class Poolkeeper:
         return min(review, due, shown, self._lost_at)
 
 
-def _replicas(now: float, pool: Replay) -> Replicas:
+def _replicas(now: float, pool: Pool) -> Replicas:
     starting = tuple(StartingReplica(replica.asked_at) for replica in pool.starting)
     return Replicas(pool.desired, pool.ready, starting, pool.terminating(now))
 

@@ -41,7 +41,7 @@ class Policy:
         return f"{self.name}:{values}" if values else self.name
 
     def controller(self, setting: Setting, pool: str) -> Controller:
-        """A fresh controller for one pool; its clocks start at an instant drawn from the seed and the pool."""
+        """A fresh controller for one pool; its clocks start at an instant drawn from seed and pool."""
         build, defaults = POLICIES[self.name]
         phase = random.Random(f"{setting.seed} clocks {pool}").random()  # noqa: S311
         return build(setting, {**defaults, **dict(self.parameters)}, phase)

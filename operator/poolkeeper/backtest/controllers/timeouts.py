@@ -43,7 +43,8 @@ class FixedIdle:
         self._previous_need = 0
         self._arrived = 0
         self._kept: deque[tuple[float, int]] = deque()
-        """Replicas to keep, each until the instant given: instants rise and replicas fall from left to right."""
+        """Replicas to keep, each until the instant given: instants rise and replicas fall from left to right.
+        """
 
     def sees_requests_at(self, now: float) -> float:
         """At the next poll."""
@@ -80,7 +81,9 @@ class FixedIdle:
 class SkiRental(FixedIdle):
     """Idles for as long as a start has cost so far on average, termination included."""
 
-    def __init__(self, *, prior: float, termination: float, concurrency: int, ceiling: int, poll: float) -> None:
+    def __init__(
+        self, *, prior: float, termination: float, concurrency: int, ceiling: int, poll: float
+    ) -> None:
         super().__init__(idle=prior + termination, concurrency=concurrency, ceiling=ceiling, poll=poll)
         self._prior = prior
         self._termination = termination

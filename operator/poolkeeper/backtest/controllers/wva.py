@@ -1,10 +1,10 @@
 """llm-d's Workload Variant Autoscaler with its scale-to-zero.
 
-Rules (llm-d-workload-variant-autoscaler): at zero, the router's flow-control queue is read every 100 ms and one
-replica started; the engine loop runs every 30 s; to zero once no request has COMPLETED within the retention
-period (600 s); in between, a replica is saturated from 5 queued requests on, one more is wanted while the
-average spare queue is below 3, one less if the load, spread over the rest, keeps that headroom and two
-replicas are not saturated. The wanted number reaches /scale through an HPA (15 s, 300 s stabilization).
+Rules (llm-d-workload-variant-autoscaler): at zero, the router's flow-control queue is read every 100 ms and
+one replica started; the engine loop runs every 30 s; to zero once no request has COMPLETED within the
+retention period (600 s); in between, a replica is saturated from 5 queued requests on, one more is wanted
+while the average spare queue is below 3, one less if the load, spread over the rest, keeps that headroom and
+two replicas are not saturated. The wanted number reaches /scale through an HPA (15 s, 300 s stabilization).
 """
 
 from collections import deque
@@ -20,7 +20,9 @@ LEAST_UNSATURATED_TO_SHRINK = 2
 class Wva:
     """One variant of one model."""
 
-    def __init__(self, *, retention: float, loop: float, ceiling: int, stabilization: float, phase: float) -> None:
+    def __init__(
+        self, *, retention: float, loop: float, ceiling: int, stabilization: float, phase: float
+    ) -> None:
         self.wake_at = NEVER
         self._retention = retention
         self._loop = loop

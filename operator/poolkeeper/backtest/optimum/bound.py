@@ -17,7 +17,10 @@ SHORTEST_SLOT_SECONDS = 1.0
 
 
 def fluid_bound(
-    arrivals: Sequence[float], services: Sequence[float], longest_waits: Sequence[float], concurrency: int,
+    arrivals: Sequence[float],
+    services: Sequence[float],
+    longest_waits: Sequence[float],
+    concurrency: int,
     start_stop_seconds: float,
 ) -> float:
     """Accelerator-seconds of the linear programme's optimum (scipy's HiGHS)."""
@@ -60,7 +63,9 @@ def fluid_bound(
 
 
 def _work_done_by(instants: Any, taken: Any, took: Any) -> Any:
-    """Work done by each instant if every request is worked on from `taken` on: sum of min(took, instant - taken)."""
+    """Work done by each instant if every request is worked on from `taken` on: sum of min(took, instant -
+    taken).
+    """
     import numpy as np
 
     begun = np.sort(taken)
@@ -78,9 +83,12 @@ def _ramp(instants: Any, begins: Any) -> Any:
 
 
 def cover_bound(
-    arrivals: Sequence[float], services: Sequence[float], longest_waits: Sequence[float], start_stop_seconds: float
+    arrivals: Sequence[float],
+    services: Sequence[float],
+    longest_waits: Sequence[float],
+    start_stop_seconds: float,
 ) -> float:
-    """Accelerator-seconds for which at least one replica must be up, were there no limit to what it works on."""
+    """Accelerator-seconds for which at least one replica must be up, were its slots without limit."""
     limits: list[float] = []
     highest: list[float] = []
     reached = -math.inf

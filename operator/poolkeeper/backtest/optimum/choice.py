@@ -21,7 +21,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """Accelerator-seconds of the cheapest schedule without an avoidable break; waits where a schedule is known."""
+    """Accelerator-seconds of the cheapest schedule without an avoidable break; waits where a schedule is
+    known.
+    """
 
     accelerator_seconds: float
     kind: Kind

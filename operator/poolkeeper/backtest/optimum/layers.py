@@ -13,7 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 
 def layered_cost(
-    arrivals: Sequence[float], services: Sequence[float], waits: Sequence[float], concurrency: int,
+    arrivals: Sequence[float],
+    services: Sequence[float],
+    waits: Sequence[float],
+    concurrency: int,
     start_stop_seconds: float,
 ) -> float:
     """Accelerator-seconds of the optimum; `waits` are those of a pool that is always on."""
@@ -38,7 +41,9 @@ def layered_cost(
 def _in_flight(
     arrivals: Sequence[float], services: Sequence[float], waits: Sequence[float]
 ) -> Iterator[tuple[float, int]]:
-    """Instants at which the number of requests being worked on changes; a slot that frees can be taken at once."""
+    """Instants at which the number of requests being worked on changes; a slot that frees can be taken at
+    once.
+    """
     running: list[float] = []
     for arrival, service, wait in zip(arrivals, services, waits, strict=True):
         taken_at = arrival + wait

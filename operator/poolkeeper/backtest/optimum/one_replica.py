@@ -1,17 +1,17 @@
 """The exact optimum for one replica that works on one request at a time, at any budget, in linear time.
 
-Let a_k be arrivals, s_k service times, P_k the work before request k, b_k = a_k - P_k, and D_k the longest that
-request k may wait: the budget, or its wait in an always-on pool where that is longer. A run that serves requests
-i..j without a stop has its replica ready at the latest instant that keeps every D_k,
+Let a_k be arrivals, s_k service times, P_k the work before request k, b_k = a_k - P_k, and D_k the longest
+that request k may wait: the budget, or its wait in an always-on pool where that is longer. A run that serves
+requests i..j without a stop has its replica ready at the latest instant that keeps every D_k,
 
     S = P_i + min(b_k + D_k), and ends at P_{j+1} + max(S - P_i, max b_k)   (first come, first served),
 
 so it costs start + termination + its work + its idle time max(0, max b_k - min(b_k + D_k)). Because D_k is at
 least the always-on wait, b_k + D_k never lies below the running maximum of b; the idle time of i..j therefore
 equals max(0, M_j - min over i..j of (b_k + D_k)) with M_j the maximum of b over ALL requests up to j. The
-cheapest way to serve requests 0..j then only needs, per value of that suffix minimum, the first i that has it:
-a queue from which entries leave at the back when a smaller minimum comes, and at the front, for good, once M_j
-has passed them. Property-tested against brute force.
+cheapest way to serve requests 0..j then only needs, per value of that suffix minimum, the first i that has
+it: a queue from which entries leave at the back when a smaller minimum comes, and at the front, for good,
+once M_j has passed them. Property-tested against brute force.
 """
 
 import math
@@ -39,7 +39,10 @@ class Schedule:
 
 
 def best_schedule(
-    arrivals: Sequence[float], services: Sequence[float], longest_waits: Sequence[float], start_stop_seconds: float
+    arrivals: Sequence[float],
+    services: Sequence[float],
+    longest_waits: Sequence[float],
+    start_stop_seconds: float,
 ) -> Schedule:
     """The cheapest runs; `start_stop_seconds` is what each run pays for starting and terminating."""
     work = _work_before(services)
@@ -51,9 +54,11 @@ def best_schedule(
 def cheapest_runs(
     limits: Sequence[float], highest: Sequence[float], start_stop_seconds: float
 ) -> tuple[float, list[int]]:
-    """The least sum over runs i..j of start_stop + max(0, highest_j - min of limits_i..j), and each run's first.
+    """The least sum over runs i..j of start_stop + max(0, highest_j - min of limits_i..j), and each run's
+    first.
 
-    `highest` never falls. The second value holds, for every request, the first one of the run that ends with it.
+    `highest` never falls. The second value holds, for every request, the first one of the run that ends with
+    it.
     """
     cost = [0.0] * (len(limits) + 1)
     begins = [0] * len(limits)

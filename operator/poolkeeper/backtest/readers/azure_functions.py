@@ -1,7 +1,7 @@
 """Azure Functions 2019 by application: invocations of the day, and containers needed in each minute.
 
-One application is one pool. Its invocations are dealt to the minutes in proportion to the containers needed and
-spread evenly at random inside them. A request keeps half of its minute's containers busy, at most 2 s.
+One application is one pool. Its invocations are dealt to the minutes in proportion to the containers needed
+and spread evenly at random inside them. A request keeps half of its minute's containers busy, at most 2 s.
 """
 
 import json

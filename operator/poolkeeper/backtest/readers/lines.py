@@ -1,4 +1,6 @@
-"""Opening trace files and reading their lines one at a time, plain or compressed, so that size does not matter."""
+"""Opening trace files and reading their lines one at a time, plain or compressed, so that size does not
+matter.
+"""
 
 import csv
 import gzip
@@ -15,7 +17,9 @@ from poolkeeper.backtest.trace import TraceError
 def opened(path: Path) -> Iterator[TextIO]:
     """The file's text; raises TraceError for whatever is wrong with the file itself, while it is read too."""
     try:
-        with (gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")) as text:
+        with (
+            gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+        ) as text:
             yield text
     except UnicodeDecodeError as error:
         raise TraceError(path, "is not text in UTF-8") from error
@@ -33,7 +37,9 @@ def first_line(path: Path) -> str:
     raise TraceError(path, "is empty")
 
 
-def records(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator[tuple[int, list[str]]]:
+def records(
+    path: Path, columns: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and the values of `columns` + `optional` ('' where a column is absent), row by row."""
     with opened(path) as text:
         rows = csv.reader(text)
@@ -47,7 +53,9 @@ def records(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) ->
         width = 1 + max(place for place in places if place is not None)
         for row in _rows(path, rows):
             if len(row) < width:
-                raise TraceError(path, f"has {len(row)} columns where the header has {len(header)}", rows.line_num)
+                raise TraceError(
+                    path, f"has {len(row)} columns where the header has {len(header)}", rows.line_num
+                )
             yield rows.line_num, ["" if place is None else row[place] for place in places]
 
 

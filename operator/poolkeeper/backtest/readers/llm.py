@@ -1,7 +1,8 @@
 """Published LLM traces without service times: Azure's (2023) and Mooncake's (2025).
 
-What a request takes is modelled from its tokens, with a rate for the prompt and a time per generated token that
-are typical of one accelerator serving a mid-sized model. They only set the scale of the load; change them here.
+What a request takes is modelled from its tokens, with a rate for the prompt and a time per generated token
+that are typical of one accelerator serving a mid-sized model. They only set the scale of the load; change
+them here.
 """
 
 import json
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from poolkeeper.backtest.readers.lines import number, opened, records
+from poolkeeper.backtest.readers.lines import first_line, number, opened, records
 from poolkeeper.backtest.trace import Trace, TraceBuilder, TraceError
 
 PROMPT_TOKENS_PER_SECOND = 8_000.0
@@ -53,10 +54,11 @@ def _service(path: Path, line: int, prompt: str, generated: str) -> float:
 
 def read_mooncake(path: Path, seed: int) -> Trace:
     """Mooncake's traces: JSON lines with timestamp (ms), input_length, output_length, or the same as CSV."""
-    rows = _mooncake_csv(path) if path.name.removesuffix(".gz").endswith(".csv") else _mooncake_jsonl(path)
+    rows = _mooncake_jsonl(path) if first_line(path).startswith("{") else _mooncake_csv(path)
     jitter = random.Random(f"{seed} mooncake")  # noqa: S311
     builder = TraceBuilder(path)
-    slot, waiting = -1.0, []
+    slot = -1.0
+    waiting: list[tuple[float, float, int]] = []
     for line, milliseconds, service in rows:
         seconds = milliseconds / 1000
         if seconds < slot:

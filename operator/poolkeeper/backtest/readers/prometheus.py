@@ -1,7 +1,7 @@
 """A user's own request rate, as Prometheus' HTTP API answers a range query (requests per second).
 
-    curl -G http://prometheus/api/v1/query_range --data-urlencode 'query=sum(rate(requests_total[1m])) by (model)' \
-         -d start=... -d end=... -d step=60
+    curl -G http://prometheus/api/v1/query_range -d start=... -d end=... -d step=60 \
+      --data-urlencode 'query=sum by (model) (rate(requests_total[1m]))'
 
 Every series is a pool. Inside a step, requests arrive at random (Poisson) at the step's rate.
 """
@@ -9,6 +9,7 @@ Every series is a pool. Inside a step, requests arrive at random (Poisson) at th
 import json
 import math
 import random
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,10 @@ def _series(path: Path) -> list[tuple[str, list[tuple[float, float]]]]:
             raise TraceError(path, f"is not JSON: {error}", getattr(error, "lineno", None)) from error
     try:
         result = answer["data"]["result"] if "data" in answer else answer["result"]
-        return [(_name(series["metric"], place), _values(path, series["values"])) for place, series in enumerate(result)]
+        return [
+            (_name(series["metric"], place), _values(path, series["values"]))
+            for place, series in enumerate(result)
+        ]
     except (TypeError, KeyError, ValueError) as error:
         message = "is not the answer to a Prometheus range query (data.result with metric and values)"
         raise TraceError(path, message) from error
@@ -61,16 +65,23 @@ def _values(path: Path, values: list[list[Any]]) -> list[tuple[float, float]]:
         if rate < 0 or math.isinf(rate):
             raise TraceError(path, f"a request rate must be finite and not negative, got {text} at {instant}")
         if known and float(instant) <= known[-1][0]:
-            raise TraceError(path, f"the instants of a series must rise, got {instant} after {known[-1][0]:.0f}")
+            raise TraceError(
+                path, f"the instants of a series must rise, got {instant} after {known[-1][0]:.0f}"
+            )
         known.append((float(instant), 0.0 if math.isnan(rate) else rate))
     return known
 
 
 def _requests(
-    path: Path, name: str, values: list[tuple[float, float]], began: float, service: float, randomness: random.Random
+    path: Path,
+    name: str,
+    values: list[tuple[float, float]],
+    began: float,
+    service: float,
+    randomness: random.Random,
 ) -> PoolTrace:
     requests: list[tuple[float, float]] = []
-    for (instant, rate), (following, _) in zip(values, values[1:], strict=False):
+    for (instant, rate), (following, _) in pairwise(values):
         step = min(following - instant, LONGEST_STEP_SECONDS)
         if rate * step > MOST_REQUESTS:
             raise TraceError(path, f"{rate:g} requests/s for {step:g} s is more than can be replayed")

@@ -1,0 +1,72 @@
+"""Prints how many decisions a second one core makes with requests waiting, and what a pool weighs."""
+
+import sys
+import tracemalloc
+from time import process_time
+
+from poolkeeper.core.ledger import Ledger, Sample, record
+from poolkeeper.core.observation import Observation, Replicas
+from poolkeeper.core.policy import decide
+from poolkeeper.core.spec import PoolSpec
+from poolkeeper.core.start_time import StartSample, learn
+from poolkeeper.core.state import PoolState, initial_state
+
+WAITING = 50
+ROUNDS = 20_000
+POOLS = 500
+SPEC = PoolSpec(max_replicas=8, budget_seconds=600.0, concurrency=4)
+
+
+def experienced(spec: PoolSpec) -> PoolState:
+    """A state that has seen enough starts to be as large as it gets."""
+    state = initial_state(0.0, spec)
+    for number in range(100):
+        asked_at = 1000.0 * number
+        sample = StartSample(
+            uid=f"pod-{number}", asked_at=asked_at, observed_at=asked_at + 60 + number, created_at=asked_at,
+            scheduled_at=asked_at + 1, started_at=asked_at + 30, ready_at=asked_at + 60 + number,
+        )  # fmt: skip
+        state = learn(state, sample)
+    return state
+
+
+def queue_fills(spec: PoolSpec, began: float) -> Ledger:
+    """A ledger in which one more request waits at every poll, so that each has its own date."""
+    ledger = Ledger.empty("queue")
+    for queued in range(WAITING + 1):
+        ledger = record(ledger, Sample("queue", began + queued / 2, queued, 0), spec.sources[0])
+    return ledger
+
+
+def decisions_per_second() -> float:
+    """Decisions on a poll that has just come, with the ledger's own work left out."""
+    began = 200_000.0
+    ledger = queue_fills(SPEC, began)
+    now = began + WAITING / 2
+    state, demand, replicas = experienced(SPEC), (ledger.demand,), Replicas(desired=0, ready=0)
+    observation = Observation(demand=demand, replicas=replicas)
+    started = process_time()
+    for number in range(ROUNDS):
+        _, state = decide(now + number * 1e-4, SPEC, observation, state)
+    return ROUNDS / (process_time() - started)
+
+
+def kibibytes_per_pool() -> float:
+    """What the states and ledgers of many pools add to the heap, each."""
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    kept = [(experienced(SPEC), queue_fills(SPEC, 200_000.0)) for _ in range(POOLS)]
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return (after - before) / len(kept) / 1024
+
+
+def main() -> int:
+    """Measures and prints; returns the exit status."""
+    print(f"{decisions_per_second():,.0f} decisions a second on one core with {WAITING} waiting requests")
+    print(f"{kibibytes_per_pool():.1f} KiB per pool")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+"""One replica of a replayed pool: when it was asked for, when it is ready, and what it works on."""
+
+
+class Replica:
+    """Starting, then ready, then stopping; `busy` counts the requests in its slots."""
+
+    __slots__ = ("asked_at", "busy", "is_listed", "is_ready", "is_stopping", "number", "ready_at")
+
+    def __init__(self, number: int, asked_at: float, ready_at: float) -> None:
+        self.number = number
+        self.asked_at = asked_at
+        self.ready_at = ready_at
+        self.is_ready = False
+        self.is_stopping = False
+        self.is_listed = False
+        self.busy = 0

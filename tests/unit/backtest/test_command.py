@@ -1,0 +1,131 @@
+"""`poolkeeper backtest` keeps the interface that other people's scripts use."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from poolkeeper.backtest.command import main
+
+FIELDS = {
+    *("trace", "policy", "parameters", "pools", "requests", "accelerator_hours", "busy_hours", "dollars"),
+    *("optimum_hours", "optimum_kind", "ratio_to_optimum"),
+    *("breaks", "breaks_percent", "unavoidable_breaks_percent"),
+    *("wait_p50_seconds", "wait_p95_seconds", "wait_p99_seconds"),
+    *("cold_starts", "scale_actions", "max_replicas", "decisions_per_second"),
+}
+NAMES = (
+    *("poolkeeper", "keda", "keda-http", "knative", "hpa", "kubeai", "wva", "keepalive", "always-on"),
+    *("fixed:idle=300", "ski-rental", "hybrid-histogram", "optimum"),
+)
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> str:
+    path = tmp_path / "trace.csv"
+    rows = "".join(f"{700 * number},5,{'ab'[number % 2]}\n" for number in range(40))
+    path.write_text("arrival_seconds,service_seconds,pool\n" + rows)
+    return str(path)
+
+
+def flags(trace: str, *more: str) -> list[str]:
+    return ["--trace", trace, "--start-time", "constant:90", "--budget", "120", *more]
+
+
+def test_json_has_every_policy_and_every_field(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    policies = [word for name in NAMES for word in ("--policy", name)]
+    assert main(flags(trace, *policies, "--class", "nvidia-l4", "--json", "-")) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["policy"] for row in rows] == list(NAMES)
+    assert all(set(row) == FIELDS for row in rows)
+    assert {(row["pools"], row["requests"], row["optimum_kind"]) for row in rows} == {(2, 40, "exact")}
+    assert all(row["accelerator_hours"] >= row["optimum_hours"] - 1e-9 for row in rows)
+    assert all(row["dollars"] > 0 for row in rows)
+
+
+def test_pools_are_scaled_on_their_own_and_summed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def hours(rows: str) -> float:
+        path = tmp_path / "trace.csv"
+        path.write_text("arrival_seconds,service_seconds,pool\n" + rows)
+        assert main(flags(str(path), "--policy", "fixed:idle=0", "--json", "-")) == 0
+        found: float = json.loads(capsys.readouterr().out)[0]["accelerator_hours"]
+        return found
+
+    assert hours("10,5,a\n11,5,b\n") == pytest.approx(hours("10,5,a\n") + hours("11,5,b\n"), rel=0.01)
+
+
+def test_the_same_seed_gives_the_same_rows(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    printed = []
+    for _ in range(2):
+        command = [
+            "--trace",
+            trace,
+            "--start-time",
+            "lognormal:60,0.4",
+            "--budget",
+            "150",
+            "--seed",
+            "7",
+            "--json",
+            "-",
+        ]
+        assert main(command) == 0
+        rows = json.loads(capsys.readouterr().out)
+        printed.append([{key: row[key] for key in FIELDS - {"decisions_per_second"}} for row in rows])
+    assert printed[0] == printed[1]
+
+
+def test_html_loads_nothing_from_anywhere(trace: str, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert main(flags(trace, "--policy", "poolkeeper", "--policy", "keda", "--html", str(page))) == 0
+    text = page.read_text()
+    tags: list[str] = []
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            tags.append(tag)
+            assert not {name for name, _ in attrs} & {"src", "href"}
+
+    Tags().feed(text)
+    assert tags.count("svg") == 4
+    assert not {"script", "link", "img"} & set(tags)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--policy", "nobody"], "policy 'nobody' is unknown"),
+        (["--class", "abacus"], "--class abacus is not in the catalogue"),
+        (["--min-replicas", "3"], "--min-replicas is above --max-replicas"),
+        (["--json", "/nowhere/at/all.json"], "can't be written"),
+    ],
+)
+def test_flags_that_make_no_sense_end_with_one_message_and_status_2(
+    trace: str, more: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(flags(trace, *more)) == 2
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert len(errors) == 1
+    assert message in errors[0]
+
+
+@pytest.mark.parametrize("budget", ["-1", "nan", "inf", "1e12", "soon"])
+def test_an_absurd_budget_is_refused_with_status_2(trace: str, budget: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--trace", trace, "--start-time", "constant:90", f"--budget={budget}"])
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "model", ["constant", "constant:-3", "lognormal:90", "lognormal:0,1", "samples:/no/file", "?"]
+)
+def test_a_start_time_that_makes_no_sense_ends_with_status_2(trace: str, model: str) -> None:
+    assert main(["--trace", trace, "--start-time", model, "--budget", "10"]) == 2
+
+
+def test_a_bad_line_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text("arrival_seconds\n1\n\n0.5\n")
+    assert main(flags(str(path))) == 2
+    assert f"{path}:4: arrival 0.5 s comes before the previous one" in capsys.readouterr().err
