@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags, which scripts rely on."""
     add = parser.add_argument
     add("--trace", action="append", required=True, metavar="FILE",
-        help="CSV (plain or .gz) with the header arrival_seconds[,service_seconds][,pool], another format, or "
-        "generate:KIND[,rate=PER_HOUR,hours=N,service=SECONDS,pools=N], "
+        help="CSV (plain or .gz) with the header arrival_seconds[,service_seconds][,pool], another format, "
+        "or generate:KIND[,rate=PER_HOUR,hours=N,service=SECONDS,pools=N], "
         "with KIND one of poisson, on-off, diurnal, agents, flash-crowd; repeatable")  # fmt: skip
     add(
         "--format", choices=list(READERS), help="the format of every trace, when its first line does not tell"

@@ -68,6 +68,7 @@ class Poolkeeper:
         self._shown = Sample(SOURCE, 0.0, 0, 0)
         self._shown_at = -math.inf
         self._lost_at = self._next_lost(0.0)
+        self._recovers_at = NEVER
 
     def sees_requests_at(self, now: float) -> float:
         """A change is seen by the next poll, and acted upon once that has come back."""
@@ -98,10 +99,12 @@ class Poolkeeper:
         """Reads the queue where a poll is due; what it shows arrives `lag` later."""
         while self._due and self._due[0] <= now:
             polled_at = self._due.pop(0)
+            if now >= self._lost_at:
+                self._due.insert(0, polled_at + self._poll)
+                return
             marker = f"{pool.completed}-{pool.head}" if pool.in_flight else ""
-            self._seen.append(
-                (polled_at + self._lag, Sample(SOURCE, polled_at, pool.queued, pool.in_flight, marker))
-            )
+            sample = Sample(SOURCE, polled_at, pool.queued, pool.in_flight, marker)
+            self._seen.append((polled_at + self._lag, sample))
 
     def _show(self, now: float) -> None:
         """Records the samples that have come by now, each after the unchanged one of the poll before it."""
@@ -109,13 +112,14 @@ class Poolkeeper:
             _, sample = self._seen.pop(0)
             self._repeat(sample.observed_at - self._poll)
             self._record(sample)
-        if now >= self._lost_at:
-            self._lost_at = self._next_lost(now)
-            lost = Unavailable(SOURCE, "PollFailed", "the poll failed", since=now)
-            self._ledger = record(self._ledger, lost, self.spec.sources[0])
-            self._due.append(next_tick(now + self._poll / 2, self._poll))
+        if now < self._lost_at:
+            self._repeat(self._last_poll_before(now - self._lag))
+            self._recovers_at = NEVER
             return
-        self._repeat(self._last_poll_before(now - self._lag))
+        lost = Unavailable(SOURCE, "PollFailed", "the poll failed", since=now)
+        self._ledger = record(self._ledger, lost, self.spec.sources[0])
+        self._recovers_at = now + self._poll
+        self._lost_at = max(self._next_lost(now), now + 2 * self._poll)
 
     def _last_poll_before(self, instant: float) -> float:
         return math.floor(instant / self._poll + 1e-9) * self._poll
@@ -148,7 +152,7 @@ class Poolkeeper:
         review = NEVER if review_at is None else max(review_at, now + 0.01)
         due = self._due[0] if self._due else NEVER
         shown = self._seen[0][0] if self._seen else NEVER
-        return min(review, due, shown, self._lost_at)
+        return min(review, due, shown, self._lost_at, self._recovers_at)
 
 
 def _replicas(now: float, pool: Pool) -> Replicas:
