@@ -56,7 +56,7 @@ def remember(
     if not workload.is_known or not workload.is_empty:
         idle_since = idle_seconds = None
     elif idle_since is None or worked_at == now:
-        idle_since, idle_seconds = now, None
+        idle_since, idle_seconds = min(reading.observed_at for reading in workload.readings), None
     return state._replace(
         clock=now,
         service=service_rate,

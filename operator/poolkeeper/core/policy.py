@@ -337,11 +337,10 @@ def _confirmed_idle_at(case: Case) -> float:
     if idle_since is None:
         return math.inf
     poll_seconds = max(source.poll_seconds for source in case.spec.sources)
-    confirmed_at = idle_since + poll_seconds
     oldest = min(reading.observed_at for reading in case.workload.readings)
-    if case.now >= confirmed_at and oldest <= idle_since:
-        return case.now + poll_seconds
-    return confirmed_at
+    if oldest > idle_since + 0.5 * poll_seconds:
+        return case.now
+    return max(idle_since, case.now) + poll_seconds
 
 
 def _lowest_safe(case: Case, target: int) -> int:
