@@ -13,7 +13,7 @@ from poolkeeper.backtest.controllers.registry import ALWAYS_ON, OPTIMUM, POOLKEE
 from poolkeeper.backtest.generators import PREFIX, generate
 from poolkeeper.backtest.prices import ClassUnknown, dollars_per_hour
 from poolkeeper.backtest.readers.formats import READERS, Reading, read_trace
-from poolkeeper.backtest.setting import Setting
+from poolkeeper.backtest.setting import Disturbance, Setting
 from poolkeeper.backtest.start_times import FORMS, StartTimesError, parse_start_times
 from poolkeeper.backtest.trace import Trace, TraceError
 
@@ -65,6 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--policy", action="append", metavar="NAME[:key=value,…]",
         help=f"repeatable; default {', '.join(DEFAULT_POLICIES)}")  # fmt: skip
+    add("--lag-seconds", type=seconds, default=0.0, metavar="N", help="how late Poolkeeper's samples arrive")
+    add("--lost-percent", type=share, default=0.0, metavar="PERCENT", help="share of its polls that fail")
     add("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
     add(
         "--processes", type=count, metavar="N", help="processes to spread over (default: the machine's cores)"
@@ -102,6 +104,7 @@ def comparison_from(arguments: argparse.Namespace) -> Comparison:
         start=StartMode(arguments.start),
         poll_seconds=arguments.poll_milliseconds / 1000,
         termination_seconds=arguments.termination_seconds,
+        disturbance=Disturbance(arguments.lag_seconds, arguments.lost_percent),
         seed=arguments.seed,
     )
     start_times = parse_start_times(arguments.start_time)
@@ -131,6 +134,8 @@ def _parameters(arguments: argparse.Namespace) -> dict[str, object]:
         "class": arguments.accelerator_class,
         "poll_milliseconds": arguments.poll_milliseconds,
         "termination_seconds": arguments.termination_seconds,
+        "lag_seconds": arguments.lag_seconds,
+        "lost_percent": arguments.lost_percent,
         "seed": arguments.seed,
     }
 
@@ -191,6 +196,14 @@ def percent(text: str) -> float:
     value = _number(text)
     if not 0 < value < 100:
         raise argparse.ArgumentTypeError(f"must lie between 0 and 100, got {text}")
+    return value
+
+
+def share(text: str) -> float:
+    """A share from 0 to 50, in percent."""
+    value = _number(text)
+    if not 0 <= value <= 50:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and 50, got {text}")
     return value
 
 
