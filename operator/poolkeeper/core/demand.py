@@ -8,6 +8,7 @@ from poolkeeper.core.decision import Verdict
 from poolkeeper.core.observation import ArrivalBucket, Demand, Observation, Reading
 from poolkeeper.core.spec import PoolSpec, SourceSpec
 
+_NO_SOURCES = Verdict(False, "NoSources", "the pool declares no source of demand")
 _FRESH = Verdict(True, "Fresh", "every source has been read in time")
 
 
@@ -42,7 +43,7 @@ class Workload(NamedTuple):
 def survey(now: float, spec: PoolSpec, observation: Observation, empty_hold_seconds: float) -> Workload:
     """Add up what can be believed. A server that came back empty is not believed for `empty_hold_seconds`."""
     readings: list[Reading] = []
-    problem: Verdict | None = None
+    problem = None if spec.sources else _NO_SOURCES
     queued = in_flight = orphaned = 0
     fresh_until, unseen_seconds = math.inf, 0.0
     for source in spec.sources:

@@ -2,12 +2,10 @@
 
 from typing import NamedTuple
 
-from poolkeeper.api.pool import StartMode, ZeroMode
-from poolkeeper.core import gaps, idle, load, objective, service
-from poolkeeper.core.bounds import PROVEN_STARTS
+from poolkeeper.core import gaps, load, objective, service
 from poolkeeper.core.demand import Workload
-from poolkeeper.core.idle import Terms
 from poolkeeper.core.observation import Reading, Replicas
+from poolkeeper.core.outlook import allowed_share
 from poolkeeper.core.spec import PoolSpec
 from poolkeeper.core.state import PoolState
 
@@ -72,72 +70,6 @@ def remember(
         full_since=_since(now, replicas, spec.max_replicas, state.full_since),
         desired=state.desired if replicas is None else replicas.desired,
     )
-
-
-def allowed_share(spec: PoolSpec) -> float:
-    """Share of requests that may wait longer than the budget."""
-    return max(1.0 - spec.objective_percent / 100.0, 1e-4)
-
-
-def margin_seconds(spec: PoolSpec) -> float:
-    """Time between a need and its effect that is not part of the start: polling, writing, taking."""
-    poll_seconds = max((source.poll_seconds for source in spec.sources), default=0.0)
-    return min(0.5 + poll_seconds, 0.1 * spec.budget_seconds)
-
-
-def terms(spec: PoolSpec, state: PoolState) -> Terms:
-    """What a restart costs at present, and how long it takes from the first request on."""
-    start = state.starts.p50_seconds
-    restart = start + spec.node_tail_seconds
-    patience = 0.0 if spec.start is StartMode.IMMEDIATELY else spec.budget_seconds - margin_seconds(spec)
-    breaks = state.objective.price * restart if start > spec.budget_seconds else 0.0
-    return Terms(restart, max(start, patience), breaks)
-
-
-def weigh_idling(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
-    """Settle, once per idle time, how long it pays to stay up."""
-    is_newly_ready = state.ready_since == now
-    if state.idle_since is None or (state.idle_seconds is not None and not is_newly_ready):
-        return state
-    if spec.zero_mode is ZeroMode.FIXED and spec.idle_seconds is not None:
-        return state._replace(idle_seconds=spec.idle_seconds)
-    more_seconds = idle.timeout(state.gaps, now - state.gaps.arrived_at, terms(spec, state))
-    return state._replace(idle_seconds=now - state.idle_since + more_seconds)
-
-
-def expect_arrival(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
-    """Settle, once per idle time at zero, when to start for a request that is expected but has not come."""
-    if state.idle_since is None or state.ahead_at is not None:
-        return state
-    starts, arrived_at = state.starts, state.gaps.arrived_at
-    if starts.samples < PROVEN_STARTS or starts.p50_seconds <= spec.budget_seconds:
-        return state
-    lead_seconds = starts.quantile(LEAD_TAIL)
-    age = idle.start_ahead_age(state.gaps, now - arrived_at, lead_seconds, terms(spec, state))
-    return state._replace(ahead_at=max(arrived_at + age, now + lead_seconds))
-
-
-LEAD_TAIL = 0.2
-"""A start ahead of a request is early enough four times out of five."""
-
-
-def needed_replicas(spec: PoolSpec, workload: Workload, state: PoolState) -> int:
-    """Replicas that the present load keeps busy, with a reserve where a start outlasts the budget."""
-    rate = state.service.per_replica(spec.concurrency, workload.in_flight)
-    spread = RESERVE if state.starts.p50_seconds > spec.budget_seconds else 0.0
-    return load.needed_replicas(state.load, spec.concurrency, rate, spread)
-
-
-def weigh_load(now: float, spec: PoolSpec, workload: Workload, state: PoolState) -> PoolState:
-    """Remember how many replicas were needed within half to all of the time that a restart is worth."""
-    restart_seconds = state.starts.p50_seconds + spec.node_tail_seconds
-    window_seconds = max(0.5 * restart_seconds, load.SHORTEST_SECONDS)
-    peak = load.note_peak(state.load, now, needed_replicas(spec, workload, state), window_seconds)
-    return state if peak is state.load else state._replace(load=peak)
-
-
-RESERVE = 1.5
-"""Standard deviations of a Poisson load that are kept in reserve."""
 
 
 def between(before: Reading, after: Reading, spec: PoolSpec, full_since: float | None) -> Flow:

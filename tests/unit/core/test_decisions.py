@@ -119,6 +119,13 @@ def test_known_demand_starts_replicas_although_another_source_is_unknown() -> No
     assert (decision.replicas, decision.demand_known.reason) == (1, "NotReported")
 
 
+def test_a_pool_without_sources_holds() -> None:
+    decision, _ = decide(
+        T0, PoolSpec(2, 60.0, sources=()), observe(reading(T0), replicas(1)), taught(SPEC, STARTS)
+    )
+    assert (decision.replicas, decision.reason) == (1, Reason.DEMAND_UNKNOWN)
+
+
 def test_a_clock_that_steps_back_changes_nothing() -> None:
     state = taught(SPEC, STARTS)
     _, state = decide(T0, SPEC, observe(reading(T0, (20.0,)), replicas(0)), state)
