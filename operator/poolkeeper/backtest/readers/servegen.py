@@ -15,7 +15,7 @@ from poolkeeper.backtest.trace import PoolTrace, Trace, TraceError, sorted_pool
 WINDOW_SECONDS = 600.0
 HIGHEST_MEAN_RATE = 0.02
 """Requests per second of a client, on average over the file's span, up to which it is read."""
-SERVICE_SECONDS = 5.0
+SERVICE_SECONDS = 1.0
 
 Window = tuple[float, int, Callable[[random.Random], float]]
 
