@@ -76,8 +76,8 @@ def stopped(floor: int, idle_for: float, timeout: float) -> str:
 
 def ahead(workload: Workload, start_seconds: float, wanted: int) -> str:
     return (
-        f"{count(workload.queued, 'request')} wait and {workload.in_flight} are in flight; as a start takes "
-        f"{start_seconds:.0f} s, {count(wanted, 'replica')} are asked for before more are late"
+        f"{count(workload.queued, 'request')} waiting and {workload.in_flight} in flight, with starts of "
+        f"{start_seconds:.0f} s: up to {count(wanted, 'replica')} now, before more are late"
     )
 
 

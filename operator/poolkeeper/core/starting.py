@@ -66,7 +66,8 @@ def start_ahead(case: Case) -> Choice | None:
     if case.plan.late or not case.replicas.ready:
         needed = max(needed, _to_catch_up(case, shortfall_seconds))
     wanted = min(needed, case.limits.ceiling, max(desired, FIRST_STEP, MOST_GROWTH * case.replicas.ready))
-    if wanted <= desired:
+    needed_at_once = case.plan.more if case.plan.late else 0
+    if wanted <= desired + needed_at_once:
         return None
     return Choice(wanted, Reason.START_AHEAD, say.ahead(case.workload, start_seconds, wanted))
 
