@@ -4,9 +4,11 @@ import asyncio
 import logging
 import os
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from poolkeeper import handlers
 from poolkeeper.kube.errors import KubeFailure
+from poolkeeper.runtime.activators import ActivatorSettings
 from poolkeeper.runtime.app import Options, run_controller
 from poolkeeper.runtime.logs import configure_logs
 
@@ -38,6 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="where /healthz, /readyz and /metrics are served (%(default)s)",
     )
     _add_address_arguments(parser)
+    _add_activator_arguments(parser)
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.add_argument("--log-format", default="json", choices=("json", "text"))
     parser.add_argument(
@@ -65,6 +68,32 @@ def _add_address_arguments(parser: ArgumentParser) -> None:
         )
 
 
+def _add_activator_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--activator-token-file",
+        type=Path,
+        metavar="FILE",
+        help="the secret shared with the activators (default: there are none)",
+    )
+    parser.add_argument(
+        "--activator-selector",
+        default="app.kubernetes.io/component=activator",
+        metavar="LABELS",
+        help="which pods in --namespace are the activators (%(default)s)",
+    )
+    parser.add_argument(
+        "--activator-port", type=int, default=8082, help="where they are controlled (%(default)s)"
+    )
+
+
+def _activators(args: Namespace) -> ActivatorSettings | None:
+    if args.activator_token_file is None:
+        return None
+    return ActivatorSettings(
+        args.namespace, args.activator_selector, args.activator_port, args.activator_token_file
+    )
+
+
 def run(args: Namespace) -> int:
     """Carries the command out; returns the exit status."""
     configure_logs(args.log_level, args.log_format)
@@ -80,6 +109,7 @@ def run(args: Namespace) -> int:
         context=args.context,
         elects_leader=not args.no_leader_election,
         installs_classes=args.install_classes,
+        activators=_activators(args),
     )
     asyncio.run(_run_and_exit(options))
     return 0

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from poolkeeper import controller
+from poolkeeper.activator import command as activator
 from tests.golden.conftest import ROOT, Helm
 
 CHART = ROOT / "charts" / "poolkeeper"
@@ -115,10 +116,14 @@ def test_notes_tell_the_next_step(helm: Helm) -> None:
 def test_the_operator_understands_its_arguments(name: str) -> None:
     """As rendered; `test_render` compares the same files with what helm says."""
     manifests = list(yaml.safe_load_all((CASES / f"{name}.yaml").read_text()))
-    (deployment,) = (manifest for manifest in manifests if manifest["kind"] == "Deployment")
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    command, *flags = container["args"]
-    parser = ArgumentParser()
-    controller.add_arguments(parser)
-    assert command == "controller"
-    assert parser.parse_args(flags).lease_name == deployment["metadata"]["name"]
+    parsed = {}
+    for deployment in (manifest for manifest in manifests if manifest["kind"] == "Deployment"):
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        command, *flags = container["args"]
+        parser = ArgumentParser()
+        {"controller": controller, "activator": activator}[command].add_arguments(parser)
+        parsed[command] = (parser.parse_args(flags), deployment["metadata"]["name"])
+    arguments, own_name = parsed["controller"]
+    assert arguments.lease_name == own_name
+    has_activators = arguments.activator_token_file is not None
+    assert has_activators == ("activator" in parsed)

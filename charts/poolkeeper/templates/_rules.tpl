@@ -29,6 +29,21 @@
 - apiGroups: [keda.sh]
   resources: [scaledobjects]
   verbs: [list]
+{{- if .Values.activator.enabled }}
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, create, patch, delete]
+{{- end }}
+{{- end -}}
+
+{{/* How the operator finds the activators, in its own namespace. */}}
+{{- define "poolkeeper.activatorRules" -}}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
 {{- end -}}
 
 {{/* What the operator does with the catalogue, which belongs to no namespace. */}}

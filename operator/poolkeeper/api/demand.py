@@ -4,8 +4,15 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from poolkeeper.api.activation import FairBy, Port
 from poolkeeper.api.base import ApiModel, Name, ObjectName, PositiveSeconds
 from poolkeeper.api.markers import Cel
+
+Series = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    Cel("self.matches('^[a-zA-Z_:][a-zA-Z0-9_:]*$')", "must be the name of a metric, without labels"),
+]
 
 
 class SecretKey(ApiModel):
@@ -103,13 +110,60 @@ class RedisStream(RedisConnection):
     """Consumer group that the workers belong to."""
 
 
+class ModelMetrics(ApiModel):
+    """Where the model servers publish their load; an engine is recognised by its series."""
+
+    rules: ClassVar[tuple[Cel, ...]] = (
+        Cel(
+            "!(has(self.waitingSeries) || has(self.activitySeries)) || has(self.runningSeries)",
+            "runningSeries is required where series of your own are named",
+        ),
+    )
+
+    port: Port | None = None
+    """Port of the pods; the one that the Service leads to if absent."""
+    path: Annotated[
+        str, Field(min_length=1, max_length=253), Cel("self.startsWith('/')", "must begin with /")
+    ] = "/metrics"
+    """Path of the metrics, in Prometheus' text format."""
+    running_series: Series | None = None
+    """Gauge of requests that are worked on, for a server of your own."""
+    waiting_series: Series | None = None
+    """Gauge of requests that wait inside the server."""
+    activity_series: Series | None = None
+    """Counter that rises with every request, so that one between two readings is not missed."""
+
+
+class Http(ApiModel):
+    """Requests to a Service: held while the pool is at zero, and out of our hands while it is warm."""
+
+    rules: ClassVar[tuple[Cel, ...]] = (
+        Cel("self.fairBy != 'Header' || has(self.fairHeader)", "fairHeader is required with fairBy Header"),
+    )
+
+    service: ObjectName
+    """Name of the Service, with a selector and a cluster IP, in the pool's own namespace."""
+    port: Port
+    """Port of the Service."""
+    metrics: ModelMetrics = ModelMetrics()
+    """How the load is known while requests do not pass through us."""
+    fair_by: FairBy = FairBy.API_KEY
+    """What tells clients apart when they take turns: their API key, a header, or their address."""
+    fair_header: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    """With fairBy Header: the name of the header."""
+    heartbeat_seconds: Annotated[int, Field(ge=0, le=300)] = 0
+    """How often a held request that accepts text/event-stream gets a comment; 0 for never."""
+    held_requests: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    """Most requests that one activator holds for this pool; the next are answered with 503."""
+
+
 class DemandSource(ApiModel):
     """One place where requests wait; exactly one kind of queue is set."""
 
     rules: ClassVar[tuple[Cel, ...]] = (
         Cel(
-            "[has(self.redisList), has(self.redisStream)].exists_one(is_set, is_set)",
-            "exactly one kind of queue must be set: redisList or redisStream",
+            "[has(self.redisList), has(self.redisStream), has(self.http)].exists_one(is_set, is_set)",
+            "exactly one kind of queue must be set: redisList, redisStream or http",
         ),
     )
 
@@ -126,6 +180,8 @@ class DemandSource(ApiModel):
     """Jobs in a Redis list."""
     redis_stream: RedisStream | None = None
     """Jobs in a Redis stream."""
+    http: Http | None = None
+    """Requests to a Service."""
     poll_milliseconds: Annotated[int, Field(ge=100, le=60_000)] = 500
     """How often the queue is read."""
     stale_after_seconds: Annotated[int, Field(ge=1, le=3_600)] = 10

@@ -29,6 +29,7 @@ class Pod:
     `started_at` is when the last of its containers began to run, `ready_at` when it last became ready.
     `failure` is why it can't serve (a phase or a reason of the kubelet), empty while it may still come up.
     `owner_uid` is the object that controls it, for example a ReplicaSet. `is_finished` pods run no more.
+    `addresses` are its IPs, the main one first.
     """
 
     uid: str
@@ -45,6 +46,7 @@ class Pod:
     is_finished: bool
     failure: str
     restarts: int
+    addresses: tuple[str, ...] = ()
 
     @property
     def has_failed(self) -> bool:
@@ -79,6 +81,7 @@ def project_pod(raw: Mapping[str, Any]) -> Pod:
         is_finished=status.get("phase") in ("Succeeded", "Failed"),
         failure=_failure(status, containers),
         restarts=sum(container.get("restartCount", 0) for container in containers),
+        addresses=tuple(each["ip"] for each in status.get("podIPs") or () if each.get("ip")),
     )
 
 

@@ -24,7 +24,7 @@ class ServicePort:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`families` are IPv4, IPv6 or both. An `is_local` Service reaches endpoints on the client's node only."""
+    """`families` are IPv4, IPv6 or both. An `is_local` Service only reaches the client's own node."""
 
     name: str
     families: tuple[str, ...]

@@ -27,10 +27,14 @@ from poolkeeper.kube.secrets import SecretReader
 from poolkeeper.kube.status import StatusWriter
 from poolkeeper.kube.targets import TargetReader
 from poolkeeper.runtime import health
+from poolkeeper.runtime.activators import Activators, ActivatorSettings
 from poolkeeper.runtime.agenda import Agenda
+from poolkeeper.runtime.backend_ports import BackendPorts
 from poolkeeper.runtime.catalogue import install_classes
 from poolkeeper.runtime.census import Census
 from poolkeeper.runtime.clock import AnchoredClock, monotonic_seconds
+from poolkeeper.runtime.demand_readers import DemandReaders
+from poolkeeper.runtime.http_pools import HttpPools
 from poolkeeper.runtime.intake import Intake
 from poolkeeper.runtime.leadership import AlwaysLeading, Leadership, Leads
 from poolkeeper.runtime.loop import Loop
@@ -61,6 +65,7 @@ class Options:
     context: str | None = None
     elects_leader: bool = True
     installs_classes: bool = False
+    activators: ActivatorSettings | None = None
 
 
 async def run_controller(options: Options, registry: kopf.OperatorRegistry) -> None:
@@ -99,8 +104,12 @@ class Controller:
         self._queues = DemandHub(
             lambda pool, news: self._intake.published(pool, news), read_secret, addresses, self._clock
         )
+        self._discovery = Discovery(client)
+        self._activators = Activators(client, options.activators, lambda: self._http.heard(), self._clock)
+        self._http = self._make_http_pools()
+        readers = DemandReaders(self._queues, self._http)
         self._intake = Intake(
-            self._store, self._agenda, self._queues, self._pods, is_leading=self._leadership.may_write
+            self._store, self._agenda, readers, self._pods, is_leading=self._leadership.may_write
         )
         self._census = Census(client, self._store, self._intake, namespaces=options.watch_namespaces)
         self._registry = CollectorRegistry()
@@ -125,6 +134,8 @@ class Controller:
             "leadership": self._lead(),
             "loop": self._decide(),
             "queues": self._queues.run(),
+            "activators": self._activators.run(),
+            "http": self._http.run(),
             "events": self._events.run(),
             "watch": self._watch(),
             "stop": self._wait_for_signal(),
@@ -179,22 +190,37 @@ class Controller:
             cluster_wide_above=None if self._options.watch_namespaces else CLUSTER_WIDE_ABOVE,
         )
 
+    def _make_http_pools(self) -> HttpPools:
+        return HttpPools(
+            self._store,
+            self._client,
+            self._activators,
+            BackendPorts(self._client, TargetReader(self._client, self._discovery).read),
+            self._leadership,
+            lambda pool, news: self._intake.published(pool, news),
+            lambda pool: self._intake.may_stop_now(pool),
+            self._clock,
+            namespaces=self._options.watch_namespaces,
+        )
+
     def _make_loop(self) -> Loop:
-        discovery = Discovery(self._client)
         timings = Timings(self._registry)
         may_write = self._leadership.may_write
         self._registry.register(PoolCollector(self._store.all, may_write, lambda: len(self._agenda)))
         reconciler = Reconciler(
             self._store,
-            scales=ScaleClient(self._client, discovery),
+            scales=ScaleClient(self._client, self._discovery),
             pods=self._pods,
             surroundings=SurroundingsReader(
-                TargetReader(self._client, discovery).read, partial(scalers_in, self._client), self._clock
+                TargetReader(self._client, self._discovery).read,
+                partial(scalers_in, self._client),
+                self._clock,
             ),
             leadership=self._leadership,
             reporter=Reporter(StatusWriter(self._client), self._events, self._leadership, self._clock),
             timings=timings,
             clock=self._clock,
+            may_stop=self._http.may_stop,
         )
         return Loop(self._agenda, reconciler, timings, self._clock)
 

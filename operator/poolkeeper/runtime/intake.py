@@ -127,6 +127,12 @@ class Intake:
             if pods != pool.pods:
                 self._pods_of_pool_changed(pool, pods)
 
+    def may_stop_now(self, key: PoolKey) -> None:
+        """Activators hold what arrives: the last replicas of a pool may be stopped."""
+        pool = self._store.get(key)
+        if pool is not None:
+            self._mark(pool)
+
     def leadership_changed(self) -> None:
         """This replica begins or ends to write: everything is looked at anew."""
         for pool in self._store.all():

@@ -46,8 +46,10 @@ class Reconciler:
         reporter: Reporter,
         timings: Timings,
         clock: Callable[[], float],
+        may_stop: Callable[[PoolKey], bool] = lambda _: True,
     ) -> None:
         self._store = store
+        self._may_stop = may_stop
         self._scales = scales
         self._pods = pods
         self._surroundings = surroundings
@@ -80,7 +82,7 @@ class Reconciler:
         await self._read(pool, target)
         remembered = self._remember(pool, spec)
         self._decide(pool, spec, remembered)
-        if self._may_write(pool) and _is_change(pool):
+        if self._may_write(pool) and self._is_possible_change(pool):
             await self._enforce(pool, target, spec, remembered)
         self._record(pool)
         come_back_at = await self._reporter.report(pool, self._verdicts(pool))
@@ -178,6 +180,11 @@ class Reconciler:
         is_enforced = declared is not None and declared.mode is PoolMode.ENFORCE
         return is_enforced and rival(self._store, pool) is None and self._leadership.may_write()
 
+    def _is_possible_change(self, pool: Pool) -> bool:
+        """The last replicas stay until activators hold what arrives; the agenda is told when they do."""
+        stops = pool.decision is not None and pool.decision.replicas == 0
+        return _is_change(pool) and (not stops or self._may_stop(pool.key))
+
     def _verdicts(self, pool: Pool) -> dict[str, Verdict]:
         failure = self._pods.failure(pool.key.namespace)
         return verdicts(self._store, pool, failure, self._clock())
@@ -196,7 +203,7 @@ class Reconciler:
             if not pool.target.is_fresh(self._clock()):
                 await self._read_now(pool, target)
                 self._decide(pool, spec, remembered)
-            if not _is_change(pool):
+            if not self._is_possible_change(pool):
                 return
             try:
                 await self._write(pool, target, spec)

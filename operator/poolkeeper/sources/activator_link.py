@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 SILENCE_SECONDS = 3.0
 """An activator reports at least every second; one that does not is as good as gone."""
 SEND_SECONDS = 3.0
+LATELY_SECONDS = 30.0
 MOST_REPORT_BYTES = 16 * 1024 * 1024
 FIRST_RETRY_SECONDS = 0.1
 LONGEST_RETRY_SECONDS = 2.0
@@ -27,9 +28,15 @@ class ActivatorLink:
         host = f"[{address}]" if ":" in address else address
         self.address = address
         self.report: Report | None = None
+        self._spoke_at = float("-inf")
         self._url = f"http://{host}:{port}"
         self._token_file = token_file
         self._heard = heard
+
+    @property
+    def spoke_lately(self) -> bool:
+        """Whether it reported a short while ago."""
+        return asyncio.get_running_loop().time() - self._spoke_at < LATELY_SECONDS
 
     async def run(self) -> None:
         """Listen until cancelled; connects anew whenever the activator falls silent."""
@@ -73,6 +80,7 @@ class ActivatorLink:
                     self.report = Report.model_validate_json(line)
                 except ValidationError as error:
                     raise ValueError(f"a report can't be read: {error.error_count()} errors") from error
+                self._spoke_at = asyncio.get_running_loop().time()
                 self._heard()
 
     def _headers(self) -> dict[str, str]:

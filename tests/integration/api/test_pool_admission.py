@@ -67,7 +67,7 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     ),
     "source without a queue": (
         waits_on({}),
-        "exactly one kind of queue must be set: redisList or redisStream",
+        "exactly one kind of queue must be set: redisList, redisStream or http",
     ),
     "source with two queues": (
         waits_on({"redisList": LIST, "redisStream": STREAM}),

@@ -1,0 +1,28 @@
+"""The activators' pods, as the controller finds them beside itself."""
+
+from typing import NamedTuple
+
+from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.kube.pod import project_pod
+
+
+class ActivatorPod(NamedTuple):
+    """One activator. `takes_new`: it is ready, and not told to stop."""
+
+    uid: str
+    addresses: tuple[str, ...]
+    takes_new: bool
+
+
+async def list_activators(client: KubeClient, namespace: str, selector: str) -> list[ActivatorPod]:
+    """All that run, those that finish what they hold included; raises ApiError, ApiUnreachable."""
+    listed = await client.request(
+        "GET", namespaced_path("v1", namespace, "pods"), query=(("labelSelector", selector),)
+    )
+    pods = [project_pod(raw) for raw in listed["items"]]
+    return [
+        ActivatorPod(pod.uid, pod.addresses, pod.is_ready and not pod.is_terminating)
+        for pod in pods
+        if pod.addresses and not pod.is_finished
+    ]

@@ -1,0 +1,41 @@
+"""Which port of the pods a Service's port leads to, also while there are no pods to look at."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
+
+from poolkeeper.api.demand import Http
+from poolkeeper.core.identity import TargetKey
+from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.services import Service, ServiceUnsuitable, read_service
+from poolkeeper.kube.targets import Target
+from poolkeeper.runtime.pool import Pool
+
+
+class BackendPorts:
+    """Reads Services, and the target's pod template where a port is only named."""
+
+    def __init__(self, client: KubeClient, read_target: Callable[[TargetKey], Awaitable[Target]]) -> None:
+        self._client = client
+        self._read_target = read_target
+
+    async def read(self, pool: Pool, http: Http) -> tuple[Service, int]:
+        """The Service and the pods' port; raises KubeFailure."""
+        service = await read_service(self._client, pool.key.namespace, http.service)
+        target_port = service.port(http.port).target_port
+        if isinstance(target_port, int):
+            return service, target_port
+        target = pool.declaration.target
+        template = (await self._read_target(target)).pod_template if target else None
+        for port in _container_ports(template or {}):
+            if port.get("name") == target_port:
+                return service, int(port["containerPort"])
+        raise ServiceUnsuitable(
+            "TargetPortUnknown",
+            f"Service {service.name} leads to a port named {target_port!r}, which no container of the target "
+            "has.",
+        )
+
+
+def _container_ports(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for container in template.get("spec", {}).get("containers") or ():
+        yield from container.get("ports") or ()

@@ -1,0 +1,154 @@
+"""One pool whose requests come over HTTP: what is known about it, and what its activators are told."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from poolkeeper.api.activation import PoolReport, PoolRoute, PortRoute, Replica
+from poolkeeper.api.demand import DemandSource, Http
+from poolkeeper.core.ledger import Sample
+from poolkeeper.core.slot_leases import Holder, share
+from poolkeeper.core.switching import Facts, Phase, Step, Switch, initial_switch, step
+from poolkeeper.kube.services import Service
+from poolkeeper.runtime.activators import Activator
+from poolkeeper.runtime.pool import Pool
+from poolkeeper.sources.metrics_engines import ENGINES, Engine, Series
+from poolkeeper.sources.metrics_scrape import ModelServers, PoolLoad
+
+IDLE_LOAD = PoolLoad(0, {}, False)
+
+
+@dataclass(slots=True)
+class HttpPool:
+    """State of one http source. `switch` is None until this replica leads and has seen the slices."""
+
+    source: DemandSource
+    http: Http
+    service: Service | None = None
+    backend_port: int = 0
+    listen_port: int = 0
+    servers: ModelServers | None = None
+    load: PoolLoad = IDLE_LOAD
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    idle_seen_at: float | None = None
+    switch: Switch | None = None
+    step: Step | None = None
+    is_in_place: bool = False
+    read_again_at: float = 0.0
+    counts: tuple[tuple[int, int, int], ...] = ()
+    has_news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def serves_by(self, service: Service, backend_port: int) -> None:
+        """Take in what the Service says; counters of the servers are kept unless their port has changed."""
+        port = self.http.metrics.port or backend_port
+        if self.servers is None or backend_port != self.backend_port:
+            self.servers = ModelServers(port=port, path=self.http.metrics.path, engines=engines_of(self.http))
+        self.service, self.backend_port = service, backend_port
+
+    def sample(self, reports: Sequence[PoolReport], now: float) -> Sample:
+        """Demand now: what activators hold, who will come back, and what the servers are busy with."""
+        waiting = [entry for report in reports for entry in report.waiting]
+        queued = sum(entry.requests for entry in waiting) + sum(report.expected_back for report in reports)
+        passing = sum(report.in_flight for report in reports)
+        oldest = max((entry.age_seconds for entry in waiting), default=None)
+        sample = Sample(
+            source=self.source.name,
+            observed_at=now,
+            queued=queued + self.load.waiting,
+            in_flight=max(passing, self.load.in_flight),
+            in_flight_marker=str(sum(report.completed for report in reports)),
+            oldest_arrived_at=None if oldest is None else now - oldest,
+        )
+        self.idle_seen_at = None if sample.queued or sample.in_flight else now
+        return sample
+
+    def advance(self, now: float, pool: Pool, held: int | None, *, has_slices: bool) -> Step:
+        """The switch's next step."""
+        facts = Facts(
+            wants_zero=pool.decision is not None and pool.decision.replicas == 0,
+            ready=len(ready_addresses(pool)),
+            is_in_place=self.is_in_place,
+            idle_seen_at=self.idle_seen_at,
+            held=held,
+        )
+        self.switch, self.step = step(now, self.switch or initial_switch(now, has_slices=has_slices), facts)
+        return self.step
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether the last replicas may be stopped."""
+        return self.step is not None and self.step.may_stop
+
+    def route(
+        self, pool: Pool, activator: Activator, activators: Sequence[Activator], now: float
+    ) -> PoolRoute:
+        """What one activator is told about this pool."""
+        spec = pool.declaration.spec
+        return PoolRoute(
+            namespace=pool.key.namespace,
+            name=pool.key.name,
+            ports=(
+                PortRoute(
+                    service=self.http.service, listen_port=self.listen_port, backend_port=self.backend_port
+                ),
+            ),
+            replicas=self._replicas(pool, activator, activators),
+            leaves_path=self.step is not None and self.step.leaves_path,
+            hold_seconds=spec.cold_start.budget_seconds if spec else 1,
+            ready_in_seconds=_ready_in_seconds(pool, now),
+            held_requests=self.http.held_requests,
+            fair_by=self.http.fair_by,
+            fair_header=self.http.fair_header,
+            heartbeat_seconds=self.http.heartbeat_seconds,
+        )
+
+    def _replicas(
+        self, pool: Pool, activator: Activator, activators: Sequence[Activator]
+    ) -> tuple[Replica, ...]:
+        """None once the pool may be stopped: what comes then is held, and is news before any replica goes."""
+        if self.switch is not None and self.switch.phase is Phase.GUARDED:
+            return ()
+        concurrency = pool.declaration.spec.concurrency if pool.declaration.spec else 1
+        replicas = []
+        for address in ready_addresses(pool):
+            holders = [_holder(pool, each, address) for each in activators]
+            slots = share(concurrency, self.elsewhere.get(address, 0), holders)
+            replicas.append(Replica(address=address, slots=slots[activator.pod.uid]))
+        return tuple(replicas)
+
+
+def ready_addresses(pool: Pool) -> list[str]:
+    """Where the ready replicas are, by their main address."""
+    ready = [pod for pod in pool.pods if pod.is_ready and not pod.is_terminating and pod.addresses]
+    return sorted(pod.addresses[0] for pod in ready)
+
+
+def engines_of(http: Http) -> tuple[Engine, ...]:
+    """The engines whose series are looked for: a declared one of the user's own, or all that are known."""
+    metrics = http.metrics
+    if metrics.running_series is None:
+        return ENGINES
+    own = Engine(
+        "own",
+        waiting=(Series(metrics.waiting_series),) if metrics.waiting_series else (),
+        running=(Series(metrics.running_series),),
+        activity=(Series(metrics.activity_series),) if metrics.activity_series else (),
+    )
+    return (own,)
+
+
+def _holder(pool: Pool, activator: Activator, address: str) -> Holder:
+    report = activator.of_pool(pool.key)
+    taken = report.at_replicas.get(address, 0) if report else 0
+    waiting = sum(entry.requests for entry in report.waiting) if report else 0
+    promised = activator.promises.at(f"{pool.key}/{address}")
+    return Holder(activator.pod.uid, waiting, taken, max(promised, taken))
+
+
+def _ready_in_seconds(pool: Pool, now: float) -> float | None:
+    """The median of the learned start times, less the time that the oldest start under way has taken."""
+    if pool.state is None or not pool.state.starts.samples:
+        return None
+    starting = pool.observation.replicas.starting if pool.observation and pool.observation.replicas else ()
+    begun = min((replica.asked_at for replica in starting), default=now)
+    return max(0.0, round(pool.state.starts.p50_seconds - (now - begun)))

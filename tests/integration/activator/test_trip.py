@@ -1,0 +1,55 @@
+"""0→N→0 over HTTP: held, answered, out of the way, and back to zero."""
+
+import asyncio
+
+from poolkeeper.kube.endpoint_slices import delete_slice
+from tests.integration.activator.scene import Scene
+
+
+async def test_a_request_at_zero_is_answered_and_the_pool_returns_to_zero(scene: Scene) -> None:
+    response = await scene.ask("hello")
+    assert (response.status_code, response.text) == (200, "answer to hello")
+    assert float(response.headers["x-poolkeeper-cold-start"]) >= scene.models.load_seconds
+
+    await scene.wait_for_no_slice()
+    assert await scene.models.replicas() == 1
+    await scene.wait_for_slice()
+    await scene.wait_for_replicas(0)
+    status = await scene.status()
+    assert status["coldStart"]["samples"] >= 1
+
+
+async def test_what_runs_at_the_servers_keeps_the_pool_up(scene: Scene) -> None:
+    await scene.ask("first")
+    await scene.wait_for_no_slice()
+    (model,) = scene.models.by_pod.values()
+    model.running += 1
+    await asyncio.sleep(4)
+    assert await scene.models.replicas() == 1
+    assert not await scene.slices()
+    model.running -= 1
+    await scene.wait_for_replicas(0)
+
+
+async def test_a_burst_is_let_go_at_the_replicas_pace(scene: Scene) -> None:
+    answers = await asyncio.gather(*(scene.ask(f"number {number}") for number in range(40)))
+    assert [answer.text for answer in answers] == [f"answer to number {number}" for number in range(40)]
+    models = scene.models.ever
+    assert sum(model.answered for model in models) == 40
+    assert max(model.most_running for model in models) <= 2
+
+
+async def test_a_controller_that_starts_anew_goes_on_with_the_same_port(scene: Scene) -> None:
+    before = await scene.wait_for_slice()
+    scene.operator.stop()
+    asking = asyncio.create_task(scene.ask("hello"))
+    await asyncio.sleep(0.5)
+    await scene.start_operator()
+    assert (await asking).text == "answer to hello"
+    assert before.ports == (await scene.wait_for_slice()).ports
+
+
+async def test_a_slice_that_somebody_deletes_comes_back(scene: Scene) -> None:
+    await delete_slice(scene.client, await scene.wait_for_slice())
+    await scene.wait_for_slice()
+    assert (await scene.ask("hello")).status_code == 200
