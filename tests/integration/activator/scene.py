@@ -1,6 +1,7 @@
 """One pool with all that belongs to it."""
 
 import asyncio
+import signal
 import socket
 import subprocess
 import sys
@@ -56,7 +57,7 @@ class Scene:
         """A process, and the pod that stands for it."""
         command = [sys.executable, "-m", "poolkeeper", "activator", "--token-file", str(self.token_file)]
         command += ["--control", f"{ACTIVATOR_ADDRESS}:{self.control_port}"]
-        command += ["--listen", f"{ACTIVATOR_ADDRESS}:{free_port()}", "--grace-seconds", "1"]
+        command += ["--listen", f"{ACTIVATOR_ADDRESS}:{free_port()}", "--grace-seconds", "20"]
         with (self.folder / "activator.log").open("ab") as log:
             self.activator = await asyncio.to_thread(subprocess.Popen, command, stderr=log)
         self.pods_made += 1
@@ -65,11 +66,15 @@ class Scene:
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": name, "labels": ACTIVATOR_LABELS},
-            "spec": {"containers": [{"name": "main", "image": "none"}]},
+            "spec": {"containers": [{"name": "main", "image": "none"}], "nodeName": "somewhere"},
         }
         path = namespaced_path("v1", self.namespace, "pods")
         await self.client.request("POST", path, body=pod)
         await self.models.set_status(name, ACTIVATOR_ADDRESS)
+
+    def kill_operator(self) -> None:
+        """Without a chance to say anything."""
+        self.operator.stop(signal.SIGKILL)
 
     def stop_activator(self) -> None:
         """Kill the process."""
@@ -77,11 +82,19 @@ class Scene:
             self.activator.kill()
             self.activator.wait()
 
-    async def replace_activator(self) -> None:
+    async def replace_killed_activator(self) -> None:
         """Kill it and start another one, with another pod."""
         self.stop_activator()
         await delete_pod(self.client, self.namespace, f"activator-{self.pods_made}")
         await self.start_activator()
+
+    async def drain_activator(self) -> None:
+        """Tell it to stop, as a rollout does, and return once it has ended by itself."""
+        assert self.activator is not None
+        path = namespaced_path("v1", self.namespace, "pods", f"activator-{self.pods_made}")
+        await self.client.request("DELETE", path, body={"gracePeriodSeconds": 60})
+        self.activator.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(self.activator.wait, 40)
 
     async def create_service_and_pool(self) -> None:
         """What the user applies."""
