@@ -1,7 +1,7 @@
 """The pods of all pools: one watch per namespace, or one for the whole cluster when there are many."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import NamedTuple
 
 from poolkeeper.kube.client import KubeClient
@@ -22,7 +22,8 @@ class _Watch(NamedTuple):
 
 
 class PodWatch:
-    """Follows the pods of some namespaces and calls `on_change` with each in which something changed.
+    """Follows the pods of some namespaces and calls `on_change` with each in which something changed, and
+    with each whose pods are current again after they were not.
 
     Above `cluster_wide_above` namespaces all pods are watched at once and the others thrown away; None never
     does that, for an operator that was granted single namespaces only. Calls for one namespace that come
@@ -88,11 +89,17 @@ class PodWatch:
         return len(self._followed) > limit
 
     def _started(self, place: str) -> _Watch:
+        def covered() -> frozenset[str]:
+            return frozenset((place,)) if place else self._followed
+
         def on_list(listed: list[PodVersion]) -> None:
-            self._note(self._store.reconcile(listed, [place] if place else self._followed))
+            self._note(self._store.reconcile(listed, covered()))
+
+        def on_current() -> None:
+            self._note(covered())
 
         reflector = Reflector(
-            self._client, _path(place), project_pod_version, on_list, self._take, self._timing
+            self._client, _path(place), project_pod_version, on_list, self._take, on_current, self._timing
         )
         return _Watch(reflector, asyncio.create_task(reflector.run()))
 
@@ -126,7 +133,7 @@ class PodWatch:
             task.add_done_callback(self._ending.discard)
             task.cancel()
 
-    def _note(self, namespaces: set[str]) -> None:
+    def _note(self, namespaces: Set[str]) -> None:
         if namespaces and not self._changed:
             asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._tell)
         self._changed |= namespaces

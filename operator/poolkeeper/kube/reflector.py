@@ -51,7 +51,8 @@ class Reflector(Generic[Item]):
     """Reports a collection's content and every change of it, for as long as it runs.
 
     `on_list` gets everything there is, after a start and after each gap; `on_event` gets ADDED, MODIFIED and
-    DELETED. `failure` says why what was reported may be out of date, None while the watch is open.
+    DELETED. `failure` says why what was reported may be out of date, None while the watch is open;
+    `on_current` is called when it becomes None.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Reflector(Generic[Item]):
         project: Callable[[JsonObject], Item],
         on_list: Callable[[list[Item]], None],
         on_event: Callable[[str, Item], None],
+        on_current: Callable[[], None],
         timing: WatchTiming,
     ) -> None:
         self.failure: KubeFailure | None = NOT_LISTED
@@ -69,6 +71,7 @@ class Reflector(Generic[Item]):
         self._project = project
         self._on_list = on_list
         self._on_event = on_event
+        self._on_current = on_current
         self._timing = timing
         self._version: str | None = None
         self._failures = 0
@@ -100,9 +103,14 @@ class Reflector(Generic[Item]):
         async with self._client.watch(
             self._path, query=query, stall_seconds=self._timing.stall_seconds
         ) as events:
-            self.failure = None
+            self._note_current()
             async for event in events:
                 self._take(event)
+
+    def _note_current(self) -> None:
+        was_failing, self.failure = self.failure is not None, None
+        if was_failing:
+            self._on_current()
 
     def _take(self, event: JsonObject) -> None:
         raw = event["object"]

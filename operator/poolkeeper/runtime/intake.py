@@ -120,12 +120,14 @@ class Intake:
             self._mark(pool)
 
     def pods_changed(self, namespace: str) -> None:
-        """Some pods of a namespace have changed."""
+        """Some pods of a namespace have changed, or are known again."""
         selection = PodSelection(self._pods.pods(namespace).values())
         for pool in self._store.in_namespace(namespace):
             pods = selection.matching(pool.target.selector)
             if pods != pool.pods:
                 self._pods_of_pool_changed(pool, pods)
+            elif not pool.are_replicas_known:
+                self._mark(pool)
 
     def may_stop_now(self, key: PoolKey) -> None:
         """Activators hold what arrives: the last replicas of a pool may be stopped."""

@@ -111,6 +111,11 @@ class Pool:
         """Whether the last decision believed all sources."""
         return self.decision is not None and self.decision.demand_known.holds is True
 
+    @property
+    def are_replicas_known(self) -> bool:
+        """Whether the last decision saw the target and its pods."""
+        return self.observation is not None and self.observation.replicas is not None
+
     def accept(self, declaration: Declaration) -> None:
         """Go by this declaration from now on; what was learned and measured stays."""
         if declaration.target != self.declaration.target:

@@ -60,6 +60,15 @@ async def test_a_list_comes_in_pages(api: FakeApi, observer: Observer) -> None:
     assert [request.query.get("continue") for request in api.seen[:2]] == [None, "next"]
 
 
+async def test_a_namespace_without_pods_is_told_about_once_that_is_known(
+    api: FakeApi, observer: Observer
+) -> None:
+    api.lists.append(pod_list([], 5))
+    observer.watch.follow({NAMESPACE})
+    await eventually(lambda: observer.changes == [NAMESPACE], "the namespace is reported")
+    assert observer.watch.failure(NAMESPACE) is None
+
+
 async def test_a_list_that_expired_between_its_pages_is_begun_again(api: FakeApi, observer: Observer) -> None:
     api.lists.extend(
         [pod_list([pod("a", 1)], 9, token="next"), refusal(410, "Expired"), pod_list([pod("b", 12)], 20)]

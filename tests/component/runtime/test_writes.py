@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from poolkeeper.kube.errors import ApiUnreachable, ScaleConflict, TargetForbidden
+from poolkeeper.kube.reflector import NOT_LISTED
 from tests.component.runtime.cluster import Cluster
 
 
@@ -107,6 +108,19 @@ async def test_replicas_hold_while_the_pods_are_not_known(cluster: Cluster) -> N
         cluster.now += 1.0
     assert cluster.scales.writes == []
     assert cluster.condition("Ready") == ("Unknown", "PodsUnknown")
+
+
+async def test_work_that_came_before_the_pods_were_known_is_answered_once_they_are(cluster: Cluster) -> None:
+    """Neither the queue nor the pods, of which there are none, change any more."""
+    cluster.pods.problem = NOT_LISTED
+    await with_work(cluster)
+    await cluster.look()
+    cluster.pods.problem = None
+    cluster.intake.pods_changed("ns")
+    cluster.now += 0.5
+    cluster.publish(3)
+    await cluster.look()
+    assert cluster.scales.writes == [("worker", 3)]
 
 
 async def test_replicas_hold_while_demand_is_not_known(cluster: Cluster) -> None:
