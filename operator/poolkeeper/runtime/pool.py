@@ -120,6 +120,7 @@ class Pool:
         """Go by this declaration from now on; what was learned and measured stays."""
         if declaration.target != self.declaration.target:
             self.target, self.starts, self.pods = Target(), Starts(), ()
+            self.surroundings = Surroundings()
         self.declaration = declaration
         self.resolved = self.warm_floor = None
         self.surroundings = replace(self.surroundings, expires_at=0.0)

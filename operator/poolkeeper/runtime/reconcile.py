@@ -72,10 +72,8 @@ class Reconciler:
         return come_back_at
 
     async def _look(self, pool: Pool) -> float | None:
-        target = pool.declaration.target
-        if target is not None:
-            await self._look_around(pool, target)
-        spec = self._resolve(pool)
+        await self._look_around(pool)
+        spec, target = self._resolve(pool), pool.declaration.target
         if spec is None or target is None:
             pool.decision = None
             return await self._reporter.report(pool, self._verdicts(pool))
@@ -84,6 +82,8 @@ class Reconciler:
         self._decide(pool, spec, remembered)
         if self._may_write(pool) and self._is_possible_change(pool):
             await self._enforce(pool, target, spec, remembered)
+        if self._store.get(pool.key) is not pool:
+            return None
         self._record(pool)
         come_back_at = await self._reporter.report(pool, self._verdicts(pool))
         pool.quiet_until = self._quiet_until(pool, come_back_at)
@@ -107,25 +107,33 @@ class Reconciler:
             pool.resolved = pool_spec(declared, accelerator, chips=pool.surroundings.chips)
         return pool.resolved
 
-    async def _look_around(self, pool: Pool, target: TargetKey) -> None:
-        declared = pool.declaration.spec
+    async def _look_around(self, pool: Pool) -> None:
+        declaration = pool.declaration
+        declared, target = declaration.spec, declaration.target
         accelerator = self._store.classes.get(declared.accelerator.class_) if declared else None
-        if declared and accelerator and self._clock() >= pool.surroundings.expires_at:
-            name = declared.accelerator.class_
-            chips = pool.surroundings.chips
-            pool.surroundings = await self._surroundings.read(target, name, accelerator)
-            if pool.surroundings.chips != chips:
-                pool.resolved = None
+        if not (declared and target and accelerator) or self._clock() < pool.surroundings.expires_at:
+            return
+        found = await self._surroundings.read(target, declared.accelerator.class_, accelerator)
+        if pool.declaration is not declaration:
+            # It was edited meanwhile, and may name another target or class now.
+            return
+        if found.chips != pool.surroundings.chips:
+            pool.resolved = None
+        pool.surroundings = found
 
     async def _read(self, pool: Pool, target: TargetKey) -> None:
         if pool.target.is_due(self._clock()):
             await self._read_now(pool, target)
 
     async def _read_now(self, pool: Pool, target: TargetKey) -> None:
+        asked = pool.target
         try:
             scale = await self._scales.read(target)
         except KubeFailure as failure:
-            pool.target.has_failed(failure, self._clock())
+            asked.has_failed(failure, self._clock())
+            return
+        if pool.target is not asked:
+            # The pool was edited meanwhile and names another target: this answer says nothing about it.
             return
         selector = pool.target.selector
         replicas_before = pool.target.was_read(scale, self._clock())
@@ -180,6 +188,11 @@ class Reconciler:
         is_enforced = declared is not None and declared.mode is PoolMode.ENFORCE
         return is_enforced and rival(self._store, pool) is None and self._leadership.may_write()
 
+    def _is_current(self, pool: Pool, spec: PoolSpec) -> bool:
+        """Whether a decision by this spec still stands: the pool is there, and nobody has edited it or its
+        class while the API server was waited for. If somebody has, the pool is looked at again at once."""
+        return self._store.get(pool.key) is pool and pool.resolved is spec
+
     def _is_possible_change(self, pool: Pool) -> bool:
         """The last replicas stay until activators hold what arrives; the agenda is told when they do."""
         stops = pool.decision is not None and pool.decision.replicas == 0
@@ -203,7 +216,7 @@ class Reconciler:
             if not pool.target.is_fresh(self._clock()):
                 await self._read_now(pool, target)
                 self._decide(pool, spec, remembered)
-            if not self._is_possible_change(pool):
+            if not self._is_current(pool, spec) or not self._is_possible_change(pool):
                 return
             try:
                 await self._write(pool, target, spec)

@@ -30,7 +30,8 @@ def rival(store: Store, pool: Pool) -> Verdict | None:
     if pool.surroundings.scalers:
         scaler = pool.surroundings.scalers[0]
         return conditions.other_scaler(f"{scaler.kind} {scaler.name}", scaler.kind)
-    owner = store.sharing(target)[0]
+    # A pool that was deleted just now is in no list any more.
+    owner = next(iter(store.sharing(target)), pool)
     return None if owner is pool else conditions.shared_target(owner.key)
 
 

@@ -1,7 +1,7 @@
 """A reconciler with everything around it in the test's hands: clock, API server, pods and lease."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -55,12 +55,14 @@ class Scales:
     def __init__(self) -> None:
         self.replicas: dict[str, int] = {}
         self.reads = 0
+        self.while_reading: Callable[[], object] = lambda: None
         self.writes: list[tuple[str, int]] = []
         self.read_failures: deque[KubeFailure] = deque()
         self.write_failures: deque[Exception] = deque()
 
     async def read(self, target: TargetKey) -> Scale:
         self.reads += 1
+        self.while_reading()
         if self.read_failures:
             raise self.read_failures.popleft()
         if target.name not in self.replicas:
@@ -109,6 +111,8 @@ class Cluster:
         self.now = 1_000_000.0
         self.lease, self.scales, self.statuses, self.pods = Lease(), Scales(), Statuses(), Pods()
         self.events: list[tuple[str, str]] = []
+        self.looked_around: list[str] = []
+        self.while_looking_around: Callable[[], object] = lambda: None
         self.registry = CollectorRegistry()
         self.store = Store()
         self.agenda: Agenda[PoolKey] = Agenda(self.clock)
@@ -140,6 +144,8 @@ class Cluster:
         self.events.append((str(event_type), reason))
 
     async def read_target(self, target: TargetKey) -> Target:
+        self.looked_around.append(target.name)
+        self.while_looking_around()
         return Target("uid", 1, {"spec": {"containers": []}})
 
     async def list_scalers(self, namespace: str) -> NamespaceScalers:
@@ -163,7 +169,7 @@ class Cluster:
             "namespace": "ns",
             "name": name,
             "uid": f"uid-{name}",
-            "generation": 1,
+            "generation": generation,
             "creationTimestamp": "2026-01-01T00:00:00Z",
         }
         self.intake.pool_seen({"metadata": metadata, "spec": spec, "status": status})
