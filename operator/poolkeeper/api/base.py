@@ -49,5 +49,6 @@ ObjectName = Annotated[
 Text = Annotated[str, Field(max_length=1024)]
 Seconds = Annotated[int, Field(ge=0, le=604_800)]
 PositiveSeconds = Annotated[int, Field(ge=1, le=604_800)]
-Count = Annotated[int, Field(ge=0, le=2_147_483_647)]
+MOST_COUNTED = 2_147_483_647
+Count = Annotated[int, Field(ge=0, le=MOST_COUNTED)]
 Timestamp = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]

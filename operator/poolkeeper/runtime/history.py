@@ -1,11 +1,12 @@
 """What a pool's status says about its past: the last decisions, and since when each condition holds."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from poolkeeper.api.base import MOST_COUNTED
 from poolkeeper.api.status import DECISIONS_KEPT, Condition, ConditionStatus, DecisionRecord
 from poolkeeper.core.decision import Decision, Verdict
 from poolkeeper.core.observation import Observation, Reading
@@ -71,7 +72,7 @@ class History:
 def queued(observation: Observation) -> int | None:
     """Requests that wait in all sources; None where a source is unknown."""
     readings = [demand for demand in observation.demand if isinstance(demand, Reading)]
-    return sum(each.queued for each in readings) if len(readings) == len(observation.demand) else None
+    return _total(each.queued for each in readings) if len(readings) == len(observation.demand) else None
 
 
 def in_flight(observation: Observation) -> int | None:
@@ -81,7 +82,12 @@ def in_flight(observation: Observation) -> int | None:
         for demand in observation.demand
         if isinstance(demand, Reading) and demand.in_flight is not None
     ]
-    return sum(seen) if len(seen) == len(observation.demand) else None
+    return _total(seen) if len(seen) == len(observation.demand) else None
+
+
+def _total(numbers: Iterable[int]) -> int:
+    """A queue may hold more than the status has room for."""
+    return min(sum(numbers), MOST_COUNTED)
 
 
 def _condition(

@@ -22,6 +22,17 @@ async def test_a_new_pool_is_told_about_at_once(cluster: Cluster) -> None:
     assert len(json.dumps(status["learned"])) <= 4096
 
 
+async def test_a_queue_longer_than_a_status_can_tell_is_answered_and_explained(cluster: Cluster) -> None:
+    await settled(cluster)
+    cluster.now += 1.0
+    cluster.publish(10**18, in_flight=2**62)
+    await cluster.look()
+    assert cluster.scales.writes == [("worker", 3)]
+    status = cluster.statuses.written[-1]
+    assert status["demand"] == {"queued": 2**31 - 1, "inFlight": 2**31 - 1}
+    assert status["decisions"][-1]["replicas"] == 3
+
+
 async def test_an_idle_pool_writes_nothing_more(cluster: Cluster) -> None:
     await settled(cluster)
     for _ in range(3_600):
