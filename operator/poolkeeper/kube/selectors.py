@@ -61,6 +61,14 @@ def parse_selector(text: str) -> Selector:
     return Selector(tuple(requirements))
 
 
+def tells_pods_apart(text: str) -> bool:
+    """Whether a selector says which pods are meant: it can be read, and is not empty."""
+    try:
+        return bool(parse_selector(text).requirements)
+    except InvalidSelector:
+        return False
+
+
 def _requirement(found: re.Match[str]) -> Requirement:
     key, operator = found["key"], found["set"] or found["equality"]
     if operator is None:

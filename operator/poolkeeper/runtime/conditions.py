@@ -75,6 +75,17 @@ def unreadable_target(failure: KubeFailure) -> Verdict:
     return Verdict(holds, _as_reason(failure.reason), failure.message)
 
 
+def unknown_pods(selector: str) -> Verdict:
+    """The target does not say which pods are its own."""
+    found = f"the selector {selector!r} that can't be read" if selector else "no selector"
+    return Verdict(
+        False,
+        "SelectorUnknown",
+        f"/scale of the target gives {found}, so its pods can't be seen: set labelSelectorPath in the CRD of "
+        "its kind and have its controller fill that field. Replicas hold.",
+    )
+
+
 def invalid_windows(problems: Sequence[str]) -> Verdict:
     """Some windows can't be followed; the rest of the pool goes on."""
     return Verdict(False, "InvalidWindow", f"{'; '.join(problems)}. Until it is corrected it is left out.")

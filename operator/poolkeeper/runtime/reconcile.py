@@ -170,7 +170,7 @@ class Reconciler:
 
     def _observe(self, pool: Pool, now: float) -> Observation:
         scale = pool.target.scale
-        is_seen = self._pods.failure(pool.key.namespace) is None
+        is_seen = pool.target.are_pods_told and self._pods.failure(pool.key.namespace) is None
         pool.observation = Observation(
             demand=pool.demand.current(),
             replicas=pool.starts.replicas(scale.replicas, pool.pods, now) if scale and is_seen else None,

@@ -5,6 +5,7 @@ from collections import deque
 
 from poolkeeper.kube.errors import KubeFailure
 from poolkeeper.kube.scale import Scale
+from poolkeeper.kube.selectors import tells_pods_apart
 
 FRESH_SECONDS = 0.5
 REREAD_SECONDS = 240.0
@@ -31,6 +32,11 @@ class Target:
     def selector(self) -> str:
         """Which pods are the target's, empty where that is not known."""
         return self.scale.selector if self.scale else ""
+
+    @property
+    def are_pods_told(self) -> bool:
+        """Whether the target says which pods are its own: else none of them can be seen to load or to run."""
+        return tells_pods_apart(self.selector)
 
     def is_fresh(self, now: float) -> bool:
         """Whether /scale was read just now, so that a write may build on it."""

@@ -53,6 +53,8 @@ def _readiness(store: Store, pool: Pool, pods_failure: KubeFailure | None) -> Ve
         )
     if pool.target.failure:
         return conditions.unreadable_target(pool.target.failure)
+    if pool.target.scale and not pool.target.are_pods_told:
+        return conditions.unknown_pods(pool.target.selector)
     if pods_failure:
         return Verdict(None, "PodsUnknown", f"the pods may be out of date: {pods_failure.message}")
     if declared.mode is PoolMode.OBSERVE:

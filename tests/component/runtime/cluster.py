@@ -54,6 +54,7 @@ class Scales:
 
     def __init__(self) -> None:
         self.replicas: dict[str, int] = {}
+        self.selector = "app={name}"
         self.reads = 0
         self.while_reading: Callable[[], object] = lambda: None
         self.writes: list[tuple[str, int]] = []
@@ -67,7 +68,7 @@ class Scales:
             raise self.read_failures.popleft()
         if target.name not in self.replicas:
             raise TargetMissing(f"{target} does not exist")
-        return Scale(self.replicas[target.name], 0, f"app={target.name}", "1", "uid")
+        return Scale(self.replicas[target.name], 0, self.selector.format(name=target.name), "1", "uid")
 
     async def write(self, target: TargetKey, scale: Scale, replicas: int) -> Scale:
         if self.write_failures:

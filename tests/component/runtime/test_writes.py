@@ -110,6 +110,22 @@ async def test_replicas_hold_while_the_pods_are_not_known(cluster: Cluster) -> N
     assert cluster.condition("Ready") == ("Unknown", "PodsUnknown")
 
 
+@pytest.mark.parametrize("selector", ["", "app in (", "!"])
+async def test_replicas_hold_while_the_target_does_not_say_which_pods_are_its_own(
+    cluster: Cluster, selector: str
+) -> None:
+    """Its pods may be at work: they only look as if they had not come up yet."""
+    cluster.scales.selector = selector
+    cluster.scales.replicas["worker"] = 2
+    cluster.declare()
+    for _ in range(600):
+        cluster.publish(0)
+        await cluster.look()
+        cluster.now += 1.0
+    assert cluster.scales.writes == []
+    assert cluster.condition("Ready") == ("False", "SelectorUnknown")
+
+
 async def test_work_that_came_before_the_pods_were_known_is_answered_once_they_are(cluster: Cluster) -> None:
     """Neither the queue nor the pods, of which there are none, change any more."""
     cluster.pods.problem = NOT_LISTED
