@@ -36,10 +36,15 @@ class Recipe:
     """Locked Python packages to install: () for all of them, None for none."""
 
 
+AIOHTTP = (
+    *("aiohappyeyeballs", "aiohttp", "aiosignal", "attrs", "frozenlist", "idna", "multidict", "propcache"),
+    *("typing-extensions", "yarl"),
+)
 RECIPES = {
     "operator": Recipe(project=HACK.parent, packages=()),
     "redis": Recipe(),
     "worker": Recipe(packages=("async-timeout", "redis")),
+    "simulated-llm": Recipe(packages=AIOHTTP),
 }
 ALL = [f"poolkeeper/{name}:dev" for name in RECIPES]
 
