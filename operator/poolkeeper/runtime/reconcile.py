@@ -1,7 +1,6 @@
 """One look at one pool: observe, decide, write if anything is to change, and explain."""
 
 from collections.abc import Callable
-
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.core.decision import Verdict
 from poolkeeper.core.identity import PoolKey, TargetKey
@@ -11,6 +10,7 @@ from poolkeeper.core.spec import PoolSpec
 from poolkeeper.core.start_time import learn
 from poolkeeper.core.state import PoolState, load
 from poolkeeper.kube.errors import ApiUnreachable, KubeFailure, ScaleConflict
+from poolkeeper.kube.events import EventType
 from poolkeeper.kube.scale import Scale
 from poolkeeper.runtime import conditions
 from poolkeeper.runtime.conditions import ConditionType
@@ -157,9 +157,16 @@ class Reconciler:
         state = pool.state or load(pool.learned, now, spec)
         pool.starts.follow(pool.pods, now)
         for sample in pool.starts.samples(pool.pods, now):
-            state = learn(state, sample)
+            before, state = state, learn(state, sample)
+            if sample.failed and state is not before:
+                self._tell_failed_start(pool, sample.uid)
         pool.state = state
         return state
+
+    def _tell_failed_start(self, pool: Pool, uid: str) -> None:
+        pod = next(pod for pod in pool.pods if pod.uid == uid)
+        message = f"pod {pod.name} does not start ({pod.failure or 'it has ended'}): see kubectl describe pod"
+        self._reporter.happened(pool, "StartFailed", message, EventType.WARNING)
 
     def _decide(self, pool: Pool, spec: PoolSpec, remembered: PoolState) -> None:
         """Decide from what was remembered before this look: deciding twice must not count twice."""

@@ -72,16 +72,17 @@ class Starts:
         return self._short_since
 
     def samples(self, pods: Iterable[Pod], now: float) -> list[StartSample]:
-        """What these pods teach since the last call, those that have been ready for longest first."""
+        """What these pods teach since the last call: failures, then the ready by age, then the loading."""
         untold = [pod for pod in pods if pod.uid not in self._learned and not pod.is_terminating]
         ready = sorted((pod for pod in untold if pod.is_ready), key=lambda pod: pod.ready_at or now)
-        failed = [pod for pod in untold if pod.is_finished and pod.uid not in self._served]
-        loading = [pod for pod in untold if not pod.is_ready and not pod.is_finished]
+        failed = [pod for pod in untold if _can_not_start(pod) and pod.uid not in self._served]
+        loading = [pod for pod in untold if not pod.is_ready and not _can_not_start(pod)]
         self._learned.update(pod.uid for pod in (*ready, *failed))
         believed = [pod for pod in ready if _took_seconds(pod) <= LONGEST_UNWITNESSED_SECONDS]
         growing = [pod for pod in loading if self._has_grown(pod, now)]
         # No more than the learned state remembers by uid: else a restart would count some of them again.
-        return [self._sample(pod, now) for pod in (*believed[-MAX_UIDS:], *failed, *growing)]
+        ended = [*failed, *believed][-MAX_UIDS:]
+        return [self._sample(pod, now) for pod in (*ended, *growing)]
 
     def _forget_others(self, present: Mapping[str, Pod]) -> None:
         for uid in self._asked_at.keys() - present.keys():
@@ -126,7 +127,7 @@ class Starts:
             scheduled_at=pod.scheduled_at,
             started_at=pod.started_at,
             ready_at=self._ready_at(pod, now),
-            failed=pod.is_finished and not pod.is_ready,
+            failed=_can_not_start(pod),
         )
 
     def _ready_at(self, pod: Pod, now: float) -> float | None:
@@ -135,6 +136,11 @@ class Starts:
             return None
         is_witnessed = pod.uid in self._loading and abs(now - pod.ready_at) <= WITNESS_SECONDS
         return now if is_witnessed else pod.ready_at
+
+
+def _can_not_start(pod: Pod) -> bool:
+    """A pod whose image can't be pulled or that keeps crashing is no slow start: it may go on for days."""
+    return (pod.is_finished or pod.has_failed) and not pod.is_ready
 
 
 def _took_seconds(pod: Pod) -> float:

@@ -2,6 +2,7 @@
 
 import json
 
+from poolkeeper.kube.pod import project_pod
 from poolkeeper.runtime.pool import Pool
 from tests.component.runtime.cluster import Cluster
 
@@ -96,6 +97,26 @@ async def test_a_condition_that_turns_is_an_event_and_so_is_its_recovery(cluster
     before = len(cluster.events)
     await cluster.look()
     assert len(cluster.events) == before
+
+
+async def test_a_pod_that_can_not_start_is_told_about_once_also_after_a_restart(cluster: Cluster) -> None:
+    await settled(cluster)
+    waiting = {"name": "model", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    metadata = {"uid": "a", "name": "worker-a", "namespace": "ns", "labels": {"app": "worker"}}
+    stuck = project_pod({"metadata": metadata, "status": {"containerStatuses": [waiting]}})
+    for _ in range(2):
+        cluster.pods.present = {"a": stuck}
+        cluster.intake.pods_changed("ns")
+        await cluster.look()
+        cluster.now += 120.0
+    restarted = Cluster()
+    restarted.now, restarted.events, restarted.pods.present = cluster.now, cluster.events, {"a": stuck}
+    restarted.scales.replicas["worker"] = 1
+    restarted.declare(status=cluster.statuses.written[-1])
+    restarted.publish(0)
+    await restarted.look()
+    assert cluster.events.count(("Warning", "StartFailed")) == 1
+    assert cluster.statuses.written[-1]["coldStart"]["failed"] == 1
 
 
 async def test_the_last_twenty_decisions_are_kept(cluster: Cluster) -> None:

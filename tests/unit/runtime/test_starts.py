@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from poolkeeper.core.observation import Replicas, StartingReplica
+from poolkeeper.core.start_time import MAX_UIDS
 from poolkeeper.kube.pod import Pod
 from poolkeeper.runtime.starts import Starts
 
@@ -107,6 +110,28 @@ def test_a_failed_start_is_told_as_such_and_once() -> None:
     starts.follow(pods, now=130.0)
     assert [sample.failed for sample in starts.samples(pods, now=130.0)] == [True]
     assert starts.samples(pods, now=131.0) == []
+
+
+@pytest.mark.parametrize("failure", ["CrashLoopBackOff", "ImagePullBackOff"])
+def test_a_pod_that_can_not_start_is_a_failure_and_no_slow_start(failure: str) -> None:
+    starts = Starts()
+    loading = [pod("a", 100.0)]
+    starts.follow(loading, now=110.0)
+    assert [sample.failed for sample in starts.samples(loading, now=110.0)] == [False]
+    stuck = [pod("a", 100.0, failure=failure)]
+    starts.follow(stuck, now=200.0)
+    assert [sample.failed for sample in starts.samples(stuck, now=200.0)] == [True]
+    assert starts.samples(stuck, now=90_000.0) == []
+
+
+def test_no_more_is_told_than_a_restarted_operator_can_recognise() -> None:
+    starts = Starts()
+    failed = [pod(f"failed-{number}", 50.0, is_finished=True) for number in range(MAX_UIDS)]
+    pods = [*failed, ready("a", 100.0, ready_at=160.0)]
+    starts.follow(pods, now=200.0)
+    samples = starts.samples(pods, now=200.0)
+    assert len(samples) == MAX_UIDS
+    assert samples[-1].uid == "a"
 
 
 def test_a_start_that_goes_on_is_told_again_only_as_it_grows() -> None:
