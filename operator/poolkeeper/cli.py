@@ -1,4 +1,4 @@
-"""The command line: `poolkeeper controller|activator|explain|crds|backtest`; each imports what it needs."""
+"""The command line `poolkeeper`: each command is a module that is only imported when it is called for."""
 
 import sys
 from argparse import ArgumentParser
@@ -11,6 +11,7 @@ COMMANDS = {
     "controller": ("poolkeeper.controller", "run the operator"),
     "activator": ("poolkeeper.activator.command", "hold requests while their pools are at zero"),
     "explain": ("poolkeeper.runtime.explain", "show a pool's last decisions with what led to them"),
+    "leave": ("poolkeeper.runtime.leave", "take the activators out of all Services"),
     "crds": ("poolkeeper.api.crds_command", "write the CRDs, or check that they are current"),
     "backtest": ("poolkeeper.backtest.command", "replay traces of arrivals through the policy"),
 }
