@@ -1,7 +1,7 @@
 """Who else scales the targets of a namespace: HorizontalPodAutoscalers and KEDA's ScaledObjects."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from poolkeeper.core.identity import TargetKey
@@ -40,10 +40,10 @@ class Scaler(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NamespaceScalers:
-    """The scalers of one namespace; `unknown` lists, as sentences, the kinds that could not be asked for."""
+    """The scalers of one namespace; `unknown` says of each kind that could not be asked for why not."""
 
     scalers: tuple[Scaler, ...] = ()
-    unknown: tuple[str, ...] = ()
+    unknown: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, target: TargetKey) -> tuple[Scaler, ...]:
         """Those that scale this target."""
@@ -55,20 +55,21 @@ async def scalers_in(client: KubeClient, namespace: str) -> NamespaceScalers:
     """All scalers of a namespace. A kind that is not served has no objects; one that may not be listed is
     unknown. Raises ApiError, ApiUnreachable."""
     scalers: list[Scaler] = []
-    unknown: list[str] = []
+    unknown: dict[str, str] = {}
     for kind in SCALER_KINDS:
         try:
             answer = await client.request("GET", namespaced_path(kind.api_version, namespace, kind.plural))
         except ApiError as failure:
             if failure.status == 403:
-                unknown.append(
-                    f"poolkeeper may not list {kind.plural} of {kind.api_version} in namespace {namespace}"
+                unknown[kind.kind] = (
+                    f"poolkeeper may not list {kind.plural} of {kind.api_version} in namespace {namespace}: "
+                    "grant it as the chart does"
                 )
             elif failure.status != 404:
                 raise
         else:
             scalers.extend(_scalers(kind, answer.get("items") or ()))
-    return NamespaceScalers(tuple(scalers), tuple(unknown))
+    return NamespaceScalers(tuple(scalers), unknown)
 
 
 def _scalers(kind: ScalerKind, items: Iterable[Mapping[str, Any]]) -> Iterable[Scaler]:

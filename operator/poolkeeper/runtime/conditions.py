@@ -118,6 +118,11 @@ def other_scaler(description: str, reason: str) -> Verdict:
     )
 
 
+def unknown_scalers(why: str) -> Verdict:
+    """Autoscalers could not be listed."""
+    return Verdict(None, "ScalersUnknown", f"whether an autoscaler has the same target is unknown: {why}")
+
+
 def contested(times: int) -> Verdict:
     """Somebody keeps changing the replicas."""
     return Verdict(

@@ -1,6 +1,8 @@
 """One look at one pool: observe, decide, write if anything is to change, and explain."""
 
 from collections.abc import Callable
+from dataclasses import replace
+
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.core.decision import Verdict
 from poolkeeper.core.identity import PoolKey, TargetKey
@@ -113,7 +115,9 @@ class Reconciler:
         accelerator = self._store.classes.get(declared.accelerator.class_) if declared else None
         if not (declared and target and accelerator) or self._clock() < pool.surroundings.expires_at:
             return
-        found = await self._surroundings.read(target, declared.accelerator.class_, accelerator)
+        found = await self._surroundings.read(
+            target, declared.accelerator.class_, accelerator, pool.surroundings
+        )
         if pool.declaration is not declaration:
             # It was edited meanwhile, and may name another target or class now.
             return
@@ -148,6 +152,8 @@ class Reconciler:
         if not self._may_write(pool):
             return
         pool.target.was_changed_elsewhere(self._clock())
+        # It may have been an autoscaler that was not there when its kind was last listed.
+        pool.surroundings = replace(pool.surroundings, expires_at=0.0)
         message = f"somebody else has changed the replicas of the target from {before} to {scale.replicas}"
         self._reporter.happened(pool, "ReplicasChangedElsewhere", message)
 

@@ -14,6 +14,7 @@ from poolkeeper.kube.errors import KubeFailure
 from poolkeeper.kube.targets import Target
 
 REREAD_SECONDS = 300.0
+RETRY_SECONDS = 60.0
 SCALERS_KEPT_SECONDS = 60.0
 
 UNREAD = Verdict(None, "NotReadYet", "the target's pod template has not been read yet")
@@ -22,16 +23,18 @@ PLACED = Verdict(True, "TemplateFitsClass", "the pod template fits the nodes of 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What was found, and until when it is believed."""
+    """What was found, and until when it is believed; `scalers_unknown` says why there may be more scalers."""
 
     placement: Verdict = UNREAD
     chips: int = 1
     scalers: tuple[Scaler, ...] = ()
+    scalers_unknown: str = ""
     expires_at: float = 0.0
 
 
 class SurroundingsReader:
-    """Reads what is around a target; a part that can't be read is unknown and hinders nothing."""
+    """Reads what is around a target. A part that can't be read is unknown and hinders nothing, but a scaler
+    that was seen counts until a list without it was read."""
 
     def __init__(
         self,
@@ -45,13 +48,14 @@ class SurroundingsReader:
         self._scalers: dict[str, tuple[float, asyncio.Task[NamespaceScalers]]] = {}
 
     async def read(
-        self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec
+        self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec, before: Surroundings
     ) -> Surroundings:
-        """What is around the target now."""
+        """What is around the target now, given what was there before."""
         placement, chips = await self._placement(target, class_name, accelerator)
-        scalers = await self._scalers_of(target)
-        expires_at = self._clock() + REREAD_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
-        return Surroundings(placement, chips, scalers, expires_at)
+        scalers, unknown = await self._scalers_of(target, before.scalers)
+        wait_seconds = RETRY_SECONDS if unknown else REREAD_SECONDS
+        expires_at = self._clock() + wait_seconds * random.uniform(0.8, 1.2)  # noqa: S311
+        return Surroundings(placement, chips, scalers, unknown, expires_at)
 
     async def _placement(
         self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec
@@ -68,11 +72,15 @@ class SurroundingsReader:
             return PLACED, chips
         return Verdict(False, advice[0].reason, "; ".join(each.message for each in advice)), chips
 
-    async def _scalers_of(self, target: TargetKey) -> tuple[Scaler, ...]:
+    async def _scalers_of(
+        self, target: TargetKey, before: tuple[Scaler, ...]
+    ) -> tuple[tuple[Scaler, ...], str]:
         try:
-            return (await self._scalers_in(target.namespace)).of(target)
-        except KubeFailure:
-            return ()
+            found = await self._scalers_in(target.namespace)
+        except KubeFailure as failure:
+            return before, failure.message
+        unseen = (scaler for scaler in before if scaler.kind in found.unknown)
+        return (*found.of(target), *unseen), "; ".join(found.unknown.values())
 
     async def _scalers_in(self, namespace: str) -> NamespaceScalers:
         """One list serves all pools of a namespace that ask within a minute."""

@@ -40,6 +40,8 @@ def _contest(pool: Pool, now: float) -> Verdict:
     is_enforced = declared is not None and declared.mode is PoolMode.ENFORCE
     if is_enforced and pool.target.is_contested(now):
         return conditions.contested(pool.target.foreign_writes(now))
+    if pool.surroundings.scalers_unknown:
+        return conditions.unknown_scalers(pool.surroundings.scalers_unknown)
     return conditions.NO_CONFLICT
 
 

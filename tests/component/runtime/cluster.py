@@ -112,6 +112,7 @@ class Cluster:
         self.now = 1_000_000.0
         self.lease, self.scales, self.statuses, self.pods = Lease(), Scales(), Statuses(), Pods()
         self.events: list[tuple[str, str]] = []
+        self.scalers: NamespaceScalers | KubeFailure = NamespaceScalers()
         self.looked_around: list[str] = []
         self.while_looking_around: Callable[[], object] = lambda: None
         self.registry = CollectorRegistry()
@@ -150,7 +151,9 @@ class Cluster:
         return Target("uid", 1, {"spec": {"containers": []}})
 
     async def list_scalers(self, namespace: str) -> NamespaceScalers:
-        return NamespaceScalers()
+        if isinstance(self.scalers, KubeFailure):
+            raise self.scalers
+        return self.scalers
 
     def declare(
         self, name: str = "pool", *, generation: int = 1, status: object = None, **changes: Any
