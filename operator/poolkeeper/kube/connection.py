@@ -2,6 +2,8 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
@@ -19,7 +21,10 @@ async def log_in(kubeconfig: str | None = None, context: str | None = None) -> C
     A kubeconfig or context that is given wins, then the pod's service account, then KUBECONFIG or
     ~/.kube/config. Raises CredentialsMissing.
     """
-    configuration = Configuration(connection_pool_maxsize=CONNECTIONS)
+    # With the environment, aiohttp also reads ~/.netrc, in a thread and before each single request.
+    configuration = Configuration(
+        connection_pool_maxsize=CONNECTIONS, client_session_kwargs={"trust_env": False}
+    )
     is_in_pod = kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ
     location = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     try:
@@ -34,6 +39,7 @@ async def log_in(kubeconfig: str | None = None, context: str | None = None) -> C
             f"{place} does not say how to reach an API server: {failure}; run in a pod with one, "
             "or name a file with --kubeconfig",
         ) from failure
+    configuration.proxy = configuration.proxy or _proxy_from_environment(configuration.host)
     return configuration
 
 
@@ -45,3 +51,11 @@ async def _load_kubeconfig(configuration: Configuration, location: str, context:
     is_anonymous = not configuration.api_key and not configuration.cert_file
     if is_anonymous and configuration.host.startswith("https:"):
         raise ConfigException("it gives no credentials (if it names a plugin, run that by hand)")
+
+
+def _proxy_from_environment(url: str) -> str | None:
+    """What HTTPS_PROXY, HTTP_PROXY and NO_PROXY say about the API server."""
+    server = urlsplit(url)
+    if proxy_bypass(server.netloc):
+        return None
+    return getproxies().get(server.scheme)

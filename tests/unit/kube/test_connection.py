@@ -89,6 +89,15 @@ async def test_a_local_proxy_needs_no_credentials(tmp_path: Path) -> None:
     assert (await log_in(location)).host == "http://127.0.0.1:8001"
 
 
+@pytest.mark.parametrize(("bypassed", "proxy"), [("", "http://proxy:3128"), ("one.example.com", None)])
+async def test_the_environment_names_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bypassed: str, proxy: str | None
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("NO_PROXY", bypassed)
+    assert (await log_in(kubeconfig(tmp_path, {"token": "t"}))).proxy == proxy
+
+
 @pytest.mark.parametrize("context", [None, "absent"])
 async def test_what_is_not_there_is_named(tmp_path: Path, context: str | None) -> None:
     location = str(tmp_path / "absent") if context is None else kubeconfig(tmp_path, {"token": "t"})
