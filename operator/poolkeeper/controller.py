@@ -1,6 +1,7 @@
 """`poolkeeper controller`: runs one replica of the operator."""
 
 import asyncio
+import gc
 import logging
 import os
 from argparse import ArgumentParser, Namespace
@@ -13,6 +14,9 @@ from poolkeeper.runtime.app import Options, run_controller
 from poolkeeper.runtime.logs import configure_logs
 
 logger = logging.getLogger(__name__)
+
+GARBAGE_THRESHOLD = 10_000
+"""New objects between two collections; Python's own 700 suits smaller programs."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -97,6 +101,7 @@ def _activators(args: Namespace) -> ActivatorSettings | None:
 def run(args: Namespace) -> int:
     """Carries the command out; returns the exit status."""
     configure_logs(args.log_level, args.log_format)
+    _spare_garbage_collection()
     options = Options(
         namespace=args.namespace,
         watch_namespaces=tuple(args.watch_namespace),
@@ -113,6 +118,14 @@ def run(args: Namespace) -> int:
     )
     asyncio.run(_run_and_exit(options))
     return 0
+
+
+def _spare_garbage_collection() -> None:
+    """What is imported and what is known about pools stays: looking through it again and again took a sixth
+    of the time of a start with 1,000 pools."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
 
 
 async def _run_and_exit(options: Options) -> None:

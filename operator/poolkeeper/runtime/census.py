@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,7 +18,10 @@ from poolkeeper.runtime.store import Store
 logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 300.0
-UNSYNCED_INTERVAL_SECONDS = 0.5
+UNSYNCED_INTERVAL_SECONDS = 10.0
+"""Something may be deleted before the watch of a starting operator has delivered it."""
+CHECK_SECONDS = 0.1
+RETRY_SECONDS = 0.5
 PAGE = 500
 POOLS, CLASSES = "acceleratorpools", "acceleratorclasses"
 
@@ -39,6 +43,7 @@ class Census:
         self._namespaces = tuple(namespaces)
         self.synced = asyncio.Event()
         """Set once everything that existed when the operator started has been seen."""
+        self._counted: tuple[set[str], set[PoolKey]] = set(), set()
 
     async def wait_for_kinds(self) -> None:
         """Return once the API server serves our kinds, so that they can be watched."""
@@ -47,17 +52,20 @@ class Census:
             if is_first:
                 logger.warning("The CRDs of %s are not installed: waiting for them", API_VERSION)
             is_first = False
-            await asyncio.sleep(UNSYNCED_INTERVAL_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def run(self) -> None:
-        """Count until cancelled: often at first, then every few minutes."""
+        """Count until cancelled: until all that was counted is seen, then every few minutes."""
         while True:
             try:
                 await self.take()
             except KubeFailure as failure:
                 logger.warning("Pools and classes can't be listed: %s", failure)
-            interval_seconds = INTERVAL_SECONDS if self.synced.is_set() else UNSYNCED_INTERVAL_SECONDS
-            await asyncio.sleep(interval_seconds * random.uniform(0.8, 1.2))  # noqa: S311
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            await self._wait_for_the_watch()
+            if self.synced.is_set():
+                await asyncio.sleep(INTERVAL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def take(self) -> None:
         """Count once."""
@@ -70,8 +78,18 @@ class Census:
                 self._intake.pool_gone(key, uid)
         for name in classes_before - classes:
             self._intake.class_gone(name)
-        if classes <= self._intake.classes_seen and all(self._store.get(key) for key in pools):
-            self.synced.set()
+        self._counted = classes, set(pools)
+
+    async def _wait_for_the_watch(self) -> None:
+        """Return once the watch has delivered what was counted, or the count has grown old."""
+        classes, pools = self._counted
+        counted_at = time.monotonic()
+        while not self.synced.is_set() and time.monotonic() - counted_at < UNSYNCED_INTERVAL_SECONDS:
+            pools = {key for key in pools if self._store.get(key) is None}
+            if not pools and classes <= self._intake.classes_seen:
+                self.synced.set()
+            else:
+                await asyncio.sleep(CHECK_SECONDS)
 
     async def _are_kinds_served(self) -> bool:
         try:

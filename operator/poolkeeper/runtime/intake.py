@@ -63,16 +63,17 @@ class Intake:
 
     def pool_seen(self, body: Mapping[str, Any]) -> None:
         """A pool exists and looks like this."""
-        declaration = Declaration.from_body(body)
-        pool = self._store.get(declaration.key)
-        if pool is not None and pool.declaration.uid != declaration.uid:
-            self.pool_gone(declaration.key, pool.declaration.uid)
+        metadata = body["metadata"]
+        key = PoolKey(metadata["namespace"], metadata["name"])
+        pool = self._store.get(key)
+        if pool is not None and pool.declaration.uid != metadata["uid"]:
+            self.pool_gone(key, pool.declaration.uid)
             pool = None
         if pool is None:
             self._begin(Pool.first_seen(body))
-        elif pool.declaration.generation != declaration.generation:
+        elif pool.declaration.generation != metadata.get("generation", 0):
             before = pool.declaration
-            pool.accept(declaration)
+            pool.accept(Declaration.from_body(body))
             self._declared(pool)
             self._target_changed(before)
         elif not self._is_leading():

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import kopf
 from kubernetes.aio.client.configuration import Configuration
@@ -11,6 +11,20 @@ from poolkeeper.runtime.intake import Intake
 
 # kopf's own guess asks for the user's name, which a container's user id does not have.
 IDENTITY: Any = "poolkeeper"
+
+
+class _NoDifferences(kopf.DiffBaseStorage):
+    """No handler here asks what has changed: kopf need not copy each object twice to find out."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Nothing of an object is compared."""
+        return cast(kopf.BodyEssence, {})
+
+    def fetch(self, **_: Any) -> None:
+        """Nothing is remembered."""
+
+    def store(self, **_: Any) -> None:
+        """Nothing is written."""
 
 
 async def watch_kinds(
@@ -48,6 +62,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     settings.watching.server_timeout = 300
     settings.watching.connect_timeout = 10
+    settings.persistence.diffbase_storage = _NoDifferences()
     settings.queueing.exit_timeout = 0.2
     settings.networking.request_timeout = 30
     settings.networking.error_backoffs = (0.5, 1, 2, 4, 8)
