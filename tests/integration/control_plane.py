@@ -9,7 +9,6 @@ import socket
 import ssl
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ USERS = (ADMIN, "operator", "rival", "stranger")
 """Every user that a test may be; all but the admin start without any rights."""
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0
+GET_SECONDS = 2.0
 
 
 class NotStarted(Exception):
@@ -149,6 +149,10 @@ class ControlPlane:
         """A client that may do anything, which the caller closes."""
         return await self.client(ADMIN)
 
+    def get(self, path: str) -> str:
+        """What the API server tells the admin under a path that holds no JSON."""
+        return _get(f"{self.url}{path}", self.certificate)
+
     def restart(self) -> None:
         """Starts the API server again where it listened before."""
         self.process = self._started()
@@ -209,9 +213,15 @@ def _free_ports(count: int) -> list[int]:
 
 def _answers(url: str, trusted: Path | None) -> bool:
     try:
-        context = ssl.create_default_context(cafile=trusted) if trusted else None
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {_token(ADMIN)}"})
-        with urllib.request.urlopen(request, timeout=2, context=context) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+        _get(url, trusted)
+    except OSError:
         return False
+    return True
+
+
+def _get(url: str, trusted: Path | None) -> str:
+    """What a URL serves with a status below 300. Raises OSError."""
+    context = ssl.create_default_context(cafile=trusted) if trusted else None
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {_token(ADMIN)}"})
+    with urllib.request.urlopen(request, timeout=GET_SECONDS, context=context) as answer:
+        return str(answer.read().decode())

@@ -20,14 +20,22 @@ START_SECONDS = 60.0
 class OperatorProcess:
     """One replica, ended only through the handle that started it."""
 
-    def __init__(self, kubeconfig: Path, namespace: str, folder: Path, identity: str) -> None:
+    def __init__(
+        self,
+        kubeconfig: Path,
+        namespace: str,
+        folder: Path,
+        identity: str,
+        *,
+        watches_everything: bool = False,
+    ) -> None:
         self.port = free_port()
         self._log = folder / f"{identity}.log"
         self._command = [
             *(sys.executable, "-m", "poolkeeper", "controller"),
             f"--kubeconfig={kubeconfig}",
             f"--namespace={namespace}",
-            f"--watch-namespace={namespace}",
+            *(() if watches_everything else (f"--watch-namespace={namespace}",)),
             f"--identity={identity}",
             f"--listen=127.0.0.1:{self.port}",
             "--allow-cidr=127.0.0.1/32",
@@ -42,15 +50,19 @@ class OperatorProcess:
 
     def start(self, *flags: str, environment: Mapping[str, str] | None = None) -> None:
         """Start and return once it is ready."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._command, *flags], stderr=log, env={**os.environ, **(environment or {})}
-            )
+        self.launch(*flags, environment=environment)
         deadline = time.monotonic() + START_SECONDS
         while not self.answers("/readyz"):
             assert self._process.poll() is None, f"the operator ended:\n{self.log_text[-4000:]}"
             assert time.monotonic() < deadline, f"the operator is not ready:\n{self.log_text[-4000:]}"
             time.sleep(0.05)
+
+    def launch(self, *flags: str, environment: Mapping[str, str] | None = None) -> None:
+        """Start and return at once."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._command, *flags], stderr=log, env={**os.environ, **(environment or {})}
+            )
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
