@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from poolkeeper.core import gaps, load, objective, service
+from poolkeeper.core import gaps, load, objective, service, start_time
 from poolkeeper.core.demand import Workload
 from poolkeeper.core.observation import Reading, Replicas
 from poolkeeper.core.outlook import allowed_share
@@ -55,12 +55,12 @@ def remember(
         idle_since = idle_seconds = None
     elif idle_since is None or worked_at == now:
         idle_since, idle_seconds = min(reading.observed_at for reading in workload.readings), None
+    state = _note_starts(state._replace(objective=account), replicas)
     return state._replace(
         clock=now,
         service=service_rate,
         load=carried,
         gaps=arrivals,
-        objective=account,
         readings=_merge(state.readings, workload.readings),
         idle_since=idle_since,
         idle_seconds=idle_seconds,
@@ -70,6 +70,17 @@ def remember(
         full_since=_since(now, replicas, spec.max_replicas, state.full_since),
         desired=state.desired if replicas is None else replicas.desired,
     )
+
+
+def _note_starts(state: PoolState, replicas: Replicas | None) -> PoolState:
+    """Only what the target shows counts: a decision that nobody carries out starts nothing."""
+    if replicas is None:
+        return state
+    account = state.objective
+    if state.desired is not None and replicas.desired > state.desired:
+        account = objective.start_begins(account)
+    starts = start_time.keep_running(state.starts, len(replicas.starting))
+    return state._replace(starts=starts, objective=account)
 
 
 def between(before: Reading, after: Reading, spec: PoolSpec, full_since: float | None) -> Flow:

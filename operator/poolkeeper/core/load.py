@@ -16,18 +16,33 @@ UTILISATION = 0.85
 class Load(NamedTuple):
     """Fading averages, and the most replicas needed in this and in the previous window.
 
-    `in_flight` is a number of requests, `growth` the queue's growth in requests per second.
+    `in_flight` is a number of requests, `growth` the queue's growth in requests per second. `clumps` is in
+    how many readings the queue has grown.
     """
 
     in_flight: float = 0.0
     growth: float = 0.0
+    clumps: float = 0.0
     peak: int = 0
     peak_before: int = 0
     window_began_at: float = -math.inf
 
     def replicas(self, concurrency: int, rate: float) -> float:
         """The load in fully busy replicas, of `rate` requests per second each."""
-        return max(self.in_flight / concurrency + self.growth / rate, 0.0)
+        return max(self.in_flight / concurrency + self.lasting_growth / rate, 0.0)
+
+    @property
+    def lasting_growth(self) -> float:
+        """The growth in requests per second that may be expected to go on.
+
+        Requests that came all at once say nothing about how many will come: of n clumps the first only
+        begins the time in which the others came.
+        """
+        return (
+            self.growth * max(0.0, 1.0 - 1.0 / self.clumps)
+            if self.clumps and self.growth > 0.0
+            else self.growth
+        )
 
     @property
     def recent_peak(self) -> int:
@@ -48,6 +63,7 @@ def learn(load: Load, seconds: float, in_flight: float, growth: int, memory_seco
     return load._replace(
         in_flight=load.in_flight + share * (in_flight - load.in_flight),
         growth=load.growth + share * (growth / seconds - load.growth),
+        clumps=load.clumps * (1.0 - share) + (growth > 0),
     )
 
 

@@ -60,7 +60,7 @@ def _adapt(price: float, excess: float) -> float:
 
 
 def start_begins(account: Objective) -> Objective:
-    """A start was asked for: what was taken since the last one belongs to that one."""
+    """A start shows in the target: what was taken since the last one belongs to that one."""
     if not account.since_start:
         return account
     step = RUN_STEP * (account.since_start - account.per_start)

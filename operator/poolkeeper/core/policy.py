@@ -6,7 +6,7 @@ opinion wins. Rules only look at a `Case`; each returns a `Choice` or None.
 
 import math
 
-from poolkeeper.core import bounds, history, objective, outlook, say
+from poolkeeper.core import bounds, history, outlook, say
 from poolkeeper.core.case import Case, Choice
 from poolkeeper.core.decision import Decision, Reason, Verdict
 from poolkeeper.core.demand import Workload, survey
@@ -39,12 +39,10 @@ def decide(
     else:
         state = outlook.expect_arrival(now, spec, state)
     limits = bounds.limits(spec, observation, state.starts, _up_seconds(now, state))
-    plan = plan_starts(now, spec, workload, observation.replicas, state)
+    plan = plan_starts(now, spec, workload, observation.replicas, limits.ceiling, state)
     case = Case(now, spec, workload, state, observation.replicas, limits, plan)
     choice = _choose(case)
-    if choice.replicas > observation.replicas.desired:
-        state = state._replace(objective=objective.start_begins(state.objective))
-    elif choice.replicas < observation.replicas.desired:
+    if choice.replicas < observation.replicas.desired:
         state = state._replace(ahead_at=None)
     return _conclude(choice, workload, attainable, bounds.limited(limits, choice.replicas, plan.more)), state
 

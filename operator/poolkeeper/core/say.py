@@ -7,6 +7,7 @@ from poolkeeper.core.sizing import Plan
 from poolkeeper.core.spec import PoolSpec
 
 AT_ZERO = "nothing waits and nothing runs"
+IMMEDIATELY = "coldStart.start is Immediately"
 TARGET_UNKNOWN = "the target can't be read, so nothing is changed"
 
 
@@ -24,15 +25,33 @@ def waits(now: float, workload: Workload) -> str:
     return f"{workload.queued} requests wait, the oldest for {oldest:.0f} s"
 
 
+def waiting(queued: int) -> str:
+    """1 request waits, 2 requests wait."""
+    return "1 request waits" if queued == 1 else f"{queued} requests wait"
+
+
 def start(now: float, spec: PoolSpec, workload: Workload, plan: Plan, samples: int) -> str:
     seen = "seen" if samples else "expected"
     text = f"{waits(now, workload)}; a start is {seen} to take up to {plan.start_seconds:.0f} s"
-    budget = f"the {spec.budget_seconds:g} s that a request may wait"
     if plan.late:
-        return f"{text}, so {count(plan.late, 'request')} can't be taken within {budget}: start now"
-    if plan.start_at > now:
-        return f"{text}; the next start is due in {plan.start_at - now:.0f} s to keep {budget}"
-    return f"{text}: {count(plan.more, 'more replica')} started now to keep {budget}"
+        return f"{text}, so {count(plan.late, 'request')} can't be taken within {budget(spec)}"
+    return text
+
+
+def due(explained: str, spec: PoolSpec, more: int) -> str:
+    return f"{explained}: {count(more, 'more replica')} started now to keep {budget(spec)}"
+
+
+def not_due(explained: str, spec: PoolSpec, seconds: float) -> str:
+    return f"{explained}; the next start is due in {seconds:.0f} s to keep {budget(spec)}"
+
+
+def too_few_starts(seen: int, enough: int) -> str:
+    return f"no start is delayed before {enough} have been seen, and this pool has seen {seen}"
+
+
+def budget(spec: PoolSpec) -> str:
+    return f"the {spec.budget_seconds:g} s that a request may wait"
 
 
 def starting(replicas: Replicas, remaining: float | None = None) -> str:
@@ -76,7 +95,7 @@ def stopped(floor: int, idle_for: float, timeout: float) -> str:
 
 def ahead(workload: Workload, start_seconds: float, wanted: int) -> str:
     return (
-        f"{count(workload.queued, 'request')} waiting and {workload.in_flight} in flight, with starts of "
+        f"{waiting(workload.queued)} and {workload.in_flight} in flight, with starts of "
         f"{start_seconds:.0f} s: up to {count(wanted, 'replica')} now, before more are late"
     )
 
@@ -96,7 +115,7 @@ def surplus(workload: Workload, desired: int, kept: int) -> str:
 
 
 def at_ceiling(queued: int, desired: int) -> str:
-    return f"{count(queued, 'request')} wait, but no more than {count(desired, 'replica')} are allowed"
+    return f"{waiting(queued)}, but no more than {count(desired, 'replica')} are allowed"
 
 
 def above_ceiling(desired: int, ceiling: int) -> str:

@@ -3,8 +3,11 @@
 import math
 from typing import NamedTuple
 
-PRIOR_SECONDS = 15.0
-"""Assumed time of one request before any has been seen; forgotten after a few completions."""
+PRIOR_SECONDS = 2.0
+"""Assumed time of one request before any has been seen; forgotten after a few completions.
+Short, since too few replicas for the first burst are added to when requests are seen to take longer, and
+too many have cost their starts.
+"""
 PRIOR_REQUESTS = 1.0
 MEMORY_SECONDS = 1800.0
 """Busy replica-seconds after which an observation has lost two thirds of its weight."""

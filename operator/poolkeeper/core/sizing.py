@@ -27,11 +27,15 @@ class Capacity(NamedTuple):
     rate: float
 
     def takes(self, now: float, until: float) -> float:
-        """Requests that will have been taken by `until`."""
+        """Requests that will have been taken by `until`.
+
+        A starting replica that is late by less than the tolerance counts, as a new one would: otherwise one
+        more would be asked for at every look, each in vain.
+        """
         total = self.free + self.ready * self.rate * max(0.0, until - now)
         for ready_at in self.ready_at:
-            if ready_at < until:
-                total += self.slots + self.rate * (until - ready_at)
+            if ready_at < until + TOLERANCE_SECONDS:
+                total += self.slots + self.rate * max(0.0, until - ready_at)
         return total
 
 
@@ -66,31 +70,33 @@ def plan(
     start_seconds: Callable[[float], float],
     grace: float,
     growth: float,
+    most: int,
 ) -> Plan:
     """The fewest replicas with which every request is taken within `patience` of its arrival.
 
     `start_seconds(n)` is the start time to reckon with where n requests depend on it. With the number fixed,
-    the start waits as long as that number still suffices, also if the queue goes on growing by `growth`
-    requests per second: those that come last must not find more before them than their patience lasts.
-    Requests whose deadline no start can meet are
-    planned to be taken within `grace` after the start.
+    the start waits as long as that number still suffices, or the `most` that may be added where these are
+    fewer, also if the queue goes on growing by `growth` requests per second: those that come last must not
+    find more before them than their patience lasts. Who looks again just after the start was due finds that
+    the number still suffices; otherwise the start would be put off again and again, for more replicas each
+    time. Requests whose deadline no start can meet are planned to be taken within `grace` after the start.
     """
     shortages = _shortages(now, waiting, patience, capacity, start_seconds, grace)
     if not shortages:
         return NOTHING
     more, late = 1, 0.0
     for shortage in shortages:
-        room = shortage.deadline - now - shortage.start_seconds
+        room = shortage.deadline - now - shortage.start_seconds + TOLERANCE_SECONDS
         if shortage.is_late:
             late = shortage.requests
         more = max(
             more, math.ceil(shortage.requests / (capacity.slots + capacity.rate * max(room, 0.0)) - 1e-9)
         )
-    first = shortages[0]
-    start_at = now if late else min(_latest_start(shortage, more, capacity) for shortage in shortages)
+    first, added = shortages[0], max(min(more, most), 1)
+    start_at = now if late else min(_latest_start(shortage, added, capacity) for shortage in shortages)
     if growth > 0.0:
         queued = sum(bucket.requests for bucket in waiting)
-        room = FULL * patience * capacity.rate * (capacity.ready + len(capacity.ready_at) + more) - queued
+        room = FULL * patience * capacity.rate * (capacity.ready + len(capacity.ready_at) + added) - queued
         start_at = min(start_at, now + room / growth - first.start_seconds)
     return Plan(more, start_at, first.deadline, first.start_seconds, math.ceil(late))
 

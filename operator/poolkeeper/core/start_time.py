@@ -10,7 +10,6 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
@@ -130,6 +129,13 @@ def initial(prior_seconds: float) -> StartTimes:
     return StartTimes((), (), (), (), phases, 0, 0, prior_seconds, mixture, mixture.table(TAILS))
 
 
+def keep_running(times: StartTimes, starting: int) -> StartTimes:
+    """Forget running starts that are no more: those taken back neither end nor fail."""
+    if len(times.running) <= starting:
+        return times
+    return refit(times._replace(running=times.running[len(times.running) - starting :]))
+
+
 def learn(state: "PoolState", sample: StartSample) -> "PoolState":
     """Enter one start of the pool, as far as it has come; the same start delivered twice counts once."""
     starts = enter(state.starts, sample)
@@ -191,8 +197,10 @@ def _forget_old_regime(times: StartTimes, seconds: float) -> tuple[Sequence[floa
         older = logs[:-recent]
         if len(older) < LEAST_BEFORE_CHANGE:
             break
-        spread = max(pstdev(older), LEAST_SPREAD) * math.sqrt(1.0 / recent + 1.0 / len(older))
-        if abs(fmean(logs[-recent:]) - fmean(older)) > CHANGE_DEVIATIONS * spread:
+        mean = sum(older) / len(older)
+        deviation = math.sqrt(sum((value - mean) ** 2 for value in older) / len(older))
+        spread = max(deviation, LEAST_SPREAD) * math.sqrt(1.0 / recent + 1.0 / len(older))
+        if abs(sum(logs[-recent:]) / recent - mean) > CHANGE_DEVIATIONS * spread:
             return times.seconds[len(older) :], times.weights[len(older) :]
     return times.seconds, times.weights
 

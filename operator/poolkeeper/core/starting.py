@@ -3,7 +3,7 @@
 import math
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.core import objective, outlook, say, sizing
+from poolkeeper.core import load, objective, outlook, say, sizing
 from poolkeeper.core.case import Case, Choice
 from poolkeeper.core.decision import Reason
 from poolkeeper.core.demand import Workload
@@ -14,7 +14,10 @@ from poolkeeper.core.state import PoolState
 from poolkeeper.core.stopping import confirmed_idle_at, is_expecting, starting_are_unused
 
 EARLIEST_TAIL = 0.2
-"""A starting replica is reckoned to be ready after the time that one start in five exceeds."""
+"""A starting replica is reckoned to be ready after the time that one start in five exceeds, or sooner if a
+new one is, which can't be ready before it."""
+CAUTION = 0.9
+"""Part of the learned service rate that is reckoned with: the next requests may take longer."""
 MOST_GROWTH = 3
 FIRST_STEP = 32
 """Until replicas are ready, at most FIRST_STEP or MOST_GROWTH times the ready ones are asked for."""
@@ -25,22 +28,25 @@ LEARNED_STARTS = 2
 """Own starts that must have been seen before one may be delayed."""
 
 
-def plan_starts(now: float, spec: PoolSpec, workload: Workload, replicas: Replicas, state: PoolState) -> Plan:
+def plan_starts(
+    now: float, spec: PoolSpec, workload: Workload, replicas: Replicas, ceiling: int, state: PoolState
+) -> Plan:
     """What the waiting requests need beyond the replicas that are there or on their way."""
     if not workload.queued:
         return sizing.NOTHING
     starts = state.starts
+    allowance = state.objective.allowance(outlook.allowed_share(spec))
+    tail = max(EARLIEST_TAIL, min(allowance, objective.MOST_RISK))
     ready = min(replicas.ready, replicas.desired)
     capacity = Capacity(
         free=max(0.0, ready * spec.concurrency - workload.in_flight) if ready else 0.0,
         ready=ready,
         ready_at=tuple(
-            now + starts.remaining(now - starting.asked_at, EARLIEST_TAIL) for starting in replicas.starting
+            now + starts.remaining(now - starting.asked_at, tail) for starting in replicas.starting
         ),
         slots=spec.concurrency,
-        rate=state.service.per_replica(spec.concurrency, workload.in_flight),
+        rate=CAUTION * state.service.per_replica(spec.concurrency, workload.in_flight),
     )
-    allowance = state.objective.allowance(outlook.allowed_share(spec))
     return sizing.plan(
         now,
         workload.waiting,
@@ -48,7 +54,8 @@ def plan_starts(now: float, spec: PoolSpec, workload: Workload, replicas: Replic
         capacity,
         lambda requests: starts.quantile(min(allowance / requests, objective.MOST_RISK)),
         grace=spec.budget_seconds / 4.0,
-        growth=state.load.growth,
+        growth=state.load.lasting_growth,
+        most=ceiling - replicas.desired,
     )
 
 
@@ -65,6 +72,7 @@ def start_ahead(case: Case) -> Choice | None:
     needed = outlook.needed_replicas(spec, case.workload, state)
     if case.plan.late or not case.replicas.ready:
         needed = max(needed, _to_catch_up(case, shortfall_seconds))
+    needed = min(needed, _usable(case, start_seconds))
     wanted = min(needed, case.limits.ceiling, max(desired, FIRST_STEP, MOST_GROWTH * case.replicas.ready))
     needed_at_once = case.plan.more if case.plan.late else 0
     if wanted <= desired + needed_at_once:
@@ -80,6 +88,18 @@ def _expected_start(case: Case) -> float:
     return max([expected, *(age + starts.remaining(age, 0.5) for age in ages)])
 
 
+def _usable(case: Case, start_seconds: float) -> int:
+    """Replicas that what waits, what runs and what comes while they start could fill at once.
+
+    Growth is expected to go on for as long as it has been watched, and no longer.
+    """
+    workload, carried, spec = case.workload, case.state.load, case.spec
+    watched_seconds = load.smoothing_seconds(spec.budget_seconds)
+    expected = max(carried.lasting_growth, 0.0) * min(start_seconds, watched_seconds)
+    requests = workload.queued + max(workload.in_flight, carried.in_flight) + expected
+    return math.ceil(requests / spec.concurrency)
+
+
 def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
     """Replicas that work off a backlog before too many more requests are late.
 
@@ -89,9 +109,9 @@ def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
     """
     spec, state = case.spec, case.state
     rate = state.service.per_replica(spec.concurrency, case.workload.in_flight)
-    load = state.load.replicas(spec.concurrency, rate)
+    carried = state.load.replicas(spec.concurrency, rate)
     hurry = math.sqrt(CATCH_UP * state.objective.price * rate * shortfall_seconds)
-    return int(load * (1.0 + hurry))
+    return int(carried * (1.0 + hurry))
 
 
 def start(case: Case) -> Choice | None:
@@ -106,16 +126,25 @@ def start(case: Case) -> Choice | None:
         if desired >= case.limits.ceiling:
             return Choice(desired, Reason.AT_CEILING, say.at_ceiling(case.workload.queued, desired))
         return None
-    is_immediate = case.spec.start is StartMode.IMMEDIATELY or case.state.starts.samples < LEARNED_STARTS
-    if is_immediate or plan.late:
-        return Choice(wanted, Reason.START_AT_ONCE, _explain_start(case))
+    explained = say.start(case.now, case.spec, case.workload, plan, case.state.starts.samples)
+    if plan.late:
+        return Choice(wanted, Reason.START_AT_ONCE, f"{explained}: start now")
+    undelayed = _why_not_delayed(case)
+    if undelayed:
+        return Choice(wanted, Reason.START_AT_ONCE, f"{explained}; {undelayed}: start now")
     if plan.start_at <= case.now:
-        return Choice(wanted, Reason.START_FOR_DEADLINE, _explain_start(case))
-    return Choice(desired, Reason.WAITING_FOR_DEADLINE, _explain_start(case), plan.start_at)
+        return Choice(wanted, Reason.START_FOR_DEADLINE, say.due(explained, case.spec, wanted - desired))
+    message = say.not_due(explained, case.spec, plan.start_at - case.now)
+    return Choice(desired, Reason.WAITING_FOR_DEADLINE, message, plan.start_at)
 
 
-def _explain_start(case: Case) -> str:
-    return say.start(case.now, case.spec, case.workload, case.plan, case.state.starts.samples)
+def _why_not_delayed(case: Case) -> str:
+    """Why a start that could wait does not, or nothing."""
+    if case.spec.start is StartMode.IMMEDIATELY:
+        return say.IMMEDIATELY
+    if case.state.starts.samples < LEARNED_STARTS:
+        return say.too_few_starts(case.state.starts.samples, LEARNED_STARTS)
+    return ""
 
 
 def cancel(case: Case) -> Choice | None:

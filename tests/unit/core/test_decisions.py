@@ -1,12 +1,16 @@
 """What is decided in typical situations, as tables."""
 
+from dataclasses import replace
+
 import pytest
 
 from poolkeeper.api.pool import StartMode, WhenUnattainable, ZeroMode
+from poolkeeper.core import start_time
 from poolkeeper.core.decision import Reason
 from poolkeeper.core.observation import Demand, Replicas
 from poolkeeper.core.policy import decide
 from poolkeeper.core.spec import PoolSpec, SourceSpec
+from poolkeeper.core.start_time import StartSample
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught, unavailable
 
 STARTS = (30.0, 31.0, 29.0, 30.0, 30.5, 29.5)
@@ -27,7 +31,7 @@ UNSEEN = spec_of(source=SourceSpec("queue", sees_in_flight=False, max_service_se
         (SPEC, reading(T0, (1.0,), 1), replicas(1), 1, Reason.WITHIN_BUDGET),
         (SPEC, reading(T0, (), 1), replicas(1), 1, Reason.BUSY),
         (SPEC, reading(T0), replicas(1), 1, Reason.IDLE),
-        (SPEC, reading(T0, (40.0,) * 30), replicas(4), 4, Reason.AT_CEILING),
+        (SPEC, reading(T0, (40.0,) * 200), replicas(4), 4, Reason.AT_CEILING),
         (SPEC, unavailable(T0), replicas(2), 2, Reason.DEMAND_UNKNOWN),
         (SPEC, reading(T0 - 11.0), replicas(2), 2, Reason.DEMAND_UNKNOWN),
         (SPEC, unavailable(T0), replicas(0), 0, Reason.DEMAND_UNKNOWN),
@@ -65,6 +69,38 @@ def test_the_start_is_due_when_the_budget_leaves_just_the_start_time() -> None:
 def test_an_unproven_start_time_is_not_relied_upon() -> None:
     decision, _ = decide(T0, SPEC, observe(reading(T0, (1.0,)), replicas(0)), taught(SPEC, (30.0,)))
     assert (decision.replicas, decision.reason) == (1, Reason.START_AT_ONCE)
+    assert "no start is delayed before 2 have been seen, and this pool has seen 1" in decision.message
+
+
+@pytest.mark.parametrize("starts", [(), (90.0,) * 6])
+@pytest.mark.parametrize("waiting", [1, 3])
+def test_a_late_request_does_not_ask_for_more_than_waits(waiting: int, starts: tuple[float, ...]) -> None:
+    spec = replace(spec_of(budget_seconds=10.0), start_prior_seconds=60.0)
+    state = taught(spec, starts)
+    _, state = decide(T0 - 0.5, spec, observe(reading(T0 - 0.5), replicas(0)), state)
+    arrived = reading(T0, (0.5,) * waiting, arrived=waiting)
+    decision, _ = decide(T0, spec, observe(arrived, replicas(0)), state)
+    assert 1 <= decision.replicas <= waiting, decision.message
+
+
+def test_a_start_that_nobody_carries_out_is_not_counted() -> None:
+    state = taught(SPEC, STARTS)
+    state = state._replace(objective=state.objective._replace(since_start=9))
+    for age in (0.0, 0.5, 1.0):
+        now = T0 + age
+        decision, state = decide(now, SPEC, observe(reading(now, (59.0,)), replicas(0)), state)
+        assert decision.replicas == 1
+    assert state.objective.since_start == 9
+    _, state = decide(now + 0.5, SPEC, observe(reading(now, (59.0,)), replicas(1, 0, (0.5,))), state)
+    assert state.objective.since_start == 0
+
+
+def test_a_start_taken_back_is_no_evidence() -> None:
+    state = start_time.learn(taught(SPEC, STARTS), StartSample("slow", T0 - 300.0, T0))
+    assert state.starts.running
+    _, state = decide(T0, SPEC, observe(reading(T0), replicas(0)), state)
+    assert state.starts.running == ()
+    assert state.starts.quantiles == taught(SPEC, STARTS).starts.quantiles
 
 
 def test_a_start_is_cancelled_when_the_queue_has_drained() -> None:

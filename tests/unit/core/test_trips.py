@@ -1,7 +1,9 @@
 """The policy in closed loop with a pool that does what it is told: what must hold over a whole trip."""
 
+import math
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +18,10 @@ from tests.unit.core.strategies import T0, spec_of, taught
 
 START_SECONDS = 20.0
 SERVICE_SECONDS = 2.0
+UNPROVEN_START_SECONDS = 50.0
+"""What a start is at least reckoned to take while only the prior of 30 s is known."""
+LATE_SECONDS = 5.0
+"""Requests that no start can serve in time are to be taken within so long after it."""
 
 
 @dataclass
@@ -30,9 +36,10 @@ class Pool:
     busy_until: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     changes: list[tuple[float, int, int, Reason]] = field(default_factory=list)
+    starts_seen: int = 8
 
     def run(self, arrivals: list[float], until: float) -> None:
-        state = taught(self.spec, (START_SECONDS,) * 8)
+        state = taught(self.spec, (START_SECONDS,) * self.starts_seen)
         ledger = Ledger.empty("queue")
         while self.now < T0 + until:
             self.now += 0.5
@@ -116,3 +123,19 @@ def test_a_burst_is_met_with_what_it_needs_and_not_one_replica_per_request() -> 
     most = max(wanted for _, _, wanted, _ in pool.changes)
     assert 3 <= most <= 12
     assert max(pool.waits) <= 60.0
+
+
+def test_few_replicas_early_do_the_work_of_many_at_the_last_moment() -> None:
+    pool = Pool(spec_of(8, 60.0))
+    pool.run([10.0] * 9, 200.0)
+    assert max(wanted for _, _, wanted, _ in pool.changes) == 1
+    assert max(pool.waits) <= 60.0
+
+
+@pytest.mark.parametrize("budget", [60.0, 30.0, 10.0])
+def test_the_first_burst_of_short_requests_gets_no_more_than_it_can_use(budget: float) -> None:
+    pool = Pool(spec_of(40, budget), starts_seen=0)
+    pool.run([10.0] * 60, 400.0)
+    most = max(wanted for _, _, wanted, _ in pool.changes)
+    seconds_left = max(budget - UNPROVEN_START_SECONDS, LATE_SECONDS)
+    assert most <= math.ceil(1.2 * 60 * SERVICE_SECONDS / seconds_left)
