@@ -15,11 +15,15 @@ class ServiceUnsuitable(KubeFailure):
 
 @dataclass(frozen=True, slots=True)
 class ServicePort:
-    """One port of a Service; `name` may be empty, `target_port` is the pods' port, or its name."""
+    """One port of a Service; `name` may be empty, `target_port` is the pods' port, or its name.
+
+    `speaks_tls` says that the declaration calls it so, by appProtocol or name.
+    """
 
     name: str
     port: int
     target_port: int | str
+    speaks_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,12 @@ def project_service(raw: Mapping[str, Any]) -> Service:
         name=name,
         families=tuple(spec.get("ipFamilies") or ("IPv4",)),
         ports=tuple(
-            ServicePort(port.get("name") or "", port["port"], port.get("targetPort") or port["port"])
+            ServicePort(
+                name=port.get("name") or "",
+                port=port["port"],
+                target_port=port.get("targetPort") or port["port"],
+                speaks_tls=(port.get("appProtocol") or port.get("name")) == "https",
+            )
             for port in spec.get("ports") or ()
             if port.get("protocol", "TCP") == "TCP"
         ),

@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from poolkeeper.api.demand import Http
+from poolkeeper.core.decision import Verdict
 from poolkeeper.core.identity import TargetKey
 from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.service_advice import service_advice
 from poolkeeper.kube.services import Service, ServiceUnsuitable, read_service
 from poolkeeper.kube.targets import Target
 from poolkeeper.runtime.pool import Pool
@@ -18,17 +20,19 @@ class BackendPorts:
         self._client = client
         self._read_target = read_target
 
-    async def read(self, pool: Pool, http: Http) -> tuple[Service, int]:
-        """The Service and the pods' port; raises KubeFailure."""
+    async def read(self, pool: Pool, http: Http) -> tuple[Service, int, Verdict]:
+        """The Service, the pods' port, and whether requests can be held well; raises KubeFailure."""
         service = await read_service(self._client, pool.key.namespace, http.service)
-        target_port = service.port(http.port).target_port
-        if isinstance(target_port, int):
-            return service, target_port
+        service_port = service.port(http.port)
         target = pool.declaration.target
         template = (await self._read_target(target)).pod_template if target else None
+        advice = service_advice(service, service_port, template)
+        target_port = service_port.target_port
+        if isinstance(target_port, int):
+            return service, target_port, advice
         for port in _container_ports(template or {}):
             if port.get("name") == target_port:
-                return service, int(port["containerPort"])
+                return service, int(port["containerPort"]), advice
         raise ServiceUnsuitable(
             "TargetPortUnknown",
             f"Service {service.name} leads to a port named {target_port!r}, which no container of the target "

@@ -21,6 +21,7 @@ class ConditionType(StrEnum):
     LIMITED = "Limited"
     CONFLICT = "Conflict"
     PLACEMENT_MATCHES = "PlacementMatches"
+    SERVICE_SUITS = "ServiceSuits"
 
 
 MANAGED = Verdict(True, "Managed", "the pool is being managed")

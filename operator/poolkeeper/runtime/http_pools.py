@@ -11,16 +11,19 @@ import aiohttp
 from poolkeeper.api.activation import PoolReport
 from poolkeeper.api.demand import DemandSource
 from poolkeeper.api.pool import PoolMode
+from poolkeeper.core.decision import Verdict
 from poolkeeper.core.identity import PoolKey
 from poolkeeper.core.ledger import Sample
 from poolkeeper.core.observation import Unavailable
 from poolkeeper.kube.client import KubeClient
 from poolkeeper.kube.endpoint_slices import ActivatorSlice, delete_slice, list_slices, put_slice
 from poolkeeper.kube.errors import KubeFailure
+from poolkeeper.kube.services import ServiceUnsuitable
 from poolkeeper.runtime.activators import Activators
 from poolkeeper.runtime.backend_ports import BackendPorts
 from poolkeeper.runtime.http_pool import HttpPool, ready_addresses
 from poolkeeper.runtime.leadership import Leads, NotLeading
+from poolkeeper.runtime.pool import Pool
 from poolkeeper.runtime.store import Store
 from poolkeeper.sources.base import SourceFailure
 
@@ -256,6 +259,14 @@ class HttpPools:
                     async with asyncio.timeout(http.source.poll_milliseconds / 1000):
                         await http.has_news.wait()
 
+    async def _read_service(self, pool: Pool, http: HttpPool) -> None:
+        try:
+            service, port, pool.service = await self._backend_ports.read(pool, http.http)
+        except ServiceUnsuitable as failure:
+            pool.service = Verdict(False, failure.reason, failure.message)
+            raise
+        http.serves_by(service, port)
+
     async def _read(self, key: PoolKey, http: HttpPool, client: aiohttp.ClientSession) -> Sample:
         """Raises SourceFailure, KubeFailure: what is not known for sure is no zero."""
         pool = self._store.get(key)
@@ -263,7 +274,7 @@ class HttpPools:
             raise SourceFailure("PoolGone", "the pool is gone")
         if self._clock() >= http.read_again_at:
             http.read_again_at = self._clock() + SERVICE_RETRY_SECONDS
-            http.serves_by(*await self._backend_ports.read(pool, http.http))
+            await self._read_service(pool, http)
             http.read_again_at = self._clock() + SERVICE_READ_EVERY_SECONDS
         if http.servers is None:
             raise SourceFailure("ServiceUnknown", "the Service could not be read yet")

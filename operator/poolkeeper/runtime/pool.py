@@ -8,7 +8,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from poolkeeper.api.pool import AcceleratorPoolSpec
-from poolkeeper.core.decision import Decision
+from poolkeeper.core.decision import Decision, Verdict
 from poolkeeper.core.identity import PoolKey, TargetKey
 from poolkeeper.core.observation import Observation, WarmFloor
 from poolkeeper.core.spec import PoolSpec
@@ -65,6 +65,7 @@ class Pool:
     the target. `observation` and `decision` are the last ones; `published_at` is the reading that led there.
     `news` counts what has happened, `news_seen` how much of it the last look took in; without any a pool
     need not be looked at before `quiet_until`, as long as its queues keep being read.
+    `service` says whether requests to its Service can be held, None where it has none.
     `told` is the status that the API server has, ours since `told_at`. `decided` counts decisions by reason,
     `writes` those that changed the replicas by direction.
     """
@@ -84,6 +85,7 @@ class Pool:
     published_at: float = 0.0
     told: Mapping[str, Any] = field(default_factory=dict)
     told_at: float = 0.0
+    service: Verdict | None = None
     surroundings: Surroundings = field(default_factory=Surroundings)
     news: int = 0
     news_seen: int = 0
@@ -122,7 +124,7 @@ class Pool:
             self.target, self.starts, self.pods = Target(), Starts(), ()
             self.surroundings = Surroundings()
         self.declaration = declaration
-        self.resolved = self.warm_floor = None
+        self.resolved = self.warm_floor = self.service = None
         self.surroundings = replace(self.surroundings, expires_at=0.0)
         self.demand.assign(declaration.spec.demand if declaration.spec else ())
 

@@ -19,6 +19,7 @@ def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: fl
         ConditionType.SCALED_TO_ZERO: conditions.scaled_to_zero(replicas),
         ConditionType.CONFLICT: rival(store, pool) or _contest(pool, now),
         ConditionType.PLACEMENT_MATCHES: pool.surroundings.placement,
+        **({ConditionType.SERVICE_SUITS: pool.service} if pool.service else {}),
     }
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 from poolkeeper.kube.endpoint_slices import delete_slice
 from tests.integration.activator.scene import Scene
+from tests.integration.operator.world import eventually
 
 
 async def test_a_request_at_zero_is_answered_and_the_pool_returns_to_zero(scene: Scene) -> None:
@@ -53,3 +54,11 @@ async def test_a_slice_that_somebody_deletes_comes_back(scene: Scene) -> None:
     await delete_slice(scene.client, await scene.wait_for_slice())
     await scene.wait_for_slice()
     assert (await scene.ask("hello")).status_code == 200
+
+
+async def test_what_is_wrong_with_the_service_is_said(scene: Scene) -> None:
+    async def holds() -> bool:
+        found = {each["type"]: each for each in (await scene.status()).get("conditions") or ()}
+        return found.get("ServiceSuits", {}).get("reason") == "PreStopMissing"
+
+    await eventually(holds, "the condition names the missing hook")
