@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 
+from poolkeeper.kube.paths import namespaced_path
 from tests.integration.operator.process import OperatorProcess
 from tests.integration.operator.workload import working
 from tests.integration.operator.world import World, eventually, has_condition, scaled_to
@@ -55,12 +56,27 @@ async def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes_up(world: W
         await eventually(lambda: _leads(standby), "the standby leads", 20)
         standby.send(signal.SIGSTOP)
         await world.scale(0)
+        written = await versions(world)
         leader.send(signal.SIGCONT)
         await asyncio.sleep(3)
-        assert await world.replicas() == 0
+        assert await versions(world) == written
         assert "standby" in await world.lease_holder()
         standby.send(signal.SIGCONT)
         await scaled_to(world, 2, seconds=40)
+
+
+async def versions(world: World) -> tuple[int, str, list[str]]:
+    """What any write of an operator would change: the target's spec, the pool's status, the events."""
+    target = await world.client.request(
+        "GET", namespaced_path("apps/v1", world.namespace, "deployments", "worker")
+    )
+    pool = await world.client.request("GET", world.path("acceleratorpools", "pool"))
+    events = await world.client.request("GET", namespaced_path("v1", world.namespace, "events"))
+    return (
+        target["metadata"]["generation"],
+        pool["metadata"]["resourceVersion"],
+        sorted(event["metadata"]["resourceVersion"] for event in events["items"]),
+    )
 
 
 async def test_a_standby_says_that_it_is_ready_and_does_not_lead(world: World) -> None:

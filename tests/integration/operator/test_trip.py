@@ -4,7 +4,8 @@ from typing import Any
 
 from poolkeeper.kube.paths import namespaced_path
 from poolkeeper.runtime.explain import HEADINGS
-from tests.integration.operator.process import explain
+from tests.integration.kube.objects import patch
+from tests.integration.operator.process import OperatorProcess, explain
 from tests.integration.operator.workload import working
 from tests.integration.operator.world import World, eventually, has_condition, scaled_to
 
@@ -65,7 +66,10 @@ async def test_what_was_learned_survives_a_restart_and_counts_once(world: World)
         await world.create_pool(scaleToZero={"mode": "Never"}, replicas={"min": 3, "max": 3})
         first = world.operator("first")
         first.start()
-        await _has_samples(world, 3)
+        await eventually(lambda: _has_learned(first, world, 3), "three starts are learned", 30)
+        # Changed numbers alone are written once a minute, what an edit leads to at once.
+        await patch(world.client, world.path("acceleratorpools", "pool"), {"spec": {"replicas": {"max": 4}}})
+        await eventually(lambda: _has_samples(world, 3), "three starts are in the status")
         first.stop()
         learned = (await world.status())["learned"]
         second = world.operator("second")
@@ -75,16 +79,17 @@ async def test_what_was_learned_survives_a_restart_and_counts_once(world: World)
     status = await world.status()
     assert status["learned"]["startUids"] == learned["startUids"]
     assert status["coldStart"]["samples"] == 3
+    assert await _has_learned(second, world, 3)
+
+
+async def _has_learned(operator: OperatorProcess, world: World, samples: int) -> bool:
     labels = f'namespace="{world.namespace}",outcome="ready",pool="pool"'
-    assert f"poolkeeper_pool_cold_starts_total{{{labels}}} 3.0" in second.get("/metrics")
+    return f"poolkeeper_pool_cold_starts_total{{{labels}}} {samples}.0" in operator.get("/metrics")
 
 
-async def _has_samples(world: World, samples: int) -> None:
-    async def holds() -> bool:
-        return bool((await world.status()).get("coldStart", {}).get("samples") == samples)
-
-    await eventually(holds, f"{samples} starts are learned", 90)
+async def _has_samples(world: World, samples: int) -> bool:
+    return bool((await world.status()).get("coldStart", {}).get("samples") == samples)
 
 
-async def _leads(operator: Any) -> bool:
-    return bool(operator.is_leading())
+async def _leads(operator: OperatorProcess) -> bool:
+    return operator.is_leading()

@@ -123,12 +123,16 @@ async def test_a_queue_of_the_wrong_type_is_unknown_and_named(world: World) -> N
 
 
 async def test_somebody_who_keeps_changing_the_replicas_is_noticed(world: World) -> None:
-    async with working(world.client, await world.target()):
+    async with working(world.client, await world.target()) as workload:
+
+        async def runs() -> bool:
+            return workload.is_up
+
         await world.create_pool(replicas={"min": 1, "max": 1})
         world.operator().start()
         for _ in range(2):
-            await has_condition(world, "ScaledToZero", "False")
             await scaled_to(world, 1)
+            await eventually(runs, "the replica is up")
             await world.scale(0)
         await has_condition(world, "Conflict", "True", "ReplicasChangedElsewhere", seconds=40)
         await scaled_to(world, 1)

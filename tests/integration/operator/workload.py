@@ -28,6 +28,11 @@ class Workload:
         self._ready: set[str] = set()
         self._numbers = itertools.count()
 
+    @property
+    def is_up(self) -> bool:
+        """Whether any pod is ready."""
+        return bool(self._ready)
+
     async def run(self) -> None:
         """Follow the Deployment until cancelled."""
         while True:
