@@ -5,6 +5,8 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
+from pydantic import ValidationError
+
 from poolkeeper.api.base import API_VERSION
 from poolkeeper.api.status import AcceleratorPoolStatus, DecisionRecord
 from poolkeeper.kube.client import KubeClient
@@ -33,6 +35,8 @@ def run(args: Namespace) -> int:
         return _fail(f"{failure}{hint}")
     except KubeFailure as failure:
         return _fail(str(failure))
+    except ValidationError:
+        return _fail(f"the status of {args.pool} is of another version: use that of the operator")
     sys.stdout.write(explanation(args.pool, status))
     return 0
 

@@ -7,6 +7,7 @@ import pytest
 
 from poolkeeper import cli
 from poolkeeper.api.status import AcceleratorPoolStatus, DecisionRecord, DecisionStatus
+from poolkeeper.runtime import explain
 from poolkeeper.runtime.explain import explanation
 
 HEAVY = ("kopf", "kubernetes", "aiohttp", "redis", "numpy", "pydantic")
@@ -47,6 +48,17 @@ def test_a_bug_in_an_import_is_not_mistaken_for_a_missing_extra(monkeypatch: pyt
 def test_explain_wants_a_namespace_and_a_name(pool: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", pool]) == 1
     assert "write NAMESPACE/POOL" in capsys.readouterr().err
+
+
+def test_a_status_of_another_version_is_said_to_be_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def read(*_: object) -> AcceleratorPoolStatus:
+        return AcceleratorPoolStatus.model_validate({"decisions": [{"replicas": "many"}]})
+
+    monkeypatch.setattr(explain, "_status", read)
+    assert cli.main(["explain", "serving/chat"]) == 1
+    assert "another version" in capsys.readouterr().err
 
 
 def test_an_explanation_is_a_table_of_decisions_with_unknown_numbers_shown_as_such() -> None:
