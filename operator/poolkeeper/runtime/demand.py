@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 
 from poolkeeper.api.demand import DemandSource
 from poolkeeper.core.ledger import Ledger, Sample, record
 from poolkeeper.core.observation import Demand, Reading, Unavailable
 from poolkeeper.core.spec import SourceSpec
 from poolkeeper.runtime.translate import source_spec
+
+_content = attrgetter(*(field.name for field in fields(Sample) if field.name != "observed_at"))
 
 
 @dataclass(slots=True)
@@ -82,7 +85,7 @@ def _catch_up(source: _Source) -> None:
 def _is_quiet_repetition(source: _Source, last: Sample, news: Sample) -> bool:
     if news.queued or news.in_flight or not isinstance(source.ledger.demand, Reading):
         return False
-    return news.observed_at >= last.observed_at and replace(news, observed_at=last.observed_at) == last
+    return news.observed_at >= last.observed_at and _content(news) == _content(last)
 
 
 def _is_alike(before: Demand, after: Demand) -> bool:
