@@ -15,6 +15,8 @@ from tests.integration.kube.objects import create_deployment
 from tests.integration.redis.servers import LocalRedis
 
 CREATED_AT_A_TIME = 16
+CREATE_SECONDS = 60.0
+SILENCE_SECONDS = 600.0
 CLASS = {"vendor": "None", "displayName": "CPU", "nodeTailSeconds": 0, "expectedStartSeconds": 30}
 
 
@@ -127,7 +129,7 @@ class Fleet:
             "spec": self._spec(member),
         }
         path = namespaced_path(API_VERSION, member.namespace, "acceleratorpools")
-        await self._client.request("POST", path, body=manifest)
+        await self._client.request("POST", path, body=manifest, timeout_seconds=CREATE_SECONDS)
 
     def _spec(self, member: Member) -> JsonObject:
         redis_list = {
@@ -168,7 +170,7 @@ class ReplicaWatch:
 
 async def _objects(client: KubeClient, path: str) -> AsyncIterator[JsonObject]:
     """Everything there is, then everything that changes."""
-    async with client.watch(path) as events:
+    async with client.watch(path, stall_seconds=SILENCE_SECONDS) as events:
         async for event in events:
             yield event["object"]
 

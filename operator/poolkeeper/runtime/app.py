@@ -121,13 +121,15 @@ class Controller:
         ready = {"pools": self._pools_problem, "pods": self._pods_problem}
         async with health.serving(self._options.listen, self._registry, live=live, ready=ready):
             self._install_signal_handlers()
-            parts = [asyncio.create_task(part, name=name) for name, part in self._parts().items()]
+            parts = {name: asyncio.create_task(part, name=name) for name, part in self._parts().items()}
             try:
-                ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+                ended, _ = await asyncio.wait(parts.values(), return_when=asyncio.FIRST_COMPLETED)
                 for task in ended:
                     task.result()
             finally:
                 await self._leadership.resign()
+                # A look that goes on would find the client closed, and call that a bug.
+                parts["loop"].cancel()
 
     def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
         return {
