@@ -163,7 +163,7 @@ class Cluster:
         spec = {
             "targetRef": {"name": "worker"},
             "accelerator": {"class": "cpu"},
-            "replicas": {"min": 0, "max": 3},
+            "replicas": {"min": 0, "max": 2},
             "coldStart": {"budgetSeconds": 1, "start": "Immediately"},
             "scaleToZero": {"mode": "Fixed", "idleSeconds": 5},
             "demand": [{"name": "jobs", "redisList": redis_list}],

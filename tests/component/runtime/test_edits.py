@@ -9,7 +9,7 @@ from tests.component.runtime.cluster import Cluster
 
 
 async def look_during(cluster: Cluster, change: Callable[[], object]) -> None:
-    """A look that is about to write three replicas, with a change during its last read."""
+    """A look that is about to write two replicas, with a change during its last read."""
     cluster.scales.replicas |= {"worker": 0, "other": 1}
     cluster.declare()
     cluster.publish(0)

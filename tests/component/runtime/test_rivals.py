@@ -36,7 +36,7 @@ async def test_a_rival_that_is_gone_counts_no_more(cluster: Cluster) -> None:
     await a_pool_with_a_rival(cluster)
     await look_beside(cluster, NamespaceScalers(), queued=3)
     assert cluster.condition("Conflict") == ("False", "NoOtherWriter")
-    assert cluster.scales.writes == [("worker", 3)]
+    assert cluster.scales.writes == [("worker", 2)]
 
 
 async def test_that_rivals_can_not_be_looked_for_is_told_and_hinders_nothing(cluster: Cluster) -> None:
@@ -44,7 +44,7 @@ async def test_that_rivals_can_not_be_looked_for_is_told_and_hinders_nothing(clu
     cluster.declare()
     await look_beside(cluster, FORBIDDEN, queued=3)
     assert cluster.condition("Conflict") == ("Unknown", "ScalersUnknown")
-    assert cluster.scales.writes == [("worker", 3)]
+    assert cluster.scales.writes == [("worker", 2)]
 
 
 async def test_a_rival_that_comes_later_is_found_as_soon_as_it_writes(cluster: Cluster) -> None:

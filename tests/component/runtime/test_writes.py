@@ -23,7 +23,7 @@ async def test_work_is_answered_by_one_write(cluster: Cluster) -> None:
     await with_work(cluster)
     await cluster.look()
     await cluster.look()
-    assert cluster.scales.writes == [("worker", 3)]
+    assert cluster.scales.writes == [("worker", 2)]
 
 
 async def test_an_observing_pool_writes_nothing(cluster: Cluster) -> None:
@@ -47,13 +47,13 @@ async def test_a_standby_that_takes_over_acts_at_once(cluster: Cluster) -> None:
     cluster.lease.is_held = True
     cluster.intake.leadership_changed()
     await cluster.look()
-    assert cluster.scales.writes == [("worker", 3)]
+    assert cluster.scales.writes == [("worker", 2)]
 
 
 async def test_what_somebody_else_wrote_in_between_is_decided_anew(cluster: Cluster) -> None:
     await with_work(cluster)
     cluster.scales.write_failures.append(ScaleConflict("changed"))
-    cluster.scales.replicas["worker"] = 3
+    cluster.scales.replicas["worker"] = 2
     await cluster.look()
     assert cluster.scales.writes == []
 
@@ -62,7 +62,7 @@ async def test_a_conflict_is_tried_again_over_what_is_there_now(cluster: Cluster
     await with_work(cluster)
     cluster.scales.write_failures.append(ScaleConflict("changed"))
     await cluster.look()
-    assert cluster.scales.writes == [("worker", 3)]
+    assert cluster.scales.writes == [("worker", 2)]
 
 
 async def test_a_conflict_that_never_ends_is_given_up_for_now(cluster: Cluster) -> None:
@@ -85,7 +85,7 @@ async def test_a_write_without_an_answer_is_not_repeated_blindly(
     cluster.publish(3)
     await cluster.look()
     assert cluster.scales.reads > reads
-    assert cluster.scales.writes == [("worker", 3)]
+    assert cluster.scales.writes == [("worker", 2)]
 
 
 async def test_a_target_that_is_not_granted_is_named_and_looked_at_ever_more_rarely(cluster: Cluster) -> None:
@@ -136,7 +136,7 @@ async def test_work_that_came_before_the_pods_were_known_is_answered_once_they_a
     cluster.now += 0.5
     cluster.publish(3)
     await cluster.look()
-    assert cluster.scales.writes == [("worker", 3)]
+    assert cluster.scales.writes == [("worker", 2)]
 
 
 async def test_replicas_hold_while_demand_is_not_known(cluster: Cluster) -> None:
@@ -159,7 +159,7 @@ async def test_the_younger_of_two_pools_with_one_target_writes_nothing(cluster: 
     assert cluster.condition("Conflict", "b") == ("True", "TargetShared")
     cluster.intake.pool_gone(cluster.declare("a"), "uid-a")
     await cluster.look("b")
-    assert cluster.scales.writes == [("worker", 3)]
+    assert cluster.scales.writes == [("worker", 2)]
 
 
 async def test_a_pool_of_an_unknown_class_holds_and_goes_on_once_it_is_there(cluster: Cluster) -> None:
@@ -170,4 +170,4 @@ async def test_a_pool_of_an_unknown_class_holds_and_goes_on_once_it_is_there(clu
     assert cluster.scales.writes == []
     cluster.intake.class_seen("cpu", {"spec": accelerator.model_dump(by_alias=True, exclude_none=True)})
     await cluster.look()
-    assert cluster.scales.writes == [("worker", 3)]
+    assert cluster.scales.writes == [("worker", 2)]
