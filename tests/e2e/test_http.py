@@ -94,3 +94,13 @@ def test_a_stream_longer_than_the_idle_time_is_not_cut(model: World) -> None:
     ask(model)
     model.wait_until("warm traffic passes us by", lambda: "poolkeeper" not in slices(model), 30)
     assert ask(model, tokens=1000)["tokens"] == 1000  # 20 s, four times the idle time
+
+
+def test_an_uninstall_leaves_the_service_to_its_pods(model: World) -> None:
+    model.cluster.helm("uninstall", "poolkeeper", "--namespace", "poolkeeper-system", "--timeout", "180s")
+    assert "poolkeeper" not in slices(model)
+    assert replicas(model) == 0
+    model.kubectl("scale", "deploy/chat", "--replicas", "1")
+    model.kubectl("rollout", "status", "deploy/chat", "--timeout", "60s")
+    time.sleep(2)  # kube-proxy
+    assert ask(model)["tokens"] == 5
