@@ -163,7 +163,8 @@ class ReplicaWatch:
 
     async def until(self, member: Member, replicas: int, seconds: float = 60.0) -> float:
         """The monotonic time at which the next event showed that many."""
-        awaited = self._awaited[member, replicas] = asyncio.get_running_loop().create_future()
+        awaited: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._awaited[member, replicas] = awaited
         async with asyncio.timeout(seconds):
             return await awaited
 

@@ -50,19 +50,20 @@ class OperatorProcess:
 
     def start(self, *flags: str, environment: Mapping[str, str] | None = None) -> None:
         """Start and return once it is ready."""
-        self.launch(*flags, environment=environment)
+        process = self.launch(*flags, environment=environment)
         deadline = time.monotonic() + START_SECONDS
         while not self.answers("/readyz"):
-            assert self._process.poll() is None, f"the operator ended:\n{self.log_text[-4000:]}"
+            assert process.poll() is None, f"the operator ended:\n{self.log_text[-4000:]}"
             assert time.monotonic() < deadline, f"the operator is not ready:\n{self.log_text[-4000:]}"
             time.sleep(0.05)
 
-    def launch(self, *flags: str, environment: Mapping[str, str] | None = None) -> None:
+    def launch(self, *flags: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start and return at once."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._command, *flags], stderr=log, env={**os.environ, **(environment or {})}
             )
+        return self._process
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
