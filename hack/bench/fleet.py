@@ -10,7 +10,6 @@ pool's target is read again every few minutes, so a shorter time than the defaul
 import argparse
 import asyncio
 import random
-import shutil
 import sys
 import tempfile
 import time
@@ -45,7 +44,7 @@ async def main(arguments: Sequence[str]) -> None:
     """Measures and prints."""
     args = _arguments(arguments)
     with tempfile.TemporaryDirectory() as folder, control_plane(Path(folder)) as api_server:
-        queue = LocalRedis(shutil.which("redis-server") or "redis-server", Path(folder))
+        queue = LocalRedis(Path(folder))
         queue.start()
         operator = OperatorProcess(
             api_server.kubeconfig(), "default", Path(folder), "one", watches_everything=True

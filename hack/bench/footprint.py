@@ -52,7 +52,7 @@ def cpu_seconds(pid: int) -> float:
 async def idle_operator(folder: Path, api_server: ControlPlane) -> tuple[float, float]:
     """Resident MiB of an idle operator that leads, and the share of a core that it takes."""
     async with await api_server.admin_client() as client:
-        queue = LocalRedis("redis-server", folder)
+        queue = LocalRedis(folder)
         world = World(client, "default", api_server, queue, folder, [])
         await install_kinds(client)
         operator = world.operator()

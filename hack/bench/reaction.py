@@ -11,7 +11,6 @@ the decision, GET and PUT of /scale, and the watch's own delay.
 import argparse
 import asyncio
 import random
-import shutil
 import sys
 import tempfile
 import time
@@ -39,7 +38,7 @@ async def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--poll-milliseconds", type=int, default=500)
     args = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, control_plane(Path(folder)) as api_server:
-        queue = LocalRedis(shutil.which("redis-server") or "redis-server", Path(folder))
+        queue = LocalRedis(Path(folder))
         queue.start()
         try:
             async with await api_server.admin_client() as client:

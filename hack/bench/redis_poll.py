@@ -6,7 +6,6 @@ for each list; the pipeline stops at the bare numbers. CPU is that of this proce
 
 import argparse
 import asyncio
-import shutil
 import socket
 import statistics
 import subprocess
@@ -14,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import redis.asyncio
 
@@ -26,8 +24,8 @@ from poolkeeper.sources.queue import Session
 from poolkeeper.sources.redis_server import RedisServer
 from poolkeeper.sources.registry import queue_of
 from poolkeeper.sources.watch import Watch
+from tests.integration.redis.servers import redis_binary
 
-ROOT = Path(__file__).resolve().parents[2]
 Round = Callable[[], Awaitable[None]]
 
 
@@ -45,12 +43,6 @@ def redis_server() -> Iterator[int]:
         finally:
             process.terminate()
             process.wait()
-
-
-def redis_binary() -> str:
-    """The path of redis-server, built where it is not installed."""
-    tool = [str(ROOT / "hack" / "cluster"), "tool", "redis-server"]
-    return shutil.which("redis-server") or subprocess.check_output(tool, text=True).strip()
 
 
 async def filled(port: int, lists: int) -> redis.asyncio.Redis:

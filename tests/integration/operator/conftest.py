@@ -1,6 +1,5 @@
 """A world for each test, and the end of every operator that it started."""
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -25,9 +24,7 @@ CLASS = {
 @pytest.fixture
 def queue(tmp_path: Path) -> Iterator[LocalRedis]:
     """A Redis server of the test's own."""
-    binary = shutil.which("redis-server")
-    assert binary, "redis-server is not installed (on Debian: apt-get install redis-server)"
-    server = LocalRedis(binary, tmp_path)
+    server = LocalRedis(tmp_path)
     server.start()
     yield server
     server.stop()

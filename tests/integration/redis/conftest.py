@@ -1,7 +1,5 @@
 """A redis-server per test, and a hub that may connect to it."""
 
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +8,6 @@ import pytest
 from tests.integration.redis.servers import LocalRedis
 from tests.integration.sources.listening import Listening
 
-ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).parent
 
 
@@ -21,23 +18,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.integration)
 
 
-@pytest.fixture(scope="session")
-def redis_binary() -> str:
-    """The path of redis-server, built where it is not installed."""
-    found = shutil.which("redis-server")
-    if found:
-        return found
-    tool = [str(ROOT / "hack" / "cluster"), "tool", "redis-server"]
-    return subprocess.run(tool, check=True, capture_output=True, text=True).stdout.strip()
-
-
 @pytest.fixture
-def start_redis(redis_binary: str, tmp_path: Path) -> Iterator[Callable[..., LocalRedis]]:
+def start_redis(tmp_path: Path) -> Iterator[Callable[..., LocalRedis]]:
     """Starts any number of servers, which are gone after the test."""
     started: list[LocalRedis] = []
 
     def start(*options: str, tls: dict[str, object] | None = None) -> LocalRedis:
-        server = LocalRedis(redis_binary, tmp_path, *options)
+        server = LocalRedis(tmp_path, *options)
         server.tls = tls or {}
         started.append(server)
         server.start()

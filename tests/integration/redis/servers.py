@@ -1,14 +1,24 @@
 """Real redis-servers on ports of 127.0.0.1 that are free."""
 
+import shutil
 import signal
 import socket
 import subprocess
 import time
+from functools import cache
 from pathlib import Path
 
 import redis
 
+ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 20.0
+
+
+@cache
+def redis_binary() -> str:
+    """The path of redis-server, installed or built where it is missing."""
+    tool = [str(ROOT / "hack" / "cluster"), "tool", "redis-server"]
+    return shutil.which("redis-server") or subprocess.check_output(tool, text=True).strip()
 
 
 def run(client: redis.Redis, *words: str) -> None:
@@ -26,10 +36,10 @@ def free_port() -> int:
 class LocalRedis:
     """One server; its data lives in a folder and nothing is written unless options say so."""
 
-    def __init__(self, binary: str, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.port = free_port()
         self.tls: dict[str, object] = {}
-        self._command = [binary, "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", *options]
+        self._command = [redis_binary(), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", *options]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
