@@ -65,7 +65,7 @@ def keeps_warm(spec: PoolSpec, starts: StartTimes) -> bool:
 
 def budget_attainable(spec: PoolSpec, starts: StartTimes) -> Verdict:
     """Whether a start fits the budget at the declared objective."""
-    tail = max(1.0 - spec.objective_percent / 100.0, 1e-4)
+    tail = spec.allowed_share
     seconds = starts.quantile(tail)
     takes = f"{spec.objective_percent:g} % of starts take up to {seconds:.0f} s"
     if starts.samples < PROVEN_STARTS:

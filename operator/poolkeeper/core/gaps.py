@@ -24,9 +24,10 @@ LEVELS = (1.5, 6.0)
 CONTEXTS = len(LEVELS) + 1
 POOLED_WEIGHT = 10.0
 """What all contexts say counts as much as this many gaps of the context itself."""
-PRIOR_WEIGHT = 0.5
 PRIOR_HAZARD = 1.0 - RATIO**-0.5
 """Of a heavy tail: half as likely to last four times as long."""
+PRIOR_WEIGHT = 3.0
+"""As many gaps say so before any is seen. Long gaps are few: with less, their accidents pass for a rule."""
 
 
 class Gaps(NamedTuple):

@@ -5,7 +5,6 @@ from typing import NamedTuple
 from poolkeeper.core import gaps, load, objective, service, start_time
 from poolkeeper.core.demand import Workload
 from poolkeeper.core.observation import Reading, Replicas
-from poolkeeper.core.outlook import allowed_share
 from poolkeeper.core.spec import PoolSpec
 from poolkeeper.core.state import PoolState
 
@@ -39,7 +38,7 @@ def remember(
             arrivals = gaps.arrive(arrivals, flow.moved_at, flow.arrived)
         if flow.taken:
             account = objective.learn(
-                account, flow.taken, flow.broken, flow.capacity_broken, allowed_share(spec)
+                account, flow.taken, flow.broken, flow.capacity_broken, spec.allowed_share
             )
         growth = reading.queued - before.queued
         quiet_seconds, seconds = flow.moved_at - before.observed_at, reading.observed_at - flow.moved_at

@@ -13,6 +13,9 @@ from typing import NamedTuple
 from poolkeeper.core.gaps import BINS, EDGES, WIDTHS, Gaps, bin_of
 
 PROVEN_GAPS = 5
+AHEAD_PREMIUM = 1.15
+"""A start ahead of a request must promise to save this many times its cost: of many estimated chances, the
+best is worse than it looks."""
 LONGEST_SECONDS = 6 * 3600.0
 """However dear a broken request is, an idle pool does not wait for the next one longer than this."""
 
@@ -57,7 +60,7 @@ def start_ahead_age(gaps: Gaps, age: float, start_seconds: float, terms: Terms) 
         return math.inf
     outlook = _look_ahead(gaps, terms)
     for at in range(bin_of(age + start_seconds), BINS):
-        if outlook.up[at] + terms.restart < outlook.down[at]:
+        if AHEAD_PREMIUM * (outlook.up[at] + terms.restart) < outlook.down[at]:
             return max(EDGES[at] - start_seconds, age)
     return math.inf
 
@@ -103,5 +106,5 @@ def _look_ahead(gaps: Gaps, terms: Terms) -> _Outlook:
         down[at] = hazard * saved + (1.0 - hazard) * best_down
         waiting = WIDTHS[at] * (1.0 - 0.5 * hazard) + (1.0 - hazard) * up[at + 1]
         up[at] = min(waiting, down[at])
-        best_down = min(down[at], up[at] + terms.restart) if terms.breaks > 0.0 else down[at]
+        best_down = min(down[at], AHEAD_PREMIUM * (up[at] + terms.restart))
     return _Outlook(up, down)

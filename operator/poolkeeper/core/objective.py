@@ -8,10 +8,11 @@ BALANCE_SHARE = 0.1
 MOST_RISK = 0.5
 LEAST_SHARE = 0.05
 RUN_STEP = 0.1
-PRICE_STEP = 0.0005
+PRICE_STEP = 0.0001
 LARGEST_STEP = 0.3
-LEAST_PRICE = 0.05
-HIGHEST_PRICE = 20.0
+FIRST_PRICE = 0.05
+"""What one broken request is worth at first, in starts, where all may be broken; less allowed, more worth."""
+LEAST_PRICE, HIGHEST_PRICE = 0.05, 400.0
 
 
 class Objective(NamedTuple):
@@ -35,6 +36,11 @@ class Objective(NamedTuple):
         """Requests that the next start may be expected to break."""
         fair = allowed_share * self.per_start
         return max(fair + BALANCE_SHARE * self.balance, LEAST_SHARE * fair)
+
+
+def initial(allowed_share: float) -> Objective:
+    """Nothing taken yet: a guess of the price, as one that starts far off costs until it has moved."""
+    return Objective(price=min(FIRST_PRICE / allowed_share, HIGHEST_PRICE))
 
 
 def learn(

@@ -1,7 +1,7 @@
 """What to expect next: what idling, a restart and the present load mean for this pool now."""
 
 from poolkeeper.api.pool import StartMode, ZeroMode
-from poolkeeper.core import idle, load
+from poolkeeper.core import idle, load, objective
 from poolkeeper.core.bounds import PROVEN_STARTS
 from poolkeeper.core.demand import Workload
 from poolkeeper.core.idle import Terms
@@ -10,13 +10,12 @@ from poolkeeper.core.state import PoolState
 
 RESERVE = 1.5
 """Standard deviations of a Poisson load that are kept in reserve."""
+COMPANY = 2.0
+"""A start that is late breaks the requests that wait, and as many that come after them."""
+MOST_RESTARTS = 20.0
+"""The requests that a restart breaks are worth no more than this many restarts, however many they are."""
 LEAD_TAIL = 0.2
 """A start ahead of a request is early enough four times out of five."""
-
-
-def allowed_share(spec: PoolSpec) -> float:
-    """Share of requests that may wait longer than the budget."""
-    return max(1.0 - spec.objective_percent / 100.0, 1e-4)
 
 
 def margin_seconds(spec: PoolSpec) -> float:
@@ -29,9 +28,18 @@ def terms(spec: PoolSpec, state: PoolState) -> Terms:
     """What a restart costs at present, and how long it takes from the first request on."""
     start = state.starts.p50_seconds
     restart = start + spec.node_tail_seconds
-    patience = 0.0 if spec.start is StartMode.IMMEDIATELY else spec.budget_seconds - margin_seconds(spec)
-    breaks = state.objective.price * restart if start > spec.budget_seconds else 0.0
-    return Terms(restart, max(start, patience), breaks)
+    late_share = state.starts.exceeds(spec.budget_seconds)
+    worth = min(state.objective.price * late_share, MOST_RESTARTS)
+    return Terms(restart, start + _delay_seconds(spec, state), worth * restart)
+
+
+def _delay_seconds(spec: PoolSpec, state: PoolState) -> float:
+    """How long a start waits for more requests, as a rule."""
+    if spec.start is StartMode.IMMEDIATELY:
+        return 0.0
+    tail = state.objective.allowance(spec.allowed_share) / (COMPANY * state.objective.per_start)
+    reckoned_with = state.starts.quantile(min(tail, objective.MOST_RISK))
+    return max(0.0, spec.budget_seconds - margin_seconds(spec) - reckoned_with)
 
 
 def weigh_idling(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
@@ -66,7 +74,15 @@ def needed_replicas(spec: PoolSpec, workload: Workload, state: PoolState) -> int
 
 def weigh_load(now: float, spec: PoolSpec, workload: Workload, state: PoolState) -> PoolState:
     """Remember how many replicas were needed within half to all of the time that a restart is worth."""
-    restart_seconds = state.starts.p50_seconds + spec.node_tail_seconds
-    window_seconds = max(0.5 * restart_seconds, load.SHORTEST_SECONDS)
-    peak = load.note_peak(state.load, now, needed_replicas(spec, workload, state), window_seconds)
+    needed = needed_replicas(spec, workload, state)
+    peak = load.note_peak(state.load, now, needed, _window_seconds(spec, state))
     return state if peak is state.load else state._replace(load=peak)
+
+
+def peak_fades_at(spec: PoolSpec, state: PoolState) -> float:
+    """When the remembered peak of the load may be lower than now, at the earliest."""
+    return state.load.window_began_at + _window_seconds(spec, state)
+
+
+def _window_seconds(spec: PoolSpec, state: PoolState) -> float:
+    return max(0.5 * (state.starts.p50_seconds + spec.node_tail_seconds), load.SHORTEST_SECONDS)

@@ -3,10 +3,9 @@
 import math
 from typing import NamedTuple
 
-PRIOR_SECONDS = 2.0
-"""Assumed time of one request before any has been seen; forgotten after a few completions.
-Short, since too few replicas for the first burst are added to when requests are seen to take longer, and
-too many have cost their starts.
+PRIOR_SECONDS = 10.0
+"""Assumed time of one request before any has been seen; forgotten after a few completions. That of a chat's
+answer or an agent's step: too few replicas for the first burst are late by a whole start, too many only idle.
 """
 PRIOR_REQUESTS = 1.0
 MEMORY_SECONDS = 1800.0

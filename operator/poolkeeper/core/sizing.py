@@ -33,6 +33,8 @@ class Capacity(NamedTuple):
         more would be asked for at every look, each in vain.
         """
         total = self.free + self.ready * self.rate * max(0.0, until - now)
+        if not self.ready_at:
+            return total
         for ready_at in self.ready_at:
             if ready_at < until + TOLERANCE_SECONDS:
                 total += self.slots + self.rate * max(0.0, until - ready_at)

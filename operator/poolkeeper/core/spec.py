@@ -43,3 +43,8 @@ class PoolSpec:
     start_prior_seconds: float = 60.0
     node_tail_seconds: float = 0.0
     chips_per_replica: int = 1
+
+    @property
+    def allowed_share(self) -> float:
+        """Share of requests that may wait longer than the budget."""
+        return max(1.0 - self.objective_percent / 100.0, 1e-4)

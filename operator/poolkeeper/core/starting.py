@@ -21,7 +21,7 @@ CAUTION = 0.9
 MOST_GROWTH = 3
 FIRST_STEP = 32
 """Until replicas are ready, at most FIRST_STEP or MOST_GROWTH times the ready ones are asked for."""
-CATCH_UP = 0.5
+CATCH_UP = 0.05
 """Part of a broken request's price that counts when replicas are added to catch up with a backlog."""
 LATE_SHARE = 0.25
 LEARNED_STARTS = 2
@@ -35,7 +35,7 @@ def plan_starts(
     if not workload.queued:
         return sizing.NOTHING
     starts = state.starts
-    allowance = state.objective.allowance(outlook.allowed_share(spec))
+    allowance = state.objective.allowance(spec.allowed_share)
     tail = max(EARLIEST_TAIL, min(allowance, objective.MOST_RISK))
     ready = min(replicas.ready, replicas.desired)
     capacity = Capacity(
@@ -52,7 +52,7 @@ def plan_starts(
         workload.waiting,
         spec.budget_seconds - outlook.margin_seconds(spec),
         capacity,
-        lambda requests: starts.quantile(min(allowance / requests, objective.MOST_RISK)),
+        lambda requests: starts.quantile(min(allowance / (outlook.COMPANY * requests), objective.MOST_RISK)),
         grace=spec.budget_seconds / 4.0,
         growth=state.load.lasting_growth,
         most=ceiling - replicas.desired,

@@ -5,10 +5,10 @@ from array import array
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from poolkeeper.core import gaps, start_time
+from poolkeeper.core import gaps, objective, start_time
 from poolkeeper.core.gaps import Gaps
 from poolkeeper.core.load import Load
-from poolkeeper.core.objective import LEAST_PRICE, Objective
+from poolkeeper.core.objective import HIGHEST_PRICE, LEAST_PRICE, Objective
 from poolkeeper.core.observation import Reading
 from poolkeeper.core.service import ServiceRate
 from poolkeeper.core.spec import PoolSpec
@@ -47,12 +47,17 @@ class PoolState(NamedTuple):
 
 def initial_state(now: float, spec: PoolSpec) -> PoolState:
     """The state of a pool that has never been seen."""
-    return PoolState(clock=now, starts=start_time.initial(spec.start_prior_seconds), gaps=gaps.initial())
+    return PoolState(
+        clock=now,
+        starts=start_time.initial(spec.start_prior_seconds),
+        gaps=gaps.initial(),
+        objective=objective.initial(spec.allowed_share),
+    )
 
 
 def dump(state: PoolState) -> Dumped:
     """The learned part as scaled integers, at most 4 KiB as JSON. What is observed anew is left out."""
-    starts, objective = state.starts, state.objective
+    starts, account = state.starts, state.objective
     return {
         "version": VERSION,
         "startMilliseconds": _scale(starts.seconds, 1000),
@@ -66,11 +71,11 @@ def dump(state: PoolState) -> Dumped:
         ],
         "service": _scale((state.service.completions, state.service.busy_seconds), 1000),
         "objective": [
-            *_scale((objective.balance, objective.per_start), 1000),
-            objective.taken,
-            objective.broken,
-            objective.capacity_broken,
-            *_scale((objective.price,), 1000),
+            *_scale((account.balance, account.per_start), 1000),
+            account.taken,
+            account.broken,
+            account.capacity_broken,
+            *_scale((account.price,), 1000),
         ],
         "gapsReached": [number for counts in state.gaps.reached for number in _scale(counts, 10)],
         "gapsEnded": [number for counts in state.gaps.ended for number in _scale(counts, 10)],
@@ -133,7 +138,7 @@ def _load_objective(dumped: Mapping[str, object]) -> Objective:
         taken=taken,
         broken=broken,
         capacity_broken=capacity_broken,
-        price=max(price / 1000, LEAST_PRICE),
+        price=min(max(price / 1000, LEAST_PRICE), HIGHEST_PRICE),
     )
 
 

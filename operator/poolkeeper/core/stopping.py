@@ -2,7 +2,7 @@
 
 import math
 
-from poolkeeper.core import say
+from poolkeeper.core import outlook, say
 from poolkeeper.core.case import Case, Choice
 from poolkeeper.core.decision import Reason
 
@@ -31,7 +31,9 @@ def stop(case: Case) -> Choice:
     stop_at, reason = _stop_at(case)
     idle_for = case.now - (case.state.idle_since if case.state.idle_since is not None else case.now)
     if case.now < stop_at:
-        return Choice(desired, reason, say.idle(desired, idle_for, stop_at - case.now, reason), stop_at)
+        fades_at = outlook.peak_fades_at(case.spec, case.state) if desired > max(floor, 1) else math.inf
+        due_at = max(min(stop_at, fades_at), case.now)
+        return Choice(desired, reason, say.idle(desired, idle_for, stop_at - case.now, reason), due_at)
     return Choice(floor, Reason.STOP_IDLE, say.stopped(floor, idle_for, case.state.idle_seconds or 0.0))
 
 

@@ -45,8 +45,8 @@ def test_a_request_that_is_about_to_come_is_waited_for() -> None:
     assert idle.timeout(periodic(100.0), 85.0, DEFERRED) > 10.0
 
 
-def test_after_a_periodic_call_the_pool_stops_at_once() -> None:
-    assert idle.timeout(periodic(600.0), 2.0, BREAKING) == 0.0
+def test_after_a_periodic_call_the_pool_stops_within_seconds() -> None:
+    assert idle.timeout(periodic(600.0), 2.0, BREAKING) < 5.0
 
 
 def test_where_a_restart_breaks_promises_the_pool_waits_longer() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poolkeeper.core import start_time
+from poolkeeper.core import service, start_time
 from poolkeeper.core.decision import Reason
 from poolkeeper.core.ledger import Ledger, Sample, record
 from poolkeeper.core.observation import Observation, Replicas, StartingReplica
@@ -127,15 +127,24 @@ def test_a_burst_is_met_with_what_it_needs_and_not_one_replica_per_request() -> 
 
 def test_few_replicas_early_do_the_work_of_many_at_the_last_moment() -> None:
     pool = Pool(spec_of(8, 60.0))
-    pool.run([10.0] * 9, 200.0)
-    assert max(wanted for _, _, wanted, _ in pool.changes) == 1
+    pool.run([10.0] * 4 + [200.0] * 9, 400.0)
+    assert max(wanted for at, _, wanted, _ in pool.changes if at > T0 + 200.0) == 1
     assert max(pool.waits) <= 60.0
 
 
 @pytest.mark.parametrize("budget", [60.0, 30.0, 10.0])
-def test_the_first_burst_of_short_requests_gets_no_more_than_it_can_use(budget: float) -> None:
+def test_the_first_burst_gets_no_more_than_requests_of_the_assumed_length_could_use(budget: float) -> None:
     pool = Pool(spec_of(40, budget), starts_seen=0)
     pool.run([10.0] * 60, 400.0)
     most = max(wanted for _, _, wanted, _ in pool.changes)
     seconds_left = max(budget - UNPROVEN_START_SECONDS, LATE_SECONDS)
+    assert most <= math.ceil(1.2 * 60 * service.PRIOR_SECONDS / seconds_left)
+
+
+@pytest.mark.parametrize("budget", [60.0, 30.0, 10.0])
+def test_a_burst_of_requests_of_known_length_gets_no_more_than_it_can_use(budget: float) -> None:
+    pool = Pool(spec_of(40, budget))
+    pool.run([10.0] * 10 + [200.0] * 60, 600.0)
+    most = max(wanted for at, _, wanted, _ in pool.changes if at > T0 + 200.0)
+    seconds_left = max(budget - START_SECONDS, LATE_SECONDS)
     assert most <= math.ceil(1.2 * 60 * SERVICE_SECONDS / seconds_left)
