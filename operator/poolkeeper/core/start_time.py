@@ -26,8 +26,9 @@ CHANGE_RUNS = (3, 4, 5)
 CHANGE_DEVIATIONS = 3.8
 LEAST_BEFORE_CHANGE = 4
 LEAST_SPREAD = 0.08
-"""A change of regime is believed when the mean of the last three to five logarithms of seconds lies this many
-standard deviations away from the mean of those before."""
+STRANGE_DEVIATIONS = 2.5
+"""A change of regime is believed when the mean of the last three to five logarithms of seconds lies
+CHANGE_DEVIATIONS away from the mean of those before, or each of them STRANGE_DEVIATIONS from every mode."""
 PRIOR_SPREAD = 0.5
 SHORTEST_SECONDS = 0.05
 LONGEST_SECONDS = 7 * 86_400.0
@@ -204,9 +205,19 @@ def _forget_old_regime(times: StartTimes, seconds: float) -> tuple[Sequence[floa
         mean = sum(older) / len(older)
         deviation = math.sqrt(sum((value - mean) ** 2 for value in older) / len(older))
         spread = max(deviation, LEAST_SPREAD) * math.sqrt(1.0 / recent + 1.0 / len(older))
-        if abs(sum(logs[-recent:]) / recent - mean) > CHANGE_DEVIATIONS * spread:
+        has_moved = abs(sum(logs[-recent:]) / recent - mean) > CHANGE_DEVIATIONS * spread
+        if has_moved or _are_strange(logs[-recent:], fit(older, times.weights[: len(older)])):
             return times.seconds[len(older) :], times.weights[len(older) :]
     return times.seconds, times.weights
+
+
+def _are_strange(logs: Sequence[float], known: Mixture) -> bool:
+    """Whether all lie far from every mode. Halved modes may leave the mean where the fast one was."""
+    return all(
+        abs(value - mode.mean) > STRANGE_DEVIATIONS * mode.spread
+        for value in logs
+        for mode in (known.fast, known.slow)
+    )
 
 
 def _learn_phases(phases: tuple[Phase, Phase, Phase], sample: StartSample) -> tuple[Phase, Phase, Phase]:

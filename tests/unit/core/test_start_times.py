@@ -66,6 +66,20 @@ def test_a_change_of_regime_is_followed_within_five_starts(sigma: float, factor:
     assert share(lambda seed: is_near(after(draws, seed).p50_seconds, 40.0 * factor, 0.3)) >= 0.5
 
 
+@pytest.mark.parametrize("factor", [2.0, 0.5])
+def test_a_change_of_both_modes_is_followed_within_five_starts(factor: float) -> None:
+    before, since = two_modes(40.0, 150.0, 0.3), two_modes(40.0 * factor, 150.0 * factor, 0.3)
+    followed = share(
+        lambda seed: is_near(after([before] * 20 + [since] * 5, seed).p50_seconds, 41.6 * factor, 0.3)
+    )
+    assert followed >= 0.5
+
+
+@pytest.mark.parametrize("draw", [lognormal(40.0, 0.3), lognormal(40.0, 0.5), two_modes(40.0, 150.0, 0.3)])
+def test_one_regime_is_rarely_taken_for_two(draw: Draw) -> None:
+    assert share(lambda seed: len(after([draw] * 30, seed).seconds) == 30) >= 0.7
+
+
 def test_the_same_pod_counts_once() -> None:
     state = taught(spec_of(), (30.0,))
     again = start_time.learn(state, StartSample("pod-0", T0, T0 + 99.0, ready_at=T0 + 99.0))
