@@ -61,12 +61,13 @@ class SurroundingsReader:
         self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec
     ) -> tuple[Verdict, int]:
         try:
-            template = (await self._read_target(target)).pod_template
+            found = await self._read_target(target)
         except KubeFailure as failure:
             return Verdict(None, "TemplateUnknown", f"the pod template can't be read: {failure.message}"), 1
+        template = found.pod_template
         if template is None:
             return Verdict(None, "TemplateElsewhere", f"{target} keeps no pod template in spec.template"), 1
-        chips = chips_per_replica(accelerator, template)
+        chips = chips_per_replica(accelerator, template, found.pods_per_replica)
         advice = placement_advice(class_name, accelerator, template)
         if not advice:
             return PLACED, chips

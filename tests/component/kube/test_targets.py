@@ -16,6 +16,7 @@ from poolkeeper.kube.errors import (
     TargetMissing,
 )
 from poolkeeper.kube.scale import Scale, ScaleClient
+from poolkeeper.kube.targets import TargetReader
 from tests.component.kube.fake_api import Answer, FakeApi, answer, refusal, reset, silence
 
 TARGET = TargetKey("serving", "apps/v1", "Deployment", "llm")
@@ -183,3 +184,27 @@ async def test_a_cluster_without_keda_has_no_scaled_objects(api: FakeApi, client
     found = await scalers_in(client, "serving")
     assert not found.scalers
     assert not found.unknown
+
+
+@pytest.mark.parametrize(
+    ("spec", "pods", "has_template"),
+    [
+        ({"template": {"spec": {}}}, 1, True),
+        ({"leaderWorkerTemplate": {"size": 4, "workerTemplate": {"spec": {}}}}, 4, True),
+        ({"leaderWorkerTemplate": {"workerTemplate": {"spec": {}}}}, 1, True),
+        ({"leaderWorkerTemplate": {"size": "many"}}, 1, False),
+        ({"podTemplateRef": {"name": "elsewhere"}}, 1, False),
+    ],
+)
+async def test_a_replica_is_a_pod_or_a_group_of_hosts(
+    api: FakeApi,
+    client: KubeClient,
+    discovery: Discovery,
+    spec: JsonObject,
+    pods: int,
+    has_template: bool,
+) -> None:
+    api.answers.extend([SCALABLE, answer({"metadata": {"uid": "uid"}, "spec": spec})])
+    target = await TargetReader(client, discovery).read(TARGET)
+    assert target.pods_per_replica == pods
+    assert (target.pod_template is not None) is has_template
