@@ -64,7 +64,7 @@ def keeps_warm(spec: PoolSpec, starts: StartTimes) -> bool:
 
 
 def budget_attainable(spec: PoolSpec, starts: StartTimes) -> Verdict:
-    """Whether a start fits the budget at the declared objective."""
+    """Whether a start, and what comes before and after it, fits the budget at the declared objective."""
     tail = spec.allowed_share
     seconds = starts.quantile(tail)
     takes = f"{spec.objective_percent:g} % of starts take up to {seconds:.0f} s"
@@ -74,7 +74,7 @@ def budget_attainable(spec: PoolSpec, starts: StartTimes) -> Verdict:
         )
         return Verdict(None, "NotEnoughStarts", message)
     budget = f"a request may wait {spec.budget_seconds:g} s"
-    if seconds <= spec.budget_seconds:
+    if seconds + spec.margin_seconds <= spec.budget_seconds:
         return Verdict(True, "StartFitsBudget", f"{takes}, {budget}")
     return Verdict(
         False, "StartExceedsBudget", f"{takes}, but {budget}: raise budgetSeconds or keep a replica up"

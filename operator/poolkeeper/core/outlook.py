@@ -18,12 +18,6 @@ LEAD_TAIL = 0.2
 """A start ahead of a request is early enough four times out of five."""
 
 
-def margin_seconds(spec: PoolSpec) -> float:
-    """Time between a need and its effect that is not part of the start: polling, writing, taking."""
-    poll_seconds = max((source.poll_seconds for source in spec.sources), default=0.0)
-    return min(0.5 + poll_seconds, 0.1 * spec.budget_seconds)
-
-
 def terms(spec: PoolSpec, state: PoolState) -> Terms:
     """What a restart costs at present, and how long it takes from the first request on."""
     start = state.starts.p50_seconds
@@ -39,7 +33,7 @@ def _delay_seconds(spec: PoolSpec, state: PoolState) -> float:
         return 0.0
     tail = state.objective.allowance(spec.allowed_share) / (COMPANY * state.objective.per_start)
     reckoned_with = state.starts.quantile(min(tail, objective.MOST_RISK))
-    return max(0.0, spec.budget_seconds - margin_seconds(spec) - reckoned_with)
+    return max(0.0, spec.budget_seconds - spec.margin_seconds - reckoned_with)
 
 
 def weigh_idling(now: float, spec: PoolSpec, state: PoolState) -> PoolState:

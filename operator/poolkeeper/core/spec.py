@@ -48,3 +48,9 @@ class PoolSpec:
     def allowed_share(self) -> float:
         """Share of requests that may wait longer than the budget."""
         return max(1.0 - self.objective_percent / 100.0, 1e-4)
+
+    @property
+    def margin_seconds(self) -> float:
+        """Time between a need and its effect that is not part of the start: polling, writing, taking."""
+        poll_seconds = max((source.poll_seconds for source in self.sources), default=0.0)
+        return min(0.5 + poll_seconds, 0.1 * self.budget_seconds)

@@ -50,7 +50,7 @@ def plan_starts(
     return sizing.plan(
         now,
         workload.waiting,
-        spec.budget_seconds - outlook.margin_seconds(spec),
+        spec.budget_seconds - spec.margin_seconds,
         capacity,
         lambda requests: starts.quantile(min(allowance / (outlook.COMPANY * requests), objective.MOST_RISK)),
         grace=spec.budget_seconds / 4.0,
@@ -63,7 +63,7 @@ def start_ahead(case: Case) -> Choice | None:
     """Where a start outlasts the budget, a growing load is met before its requests are late."""
     spec, state = case.spec, case.state
     start_seconds = _expected_start(case)
-    shortfall_seconds = start_seconds - spec.budget_seconds + outlook.margin_seconds(spec)
+    shortfall_seconds = start_seconds - spec.budget_seconds + spec.margin_seconds
     if case.plan.late:
         shortfall_seconds = max(shortfall_seconds, LATE_SHARE * start_seconds)
     if shortfall_seconds <= 0.0 or case.workload.is_empty:
