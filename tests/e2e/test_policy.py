@@ -1,5 +1,7 @@
 """The policy as it shows on a cluster: a start delayed to the deadline, one cancelled, a learned stop."""
 
+import re
+
 from tests.e2e.world import World
 
 
@@ -10,12 +12,14 @@ def test_once_learned_a_start_waits_until_the_budget_needs_it(world: World) -> N
     world.wait_until("starts have been seen", lambda: world.starts_seen() >= 3, 60)
     world.wait_until("the pool stops by itself", lambda: "StopIdle" in world.decided(), 60)
     assert world.replicas() == 0
+    assert re.search(r"idle for \d+ s, and waiting for work pays for \d+ s", world.explained("StopIdle"))
 
     world.push(1)
     world.wait_until("the start is delayed", lambda: "WaitingForDeadline" in world.decided(), 10)
     assert world.replicas() == 0
     world.wait_until("the start comes in time", lambda: world.ready_replicas() == 1, 40)
-    assert "StartForDeadline" in world.decided()
+    assert re.search(r"due in \d+ s to keep", world.explained("WaitingForDeadline"))
+    assert "1 more replica started now to keep" in world.explained("StartForDeadline")
 
 
 def test_a_start_that_nobody_needs_any_more_is_cancelled(world: World) -> None:
@@ -27,3 +31,4 @@ def test_a_start_that_nobody_needs_any_more_is_cancelled(world: World) -> None:
     world.redis("DEL", "jobs")
     world.wait_until("the start is cancelled", lambda: "StartCancelled" in world.decided(), 20)
     assert world.replicas() == 0
+    assert re.search(r"drained before 1 replica, asked for \d+ s ago", world.explained("StartCancelled"))

@@ -88,8 +88,14 @@ class World:
 
     def decided(self) -> list[str]:
         """The reasons of the pool's recorded decisions, oldest first."""
-        recorded = sorted(self.pool_status().get("decisions", []), key=lambda one: str(one["at"]))
-        return [one["reason"] for one in recorded]
+        return [one["reason"] for one in self._decisions()]
+
+    def explained(self, reason: str) -> str:
+        """The sentence of the last decision with this reason."""
+        return next(str(one["message"]) for one in reversed(self._decisions()) if one["reason"] == reason)
+
+    def _decisions(self) -> list[dict[str, Any]]:
+        return sorted(self.pool_status().get("decisions", []), key=lambda one: str(one["at"]))
 
     def wait_until(self, what: str, holds: Callable[[], bool], seconds: float) -> None:
         """Polls until something holds; fails with the pool as kubectl describes it."""
