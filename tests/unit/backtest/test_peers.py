@@ -4,15 +4,24 @@ from dataclasses import replace
 
 import pytest
 
+from poolkeeper.backtest.controllers.base import Controller
 from poolkeeper.backtest.controllers.histogram import IdleTimes, Plan
 from poolkeeper.backtest.controllers.hpa import Recommender
 from poolkeeper.backtest.controllers.registry import POLICIES, PolicyError, parse_policy
-from poolkeeper.backtest.replay import Outcome
+from poolkeeper.backtest.replay import Outcome, Replay
 from poolkeeper.backtest.setting import Setting
+from poolkeeper.backtest.start_times import Constant
 from tests.unit.backtest.traces import pool, replayed
 
 ONE = Setting(budget_seconds=120)
 MANY = replace(ONE, max_replicas=20)
+
+
+def controller(policy: str, setting: Setting, phase: float) -> Controller:
+    """A peer whose clocks started at a given part of their periods."""
+    chosen = parse_policy(policy)
+    build, defaults = POLICIES[chosen.name]
+    return build(setting, {**defaults, **dict(chosen.parameters)}, phase)
 
 
 def changes(outcome: Outcome) -> list[tuple[float, int]]:
@@ -68,6 +77,34 @@ def test_keda_lets_the_hpa_take_over_within_a_sync_of_the_first_replica() -> Non
     (first_at, _), (second_at, second) = seen[:2]
     assert second == 5, "1 + 4 pods is the most that one sync adds"
     assert 0 < second_at - first_at <= 15.2
+
+
+@pytest.mark.parametrize(
+    ("policy", "most", "period"),
+    [
+        pytest.param("keda", 20, 15, id="above zero the HPA asks for the metric itself, every 15 s"),
+        pytest.param("keda-http", 20, 15, id="under the add-on too"),
+        pytest.param("keepalive:target=1", 20, 15, id="and under the keepalive's ScaledObject"),
+        pytest.param("keda", 1, 30, id="where there is nothing for it to add, the next poll is all there is"),
+        pytest.param("keda:polling=10", 20, 10, id="a poll that comes before the sync"),
+    ],
+)
+def test_keda_sees_a_burst_above_zero_at_its_next_poll_or_sync(policy: str, most: int, period: int) -> None:
+    for phase in (0.0, 0.3, 0.97, 0.999):
+        keda = controller(policy, replace(ONE, max_replicas=most), phase)
+        keda.wake_at = 0.0
+        view = Replay(pool([0.0], 5), ONE, Constant(90.0), keda)
+        view.tail = 1
+        for at in (keda.sees_requests_at(0.0), keda.sees_requests_at(40.0)):
+            assert keda.step(at, view) == 1
+        assert all(0 <= keda.sees_requests_at(at) - at <= period + 1e-6 for at in range(200, 260))
+
+
+def test_kedas_first_replica_is_not_taken_back_by_a_sync_that_comes_before_the_write() -> None:
+    setting = replace(MANY, write_seconds=2.0)
+    outcome = Replay(pool([100.0], 5), setting, Constant(90.0), controller("keda", setting, 0.95)).run()
+    assert [desired for _, desired in changes(outcome)] == [1, 0]
+    assert outcome.waits[0] < 30 + 2 + 90 + 1
 
 
 def test_keda_stays_up_while_requests_keep_coming_within_the_cooldown() -> None:

@@ -2,8 +2,9 @@
 
 Rules (keda pkg/scaling/executor, ScaledObject reference): the loop polls every 30 s; active means a metric
 above 0; active at zero sets 1 replica (or the minimum), whatever the size of the metric; inactive goes to
-zero once the last active poll is more than 300 s ago; between 1 and N the HPA decides. `Keda` counts requests
-in flight as well as queued ones, which most triggers do not: kinder to it than a Redis list is.
+zero once the last active poll is more than 300 s ago; between 1 and N the HPA decides, which asks for the
+metric itself at each of its 15 s syncs and does not wait for the poll. `Keda` counts requests in flight as
+well as queued ones, which most triggers do not: kinder to it than a Redis list is.
 
 The HTTP add-on (kedacore/http-add-on) pushes activity instead of waiting for the poll: its scaler reads the
 interceptors every 500 ms and streams activity every 200 ms.
@@ -35,13 +36,18 @@ class Keda:
         self._sync = sync
         self._syncs_from = phase * sync
         self._last_active: float | None = None
+        self._replicas = floor
+        """As last asked for: a write takes a moment, in which the pool shows the number before it."""
         self._recommender = Recommender(
             target, floor=max(1, floor), ceiling=ceiling, stabilization=stabilization
         )
 
     def sees_requests_at(self, now: float) -> float:
-        """At the next poll."""
-        return next_tick(now, self._polling, self._polls_from)
+        """At the next poll; where the HPA could add to a replica, at its sync if that is first."""
+        poll = next_tick(now, self._polling, self._polls_from)
+        if self._replicas == 0 or self._ceiling == 1:
+            return poll
+        return min(poll, next_tick(now, self._sync, self._syncs_from))
 
     def sees_replicas_at(self, now: float) -> float:
         """Replicas are not looked at."""
@@ -49,11 +55,12 @@ class Keda:
 
     def step(self, now: float, pool: Pool) -> int:
         """A poll, an HPA sync, or both, as their clocks say."""
-        wanted = pool.desired
+        wanted = self._replicas
         if is_tick(now, self._polling, self._polls_from):
             wanted = self._poll(now, pool)
         if wanted > 0 and self._ceiling > 1 and is_tick(now, self._sync, self._syncs_from):
             wanted = self._recommender.replicas(now, wanted, self.metric(pool))
+        self._replicas = wanted
         self.wake_at = self._next_wake(now, pool, wanted)
         return wanted
 
@@ -68,10 +75,10 @@ class Keda:
     def _poll(self, now: float, pool: Pool) -> int:
         if self.is_active(now, pool):
             self._last_active = now
-            return max(pool.desired, self._floor, 1)
-        if pool.desired > self._floor == 0 and self._has_cooled_down(now):
+            return max(self._replicas, self._floor, 1)
+        if self._replicas > self._floor == 0 and self._has_cooled_down(now):
             return 0
-        return pool.desired
+        return self._replicas
 
     def _has_cooled_down(self, now: float) -> bool:
         return self._last_active is None or self._last_active + self._cooldown < now
@@ -94,23 +101,19 @@ class KedaHttp(Keda):
     """The HTTP add-on: pending requests wake the pool within a second, the rest is KEDA."""
 
     def sees_requests_at(self, now: float) -> float:
-        """At the scaler's next look while the pool is at zero, otherwise at KEDA's next poll."""
-        if not self._is_at_zero:
+        """At the scaler's next look while the pool is at zero, otherwise by KEDA's clocks."""
+        if self._replicas > 0:
             return super().sees_requests_at(now)
         return next_tick(now, 0.5, self._polls_from) + 0.2
 
-    _is_at_zero = True
-
     def step(self, now: float, pool: Pool) -> int:
         """Activity at zero is pushed; everything else follows KEDA's clocks."""
-        if pool.desired == 0:
-            wanted = 1 if self.is_active(now, pool) else 0
-            self._last_active = now if wanted else self._last_active
-            self.wake_at = self._next_wake(now, pool, wanted)
-        else:
-            wanted = super().step(now, pool)
-        self._is_at_zero = wanted == 0
-        return wanted
+        if self._replicas > 0:
+            return super().step(now, pool)
+        self._replicas = 1 if self.is_active(now, pool) else 0
+        self._last_active = now if self._replicas else self._last_active
+        self.wake_at = self._next_wake(now, pool, self._replicas)
+        return self._replicas
 
 
 class Keepalive(Keda):
