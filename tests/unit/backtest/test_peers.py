@@ -118,12 +118,37 @@ def test_the_http_add_on_wakes_within_a_second() -> None:
     assert first_at - 100 < 1
 
 
-def test_knative_pokes_at_once_and_stops_after_window_and_grace() -> None:
-    (first_at, _), (stopped_at, last) = changes(replayed("knative", pool([100.0], 5), ONE))
+@pytest.mark.parametrize(
+    ("policy", "concurrency", "grace"),
+    [
+        pytest.param(
+            "knative", 1, 0, id="a small revision is always proxied, and has paid the grace already"
+        ),
+        pytest.param("knative", 210, 0, id="up to a burst of 211 requests"),
+        pytest.param("knative", 220, 30, id="a greater one is only proxied once it is idle"),
+        pytest.param("knative:burst=0", 1, 30, id="or any that need not take bursts"),
+        pytest.param("knative:burst=0,grace=7", 1, 7, id="by the grace period declared"),
+    ],
+)
+def test_knative_pokes_at_once_and_stops_after_window_and_grace(
+    policy: str, concurrency: int, grace: float
+) -> None:
+    setting = replace(ONE, concurrency=concurrency)
+    (first_at, _), (stopped_at, last) = changes(replayed(policy, pool([100.0], 5), setting))
     assert first_at == pytest.approx(100.1)
     assert last == 0
     idle = stopped_at - (first_at + 90 + 5)
-    assert 60 + 30 <= idle <= 60 + 30 + 3 * 2
+    assert 60 + grace <= idle <= 60 + grace + 3 * 2
+
+
+def test_knative_has_paid_the_grace_while_a_great_revision_shrank_below_the_burst() -> None:
+    """Four pods of 100 can take a burst of 211; two can't, from where on the activator is in the path."""
+    outcome = replayed("knative", pool([100.0] * 280, 300), replace(MANY, concurrency=100))
+    (_, three), (to_two, two), (_, one), (to_zero, none) = changes(outcome)[-4:]
+    assert (three, two, one, none) == (3, 2, 1, 0)
+    served_at = max(100 + wait for wait in outcome.waits) + 300
+    assert to_zero - to_two <= 32
+    assert 60 <= to_zero - served_at <= 60 + 3 * 2
 
 
 def test_knative_buys_more_while_replicas_load_because_it_counts_ready_ones_only() -> None:

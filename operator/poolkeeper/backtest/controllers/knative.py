@@ -4,8 +4,14 @@ Rules (knative/serving pkg/autoscaler/scaling/autoscaler.go and config-autoscale
 concurrency over 60 s (stable) and 6 s (panic), counting requests that the activator holds; desired =
 ceil(average / (70 % of the container's concurrency)); panic while the short average asks for at least twice
 the READY pods, held for one stable window, never decreasing meanwhile; upwards at most 1000 ×, downwards at
-most half of the ready pods a tick; zero once the stable average is zero, after the 30 s grace period. The
-activator pokes the autoscaler at the first request.
+most half of the ready pods a tick; zero once the stable average is zero. The activator pokes the autoscaler
+at the first request.
+
+The last pod waits until the activator has been in the path for the 30 s grace period (pkg/reconciler/
+autoscaling/kpa/scaler.go: "Fast path scaling to 0, in proxy mode for"). It is in the path while the excess
+burst capacity, ready pods × the container's concurrency - target-burst-capacity (211) - the short average, is
+below zero. A revision that is too small to take a burst of 211 requests is therefore always proxied and stops
+without any grace; a greater one pays what is left of it. A burst capacity of 0 means: only proxied at zero.
 """
 
 import math
@@ -23,9 +29,13 @@ MAX_DOWN_RATE = 2.0
 class Knative:
     """One revision's autoscaler."""
 
-    def __init__(self, *, target: float, window: float, grace: float, phase: float) -> None:
+    def __init__(
+        self, *, target: float, capacity: float, burst: float, window: float, grace: float, phase: float
+    ) -> None:
         self.wake_at = NEVER
         self._target = target
+        self._capacity = capacity
+        self._burst = burst
         self._window = window
         self._grace = grace
         self._phase = phase * TICK_SECONDS
@@ -33,7 +43,7 @@ class Knative:
         self._is_up = False
         self._panic_until = -math.inf
         self._panic_replicas = 0
-        self._inactive_since: float | None = None
+        self._proxied_since: float | None = -math.inf
 
     def sees_requests_at(self, now: float) -> float:
         """At once while at zero (the activator pokes), otherwise at the next tick."""
@@ -52,11 +62,15 @@ class Knative:
             self._loads.popleft()
         wanted = self._from_averages(now, pool)
         self.wake_at = tick_after(now, TICK_SECONDS, self._phase)
-        return self._zero_after_grace(now, wanted)
+        self._note_path(now, pool, wanted)
+        return wanted or self._zero_after_grace(now)
+
+    @property
+    def _short_window(self) -> float:
+        return self._window * PANIC_WINDOW_SHARE
 
     def _activate(self, now: float, pool: Pool) -> int:
         self._is_up = pool.queued + pool.in_flight > 0 or pool.desired > 0
-        self._inactive_since = None
         self._loads.clear()
         self._loads.append((now, pool.load_integral(now)))
         self.wake_at = tick_after(now, TICK_SECONDS, self._phase) if self._is_up else NEVER
@@ -75,7 +89,7 @@ class Knative:
         ready = max(1, pool.ready)
         highest, lowest = math.ceil(MAX_UP_RATE * ready), math.floor(ready / MAX_DOWN_RATE)
         stable = min(max(self._pods(now, self._window), lowest), highest)
-        short = self._pods(now, self._window * PANIC_WINDOW_SHARE)
+        short = self._pods(now, self._short_window)
         if short / ready >= PANIC_THRESHOLD:
             self._panic_until = now + self._window
         if now >= self._panic_until:
@@ -87,13 +101,17 @@ class Knative:
     def _pods(self, now: float, window: float) -> int:
         return math.ceil(self._average(now, window) / self._target - 1e-9)
 
-    def _zero_after_grace(self, now: float, wanted: int) -> int:
-        if wanted > 0:
-            self._inactive_since = None
-            return wanted
-        if self._inactive_since is None:
-            self._inactive_since = now
-        if now - self._inactive_since < self._grace:
+    def _note_path(self, now: float, pool: Pool, wanted: int) -> None:
+        """Since when the activator has been in the path: it always is where nothing is wanted."""
+        excess = pool.ready * self._capacity - self._burst - self._average(now, self._short_window)
+        is_proxied = wanted == 0 or (self._burst > 0 and excess < 0)
+        if not is_proxied:
+            self._proxied_since = None
+        elif self._proxied_since is None:
+            self._proxied_since = now
+
+    def _zero_after_grace(self, now: float) -> int:
+        if self._proxied_since is not None and now - self._proxied_since < self._grace:
             return 1
         self._is_up = False
         self.wake_at = NEVER

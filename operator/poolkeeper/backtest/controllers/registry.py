@@ -111,7 +111,10 @@ def _keepalive(setting: Setting, parameters: Parameters, phase: float) -> Contro
 
 def _knative(setting: Setting, parameters: Parameters, phase: float) -> Controller:
     target = setting.concurrency * parameters["utilization"] / 100
-    return Knative(target=target, window=parameters["window"], grace=parameters["grace"], phase=phase)
+    return Knative(
+        target=target, capacity=setting.concurrency, burst=parameters["burst"],
+        window=parameters["window"], grace=parameters["grace"], phase=phase,
+    )  # fmt: skip
 
 
 def _hpa(setting: Setting, parameters: Parameters, phase: float) -> Controller:
@@ -166,7 +169,7 @@ POLICIES: Mapping[str, tuple[Build, Parameters]] = {
     POOLKEEPER: (_poolkeeper, {}),
     "keda": (_keda, KEDA_DEFAULTS),
     "keda-http": (_keda_http, KEDA_DEFAULTS),
-    "knative": (_knative, {"window": 60.0, "grace": 30.0, "utilization": 70.0}),
+    "knative": (_knative, {"window": 60.0, "grace": 30.0, "utilization": 70.0, "burst": 211.0}),
     "hpa": (_hpa, {"sync": 15.0, "stabilization": 300.0, "target": 0.0}),
     "kubeai": (_kubeai, {"interval": 10.0, "window": 600.0, "delay": 30.0, "target": 0.0}),
     "wva": (_wva, {"retention": 600.0, "loop": 30.0, "stabilization": 300.0}),
