@@ -191,6 +191,23 @@ def test_wva_does_not_see_a_request_that_runs_for_longer_than_the_retention() ->
     assert seen[-1][0] < 100 + 90 + 2000
 
 
+@pytest.mark.parametrize(
+    ("queued", "in_flight", "replicas"),
+    [
+        pytest.param(0, 12, 2, id="nothing waits: what is worked on does not keep the third"),
+        pytest.param(4, 12, 2, id="two waiting for each of the rest leave room for three more"),
+        pytest.param(5, 0, 3, id="two and a half do not"),
+    ],
+)
+def test_wva_spreads_what_waits_over_the_rest(queued: int, in_flight: int, replicas: int) -> None:
+    setting = replace(MANY, min_replicas=3)
+    wva = controller("wva", setting, 0.0)
+    view = Replay(pool([0.0] * 40, 900), setting, Constant(90.0), wva)
+    view.head, view.tail = in_flight, in_flight + queued
+    wva.step(30.0, view)
+    assert wva.step(45.0, view) == replicas
+
+
 def test_keepalive_holds_for_its_cooldown_after_the_last_minute_with_requests() -> None:
     (first_at, _), *_, (stopped_at, last) = changes(replayed("keepalive", pool([100.0], 5), ONE))
     assert first_at - 100 <= 15.2

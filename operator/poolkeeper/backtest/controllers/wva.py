@@ -3,8 +3,10 @@
 Rules (llm-d-workload-variant-autoscaler): at zero, the router's flow-control queue is read every 100 ms and
 one replica started; the engine loop runs every 30 s; to zero once no request has COMPLETED within the
 retention period (600 s); in between, a replica is saturated from 5 queued requests on, one more is wanted
-while the average spare queue is below 3, one less if the load, spread over the rest, keeps that headroom and
-two replicas are not saturated. The wanted number reaches /scale through an HPA (15 s, 300 s stabilization).
+while the average spare queue is below 3, one less if the queue, spread over the rest, keeps that headroom and
+two replicas are not saturated (internal/saturation, isScaleDownSafe: it spreads what waits and the KV cache
+in use, never the requests in flight; the cache is not modelled here). The wanted number reaches /scale
+through an HPA (15 s, 300 s stabilization).
 """
 
 from collections import deque
@@ -79,6 +81,6 @@ class Wva:
             return pool.desired if pool.desired > pool.ready else pool.desired + 1
         rest = replicas - 1
         can_shrink = pool.desired > 1 and rest >= LEAST_UNSATURATED_TO_SHRINK - 1
-        if can_shrink and SATURATED_QUEUE - (pool.queued + pool.in_flight) / rest >= SPARE_QUEUE_TRIGGER:
+        if can_shrink and SATURATED_QUEUE - pool.queued / rest >= SPARE_QUEUE_TRIGGER:
             return pool.desired - 1
         return pool.desired
