@@ -106,6 +106,23 @@ def test_mooncake_spreads_what_came_in_one_slot(tmp_path: Path) -> None:
     assert len(set(pool.arrivals)) == 5
 
 
+def mooncake(*milliseconds: int) -> str:
+    rows = [{"timestamp": at, "input_length": 80, "output_length": 1} for at in milliseconds]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def test_mooncake_with_finer_timestamps_stays_in_order(tmp_path: Path) -> None:
+    (pool,) = read(tmp_path, mooncake(0, 0, 0, 20, 20, 1500, 9000, 9000), "trace.jsonl").pools
+    begins = [(0, 0.02), (0.02, 1.5), (1.5, 4.5), (9, 12)]
+    counts = [sum(begin <= arrival < end for arrival in pool.arrivals) for begin, end in begins]
+    assert counts == [3, 2, 1, 2]
+
+
+def test_mooncake_out_of_order_is_named_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match=r":3: arrival 3 s comes before the previous one, 6 s"):
+        read(tmp_path, mooncake(0, 6000, 3000, 9000), "trace.jsonl")
+
+
 def test_azure_functions_deals_all_invocations_to_the_minutes_that_needed_containers(tmp_path: Path) -> None:
     application = {"app": "f" * 64, "num_invocations_day1": 90, "containers_per_min": [0, 2, 0, 1]}
     (pool,) = read(tmp_path, json.dumps(application) + "\n", "trace.jsonl").pools

@@ -18,7 +18,9 @@ from poolkeeper.backtest.trace import Trace, TraceBuilder, TraceError
 PROMPT_TOKENS_PER_SECOND = 8_000.0
 SECONDS_PER_GENERATED_TOKEN = 0.02
 MOONCAKE_SLOT_SECONDS = 3.0
-"""Mooncake's timestamps are multiples of 3 s; requests are spread evenly at random inside their slot."""
+"""Mooncake's timestamps are multiples of 3 s; requests are spread evenly at random inside their slot, and
+no further than to the next timestamp, so that finer ones stay in order.
+"""
 
 
 def service_seconds(prompt_tokens: float, generated_tokens: float) -> float:
@@ -57,23 +59,26 @@ def read_mooncake(path: Path, seed: int) -> Trace:
     rows = _mooncake_jsonl(path) if first_line(path).startswith("{") else _mooncake_csv(path)
     jitter = random.Random(f"{seed} mooncake")  # noqa: S311
     builder = TraceBuilder(path)
-    slot = -1.0
+    slot = 0.0
     waiting: list[tuple[float, float, int]] = []
     for line, milliseconds, service in rows:
         seconds = milliseconds / 1000
-        if seconds < slot:
-            builder.add(seconds, service, line=line)
-        if seconds != slot:
-            _add_sorted(builder, waiting)
-            slot, waiting = seconds, []
-        waiting.append((seconds + jitter.random() * MOONCAKE_SLOT_SECONDS * 0.999, service, line))
-    _add_sorted(builder, waiting)
+        if waiting and seconds != slot:
+            _spread(builder, slot, waiting, max(0.0, min(MOONCAKE_SLOT_SECONDS, seconds - slot)))
+            waiting = []
+            if seconds < slot:
+                builder.add(seconds, service, line=line)
+        slot = seconds
+        waiting.append((jitter.random() * 0.999, service, line))
+    _spread(builder, slot, waiting, MOONCAKE_SLOT_SECONDS)
     return builder.build(path.name)
 
 
-def _add_sorted(builder: TraceBuilder, waiting: list[tuple[float, float, int]]) -> None:
-    for arrival, service, line in sorted(waiting):
-        builder.add(arrival, service, line=line)
+def _spread(
+    builder: TraceBuilder, slot: float, waiting: list[tuple[float, float, int]], seconds: float
+) -> None:
+    for share, service, line in sorted(waiting):
+        builder.add(slot + share * seconds, service, line=line)
 
 
 def _mooncake_csv(path: Path) -> Iterator[tuple[int, float, float]]:
