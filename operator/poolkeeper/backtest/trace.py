@@ -40,6 +40,11 @@ class Trace:
         """Requests of all pools."""
         return sum(len(pool) for pool in self.pools)
 
+    @property
+    def ends_at(self) -> float:
+        """The latest arrival over all pools; until then each of them was there, called or not."""
+        return max(pool.arrivals[-1] for pool in self.pools)
+
 
 class TraceBuilder:
     """Collects the requests of a file line by line and refuses what can't be replayed."""
@@ -77,10 +82,18 @@ class TraceBuilder:
             )
 
     def build(self, name: str) -> Trace:
-        """The trace; raises TraceError where there was no request at all."""
+        """The trace, whose clock begins with the first request: what came before costs nothing, be it the
+        years since 1970 in timestamps; raises TraceError where there was no request at all.
+        """
         if not self._pools:
             raise TraceError(self._path, "holds no requests")
-        return Trace(name, tuple(self._pools.values()))
+        began = min(pool.arrivals[0] for pool in self._pools.values())
+        return Trace(name, tuple(_begun_at(began, pool) for pool in self._pools.values()))
+
+
+def _begun_at(instant: float, pool: PoolTrace) -> PoolTrace:
+    arrivals = array("d", [arrival - instant for arrival in pool.arrivals])
+    return PoolTrace(pool.name, arrivals, pool.services)
 
 
 def sorted_pool(name: str, requests: list[tuple[float, float]]) -> PoolTrace:

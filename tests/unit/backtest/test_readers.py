@@ -30,9 +30,15 @@ def read(folder: Path, text: str, name: str = "trace.csv", format_name: str | No
 def test_arrivals_with_pools_and_service_times(tmp_path: Path, name: str) -> None:
     trace = read(tmp_path, "arrival_seconds,service_seconds,pool\n1,2,a\n1,,b\n4.5,0,a\n", name)
     assert [(pool.name, list(pool.arrivals), list(pool.services)) for pool in trace.pools] == [
-        ("a", [1.0, 4.5], [2.0, 0.0]),
-        ("b", [1.0], [3.0]),
+        ("a", [0.0, 3.5], [2.0, 0.0]),
+        ("b", [0.0], [3.0]),
     ]
+
+
+def test_the_clock_begins_with_the_first_request_of_any_pool(tmp_path: Path) -> None:
+    trace = read(tmp_path, "arrival_seconds,pool\n1700000060,a\n1700000000,b\n1700086400,b\n")
+    assert [list(pool.arrivals) for pool in trace.pools] == [[60.0], [0.0, 86_400.0]]
+    assert trace.ends_at == 86_400.0
 
 
 def test_duplicates_are_normal(tmp_path: Path) -> None:
