@@ -76,7 +76,9 @@ def _replayed(
     bare = replace(comparison, traces=())
     with ProcessPoolExecutor(min(processes, len(work)), get_context("spawn")) as executor:
         running: dict[Future[list[PoolFigures]], tuple[int, int]] = {
-            executor.submit(replay_one, bare, comparison.traces[trace].pools[pool]): (trace, pool)
+            executor.submit(
+                replay_one, bare, comparison.traces[trace].pools[pool], comparison.traces[trace].ends_at
+            ): (trace, pool)
             for trace, pool in largest_first
         }
         for future in as_completed(running):
@@ -85,20 +87,28 @@ def _replayed(
 
 def replay_pool(comparison: Comparison, trace: int, pool: int) -> list[PoolFigures]:
     """Every policy on one pool of a comparison."""
-    return replay_one(comparison, comparison.traces[trace].pools[pool])
+    whole = comparison.traces[trace]
+    return replay_one(comparison, whole.pools[pool], whole.ends_at)
 
 
-def replay_one(comparison: Comparison, requests: PoolTrace) -> list[PoolFigures]:
-    """Every policy on one pool."""
+def replay_one(comparison: Comparison, requests: PoolTrace, ends_at: float) -> list[PoolFigures]:
+    """Every policy on one pool of a trace that ends at the given instant."""
     setting = comparison.setting
     always_on = waits_when_always_on(requests, setting.max_replicas * setting.concurrency)
     unavoidable = breaks_in(always_on, setting.budget_seconds)
-    best = optimum(requests, setting, comparison.start_times.mean_seconds, always_on)
-    return [_figures(comparison, requests, policy, best, unavoidable) for policy in comparison.policies]
+    best = optimum(requests, setting, comparison.start_times.mean_seconds, always_on, ends_at)
+    return [
+        _figures(comparison, requests, ends_at, policy, best, unavoidable) for policy in comparison.policies
+    ]
 
 
 def _figures(
-    comparison: Comparison, requests: PoolTrace, policy: Policy, best: Optimum, unavoidable: int
+    comparison: Comparison,
+    requests: PoolTrace,
+    ends_at: float,
+    policy: Policy,
+    best: Optimum,
+    unavoidable: int,
 ) -> PoolFigures:
     if policy.name == OPTIMUM:
         return _optimum_figures(comparison.setting, requests, best, unavoidable)
@@ -107,7 +117,7 @@ def _figures(
         setting = replace(setting, min_replicas=setting.max_replicas)
     controller = policy.controller(setting, requests.name)
     timed = controller if isinstance(controller, Poolkeeper) else Timed(controller)
-    outcome = Replay(requests, setting, comparison.start_times, timed).run()
+    outcome = Replay(requests, setting, comparison.start_times, timed, ends_at=ends_at).run()
     return _outcome_figures(setting, requests, outcome, timed, best, unavoidable)
 
 

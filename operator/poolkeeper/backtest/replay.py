@@ -4,6 +4,9 @@ The queue is first in, first out. A replica takes requests from the moment it is
 time; the oldest ready replica with a free slot takes the next request. A number of replicas that is lowered
 removes starting replicas first (the youngest ahead), as Kubernetes does, then ready ones, the emptiest first;
 one that is busy finishes its work before it terminates, which is kinder than most clusters are.
+
+The pools of a trace end together: one that falls quiet early is still decided for, and what it runs is still
+paid for, until the last request of any pool has come.
 """
 
 import heapq
@@ -19,7 +22,7 @@ from poolkeeper.backtest.start_times import StartTimes
 from poolkeeper.backtest.trace import PoolTrace
 
 AFTERMATH_SECONDS = 7_200.0
-"""How long after the last arrival (and the budget) a replay goes on at most: longer than any peer's cooldown.
+"""How long after the trace's end (and the budget) a replay goes on at most: longer than any peer's cooldown.
 """
 
 
@@ -42,7 +45,13 @@ class Replay:
     """One pool while it is being replayed; it is also the view that controllers get of it."""
 
     def __init__(
-        self, trace: PoolTrace, setting: Setting, start_times: StartTimes, controller: Controller
+        self,
+        trace: PoolTrace,
+        setting: Setting,
+        start_times: StartTimes,
+        controller: Controller,
+        *,
+        ends_at: float = 0.0,
     ) -> None:
         self.setting = setting
         self.controller = controller
@@ -57,6 +66,7 @@ class Replay:
         self.outcome = Outcome(max_replicas=setting.min_replicas)
         self._arrivals: Sequence[float] = trace.arrivals.tolist()
         self._services: Sequence[float] = trace.services.tolist()
+        self._ends_at = max(ends_at, trace.arrivals[-1])
         self._start_times = start_times
         self._random = random.Random(f"{setting.seed} starts {trace.name}")  # noqa: S311
         self._numbered = 0
@@ -101,7 +111,9 @@ class Replay:
         return len(self._terminations) + sum(replica.is_stopping for replica in self._replicas)
 
     def run(self) -> Outcome:
-        """Replays the whole trace; the returned outcome covers it until the pool is back at its minimum."""
+        """Replays the whole trace; the returned outcome covers it until the pool is back at its minimum, and
+        never ends before the trace.
+        """
         controller, completions, starting = self.controller, self._completions, self.starting
         arrivals, requests = self._arrivals, len(self._arrivals)
         latest = self._latest()
@@ -111,7 +123,7 @@ class Replay:
             completes = completions[0][0] if completions else NEVER
             becomes_ready = starting[0].ready_at if starting else NEVER
             now_or_later = min(next_arrival, completes, becomes_ready, self._write[0], controller.wake_at)
-            if now_or_later > latest or (next_arrival == NEVER and self._is_over(now_or_later)):
+            if now_or_later > latest or (now_or_later > self._ends_at and self._is_over(now_or_later)):
                 break
             now = max(now, now_or_later)
             if completes == now_or_later:
@@ -128,7 +140,7 @@ class Replay:
         return self._close(now)
 
     def _latest(self) -> float:
-        return self._arrivals[-1] + self.setting.budget_seconds + AFTERMATH_SECONDS
+        return self._ends_at + self.setting.budget_seconds + AFTERMATH_SECONDS
 
     def _is_over(self, next_event: float) -> bool:
         if self.tail > self.completed or self._write[0] != NEVER:
@@ -276,6 +288,7 @@ class Replay:
         end.
         """
         outcome = self.outcome
+        now = max(now, self._ends_at)
         self._count_busy(now, 0)
         for replica in self._replicas:
             outcome.accelerator_seconds += now - replica.asked_at

@@ -55,6 +55,31 @@ def test_pools_are_scaled_on_their_own_and_summed(tmp_path: Path, capsys: pytest
     assert hours("10,5,a\n11,5,b\n") == pytest.approx(hours("10,5,a\n") + hours("11,5,b\n"), rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("more", "hours"),
+    [
+        (["--policy", "always-on"], 48),
+        (["--policy", "always-on", "--max-replicas", "2"], 96),
+        (["--policy", "keda", "--min-replicas", "1"], 48),
+        (["--policy", "poolkeeper", "--min-replicas", "1"], 48),
+        (["--policy", "knative", "--min-replicas", "1"], 48),
+        (["--policy", "optimum", "--min-replicas", "1"], 48),
+        (["--policy", "fixed:idle=1000"], 24 + 2 * 0.3),
+    ],
+)
+def test_a_pool_that_falls_quiet_is_paid_for_until_the_trace_ends(
+    tmp_path: Path, more: list[str], hours: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One pool is called for a minute, the other for a day, with work for half of it."""
+    path = tmp_path / "trace.csv"
+    quiet = "".join(f"{at},0,quiet\n" for at in range(0, 61, 10))
+    called = "".join(f"{at},300,called\n" for at in range(0, 86_401, 600))
+    path.write_text("arrival_seconds,service_seconds,pool\n" + quiet + called)
+    assert main(flags(str(path), *more, "--json", "-")) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["accelerator_hours"] == pytest.approx(hours, rel=0.02)
+
+
 def test_the_same_seed_gives_the_same_rows(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
     printed = []
     for _ in range(2):

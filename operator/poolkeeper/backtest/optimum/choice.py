@@ -32,9 +32,15 @@ class Optimum:
 
 
 def optimum(
-    trace: PoolTrace, setting: Setting, mean_start_seconds: float, always_on_waits: Sequence[float]
+    trace: PoolTrace,
+    setting: Setting,
+    mean_start_seconds: float,
+    always_on_waits: Sequence[float],
+    ends_at: float = 0.0,
 ) -> Optimum:
-    """The optimum of one pool; every start is charged the mean start time and the termination."""
+    """The optimum of one pool; every start is charged the mean start time and the termination, and a minimum
+    of replicas runs until its last request is done and the trace has ended.
+    """
     start_stop = mean_start_seconds + setting.termination_seconds
     longest = [max(setting.budget_seconds, wait) for wait in always_on_waits]
     arrivals, services = trace.arrivals.tolist(), trace.services.tolist()
@@ -49,7 +55,8 @@ def optimum(
         cover = cover_bound(arrivals, services, longest, start_stop)
         fluid = fluid_bound(arrivals, services, longest, setting.concurrency, start_stop)
         found = Optimum(max(cover, fluid), Kind.LOWER_BOUND)
-    return _with_floor(found, setting.min_replicas, arrivals[-1] + always_on_waits[-1] + services[-1])
+    done_at = arrivals[-1] + always_on_waits[-1] + services[-1]
+    return _with_floor(found, setting.min_replicas, max(ends_at, done_at))
 
 
 def _with_floor(found: Optimum, floor: int, seconds: float) -> Optimum:
