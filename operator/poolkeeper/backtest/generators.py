@@ -9,6 +9,8 @@ from poolkeeper.backtest.trace import PoolTrace, Trace, TraceError, sorted_pool
 
 PREFIX = "generate:"
 MOST_REQUESTS = 20_000_000
+MOST_POOLS = 10_000
+MOST_POOL_HOURS = 20_000_000
 
 Requests = list[tuple[float, float]]
 
@@ -48,11 +50,15 @@ def _shape(text: str, arguments: list[str]) -> Shape:
             values[key] = float(value)
         except ValueError as error:
             raise TraceError(text, f"{key} must be a number, got {value!r}") from error
+        if key == "pools" and not (1 <= values[key] <= MOST_POOLS and values[key].is_integer()):
+            raise TraceError(text, f"pools must be a whole number from 1 to {MOST_POOLS}, got {value}")
         if not 0 < values[key] <= 1e9:
-            raise TraceError(text, f"{key} must be above 0, got {value}")
+            raise TraceError(text, f"{key} must be above 0 and at most 1e9, got {value}")
     shape = Shape(**values)
     if shape.rate * shape.hours * shape.pools > MOST_REQUESTS:
         raise TraceError(text, f"would make more than {MOST_REQUESTS} requests")
+    if shape.hours * shape.pools > MOST_POOL_HOURS:
+        raise TraceError(text, f"would go through more than {MOST_POOL_HOURS} hours of pools")
     return shape
 
 

@@ -140,6 +140,7 @@ def _share_within(mode: Lognormal, seconds: float) -> float:
     return NormalDist().cdf(math.log(max(seconds, 1e-9) / mode.median_seconds) / mode.sigma)
 
 
+HIGHEST_SIGMA = 5.0
 FORMS = "constant:SECONDS, lognormal:MEDIAN,SIGMA, two-mode:FAST,SLOW,SLOW_SHARE[,SIGMA] or samples:FILE"
 
 
@@ -152,10 +153,12 @@ def parse_start_times(text: str) -> StartTimes:
     match kind, numbers:
         case "constant", [seconds]:
             return Constant(seconds)
-        case "lognormal", [median, sigma] if sigma <= 5:
-            return Lognormal(_positive(text, median), sigma)
-        case "two-mode", [fast, slow, share, *sigma] if share <= 1 and len(sigma) <= 1:
-            spread = sigma[0] if sigma else 0.1
+        case "lognormal", [median, sigma]:
+            return Lognormal(_positive(text, median), _sigma(text, sigma))
+        case "two-mode", [fast, slow, share, *sigma] if len(sigma) <= 1:
+            if share > 1:
+                raise StartTimesError(f"start time {text!r}: SLOW_SHARE must lie between 0 and 1")
+            spread = _sigma(text, sigma[0]) if sigma else 0.1
             modes = Lognormal(_positive(text, fast), spread), Lognormal(_positive(text, slow), spread)
             return TwoMode(*modes, slow_share=share)
     raise StartTimesError(f"start time {text!r} is not one of {FORMS}")
@@ -175,6 +178,15 @@ def _positive(text: str, seconds: float) -> float:
     if seconds <= 0:
         raise StartTimesError(f"start time {text!r}: a median must be above 0 s")
     return seconds
+
+
+def _sigma(text: str, sigma: float) -> float:
+    if sigma > HIGHEST_SIGMA:
+        raise StartTimesError(
+            f"start time {text!r}: SIGMA is the deviation of the logarithm and at most {HIGHEST_SIGMA:g}, "
+            f"got {sigma:g}; for a median of 90 s, 0.4 spreads most starts over 40 to 200 s"
+        )
+    return sigma
 
 
 def read_samples(path: Path) -> Samples:

@@ -259,8 +259,26 @@ def test_every_policy_serves_everything() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["kedda", "keda:coldown=3", "keda:polling=0", "fixed", "fixed:idle=x", "fixed:idle=-1"]
+    ("text", "message"),
+    [
+        ("kedda", "policy 'kedda' is unknown"),
+        ("keda:coldown=3", "has no parameter 'coldown'"),
+        ("keda:polling=0", "polling must lie between 0.1 and 604800"),
+        ("keda:polling=1e-9", "polling must lie between 0.1 and 604800"),
+        ("keda:target=1e-320", "target must lie between 0.001 and"),
+        ("keda:polling=30,polling=60", "has the parameter 'polling' twice"),
+        ("hpa:sync=nan", "sync must lie between"),
+        ("knative:utilization=0", "utilization must lie between 1 and 100"),
+        ("knative:window=1", "window must lie between 6 and 3600"),
+        ("kubeai:window=1", "window = 1 must be 1 to 100000 times the interval = 10"),
+        ("kubeai:interval=0.1,window=604800", "times the interval"),
+        ("hybrid-histogram:range=1e9", "range must lie between 60 and 604800"),
+        ("fixed", "needs its timeout"),
+        ("fixed:idle=x", "idle must be a number"),
+        ("fixed:idle=-1", "idle must lie between 0 and"),
+    ],
 )
-def test_a_policy_that_makes_no_sense_is_refused(text: str) -> None:
-    with pytest.raises(PolicyError):
+def test_a_policy_that_makes_no_sense_is_refused(text: str, message: str) -> None:
+    with pytest.raises(PolicyError) as refused:
         parse_policy(text)
+    assert message in str(refused.value)

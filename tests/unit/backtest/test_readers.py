@@ -183,7 +183,17 @@ def test_a_generator_follows_its_seed_and_nearly_its_rate(kind: str) -> None:
     assert 0.2 * 12_000 < trace.requests < 2 * 12_000
 
 
-@pytest.mark.parametrize("text", ["generate:nothing", "generate:poisson,rate=x", "generate:poisson,speed=3"])
-def test_a_generator_that_is_not_known_is_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "generate:nothing",
+        "generate:poisson,rate=x",
+        "generate:poisson,speed=3",
+        "generate:poisson,pools=1e9,rate=0.000001",
+        "generate:poisson,pools=2.5",
+        "generate:on-off,hours=1e9,rate=0.000001",
+    ],
+)
+def test_a_generator_that_is_not_known_or_would_never_end_is_refused(text: str) -> None:
     with pytest.raises(TraceError):
         generate(text, 0)

@@ -21,7 +21,8 @@ class KubeAI:
         self._interval = interval
         self._delay = delay
         self._phase = phase * interval
-        self._active: deque[int] = deque([0] * round(window / interval), maxlen=round(window / interval))
+        intervals = math.ceil(window / interval - 1e-9)
+        self._active: deque[int] = deque([0] * intervals, maxlen=intervals)
         self._counted_at = 0.0
         self._lower_since: float | None = None
         self._is_at_zero = True

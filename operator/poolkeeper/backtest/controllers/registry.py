@@ -55,7 +55,20 @@ def parse_policy(text: str) -> Policy:
     parameters = tuple(_parameter(name, argument) for argument in arguments.split(",") if argument)
     if name == "fixed" and not parameters:
         raise PolicyError("policy 'fixed' needs its timeout, for example fixed:idle=300")
+    _check_together(name, parameters)
     return Policy(name, parameters)
+
+
+def _check_together(policy: str, parameters: tuple[tuple[str, float], ...]) -> None:
+    keys = [key for key, _ in parameters]
+    if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
+        raise PolicyError(f"policy {policy!r} has the parameter {twice[0]!r} twice")
+    values = {**POLICIES[policy][1], **dict(parameters)}
+    if "interval" in values and not 1 <= values["window"] / values["interval"] <= MOST_INTERVALS:
+        raise PolicyError(
+            f"policy {policy!r}: window = {values['window']:g} must be 1 to {MOST_INTERVALS:g} "
+            f"times the interval = {values['interval']:g}"
+        )
 
 
 def _parameter(policy: str, text: str) -> tuple[str, float]:
@@ -68,13 +81,30 @@ def _parameter(policy: str, text: str) -> tuple[str, float]:
         number = float(value)
     except ValueError as error:
         raise PolicyError(f"policy {policy!r}: {key} must be a number, got {value!r}") from error
-    if not 0 <= number <= 1e9 or (number == 0 and key in NEVER_ZERO):
-        raise PolicyError(f"policy {policy!r}: {key} = {value} makes no sense")
+    least, most = LIMITS.get(f"{policy}:{key}") or LIMITS.get(key, (0.0, 1e9))
+    if not least <= number <= most:
+        raise PolicyError(f"policy {policy!r}: {key} must lie between {least:g} and {most:g}, got {value}")
     return key, number
 
 
-NEVER_ZERO = frozenset({"target", "polling", "sync", "interval", "window", "loop", "range"})
-"""Parameters that divide: a target of 0 requests per replica, a period of 0 s."""
+PERIOD = (0.1, 604_800.0)
+"""Shorter periods would keep a replay busy for ever with looking."""
+MOST_INTERVALS = 100_000.0
+
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "target": (0.001, 1e9),
+    "polling": PERIOD,
+    "sync": PERIOD,
+    "interval": PERIOD,
+    "loop": PERIOD,
+    "window": PERIOD,
+    "knative:window": (6.0, 3600.0),
+    "utilization": (1.0, 100.0),
+    "range": (60.0, 604_800.0),
+}
+"""Least and greatest values of parameters that divide, or that a replay has to count up to; Knative's own
+limits where it has some.
+"""
 
 
 def _target(setting: Setting, parameters: Parameters) -> float:
