@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -78,6 +79,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Replays traces through Poolkeeper's decisions, its peers and the optimum, and compares them."""
     try:
+        for path in (arguments.json, arguments.html):
+            _check_writable(path)
         comparison = comparison_from(arguments)
         results = _compare(comparison, arguments.processes)
         _deliver(comparison, results, arguments)
@@ -172,6 +175,19 @@ def _deliver(comparison: Comparison, results: Results, arguments: argparse.Names
 def as_json(results: Results) -> str:
     """The rows as a JSON array of objects; what is unknown is null."""
     return json.dumps([asdict(row) for row in results.rows], indent=2, allow_nan=False)
+
+
+def _check_writable(path: str | None) -> None:
+    """Raises InputError before hours are spent on a result that nobody would get; writes nothing yet."""
+    if path is None or path == "-":
+        return
+    file = Path(path)
+    if file.is_dir():
+        raise InputError(f"{path}: can't be written: it is a directory")
+    if not file.exists() and not file.absolute().parent.is_dir():
+        raise InputError(f"{path}: can't be written: there is no directory {file.parent}")
+    if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
+        raise InputError(f"{path}: can't be written: permission denied")
 
 
 def _write(path: str, text: str) -> None:

@@ -123,7 +123,8 @@ def test_html_loads_nothing_from_anywhere(trace: str, tmp_path: Path) -> None:
         (["--policy", "nobody"], "policy 'nobody' is unknown"),
         (["--class", "abacus"], "--class abacus is not in the catalogue"),
         (["--min-replicas", "3"], "--min-replicas is above --max-replicas"),
-        (["--json", "/nowhere/at/all.json"], "can't be written"),
+        (["--policy", "keda:polling=1e-9"], "polling must lie between 0.1 and"),
+        (["--trace", "generate:poisson,pools=1e9,rate=0.000001"], "pools must be a whole number from 1 to"),
     ],
 )
 def test_flags_that_make_no_sense_end_with_one_message_and_status_2(
@@ -133,6 +134,17 @@ def test_flags_that_make_no_sense_end_with_one_message_and_status_2(
     errors = capsys.readouterr().err.strip().splitlines()
     assert len(errors) == 1
     assert message in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("flag", "path"), [("--json", "/nowhere/at/all.json"), ("--html", "/nowhere.html/x"), ("--json", "/")]
+)
+def test_a_result_that_can_not_be_written_is_found_before_replaying(
+    tmp_path: Path, flag: str, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(flags(str(tmp_path / "not-even-read.csv"), flag, path)) == 2
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert f"{path}: can't be written" in error
 
 
 @pytest.mark.parametrize("budget", ["-1", "nan", "inf", "1e12", "soon"])
@@ -147,6 +159,14 @@ def test_an_absurd_budget_is_refused_with_status_2(trace: str, budget: str) -> N
 )
 def test_a_start_time_that_makes_no_sense_ends_with_status_2(trace: str, model: str) -> None:
     assert main(["--trace", trace, "--start-time", model, "--budget", "10"]) == 2
+
+
+@pytest.mark.parametrize("model", ["lognormal:90,30", "two-mode:40,150,0.3,30"])
+def test_a_spread_in_seconds_is_told_that_it_is_one_of_logarithms(
+    trace: str, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--trace", trace, "--start-time", model, "--budget", "10"]) == 2
+    assert "SIGMA is the deviation of the logarithm and at most 5, got 30" in capsys.readouterr().err
 
 
 def test_a_bad_line_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
