@@ -5,13 +5,14 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from poolkeeper.api.pool import StartMode
 from poolkeeper.backtest.comparison import Comparison, Results, compare
 from poolkeeper.backtest.controllers.registry import ALWAYS_ON, OPTIMUM, POOLKEEPER, PolicyError, parse_policy
 from poolkeeper.backtest.generators import PREFIX, generate
+from poolkeeper.backtest.names import distinct_names
 from poolkeeper.backtest.prices import ClassUnknown, dollars_per_hour
 from poolkeeper.backtest.readers.formats import READERS, Reading, read_trace
 from poolkeeper.backtest.setting import Disturbance, Setting
@@ -114,14 +115,19 @@ def comparison_from(arguments: argparse.Namespace) -> Comparison:
     policies = tuple(parse_policy(text) for text in arguments.policy or DEFAULT_POLICIES)
     price = dollars_per_hour(arguments.accelerator_class) if arguments.accelerator_class else None
     reading = Reading(arguments.seed, arguments.service_seconds)
-    traces = tuple(_trace(text, arguments.format, reading) for text in arguments.trace)
+    traces = _traces(arguments.trace, arguments.format, reading)
     return Comparison(traces, policies, setting, start_times, _parameters(arguments), price)
 
 
-def _trace(text: str, format_name: str | None, reading: Reading) -> Trace:
-    if text.startswith(PREFIX):
-        return generate(text, reading.seed)
-    return read_trace(Path(text), format_name, reading)
+def _traces(texts: Sequence[str], format_name: str | None, reading: Reading) -> tuple[Trace, ...]:
+    files = [text for text in texts if not text.startswith(PREFIX)]
+    names = dict(zip(files, distinct_names(files), strict=True))
+    return tuple(
+        replace(read_trace(Path(text), format_name, reading), name=names[text])
+        if text in names
+        else generate(text, reading.seed)
+        for text in texts
+    )
 
 
 def _parameters(arguments: argparse.Namespace) -> dict[str, object]:
@@ -161,9 +167,9 @@ def _deliver(comparison: Comparison, results: Results, arguments: argparse.Names
     if arguments.json == "-":
         print(as_json(results))  # noqa: T201
     else:
-        from poolkeeper.backtest.table import print_table
+        from poolkeeper.backtest.table import print_tables
 
-        print_table(results.rows)
+        print_tables(results.by_trace(len(comparison.traces)))
     if arguments.json and arguments.json != "-":
         _write(arguments.json, as_json(results) + "\n")
     if arguments.html:

@@ -42,6 +42,11 @@ class Results:
     rows: tuple[Row, ...]
     pools: tuple[tuple[PoolFigures, ...], ...]
 
+    def by_trace(self, traces: int) -> list[tuple[Row, ...]]:
+        """The rows of each trace by their place, since a file may be given twice and names may be alike."""
+        width = len(self.rows) // traces
+        return [self.rows[number * width : (number + 1) * width] for number in range(traces)]
+
 
 Progress = Callable[[int, int], None]
 """Told how many requests have been replayed of how many."""

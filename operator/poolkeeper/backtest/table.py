@@ -12,12 +12,12 @@ COLUMNS = ("hours", "×opt", "breaks", "p50", "p99", "starts", "writes", "max")
 NARROWEST = 100
 
 
-def print_table(rows: Sequence[Row], console: Console | None = None) -> None:
+def print_tables(by_trace: Sequence[Sequence[Row]], console: Console | None = None) -> None:
     """One table per trace, Poolkeeper in bold; a narrow terminal wraps lines rather than lose digits."""
     console = console or Console(highlight=False)
     console.width = max(console.width, NARROWEST)
-    for trace in dict.fromkeys(row.trace for row in rows):
-        console.print(comparison_table([row for row in rows if row.trace == trace]))
+    for rows in by_trace:
+        console.print(comparison_table(rows))
 
 
 def comparison_table(rows: Sequence[Row]) -> Table:

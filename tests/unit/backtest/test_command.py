@@ -80,6 +80,29 @@ def test_a_pool_that_falls_quiet_is_paid_for_until_the_trace_ends(
     assert row["accelerator_hours"] == pytest.approx(hours, rel=0.02)
 
 
+def test_traces_with_one_base_name_have_a_table_and_a_longer_name_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / folder / "trace.csv" for folder in ("a/monday", "a/tuesday", "b/tuesday")]
+    for requests, path in enumerate([*paths, tmp_path / "other.csv"], start=1):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("arrival_seconds\n" + "7\n" * requests)
+    traces = [word for path in (*paths, tmp_path / "other.csv") for word in ("--trace", str(path))]
+    words = [*traces, "--start-time", "constant:9", "--budget", "20", "--policy", "always-on"]
+    assert main([*words, "--json", "-"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    names = ["monday/trace.csv", "a/tuesday/trace.csv", "b/tuesday/trace.csv", "other.csv"]
+    assert [(row["trace"], row["requests"]) for row in rows] == list(zip(names, (1, 2, 3, 4), strict=True))
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert all(f"{name}: {number} request" in printed for number, name in enumerate(names, start=1))
+
+
+def test_a_trace_given_twice_has_two_tables(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*flags(trace, "--trace", trace, "--policy", "always-on")]) == 0
+    assert capsys.readouterr().out.count("trace.csv: 40 requests") == 2
+
+
 def test_the_same_seed_gives_the_same_rows(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
     printed = []
     for _ in range(2):
