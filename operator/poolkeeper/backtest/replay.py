@@ -62,7 +62,6 @@ class Replay:
         self.ready = 0
         self.starting: list[Replica] = []
         self.newly_ready: list[Replica] = []
-        self.newly_cancelled: list[Replica] = []
         self.outcome = Outcome(max_replicas=setting.min_replicas)
         self._arrivals: Sequence[float] = trace.arrivals.tolist()
         self._services: Sequence[float] = trace.services.tolist()
@@ -265,7 +264,6 @@ class Replay:
         if self.starting:
             replica = max(self.starting, key=_asked_at)
             self.starting.remove(replica)
-            self.newly_cancelled.append(replica)
         else:
             replica = min(reversed(self._serving), key=_busyness)
             self._serving.remove(replica)

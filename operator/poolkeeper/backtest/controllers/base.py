@@ -27,8 +27,6 @@ class Pool(Protocol):
     """Replicas that were asked for and are not ready, the next one first."""
     newly_ready: list[Replica]
     """Replicas that became ready, until whoever learns from them clears the list."""
-    newly_cancelled: list[Replica]
-    """Starting replicas that were stopped, likewise."""
 
     @property
     def queued(self) -> int:

@@ -2,6 +2,9 @@
 
 A poll shows depths, never the trace. Polls that would show the same again are skipped: the last reading is
 dated to the latest poll before it is used, which is what polling on would have done.
+
+Starts are learned as the operator's `runtime.starts` does: those that have ended, then those that still run,
+whenever one has grown by a fifth since it was last looked at. A start that is taken back teaches nothing.
 """
 
 import math
@@ -9,7 +12,7 @@ import random
 from time import perf_counter
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.backtest.controllers.base import NEVER, Pool, next_tick
+from poolkeeper.backtest.controllers.base import NEVER, Pool, next_tick, tick_after
 from poolkeeper.backtest.replica import Replica
 from poolkeeper.backtest.setting import Setting
 from poolkeeper.core.decision import Decision
@@ -22,6 +25,13 @@ from poolkeeper.core.state import PoolState, initial_state
 
 SOURCE = "queue"
 STALE_AFTER_SECONDS = 10.0
+RUNNING_SAMPLE_GROWTH = 1.2
+LONGEST_BELIEVED_SECONDS = 3600.0
+REREAD_SECONDS = 240.0
+"""The operator's own (a layer above this one): by how much a running start grows before it is learned anew,
+how long one may have taken to be believed, and how often the target and its starts are looked at where
+nothing else is a reason to.
+"""
 
 
 def pool_spec(setting: Setting) -> PoolSpec:
@@ -70,6 +80,7 @@ class Poolkeeper:
         self._shown_at = -math.inf
         self._lost_at = self._next_lost(0.0)
         self._recovers_at = NEVER
+        self._running: dict[int, float] = {}
 
     def sees_requests_at(self, now: float) -> float:
         """A change is seen by the next poll, and acted upon once that has come back."""
@@ -93,7 +104,7 @@ class Poolkeeper:
         self.seconds_deciding += perf_counter() - began
         self.decisions += 1
         self.last_decision = decision
-        self.wake_at = self._next_wake(now, decision.review_at)
+        self.wake_at = self._next_wake(now, decision.review_at, pool)
         return decision.replicas
 
     def _take_due_polls(self, now: float, pool: Pool) -> None:
@@ -137,23 +148,30 @@ class Poolkeeper:
 
     def _learn(self, now: float, pool: Pool) -> None:
         for replica in pool.newly_ready:
-            self.state = learn(self.state, _start_sample(now, replica, ready_at=replica.ready_at))
-        for replica in pool.newly_cancelled:
-            self.state = learn(self.state, _start_sample(now, replica, ready_at=None))
+            if replica.ready_at - replica.asked_at <= LONGEST_BELIEVED_SECONDS:
+                self.state = learn(self.state, _start_sample(now, replica, ready_at=replica.ready_at))
         pool.newly_ready.clear()
-        pool.newly_cancelled.clear()
+        running: dict[int, float] = {}
+        for replica in sorted(pool.starting, key=_number):
+            age, learned_at = now - replica.asked_at, self._running.get(replica.number, 1.0)
+            has_grown = age >= RUNNING_SAMPLE_GROWTH * learned_at
+            if has_grown:
+                self.state = learn(self.state, _start_sample(now, replica, ready_at=None))
+            running[replica.number] = age if has_grown else learned_at
+        self._running = running
 
     def _next_lost(self, now: float) -> float:
         if not self._lost_share:
             return NEVER
         return next_tick(now + self._random.expovariate(self._lost_share / self._poll), self._poll)
 
-    def _next_wake(self, now: float, review_at: float | None) -> float:
-        """The review, a poll that is due, a sample that is on its way, or a poll that will fail."""
+    def _next_wake(self, now: float, review_at: float | None, pool: Pool) -> float:
+        """The review, a poll that is due, a sample on its way, a poll that will fail, or a look at starts."""
         review = NEVER if review_at is None else max(review_at, now + 0.01)
         due = self._due[0] if self._due else NEVER
         shown = self._seen[0][0] if self._seen else NEVER
-        return min(review, due, shown, self._lost_at, self._recovers_at)
+        reread = tick_after(now, REREAD_SECONDS) if pool.starting else NEVER
+        return min(review, due, shown, self._lost_at, self._recovers_at, reread)
 
 
 def _replicas(now: float, pool: Pool) -> Replicas:
@@ -170,5 +188,8 @@ def _start_sample(now: float, replica: Replica, ready_at: float | None) -> Start
         scheduled_at=replica.asked_at,
         started_at=replica.asked_at,
         ready_at=ready_at,
-        failed=ready_at is None,
     )
+
+
+def _number(replica: Replica) -> int:
+    return replica.number
