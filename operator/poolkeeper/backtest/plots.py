@@ -50,9 +50,11 @@ def axis(title: str, values: Sequence[float]) -> Axis:
     return Axis(title, 0.0, max([value for value in values if value > 0], default=1.0) * 1.06)
 
 
-def scatter(points: Sequence[Point], x: Axis, y: Axis) -> str:
-    """Dots with their names beside them, names that would collide moved down."""
-    drawn: list[str] = []
+def scatter(points: Sequence[Point], x: Axis, y: Axis, joined: Sequence[Sequence[Point]] = ()) -> str:
+    """Dots with their names beside them, names that would collide moved down; each of `joined` is a series of
+    them with a line through it.
+    """
+    drawn = [_joined(series, x, y) for series in joined]
     taken: list[tuple[float, float]] = []
     for point in sorted(points, key=lambda each: each.y, reverse=True):
         left, top = _left(x, point.x), _top(y, point.y)
@@ -85,6 +87,12 @@ def lines(drawn: Sequence[Line], x: Axis, y: Axis) -> str:
             f"{escape(line.label)}</text>"
         )
     return _framed(parts, x, y)
+
+
+def _joined(series: Sequence[Point], x: Axis, y: Axis) -> str:
+    colour = COLOURS[0] if series[0].is_ours else COLOURS[7]
+    line = Line([(point.x, point.y) for point in series], series[0].label)
+    return f'<path d="{_path(line, x, y)}" fill="none" stroke="{colour}" stroke-opacity="0.5"/>'
 
 
 def _path(line: Line, x: Axis, y: Axis) -> str:

@@ -5,12 +5,14 @@ from html import escape
 
 from poolkeeper.backtest.accounting import PoolFigures, Row
 from poolkeeper.backtest.comparison import Comparison, Results
+from poolkeeper.backtest.controllers.registry import POOLKEEPER
 from poolkeeper.backtest.plots import Line, Point, axis, lines, scatter
 from poolkeeper.backtest.start_times import StartTimes
 from poolkeeper.backtest.timeline import replicas_per_bin, requests_per_bin
 from poolkeeper.backtest.trace import PoolTrace, Trace
 
 BINS = 240
+JOINED = (POOLKEEPER, "fixed")
 STYLE = """
 body { font: 15px/1.5 sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -86,7 +88,7 @@ def _table(rows: Sequence[Row]) -> str:
 
 
 def _ours(row: Row) -> str:
-    return ' class="ours"' if row.policy.startswith("poolkeeper") else ""
+    return ' class="ours"' if row.policy.startswith(POOLKEEPER) else ""
 
 
 def _cells(row: Row) -> list[str]:
@@ -109,12 +111,21 @@ def _shown(value: float | None, form: str) -> str:
 
 
 def _frontier(rows: Sequence[Row]) -> str:
+    """One policy with several parameters is a frontier of its own: its dots are joined from cheap to dear."""
     points = [
-        Point(row.breaks_percent, row.accelerator_hours, row.policy, row.policy.startswith("poolkeeper"))
+        Point(row.breaks_percent, row.accelerator_hours, row.policy, row.policy.startswith(POOLKEEPER))
         for row in rows
     ]
+    series = [
+        sorted(
+            (point for point in points if point.label.partition(":")[0] == name),
+            key=lambda point: (point.y, -point.x),
+        )
+        for name in JOINED
+    ]
     breaks = axis("requests that waited longer than the budget, %", [point.x for point in points])
-    return scatter(points, breaks, axis("accelerator-hours", [point.y for point in points]))
+    hours = axis("accelerator-hours", [point.y for point in points])
+    return scatter(points, breaks, hours, [each for each in series if len(each) > 1])
 
 
 def _demand(pool: PoolTrace) -> str:

@@ -140,6 +140,17 @@ def test_html_loads_nothing_from_anywhere(trace: str, tmp_path: Path) -> None:
     assert not {"script", "link", "img"} & set(tags)
 
 
+def test_the_fixed_timeouts_of_the_frontier_are_joined_from_cheap_to_dear(trace: str, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    timeouts = [word for idle in (900, 0, 300) for word in ("--policy", f"fixed:idle={idle}")]
+    assert main(flags(trace, "--policy", "poolkeeper", *timeouts, "--html", str(page))) == 0
+    frontier = page.read_text().split("<figure>")[1]
+    (line,) = [part.split('"')[1] for part in frontier.split("<path ")[1:]]
+    heights = [float(place.split(",")[1]) for place in line.removeprefix("M").split("L")]
+    assert len(heights) == 3
+    assert heights == sorted(heights, reverse=True), "upwards on the page is dear"
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
