@@ -83,6 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
         for path in (arguments.json, arguments.html):
             _check_writable(path)
         comparison = comparison_from(arguments)
+        for trace in comparison.traces:
+            if trace.left_out:
+                print(f"{trace.name}: {trace.left_out}", file=sys.stderr)  # noqa: T201
         results = _compare(comparison, arguments.processes)
         _deliver(comparison, results, arguments)
     except (TraceError, StartTimesError, PolicyError, ClassUnknown, InputError) as error:

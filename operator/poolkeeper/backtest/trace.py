@@ -34,6 +34,8 @@ class Trace:
 
     name: str
     pools: tuple[PoolTrace, ...]
+    left_out: str = ""
+    """What of the file is not replayed, and why; empty where everything is."""
 
     @property
     def requests(self) -> int:

@@ -203,6 +203,17 @@ def test_a_spread_in_seconds_is_told_that_it_is_one_of_logarithms(
     assert "SIGMA is the deviation of the logarithm and at most 5, got 30" in capsys.readouterr().err
 
 
+def test_clients_that_are_left_out_are_told_of_beside_the_results(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "clients.csv"
+    path.write_text("client,t_s,rate_per_s,dist,p1,p2\n7,0,0.01,Gamma,1,100\n8,0,9,Gamma,1,1\n")
+    assert main(flags(str(path), "--json", "-")) == 0
+    printed = capsys.readouterr()
+    assert "clients.csv: 1 of 2 clients are left out" in printed.err
+    assert {row["pools"] for row in json.loads(printed.out)} == {1}
+
+
 def test_a_bad_line_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "bad.csv"
     path.write_text("arrival_seconds\n1\n\n0.5\n")

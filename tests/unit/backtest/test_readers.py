@@ -57,6 +57,7 @@ def test_duplicates_are_normal(tmp_path: Path) -> None:
         ("arrival_seconds\n1e300\n", ":2: arrival 1e+300 s is beyond"),
         ("arrival_seconds,service_seconds\n1,-2\n", ":2: service time -2 s is negative"),
         ("arrival_seconds,service_seconds\n1,2\n3\n", ":3: has 1 columns where the header has 2"),
+        ("HashApp,NumInvocations\nabc,12\n", ":1: holds the invocations of a whole day, not when they came"),
         ("when,what\n1,2\n", ":1: the first line 'when,what' is of no known format"),
         (
             '{"timestamp": "x", "input_length": 1, "output_length": 2}\n',
@@ -138,8 +139,12 @@ def test_azure_functions_deals_all_invocations_to_the_minutes_that_needed_contai
 
 def test_servegen_gives_every_window_its_rate(tmp_path: Path) -> None:
     rows = "7,0,0.01,Gamma,1,100\n7,6000,0.005,Weibull,1,100\n8,0,90,Gamma,1,1\n"
-    (pool,) = read(tmp_path, "client,t_s,rate_per_s,dist,p1,p2\n" + rows).pools
+    trace = read(tmp_path, "client,t_s,rate_per_s,dist,p1,p2\n" + rows)
+    (pool,) = trace.pools
     assert pool.name == "client-7"
+    assert trace.left_out.startswith(
+        "1 of 2 clients are left out, with 54000 of 54009 requests: they call more"
+    )
     assert [arrival < 600 for arrival in pool.arrivals] == [True] * 6 + [False] * 3
     assert all(6000 <= arrival <= 6600 for arrival in pool.arrivals[6:])
 

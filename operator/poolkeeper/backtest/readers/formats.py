@@ -56,6 +56,13 @@ def told_format(path: Path) -> str:
     for word, name in SIGNS.items():
         if word in line:
             return name
+    if "NumInvocations" in line:
+        raise TraceError(
+            path,
+            "holds the invocations of a whole day, not when they came: there is nothing to replay; take the "
+            "file that has the containers of each minute (JSON lines with containers_per_min)",
+            1,
+        )
     if path.name.removesuffix(".gz").endswith(".json"):
         return "prometheus"
     raise TraceError(

@@ -29,14 +29,25 @@ def read_servegen(path: Path, seed: int) -> Trace:
         window = _window(path, line, begin, rate, law, shape, scale)
         clients.setdefault(client, []).append(window)
         ends = max(ends, window[0] + WINDOW_SECONDS)
+    counts = {client: sum(count for _, count, _ in windows) for client, windows in clients.items()}
     pools = [
         _requests(client, windows, random.Random(f"{seed} client {client}"))  # noqa: S311
         for client, windows in clients.items()
-        if 0 < sum(count for _, count, _ in windows) <= HIGHEST_MEAN_RATE * ends
+        if 0 < counts[client] <= HIGHEST_MEAN_RATE * ends
     ]
     if not pools:
         raise TraceError(path, f"has no client with requests below {HIGHEST_MEAN_RATE}/s on average")
-    return Trace(path.name, tuple(pools))
+    return Trace(path.name, tuple(pools), _left_out(list(counts.values()), ends))
+
+
+def _left_out(counts: list[int], ends: float) -> str:
+    busy = [count for count in counts if count > HIGHEST_MEAN_RATE * ends]
+    if not busy:
+        return ""
+    return (
+        f"{len(busy)} of {len(counts)} clients are left out, with {sum(busy)} of {sum(counts)} requests: "
+        f"they call more than {HIGHEST_MEAN_RATE} times a second on average, too often to scale them to zero"
+    )
 
 
 def _window(path: Path, line: int, begin: str, rate: str, law: str, shape: str, scale: str) -> Window:
