@@ -3,6 +3,8 @@
     make backtest                                        on the bundled slices
     python hack/bench/policy_table.py FILE [FILE …]      on full traces
 
+On the slices it also draws the frontiers of cost against breaks into docs/images.
+
 Only the reported half of a trace is measured: even pools, or the second half of the time.
 """
 
@@ -25,12 +27,14 @@ from poolkeeper.backtest.bundled import (
 from poolkeeper.backtest.comparison import Comparison, compare
 from poolkeeper.backtest.controllers.registry import parse_policy
 from poolkeeper.backtest.readers.formats import Reading, read_trace
+from poolkeeper.backtest.report import frontier
 from poolkeeper.backtest.setting import Setting
 from poolkeeper.backtest.start_times import parse_start_times
 from poolkeeper.backtest.trace import Trace
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "policy.md"
 BEGIN, END = "<!-- measured by make backtest: begin -->", "<!-- measured by make backtest: end -->"
+IMAGES = PAGE.parent / "images"
 PEERS = (
     "keda", "keda-http", "knative", "hpa", "kubeai", "wva", "keepalive", "fixed:idle=0", "fixed:idle=300",
     "ski-rental", "hybrid-histogram", "always-on",
@@ -158,6 +162,21 @@ def tables(sparse: Sequence[Trace], dense: Sequence[Trace]) -> Iterator[str]:
             yield from loaded(trace, case)
 
 
+def draw_frontiers(trace: Trace) -> None:
+    """Poolkeeper at every objective beside its peers, where starts fit the budget and where they do not."""
+    IMAGES.mkdir(exist_ok=True)
+    peers = ("keda", "knative", "hpa", "ski-rental", *(f"fixed:idle={seconds}" for seconds in TIMEOUTS[:11]))
+    for name, case in (("frontier-within-budget", UNHURRIED[1]), ("frontier-beyond-budget", HURRIED[0])):
+        rows = measure(trace, case, peers)
+        for objective in OBJECTIVES:
+            promised = replace(case.setting, objective_percent=objective)
+            rows += [
+                replace(row, policy=f"poolkeeper:{objective:g} %")
+                for row in measure(trace, case, ["poolkeeper"], promised)
+            ]
+        (IMAGES / f"{name}.svg").write_text(frontier(rows) + "\n")
+
+
 def insert(page: str, measured: str) -> str:
     """The page with everything between its two marks replaced."""
     if BEGIN not in page or END not in page:
@@ -184,6 +203,7 @@ def main() -> int:
     if not arguments.stdout and not arguments.traces:
         page = PAGE.read_text() if PAGE.exists() else "# How Poolkeeper decides\n"
         PAGE.write_text(insert(page, "\n".join(lines)))
+        draw_frontiers(sparse[0])
     return 0
 
 

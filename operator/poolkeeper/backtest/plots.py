@@ -119,7 +119,8 @@ def _top(y: Axis, value: float) -> float:
 def _framed(parts: Sequence[str], x: Axis, y: Axis) -> str:
     frame = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-family="sans-serif" font-size="11" '
-        'xmlns="http://www.w3.org/2000/svg">'
+        'xmlns="http://www.w3.org/2000/svg">',
+        '<rect width="100%" height="100%" fill="#fff"/>',
     ]
     for value in x.ticks():
         left = _left(x, value)

@@ -62,7 +62,7 @@ def _section(
             f"{first.optimum_hours:.2f} accelerator-hours. {first.unavoidable_breaks_percent:.2f} % of the "
             "requests break the budget in an always-on pool too.</p>",
             _table(rows),
-            _figure(_frontier(rows), "Cost against breaks: nearer to the lower left corner is better."),
+            _figure(frontier(rows), "Cost against breaks: nearer to the lower left corner is better."),
             _figure(
                 _demand(trace.pools[busiest]),
                 f"Requests over time, pool {escape(trace.pools[busiest].name)}.",
@@ -110,7 +110,7 @@ def _shown(value: float | None, form: str) -> str:
     return "" if value is None else f"{value:{form}}"
 
 
-def _frontier(rows: Sequence[Row]) -> str:
+def frontier(rows: Sequence[Row]) -> str:
     """One policy with several parameters is a frontier of its own: its dots are joined from cheap to dear."""
     points = [
         Point(row.breaks_percent, row.accelerator_hours, row.policy, row.policy.startswith(POOLKEEPER))
