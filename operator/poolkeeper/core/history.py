@@ -33,7 +33,7 @@ def remember(
         if before is None or reading.observed_at <= before.observed_at:
             continue
         flow = between(before, reading, spec, state.full_since)
-        moved = moved or flow.taken > 0 or flow.arrived > 0
+        moved = moved or flow.taken > 0 or flow.arrived > 0 or flow.completed > 0
         if flow.arrived:
             arrivals = gaps.arrive(arrivals, flow.moved_at, flow.arrived)
         if flow.taken:
@@ -47,7 +47,7 @@ def remember(
         if replicas is not None:
             busy_seconds = _busy_seconds(before, reading, flow.moved_at, replicas.ready, spec.concurrency)
             service_rate = service.learn(service_rate, flow.completed, busy_seconds)
-    if moved or not workload.is_empty:
+    if moved or not workload.is_empty or not workload.is_known:
         worked_at = now
     idle_seconds = state.idle_seconds
     if not workload.is_known or not workload.is_empty:

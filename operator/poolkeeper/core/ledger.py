@@ -15,7 +15,8 @@ class Sample:
     """What one poll of a source returned.
 
     `in_flight` is None where the source cannot see work that was taken. `in_flight_marker` changes whenever
-    the set of in-flight requests does (for example a digest of the oldest and newest entry).
+    the set of in-flight requests does (for example a digest of the oldest and newest entry); `in_flight_ends`
+    are where its oldest requests stand, one of which stays the same while those that hang are not touched.
     `oldest_arrived_at` is the arrival of the request that has waited longest, where the queue knows it.
     `server_id` changes when the server restarts (for example Redis' run id).
     """
@@ -27,6 +28,7 @@ class Sample:
     in_flight_marker: str = ""
     oldest_arrived_at: float | None = None
     server_id: str = ""
+    in_flight_ends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Ledger:
     """One source's history, as far as it matters for dating its demand.
 
     `demand` is what `decide` gets. `last` is the last good sample; `waiting` dates its queue.
-    `in_flight_since` is when the set of in-flight requests last changed.
+    `in_flight_since` is when the set of in-flight requests last changed; `orphans_between` are its ends when
+    some were found to be orphaned.
     """
 
     source: str
@@ -45,6 +48,7 @@ class Ledger:
     completed: int = 0
     in_flight_since: float = 0.0
     orphaned: int = 0
+    orphans_between: tuple[str, ...] = ()
     emptied_at: float | None = None
 
     @classmethod
@@ -95,6 +99,7 @@ def _restart_empty(ledger: Ledger, sample: Sample) -> Ledger:
             last=sample,
             waiting=(),
             orphaned=0,
+            orphans_between=(),
             in_flight_since=sample.observed_at,
             emptied_at=sample.observed_at,
         )
@@ -106,6 +111,7 @@ def _record_sample(ledger: Ledger, sample: Sample, spec: SourceSpec) -> Ledger:
     since = ledger.last.observed_at if ledger.last else sample.observed_at - spec.poll_seconds
     waiting = _date(ledger.waiting, arrived, taken, since, sample)
     changed_at = _in_flight_since(ledger, sample)
+    orphaned, between = _orphans(ledger, sample, changed_at, spec)
     is_empty = sample.queued == 0 and not sample.in_flight
     return _publish(
         Ledger(
@@ -116,7 +122,8 @@ def _record_sample(ledger: Ledger, sample: Sample, spec: SourceSpec) -> Ledger:
             arrived=ledger.arrived + arrived,
             completed=ledger.completed + completed,
             in_flight_since=changed_at,
-            orphaned=_orphans(ledger.orphaned, sample, changed_at, spec),
+            orphaned=orphaned,
+            orphans_between=between,
             emptied_at=ledger.emptied_at if is_empty else None,
         )
     )
@@ -207,13 +214,20 @@ def _in_flight_since(ledger: Ledger, sample: Sample) -> float:
     return ledger.in_flight_since
 
 
-def _orphans(known: int, sample: Sample, changed_at: float, spec: SourceSpec) -> int:
+def _orphans(
+    ledger: Ledger, sample: Sample, changed_at: float, spec: SourceSpec
+) -> tuple[int, tuple[str, ...]]:
     """In-flight requests whose worker is gone: unchanged for longer than any request may take.
 
-    Once found they stay orphans while others come and go, until somebody removes them.
+    Once found they stay orphans while others come and go beside them. Where there are fewer, or neither end
+    is what it was, somebody has taken them up again: what is in flight now may be worked on.
     """
     if not sample.in_flight:
-        return 0
+        return 0, ()
     if spec.max_service_seconds is not None and sample.observed_at - changed_at > spec.max_service_seconds:
-        return sample.in_flight
-    return min(known, sample.in_flight)
+        return sample.in_flight, sample.in_flight_ends
+    ends = zip(ledger.orphans_between, sample.in_flight_ends, strict=False)
+    is_touched = bool(ledger.orphans_between) and not any(before == now for before, now in ends)
+    if is_touched or sample.in_flight < ledger.orphaned:
+        return 0, ()
+    return ledger.orphaned, ledger.orphans_between

@@ -12,7 +12,7 @@ from poolkeeper.core.decision import Decision, Reason, Verdict
 from poolkeeper.core.demand import Workload, survey
 from poolkeeper.core.observation import Observation
 from poolkeeper.core.spec import PoolSpec
-from poolkeeper.core.starting import cancel, hold_while_starting, plan_starts, start, start_ahead
+from poolkeeper.core.starting import cancel, hold_while_starting, outgrown_at, plan_starts, start, start_ahead
 from poolkeeper.core.state import PoolState
 from poolkeeper.core.stopping import lowest_safe, stop, stop_surplus
 
@@ -103,7 +103,8 @@ def _hold_while_unknown(case: Case) -> Choice | None:
 def _hold_while_working(case: Case) -> Choice | None:
     workload, desired = case.workload, case.replicas.desired
     if workload.queued:
-        return Choice(desired, Reason.WITHIN_BUDGET, say.within_budget(case.spec, workload, desired))
+        message = say.within_budget(case.spec, workload, desired)
+        return Choice(desired, Reason.WITHIN_BUDGET, message, outgrown_at(case))
     if workload.in_flight:
         return Choice(desired, Reason.BUSY, say.busy(workload, desired))
     return None

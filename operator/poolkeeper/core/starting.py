@@ -63,7 +63,7 @@ def start_ahead(case: Case) -> Choice | None:
     """Where a start outlasts the budget, a growing load is met before its requests are late."""
     spec, state = case.spec, case.state
     start_seconds = _expected_start(case)
-    shortfall_seconds = start_seconds - spec.budget_seconds + spec.margin_seconds
+    shortfall_seconds = _shortfall_seconds(case)
     if case.plan.late:
         shortfall_seconds = max(shortfall_seconds, LATE_SHARE * start_seconds)
     if shortfall_seconds <= 0.0 or case.workload.is_empty:
@@ -78,6 +78,24 @@ def start_ahead(case: Case) -> Choice | None:
     if wanted <= desired + needed_at_once:
         return None
     return Choice(wanted, Reason.START_AHEAD, say.ahead(case.workload, start_seconds, wanted))
+
+
+def outgrown_at(case: Case) -> float:
+    """When a start ahead may be due though no reading changes: at the next poll, if at all.
+
+    Requests that wait get later with time alone.
+    """
+    has_room = case.replicas.desired < case.limits.ceiling
+    if not has_room or not case.workload.queued or _shortfall_seconds(case) <= 0.0:
+        return math.inf
+    poll_seconds = max(source.poll_seconds for source in case.spec.sources)
+    polled_at = max((reading.observed_at for reading in case.workload.readings), default=case.now)
+    return max(polled_at, case.now - 0.5 * poll_seconds) + poll_seconds
+
+
+def _shortfall_seconds(case: Case) -> float:
+    """By how much a start outlasts the budget."""
+    return _expected_start(case) - case.spec.budget_seconds + case.spec.margin_seconds
 
 
 def _expected_start(case: Case) -> float:
@@ -171,4 +189,5 @@ def hold_while_starting(case: Case) -> Choice | None:
     first = min(starting.asked_at for starting in replicas.starting)
     remaining = case.state.starts.remaining(case.now - first, 0.5)
     due_at = case.now + max(remaining, 1.0) if case.workload.queued else math.inf
+    due_at = min(due_at, outgrown_at(case))
     return Choice(replicas.desired, Reason.STARTING, say.starting(replicas, remaining), due_at)

@@ -49,6 +49,7 @@ def initial_state(now: float, spec: PoolSpec) -> PoolState:
     """The state of a pool that has never been seen."""
     return PoolState(
         clock=now,
+        worked_at=now,
         starts=start_time.initial(spec.start_prior_seconds),
         gaps=gaps.initial(),
         objective=objective.initial(spec.allowed_share),

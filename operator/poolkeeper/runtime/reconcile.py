@@ -250,7 +250,7 @@ class Reconciler:
         decision, scale = pool.decision, pool.target.scale
         if decision is None or scale is None:
             return
-        if not 0 <= decision.replicas <= spec.max_replicas:
+        if not 0 <= decision.replicas <= max(spec.max_replicas, scale.replicas):
             raise ValueError(f"decided on {decision.replicas} replicas of at most {spec.max_replicas}")
         async with self._leadership.writing():
             written = await self._scales.write(target, scale, decision.replicas)

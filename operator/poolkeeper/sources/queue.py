@@ -17,6 +17,7 @@ class Depth:
     in_flight: int | None = None
     in_flight_marker: str = ""
     oldest_arrived_at: float | None = None
+    in_flight_ends: tuple[str, ...] = ()
 
 
 Outcome = Depth | SourceFailure

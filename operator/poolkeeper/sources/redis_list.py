@@ -63,6 +63,7 @@ def _waiting_and_in_flight(key: str, processing: str) -> Question:
             queued=integer(waiting, key),
             in_flight=integer(taken, processing),
             in_flight_marker=_digest(processing, newest, oldest),
+            in_flight_ends=(_digest(processing, newest), _digest(processing, oldest)),
         )
 
     return Question.of(commands, interpret)

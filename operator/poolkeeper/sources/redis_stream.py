@@ -50,7 +50,12 @@ class _Stream:
             return ask_for_type(self._stream, "stream")
         state = self._group_state(groups)
         in_flight = integer(state.get(b"pending"), self._stream)
-        depth = Depth(queued=0, in_flight=in_flight, in_flight_marker=self._marker(pending))
+        depth = Depth(
+            queued=0,
+            in_flight=in_flight,
+            in_flight_marker=self._marker(pending),
+            in_flight_ends=(self._oldest(pending),),
+        )
         lag, delivered = state.get(b"lag"), state.get(b"last-delivered-id")
         if not isinstance(delivered, bytes):
             raise SourceFailure("ServerError", f"XINFO GROUPS {self._stream!r} names no last-delivered-id.")
@@ -85,6 +90,13 @@ class _Stream:
         count, first, last, *_ = rows(pending, self._stream)
         ends = (end.decode("ascii", "replace") if isinstance(end, bytes) else "" for end in (first, last))
         return ":".join((str(count), *ends))
+
+    def _oldest(self, pending: Reply) -> str:
+        """The first pending entry and who holds any: a consumer that claims entries shows as a new name."""
+        _, first, _, consumers = rows(pending, self._stream)
+        listed = rows(consumers, self._stream) if consumers else []
+        names = sorted(str(rows(consumer, self._stream)[0]) for consumer in listed)
+        return f"{first!s} {' '.join(names)}"
 
     def _date(self, depth: Depth, delivered: bytes) -> Question:
         """Ask when the first undelivered entry arrived."""

@@ -36,6 +36,7 @@ class Watch:
             queued=depth.queued,
             in_flight=depth.in_flight,
             in_flight_marker=depth.in_flight_marker,
+            in_flight_ends=depth.in_flight_ends,
             oldest_arrived_at=depth.oldest_arrived_at,
             server_id=server_id,
         )

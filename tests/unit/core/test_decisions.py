@@ -11,6 +11,7 @@ from poolkeeper.core.observation import Demand, Replicas
 from poolkeeper.core.policy import decide
 from poolkeeper.core.spec import PoolSpec, SourceSpec
 from poolkeeper.core.start_time import StartSample
+from poolkeeper.core.state import dump, load
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught, unavailable
 
 STARTS = (30.0, 31.0, 29.0, 30.0, 30.5, 29.5)
@@ -146,6 +147,20 @@ def test_unseen_work_holds_the_replica_for_as_long_as_a_request_may_take() -> No
         decision, state = decide(now, UNSEEN, observe(reading(now, (), None), replicas(1)), state)
         assert decision.reason is reason
     assert decision.demand_known.reason == "InFlightUnseen"
+
+
+def test_unseen_work_may_have_begun_before_the_operator_or_while_it_was_blind() -> None:
+    state = load(dump(taught(UNSEEN, STARTS)), T0, UNSEEN)
+    for age, demand in (
+        (0.0, reading(T0, (), None)),
+        (590.0, reading(T0 + 590.0, (), None)),
+        (595.0, unavailable(T0 + 595.0)),
+        (1190.0, reading(T0 + 1190.0, (), None)),
+    ):
+        decision, state = decide(T0 + age, UNSEEN, observe(demand, replicas(1)), state)
+        assert decision.replicas == 1, f"stopped after {age} s"
+    stopped, _ = decide(T0 + 1196.0, UNSEEN, observe(reading(T0 + 1196.0, (), None), replicas(1)), state)
+    assert stopped.reason is Reason.STOP_IDLE
 
 
 def test_known_demand_starts_replicas_although_another_source_is_unknown() -> None:

@@ -15,9 +15,15 @@ SPEC = SourceSpec("queue", max_service_seconds=100.0)
 
 
 def sample(
-    age: float, queued: int, in_flight: int | None = 0, *, marker: str = "", server: str = "a"
+    age: float,
+    queued: int,
+    in_flight: int | None = 0,
+    *,
+    marker: str = "",
+    server: str = "a",
+    ends: tuple[str, ...] = (),
 ) -> Sample:
-    return Sample("queue", T0 + age, queued, in_flight, marker, server_id=server)
+    return Sample("queue", T0 + age, queued, in_flight, marker, server_id=server, in_flight_ends=ends)
 
 
 def after(*samples: Sample | Unavailable) -> Ledger:
@@ -84,6 +90,17 @@ def test_work_that_does_not_move_for_longer_than_a_request_takes_is_orphaned() -
     assert (with_new_work.in_flight, with_new_work.orphaned) == (1, 2)
     removed = reading(*stuck, sample(103, 0, 0))
     assert (removed.in_flight, removed.orphaned) == (0, 0)
+
+
+def test_orphans_that_somebody_takes_up_again_count_as_work() -> None:
+    stuck = [sample(age, 0, 3, marker="m", ends=("a", "c")) for age in (0, 101)]
+    assert reading(*stuck).orphaned == 3
+    beside = reading(*stuck, sample(102, 0, 4, marker="n", ends=("d", "c")))
+    assert (beside.in_flight, beside.orphaned) == (1, 3)
+    returned_and_one_taken = reading(*stuck, sample(102, 2, 1, marker="o", ends=("c", "c")))
+    assert (returned_and_one_taken.in_flight, returned_and_one_taken.orphaned) == (1, 0)
+    all_taken_up = reading(*stuck, sample(102, 0, 3, marker="o", ends=("f", "d")))
+    assert (all_taken_up.in_flight, all_taken_up.orphaned) == (3, 0)
 
 
 def test_a_server_that_came_back_empty_is_marked_until_there_is_work_again() -> None:
