@@ -52,6 +52,7 @@ class Gate:
         self._ages = WaitingAges()
         self._expected_back: dict[str, float] = {}
         self._retry: asyncio.TimerHandle | None = None
+        self._closed: tuple[Cause, str] | None = None
         self._arrived = self._completed = self._in_flight = 0
         self.bytes = Budget(route.held_bytes)
         self.update(route)
@@ -70,6 +71,24 @@ class Gate:
         """Count all replicas as gone: the controller was silent for too long to trust their addresses."""
         self._slots.update(())
 
+    def close(self, cause: Cause, message: str) -> None:
+        """Refuse whoever comes from now on; who waits already goes on waiting."""
+        self._closed = (cause, message)
+
+    def reopen(self) -> None:
+        """Take requests again."""
+        self._closed = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether newcomers are refused."""
+        return self._closed is not None
+
+    @property
+    def pool(self) -> tuple[str, str]:
+        """Namespace and name of the pool."""
+        return self.route.namespace, self.route.name
+
     @property
     def is_empty(self) -> bool:
         """Whether no request waits or is being worked on."""
@@ -77,6 +96,8 @@ class Gate:
 
     def enter(self, client: str, *, body_bytes: int = 0, limit_seconds: float | None = None) -> Ticket:
         """Queue a request that has just come; raises Refused where it can't be held or can't be in time."""
+        if self._closed is not None:
+            raise Refused(*self._closed, retry_after_seconds=self._retry_after())
         now = self._loop.time()
         self._arrived += 1
         hold_seconds = limit_seconds or self.route.hold_seconds
@@ -136,9 +157,9 @@ class Gate:
             self._let_go()
 
     def refuse_all(self, cause: Cause, message: str) -> None:
-        """Answer everybody who waits: this process ends."""
+        """Answer everybody who waits."""
         for ticket in list(self._queue):
-            self._refuse(ticket, Refused(cause, message))
+            self._refuse(ticket, Refused(cause, message, retry_after_seconds=self._retry_after()))
 
     def report(self) -> PoolReport:
         """What the controller is told."""

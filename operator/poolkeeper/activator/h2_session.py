@@ -26,6 +26,7 @@ class H2Session:
     def __init__(self, pools: Pools, gate: Gate, connection: Connection) -> None:
         self._pools = pools
         self._gate = gate
+        self._backend_port = pools.backend_port(connection.local_port)
         self._connection = connection
         self._ticket: Ticket | None = None
         self._replica: Connection | None = None
@@ -85,9 +86,8 @@ class H2Session:
         self._connection.on_end = lambda: self._client_left(ticket)
         collecting = asyncio.create_task(self._collect())
         try:
-            port = self._pools.backend_port(self._connection.local_port)
             self._log.replica, replica = await reach_replica(
-                self._gate, ticket, self._connection, port, self._pools.limits
+                self._gate, ticket, self._connection, self._backend_port, self._pools.limits
             )
         finally:
             collecting.cancel()

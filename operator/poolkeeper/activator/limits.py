@@ -14,6 +14,9 @@ class Limits:
     pool's own bound); beyond that a client's connection is no longer read from, so that it waits in sending.
     `head_seconds` is how long a client may take for a request's head once it began, `idle_seconds` how long
     a connection may stay open between requests, `body_seconds` how long it may pause within a body.
+
+    `absence_seconds` is how long a pool may be missing from the tables before its requests are refused: as
+    long as a table is valid, so that a pool is not given up sooner than the controller itself would be.
     """
 
     total_requests: int = 20_000
@@ -28,3 +31,4 @@ class Limits:
     connect_seconds: float = 1.0
     linger_seconds: float = 2.0
     refused_pause_seconds: float = 0.05
+    absence_seconds: float = 30.0

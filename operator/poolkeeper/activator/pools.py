@@ -15,7 +15,13 @@ PoolId = tuple[str, str]
 
 
 class Pools:
-    """Gates by pool and by local port. A pool that left the table stays until its last request has ended."""
+    """Gates by pool and by local port.
+
+    A pool that is missing from a table keeps its gate and its ports for `absence_seconds`, with nothing
+    released: a new leader that has not read everything yet, or an edited source, would otherwise refuse all
+    that is held. After that it takes no more, and its gate stays until its last request has ended; should the
+    pool come back, it gets this gate again, so that what is under way at a replica still counts there.
+    """
 
     def __init__(self, limits: Limits, metrics: Metrics) -> None:
         self.limits = limits
@@ -26,8 +32,10 @@ class Pools:
         self.issue = 0
         self.is_stopping = False
         self.on_change: Callable[[], None] | None = None
+        self.on_ports_gone: Callable[[], None] | None = None
         self._gates: dict[PoolId, Gate] = {}
-        self._leaving: list[Gate] = []
+        self._absent: dict[PoolId, asyncio.TimerHandle] = {}
+        self._leaving: dict[PoolId, Gate] = {}
         self._ports: dict[int, tuple[Gate, PortRoute]] = {}
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -41,15 +49,18 @@ class Pools:
         if table.issue < self.issue:
             return False
         self.issue = table.issue
-        gates = {(route.namespace, route.name): self._gate_for(route) for route in table.pools}
+        named = {(route.namespace, route.name): self._gate_for(route) for route in table.pools}
         for pool, gate in self._gates.items():
-            if pool not in gates:
-                gate.withdraw_replicas()
-                gate.refuse_all(Cause.NO_POOL, "This model's pool is gone.")
-                self._leaving.append(gate)
-        self._gates = gates
+            if pool not in named:
+                self._is_missing(pool, gate)
+        self._gates |= named
+        # A port of a missing pool may have been given to another one: the table in force decides.
         self._ports = {
-            port.listen_port: (gates[route.namespace, route.name], port)
+            listen_port: (gate, port)
+            for listen_port, (gate, port) in self._ports.items()
+            if gate.pool in self._absent
+        } | {
+            port.listen_port: (named[route.namespace, route.name], port)
             for route in table.pools
             for port in route.ports
         }
@@ -68,8 +79,7 @@ class Pools:
 
     def reports(self) -> tuple[PoolReport, ...]:
         """What is held and done for every pool."""
-        self._leaving = [gate for gate in self._leaving if not gate.is_empty]
-        return tuple(gate.report() for gate in (*self._gates.values(), *self._leaving))
+        return tuple(gate.report() for gate in self._all())
 
     def refuse_all(self, message: str) -> None:
         """Answer everybody who waits, for this process ends."""
@@ -78,18 +88,41 @@ class Pools:
 
     async def until_empty(self) -> None:
         """Wait until no request waits or is being worked on."""
-        while not all(gate.is_empty for gate in (*self._gates.values(), *self._leaving)):  # noqa: ASYNC110
+        while not all(gate.is_empty for gate in self._all()):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
+    def _all(self) -> tuple[Gate, ...]:
+        return (*self._gates.values(), *self._leaving.values())
+
     def _gate_for(self, route: PoolRoute) -> Gate:
-        gate = self._gates.get((route.namespace, route.name))
+        pool = (route.namespace, route.name)
+        if (absence := self._absent.pop(pool, None)) is not None:
+            absence.cancel()
+        gate = self._gates.get(pool) or self._leaving.pop(pool, None)
         if gate is None:
-            metrics = self.metrics.of_pool(route.namespace, route.name)
-            return Gate(route, self.total_requests, metrics, self._changed)
+            return Gate(route, self.total_requests, self.metrics.of_pool(*pool), self._changed)
+        gate.reopen()
         gate.update(route)
         return gate
 
+    def _is_missing(self, pool: PoolId, gate: Gate) -> None:
+        gate.withdraw_replicas()
+        if pool not in self._absent:
+            loop = asyncio.get_running_loop()
+            self._absent[pool] = loop.call_later(self.limits.absence_seconds, self._is_gone, pool)
+
+    def _is_gone(self, pool: PoolId) -> None:
+        del self._absent[pool]
+        gate = self._leaving[pool] = self._gates.pop(pool)
+        self._ports = {port: route for port, route in self._ports.items() if route[0] is not gate}
+        gate.close(Cause.NO_POOL, "This model's pool is gone.")
+        gate.refuse_all(Cause.NO_POOL, "This model's pool is gone.")
+        if self.on_ports_gone is not None:
+            self.on_ports_gone()
+        self._changed()
+
     def _changed(self) -> None:
+        self._leaving = {pool: gate for pool, gate in self._leaving.items() if not gate.is_empty}
         if self.on_change is not None:
             self.on_change()
 

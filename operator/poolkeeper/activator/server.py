@@ -25,14 +25,16 @@ class Server:
         self._host = host
         self._listeners: dict[int, asyncio.Server] = {}
         self._sessions: set[asyncio.Task[None]] = set()
+        self._binding = asyncio.Lock()
         self.unbound_ports: tuple[int, ...] = ()
+        pools.on_ports_gone = self._close_unwanted
 
     async def listen(self) -> None:
         """Listen on the ports of the table in force, and on no others."""
-        wanted = self._pools.ports
-        for port in self._listeners.keys() - wanted:
-            self._listeners.pop(port).close()
-        self.unbound_ports = tuple([port for port in sorted(wanted) if not await self._listens_on(port)])
+        async with self._binding:  # two tables at once would each bind the same new port, and one would fail
+            self._close_unwanted()
+            wanted = sorted(self._pools.ports)
+            self.unbound_ports = tuple([port for port in wanted if not await self._listens_on(port)])
 
     async def close(self) -> None:
         """Stop listening and end what is still open."""
@@ -44,6 +46,10 @@ class Server:
         for task in sessions:
             task.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
+
+    def _close_unwanted(self) -> None:
+        for port in self._listeners.keys() - self._pools.ports:
+            self._listeners.pop(port).close()
 
     async def _listens_on(self, port: int) -> bool:
         if port in self._listeners:

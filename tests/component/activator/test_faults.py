@@ -158,15 +158,6 @@ async def test_an_older_table_changes_nothing(activator: Activator, serve_raw: S
     assert (await raw(activator, GET)).endswith(b"ok")
 
 
-async def test_a_removed_pool_answers_whom_it_held(activator: Activator) -> None:
-    asking = asyncio.create_task(raw(activator, GET))
-    await activator.until_held(1)
-    activator.pools.apply(activator.table(activator.pools.issue + 1, without_pool=True))
-    answer = await asking
-    assert answer.startswith(b"HTTP/1.1 503")
-    assert b"NoPool" in answer
-
-
 async def test_slots_come_back_after_every_kind_of_end(activator: Activator, serve: Serve) -> None:
     async def fail(_: object) -> None:
         raise RuntimeError
