@@ -98,6 +98,21 @@ class Connection(asyncio.Protocol):
                 return None
         return self.take()
 
+    async def until_readable(self) -> None:
+        """Wait until something, or the end, can be read; nothing is taken."""
+        while not self._received and not self.ended:
+            self.resume()
+            self._read_waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._read_waiter
+            finally:
+                self._read_waiter = None
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether something, or the end, can be read; the kernel is asked too."""
+        return bool(self._received) or self.ended or self._polls(select.POLLIN)
+
     def take(self) -> bytes:
         """What was received so far, perhaps nothing."""
         data = bytes(self._received)
@@ -122,14 +137,7 @@ class Connection(asyncio.Protocol):
 
     def has_hung_up(self) -> bool:
         """Whether the other end has closed; seen even while reading is paused and bytes wait unread."""
-        if self.ended:
-            return True
-        descriptor = self.transport.get_extra_info("socket").fileno()
-        if descriptor < 0:
-            return True
-        poll = select.poll()
-        poll.register(descriptor, select.POLLRDHUP)
-        return bool(poll.poll(0))
+        return self.ended or self._polls(select.POLLRDHUP)
 
     async def close(self, *, linger_seconds: float = 0.0) -> None:
         """Send what is waiting and close; a client that still sends gets this long to read our answer first.
@@ -164,6 +172,14 @@ class Connection(asyncio.Protocol):
     def local_port(self) -> int:
         """Port at our end."""
         return int(self.transport.get_extra_info("sockname")[1])
+
+    def _polls(self, event: int) -> bool:
+        descriptor = self.transport.get_extra_info("socket").fileno()
+        if descriptor < 0:
+            return True
+        poll = select.poll()
+        poll.register(descriptor, event)
+        return bool(poll.poll(0))
 
     def _end(self) -> None:
         if not self.ended:

@@ -15,6 +15,9 @@ class Limits:
     `head_seconds` is how long a client may take for a request's head once it began, `idle_seconds` how long
     a connection may stay open between requests, `body_seconds` how long it may pause within a body.
 
+    `leaving_seconds` is how long a new connection may take for its first request where it has nothing to do
+    (its client was sent here a moment ago), and how long an HTTP/2 client gets to learn that it is to go.
+
     `absence_seconds` is how long a pool may be missing from the tables before its requests are refused: as
     long as a table is valid, so that a pool is not given up sooner than the controller itself would be.
     """
@@ -31,4 +34,5 @@ class Limits:
     connect_seconds: float = 1.0
     linger_seconds: float = 2.0
     refused_pause_seconds: float = 0.05
+    leaving_seconds: float = 1.0
     absence_seconds: float = 30.0

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from poolkeeper.activator.budget import Budget
+from poolkeeper.activator.departures import Departures
 from poolkeeper.activator.gate import Gate
 from poolkeeper.activator.hang_ups import HangUps
 from poolkeeper.activator.limits import Limits
@@ -12,6 +13,8 @@ from poolkeeper.activator.refusals import Cause, Refused
 from poolkeeper.api.activation import PoolReport, PoolRoute, PortRoute, RoutingTable
 
 PoolId = tuple[str, str]
+
+_STOPPING = "The front that took this request has to stop. It was not executed: try again."
 
 
 class Pools:
@@ -27,10 +30,12 @@ class Pools:
         self.limits = limits
         self.metrics = metrics
         self.hang_ups = HangUps()
+        self.departures = Departures()
         self.total_requests = Budget(limits.total_requests)
         self.total_bytes = Budget(limits.total_bytes)
         self.issue = 0
         self.is_stopping = False
+        self._is_closed = False
         self.on_change: Callable[[], None] | None = None
         self.on_ports_gone: Callable[[], None] | None = None
         self._gates: dict[PoolId, Gate] = {}
@@ -65,11 +70,16 @@ class Pools:
             for port in route.ports
         }
         self._expire_in(table.valid_seconds)
+        for listen_port in self._ports:
+            if self.sends_away(listen_port):
+                self.departures.tell(listen_port)
         return True
 
     def gate_at(self, port: int) -> Gate:
         """The gate that a local port leads to; raises Refused."""
         if port not in self._ports:
+            if self._is_closed:
+                raise Refused(Cause.STOPPING, _STOPPING)
             raise Refused(Cause.NO_POOL, "No model is served at this address any more.")
         return self._ports[port][0]
 
@@ -81,10 +91,26 @@ class Pools:
         """What is held and done for every pool."""
         return tuple(gate.report() for gate in self._all())
 
-    def refuse_all(self, message: str) -> None:
+    def sends_away(self, port: int) -> bool:
+        """Whether a connection without an open request has nothing more to do at this port."""
+        return self.is_stopping or port not in self._ports or self._ports[port][0].route.leaves_path
+
+    def stop(self) -> None:
+        """This process is to end: idle connections go elsewhere, whoever comes here still is held."""
+        self.is_stopping = True
+        self.departures.tell_all()
+
+    def close(self) -> None:
+        """Refuse whoever comes from now on, and let idle connections go; who waits goes on waiting."""
+        self.is_stopping = self._is_closed = True
+        for gate in self._all():
+            gate.close(Cause.STOPPING, _STOPPING)
+        self.departures.tell_all()
+
+    def refuse_all(self) -> None:
         """Answer everybody who waits, for this process ends."""
         for gate in self._gates.values():
-            gate.refuse_all(Cause.STOPPING, message)
+            gate.refuse_all(Cause.STOPPING, _STOPPING)
 
     async def until_empty(self) -> None:
         """Wait until no request waits or is being worked on."""
@@ -100,9 +126,12 @@ class Pools:
             absence.cancel()
         gate = self._gates.get(pool) or self._leaving.pop(pool, None)
         if gate is None:
-            return Gate(route, self.total_requests, self.metrics.of_pool(*pool), self._changed)
-        gate.reopen()
-        gate.update(route)
+            gate = Gate(route, self.total_requests, self.metrics.of_pool(*pool), self._changed)
+        else:
+            gate.reopen()
+            gate.update(route)
+        if self._is_closed:
+            gate.close(Cause.STOPPING, _STOPPING)
         return gate
 
     def _is_missing(self, pool: PoolId, gate: Gate) -> None:
@@ -114,9 +143,13 @@ class Pools:
     def _is_gone(self, pool: PoolId) -> None:
         del self._absent[pool]
         gate = self._leaving[pool] = self._gates.pop(pool)
-        self._ports = {port: route for port, route in self._ports.items() if route[0] is not gate}
+        ports = [port for port, route in self._ports.items() if route[0] is gate]
+        for port in ports:
+            del self._ports[port]
         gate.close(Cause.NO_POOL, "This model's pool is gone.")
         gate.refuse_all(Cause.NO_POOL, "This model's pool is gone.")
+        for port in ports:
+            self.departures.tell(port)
         if self.on_ports_gone is not None:
             self.on_ports_gone()
         self._changed()

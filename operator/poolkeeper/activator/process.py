@@ -26,8 +26,8 @@ Address = tuple[str, int]
 class Settings:
     """How one process is set up.
 
-    After SIGTERM it goes on for `leave_seconds` in any case, until nobody sends it anything new, then until
-    nothing waits or is being worked on, and for `grace_seconds` at the most.
+    After SIGTERM it goes on for `leave_seconds` in any case, until nobody sends it anything new, then refuses
+    what still comes, until nothing waits or is being worked on, and for `grace_seconds` at the most.
     """
 
     identity: str
@@ -53,21 +53,26 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             _site(probes(pools), settings.probes),
         ):
             await stop.wait()
-            pools.is_stopping = True
+            pools.stop()
             reporter.changed()
-            await _finish(pools, settings)
+            await _finish(pools, server, settings)
             await server.close()
     finally:
         hang_ups.cancel()
 
 
-async def _finish(pools: Pools, settings: Settings) -> None:
+async def _finish(pools: Pools, server: Server, settings: Settings) -> None:
     log.info("told to stop; finishing what is here")
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(settings.grace_seconds):
             await asyncio.sleep(settings.leave_seconds)
+            # First nobody can come any more, then wait: a request that came in between would be cut off.
+            server.stop_listening()
+            pools.close()
             await pools.until_empty()
-    pools.refuse_all("The front that held this request has to stop. It was not executed: try again.")
+            await server.until_quiet()
+    pools.close()
+    pools.refuse_all()
 
 
 @contextlib.asynccontextmanager

@@ -7,6 +7,7 @@ import socket
 from poolkeeper.activator.connection import Connection
 from poolkeeper.activator.h2_frames import PREFACE
 from poolkeeper.activator.h2_session import H2Session
+from poolkeeper.activator.idle import request_comes
 from poolkeeper.activator.pools import Pools
 from poolkeeper.activator.refusals import Refused
 from poolkeeper.activator.session import Session
@@ -26,6 +27,7 @@ class Server:
         self._listeners: dict[int, asyncio.Server] = {}
         self._sessions: set[asyncio.Task[None]] = set()
         self._binding = asyncio.Lock()
+        self._takes_new = True
         self.unbound_ports: tuple[int, ...] = ()
         pools.on_ports_gone = self._close_unwanted
 
@@ -33,13 +35,22 @@ class Server:
         """Listen on the ports of the table in force, and on no others."""
         async with self._binding:  # two tables at once would each bind the same new port, and one would fail
             self._close_unwanted()
-            wanted = sorted(self._pools.ports)
+            wanted = sorted(self._wanted)
             self.unbound_ports = tuple([port for port in wanted if not await self._listens_on(port)])
+
+    def stop_listening(self) -> None:
+        """Take no new connection, whatever tables come."""
+        self._takes_new = False
+        self._close_unwanted()
+
+    async def until_quiet(self) -> None:
+        """Wait until every connection is closed and every answer has gone out."""
+        while self._sessions:
+            await asyncio.wait(set(self._sessions))
 
     async def close(self) -> None:
         """Stop listening and end what is still open."""
-        for listener in self._listeners.values():
-            listener.close()
+        self.stop_listening()
         sessions = set(self._sessions)
         if sessions:
             await asyncio.wait(sessions, timeout=LAST_WORDS_SECONDS)
@@ -47,8 +58,12 @@ class Server:
             task.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
 
+    @property
+    def _wanted(self) -> frozenset[int]:
+        return self._pools.ports if self._takes_new else frozenset()
+
     def _close_unwanted(self) -> None:
-        for port in self._listeners.keys() - self._pools.ports:
+        for port in self._listeners.keys() - self._wanted:
             self._listeners.pop(port).close()
 
     async def _listens_on(self, port: int) -> bool:
@@ -73,8 +88,12 @@ class Server:
         task.add_done_callback(self._closed)
 
     async def _serve(self, connection: Connection) -> None:
+        limits = self._pools.limits
         try:
-            async with asyncio.timeout(self._pools.limits.idle_seconds):
+            if not await request_comes(self._pools, connection, is_new=True):
+                connection.transport.close()
+                return
+            async with asyncio.timeout(min(limits.idle_seconds, limits.head_seconds)):
                 is_http_2 = await _begins_http_2(connection)
             if is_http_2:
                 gate = self._pools.gate_at(connection.local_port)

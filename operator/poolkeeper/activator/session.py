@@ -9,6 +9,7 @@ from poolkeeper.activator import head
 from poolkeeper.activator.answer import Answer
 from poolkeeper.activator.connection import Connection
 from poolkeeper.activator.held_request import HeldRequest
+from poolkeeper.activator.idle import request_comes
 from poolkeeper.activator.pools import Pools
 from poolkeeper.activator.refusals import ClientGone, Refused
 
@@ -22,6 +23,7 @@ class Session:
         self._pools = pools
         self._connection = connection
         self._limits = pools.limits
+        self._is_new = True
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes)
 
     async def serve(self) -> None:
@@ -50,22 +52,22 @@ class Session:
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     async def _read_head(self) -> h11.Request | None:
-        """The next request's head; None if the client has none. A head must come in one go, or nearly."""
+        """The next request's head; None if there is none. A head must come in one go, or nearly."""
+        is_new, self._is_new = self._is_new, False
+        if not self._http.trailing_data[0] and not await request_comes(
+            self._pools, self._connection, is_new=is_new
+        ):
+            return None
+        seconds = self._limits.head_seconds
         try:
-            async with asyncio.timeout(self._limits.idle_seconds) as patience:
-                return await self._next_request(patience)
+            async with asyncio.timeout(seconds):
+                return await self._next_request()
         except TimeoutError:
-            if not self._http.trailing_data[0]:
-                return None
-            seconds = self._limits.head_seconds
             raise head.bad_request(f"The head took longer than {seconds:.0f} s.", 408) from None
 
-    async def _next_request(self, patience: asyncio.Timeout) -> h11.Request | None:
+    async def _next_request(self) -> h11.Request | None:
         while (event := self._http.next_event()) is h11.NEED_DATA:
-            data = await self._connection.read()
-            if data and not self._http.trailing_data[0]:
-                patience.reschedule(asyncio.get_running_loop().time() + self._limits.head_seconds)
-            self._http.receive_data(data or b"")
+            self._http.receive_data(await self._connection.read() or b"")
         return event if isinstance(event, h11.Request) else None
 
     async def _refuse(self, refused: Refused) -> bool:

@@ -21,6 +21,7 @@ class Process:
     def __init__(self, token_file: Path) -> None:
         self.token_file = token_file
         self.control, self.probes, self.data = free_port(), free_port(), free_port()
+        self.backend = 1
         self.stop = asyncio.Event()
         settings = Settings(
             identity="activator-0/1",
@@ -35,9 +36,19 @@ class Process:
 
     def table(self, issue: int, *replicas: Replica) -> str:
         """One pool, as JSON."""
-        ports = (PortRoute(service="chat", listen_port=self.data, backend_port=1),)
+        ports = (PortRoute(service="chat", listen_port=self.data, backend_port=self.backend),)
         route = PoolRoute(namespace="serving", name="chat", ports=ports, replicas=replicas, hold_seconds=30)
         return RoutingTable(issue=issue, pools=(route,)).model_dump_json(by_alias=True)
+
+    async def until_up(self, client: aiohttp.ClientSession) -> None:
+        """Wait until it answers its probes."""
+        while True:
+            try:
+                async with client.get(f"http://{LOOPBACK}:{self.probes}/healthz") as response:
+                    assert response.status == 200
+                    return
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(0.01)
 
     def url(self, path: str) -> str:
         """Where the controller goes."""
@@ -55,13 +66,7 @@ async def process(tmp_path: Path, client: aiohttp.ClientSession) -> AsyncIterato
     token_file = tmp_path / "token"
     token_file.write_text("right\n")
     process = Process(token_file)
-    while True:
-        try:
-            async with client.get(f"http://{LOOPBACK}:{process.probes}/healthz") as response:
-                assert response.status == 200
-                break
-        except aiohttp.ClientConnectorError:
-            await asyncio.sleep(0.01)
+    await process.until_up(client)
     yield process
     process.stop.set()
     await process.task
