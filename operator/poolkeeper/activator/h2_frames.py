@@ -8,8 +8,10 @@ from enum import IntEnum
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEADER_BYTES = 9
 END_STREAM = 0x1
+END_HEADERS = 0x4
 ACK = 0x1
 MOST_CONTROL_FRAME_BYTES = 64
+MOST_STREAM = 0x7FFF_FFFF
 
 
 class FrameType(IntEnum):
@@ -21,6 +23,7 @@ class FrameType(IntEnum):
     SETTINGS = 0x4
     PING = 0x6
     GOAWAY = 0x7
+    CONTINUATION = 0x9
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,12 @@ class Frame:
         """Whether its sender sends nothing more on this stream."""
         closing = self.kind in (FrameType.DATA, FrameType.HEADERS) and self.flags & END_STREAM
         return bool(closing) or self.kind == FrameType.RST_STREAM
+
+    @property
+    def ends_headers(self) -> bool:
+        """Whether no CONTINUATION follows."""
+        kinds = (FrameType.HEADERS, FrameType.CONTINUATION)
+        return self.kind not in kinds or bool(self.flags & END_HEADERS)
 
     @property
     def is_ack(self) -> bool:
@@ -59,11 +68,15 @@ def goaway(last_stream: int, error: int = 0) -> bytes:
 class FrameFilter:
     """Passes one direction of a connection on, and shows each frame to `keep`, which may take it out.
 
-    Payloads stream through; a frame is only ever taken out or passed as a whole.
+    Payloads stream through; a frame is only ever taken out or passed as a whole. `through` gets the number of
+    each stream whose sender is done with it, once the last byte of that has been passed on and not before.
     """
 
-    def __init__(self, keep: Callable[[Frame], bool]) -> None:
+    def __init__(self, keep: Callable[[Frame], bool], through: Callable[[int], None]) -> None:
         self._keep = keep
+        self._through = through
+        self._ends_stream: int | None = None
+        self._ends_headers = True
         self._header = bytearray()
         self._payload_left = 0
         self._passes = True
@@ -72,12 +85,17 @@ class FrameFilter:
         """The bytes to pass on; what is not yet a whole frame header (or PING) waits for the next call."""
         passed = bytearray()
         self._header += data
-        while self._header:
+        while True:
             if self._payload_left:
+                if not self._header:
+                    break
                 part = bytes(self._header[: self._payload_left])
                 del self._header[: len(part)]
                 self._payload_left -= len(part)
                 passed += part if self._passes else b""
+            elif self._ends_stream is not None and self._ends_headers:
+                self._through(self._ends_stream)
+                self._ends_stream = None
             elif not self._begin_frame(passed):
                 break
         return bytes(passed)
@@ -91,7 +109,10 @@ class FrameFilter:
         if is_ping and len(self._header) < HEADER_BYTES + length:
             return False
         payload = bytes(self._header[HEADER_BYTES : HEADER_BYTES + length]) if is_ping else b""
-        self._passes = self._keep(Frame(length, kind, flags, stream & 0x7FFF_FFFF, payload))
+        begun = Frame(length, kind, flags, stream & MOST_STREAM, payload)
+        self._passes = self._keep(begun)
+        self._ends_stream = begun.stream if begun.ends_stream else self._ends_stream
+        self._ends_headers = begun.ends_headers
         passed += self._header[:HEADER_BYTES] if self._passes else b""
         del self._header[:HEADER_BYTES]
         self._payload_left = length

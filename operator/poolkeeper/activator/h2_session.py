@@ -11,6 +11,7 @@ from poolkeeper.activator.access_log import AccessEntry
 from poolkeeper.activator.connection import Connection
 from poolkeeper.activator.gate import Gate, Ticket
 from poolkeeper.activator.h2_frames import Frame, FrameFilter, FrameType
+from poolkeeper.activator.idle import patience
 from poolkeeper.activator.limits import KIB
 from poolkeeper.activator.pools import Pools
 from poolkeeper.activator.reach import reach_replica
@@ -26,15 +27,19 @@ class H2Session:
     def __init__(self, pools: Pools, gate: Gate, connection: Connection) -> None:
         self._pools = pools
         self._gate = gate
-        self._backend_port = pools.backend_port(connection.local_port)
+        self._port = connection.local_port
+        self._backend_port = pools.backend_port(self._port)
         self._connection = connection
         self._ticket: Ticket | None = None
         self._replica: Connection | None = None
         self._open: set[int] = set()
+        self._reset: set[int] = set()
         self._last_stream = 0
+        self._has_news = asyncio.Event()
+        self._leaves = False
         self._awaits_ack = True
-        self._from_client = FrameFilter(self._see_client_frame)
-        self._from_replica = FrameFilter(self._see_replica_frame)
+        self._from_client = FrameFilter(self._see_client_frame, self._client_is_through)
+        self._from_replica = FrameFilter(_passes, self._closed)
         self._held = bytearray(h2_frames.PREFACE)
         self._log = AccessEntry(gate.route.key, "PRI", "*", connection.peer)
 
@@ -44,10 +49,14 @@ class H2Session:
         began = loop.time()
         try:
             await self._greet()
-            self._ticket = self._gate.enter(self._connection.peer)
-            self._replica = await self._hold(self._ticket)
-            await self._carry(self._replica)
+            if self._open:
+                self._ticket = self._gate.enter(self._connection.peer)
+                self._replica = await self._hold(self._ticket)
+                with self._pools.departures.listening(self._port, self._has_news.set):
+                    await self._carry(self._replica)
             self._log.outcome = "Closed"
+            if self._leaves:
+                self._connection.transport.write(h2_frames.goaway(self._last_stream, NO_ERROR))
         except Refused as refused:
             self._gate.metrics.refused(refused.cause)
             self._log.outcome = refused.cause.value
@@ -60,13 +69,25 @@ class H2Session:
                 self._gate.leave(self._ticket, completed=self._replica is not None)
             if self._replica is not None:
                 self._replica.transport.close()
-            await self._connection.close()
+            # With unread bytes a plain close sends a reset, which can destroy the GOAWAY on its way: the
+            # client would not learn which of its calls it may repeat.
+            await self._connection.close(linger_seconds=self._pools.limits.linger_seconds)
             self._log.total_seconds = loop.time() - began
             self._log.write()
 
     async def _greet(self) -> None:
-        """Send the SETTINGS that clients wait for before anything else, and wait for a request."""
+        """Send the SETTINGS that clients wait for before anything else, and wait for a call.
+
+        A client that opens none in time, or is to go before it does, leaves without having been demand.
+        """
         await self._connection.write(h2_frames.frame(FrameType.SETTINGS))
+        try:
+            async with patience(self._pools, self._port, is_new=True):
+                await self._until_call()
+        except TimeoutError:
+            self._leaves = True
+
+    async def _until_call(self) -> None:
         received = bytearray()
         while len(received) < len(h2_frames.PREFACE):
             received += await self._receive()
@@ -109,7 +130,7 @@ class H2Session:
         self._held.clear()
         there = asyncio.create_task(self._pump(self._connection, replica, self._from_client))
         back = asyncio.create_task(self._pump(replica, self._connection, self._from_replica))
-        leaving = asyncio.create_task(self._leave_path())
+        leaving = asyncio.create_task(self._prepare_to_leave())
         tasks = {there, back, leaving}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -119,24 +140,35 @@ class H2Session:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _pump(self, source: Connection, sink: Connection, frames: FrameFilter) -> None:
-        while data := await source.read():
+        while (data := await source.read()) and not self._leaves:
             self._log.sent_bytes += len(data) if sink is self._connection else 0
             await sink.write(frames.feed(data))
 
-    async def _leave_path(self) -> None:
-        """Tell the client to connect anew once the pods answer the Service themselves and nothing is open."""
-        while True:
-            await asyncio.sleep(0.25)
-            if not self._open and (self._gate.route.leaves_path or self._pools.is_stopping):
-                break
-        await self._connection.write(h2_frames.goaway(self._last_stream, NO_ERROR))
+    async def _prepare_to_leave(self) -> None:
+        """Have the client connect anew once the pods answer the Service themselves and nothing is open.
+
+        In two steps (RFC 9113 §6.8): a first GOAWAY that names no stream asks for no new calls, and calls
+        that are on their way are still carried. Then nothing more is, and only after that the last GOAWAY
+        may say up to which stream calls were: a client repeats those above it, so none of them may have
+        reached the replica. `_leaves` stops the pumps in the very step that found nothing open.
+        """
+        await self._until_it_may_go()
+        await self._connection.write(h2_frames.goaway(h2_frames.MOST_STREAM, NO_ERROR))
+        await asyncio.sleep(self._pools.limits.leaving_seconds)
+        await self._until_it_may_go()
+        self._leaves = True
+
+    async def _until_it_may_go(self) -> None:
+        while self._open or not (self._gate.is_closed or self._pools.sends_away(self._port)):
+            self._has_news.clear()
+            await self._has_news.wait()
 
     def _see_client_frame(self, frame: Frame) -> bool:
         if frame.kind == FrameType.HEADERS and frame.stream > self._last_stream:
             self._last_stream = frame.stream
             self._opened(frame.stream)
         elif frame.kind == FrameType.RST_STREAM:
-            self._closed(frame.stream)
+            self._reset.add(frame.stream)
         elif frame.kind == FrameType.SETTINGS and frame.is_ack and self._awaits_ack:
             self._awaits_ack = False
             return False
@@ -146,10 +178,10 @@ class H2Session:
             return False
         return True
 
-    def _see_replica_frame(self, frame: Frame) -> bool:
-        if frame.ends_stream:
-            self._closed(frame.stream)
-        return True
+    def _client_is_through(self, stream: int) -> None:
+        if stream in self._reset:
+            self._reset.discard(stream)
+            self._closed(stream)
 
     def _opened(self, stream: int) -> None:
         self._open.add(stream)
@@ -158,6 +190,7 @@ class H2Session:
 
     def _closed(self, stream: int) -> None:
         self._open.discard(stream)
+        self._has_news.set()
         if not self._open and self._ticket is not None and self._replica is not None:
             self._gate.rests(self._ticket)
 
@@ -167,3 +200,7 @@ class H2Session:
             ticket.replica.set_exception(ClientGone())
         if self._replica is not None:
             self._replica.abort()
+
+
+def _passes(_: Frame) -> bool:
+    return True
