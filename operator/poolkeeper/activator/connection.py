@@ -1,6 +1,7 @@
 """A TCP connection with bounded buffers on both sides and a word when the other end goes away."""
 
 import asyncio
+import contextlib
 import select
 import socket
 import struct
@@ -8,16 +9,23 @@ from collections.abc import Callable
 from typing import cast
 
 BUFFERED_BYTES = 64 * 1024
+# A node that dies without a word is noticed after 15 + 3 * 5 = 30 s; the kernel's own defaults are two hours.
+_KEEP_ALIVE = {socket.TCP_KEEPIDLE: 15, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Connection(asyncio.Protocol):
-    """Bytes in, bytes out. What was received and not yet read is bounded by pausing the socket."""
+    """Bytes in, bytes out. What was received and not yet read is bounded by pausing the socket.
+
+    With `stall_seconds`, an other end that takes none of what waits to be sent for so long is cut off.
+    """
 
     __slots__ = (
+        "_lost",
         "_on_open",
         "_read_waiter",
         "_received",
+        "_stall_seconds",
         "_writable",
         "ended",
         "is_paused",
@@ -25,8 +33,15 @@ class Connection(asyncio.Protocol):
         "transport",
     )
 
-    def __init__(self, on_open: "Callable[[Connection], None] | None" = None) -> None:
+    def __init__(
+        self,
+        on_open: "Callable[[Connection], None] | None" = None,
+        *,
+        stall_seconds: float | None = None,
+    ) -> None:
         self._on_open = on_open
+        self._stall_seconds = stall_seconds
+        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._received = bytearray()
         self._read_waiter: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -40,6 +55,8 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         raw = transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEP_ALIVE.items():
+            raw.setsockopt(socket.IPPROTO_TCP, option, value)
         if self._on_open is not None:
             self._on_open(self)
 
@@ -58,6 +75,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """asyncio: the connection is gone."""
         self._end()
+        if not self._lost.done():
+            self._lost.set_result(None)
         if self._writable is not None and not self._writable.done():
             self._writable.set_exception(ConnectionResetError("the connection was lost"))
             self._writable.exception()  # marks it as seen: perhaps nobody was waiting to write
@@ -132,8 +151,13 @@ class Connection(asyncio.Protocol):
         if self.transport.is_closing():
             raise ConnectionResetError("the connection is closed")
         self.transport.write(data)
-        if self._writable is not None:
-            await self._writable
+        await self.drain()
+
+    async def drain(self) -> None:
+        """Wait until the kernel keeps up; raises ConnectionResetError."""
+        if (room := self._writable) is not None:
+            await self._while_it_moves(room)
+            room.result()
 
     def has_hung_up(self) -> bool:
         """Whether the other end has closed; seen even while reading is paused and bytes wait unread."""
@@ -154,6 +178,18 @@ class Connection(asyncio.Protocol):
             except TimeoutError:
                 pass
         self.transport.close()
+        if self._stall_seconds is not None and self.transport.get_write_buffer_size():
+            # It stays open until all is sent: with an other end that reads nothing, for ever.
+            with contextlib.suppress(ConnectionResetError):
+                await self._while_it_moves(self._lost)
+
+    async def _while_it_moves(self, done: asyncio.Future[None]) -> None:
+        while not done.done():
+            before = self.transport.get_write_buffer_size()
+            await asyncio.wait((done,), timeout=self._stall_seconds)
+            if not done.done() and self.transport.get_write_buffer_size() >= before:
+                self.abort()
+                raise ConnectionResetError("the other end reads nothing")
 
     def abort(self) -> None:
         """Drop the connection with a reset, so that the other end can't take it for a regular end."""

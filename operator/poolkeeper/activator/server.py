@@ -71,12 +71,15 @@ class Server:
             return True
         try:
             self._listeners[port] = await asyncio.get_running_loop().create_server(
-                lambda: Connection(self._opened), sock=_bound_socket(self._host, port), backlog=BACKLOG
+                self._connection, sock=_bound_socket(self._host, port), backlog=BACKLOG
             )
         except OSError as error:
             log.error("cannot listen on port %d: %s", port, error)
             return False
         return True
+
+    def _connection(self) -> Connection:
+        return Connection(self._opened, stall_seconds=self._pools.limits.stall_seconds)
 
     def _opened(self, connection: Connection) -> None:
         if len(self._sessions) >= self._pools.limits.connections:
