@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import h11
 
-from poolkeeper.activator.budget import Budget
-from poolkeeper.activator.connection import Connection
+from poolkeeper.activator.budget import Charge
+from poolkeeper.activator.connection import FLOW_BYTES, HELD_BYTES, WAITING_BYTES, Connection
 from poolkeeper.activator.head import bad_request
 from poolkeeper.activator.limits import Limits
 from poolkeeper.activator.refusals import ClientGone
@@ -18,19 +18,35 @@ class RequestBody:
     """What has come of a body so far. Where memory is short the rest stays with the client."""
 
     def __init__(
-        self, http: h11.Connection, connection: Connection, limits: Limits, budgets: tuple[Budget, ...]
+        self,
+        http: h11.Connection,
+        connection: Connection,
+        limits: Limits,
+        head_charge: Charge,
+        charge: Charge,
+        *,
+        is_empty: bool,
     ) -> None:
+        self._is_empty = is_empty
         self._http = http
         self._connection = connection
         self._limits = limits
-        self._budgets = budgets
-        self.size = 0
-        self.events: list[Event] = []
+        self._head_charge = head_charge
+        self._head_bytes = head_charge.amount - len(http.trailing_data[0])
+        self._charge = charge
+        self._kept = bytearray()
+        self._end: h11.EndOfMessage | None = None
 
     @property
     def is_complete(self) -> bool:
         """Whether its end has come."""
-        return bool(self.events) and isinstance(self.events[-1], h11.EndOfMessage)
+        return self._end is not None
+
+    @property
+    def events(self) -> list[Event]:
+        """What was kept."""
+        data: list[Event] = [h11.Data(data=bytes(self._kept))] if self._kept else []
+        return data if self._end is None else [*data, self._end]
 
     async def fill(self, is_wanted: Callable[[], bool]) -> None:
         """Keep what is here, and wait for more until it is complete, must grow no further, or is unwanted.
@@ -40,15 +56,28 @@ class RequestBody:
         while not self.is_complete and self._may_grow():
             event = self._http.next_event()
             if event is h11.NEED_DATA:
-                if not is_wanted() or not await self._receive():
+                if not is_wanted():
                     return
+                self._count_what_is_unparsed()
+                if not self._charge.reserve(2 * HELD_BYTES):
+                    break
+                # Taken up before the bytes come: many bodies growing at once would each exceed the bound.
+                try:
+                    if not await self._receive():
+                        return
+                finally:
+                    self._charge.set(len(self._kept))
             else:
                 self._keep(event)
-        if not self.is_complete:
+        self._count_what_is_unparsed()
+        if self.is_complete:
+            self._connection.most_read = WAITING_BYTES
+        else:
             self._connection.pause()
 
     async def next(self) -> Event:
         """The next part that was not kept; raises ClientGone."""
+        self._connection.most_read = FLOW_BYTES
         while True:
             event = self._http.next_event()
             if isinstance(event, Event):
@@ -57,22 +86,26 @@ class RequestBody:
 
     def release(self) -> None:
         """Forget what was kept."""
-        for budget in self._budgets:
-            budget.give_back(self.size)
-        self.size = 0
-        self.events = []
+        self._charge.release()
+        self._kept = bytearray()
+        self._end = None
 
     def _may_grow(self) -> bool:
-        return self.size < self._limits.body_bytes and all(budget.has_room for budget in self._budgets)
+        has_room = len(self._kept) < self._limits.body_bytes and self._charge.may_grow
+        return has_room or self._is_empty  # its end takes no room, and only then is a hang-up seen at once
+
+    def _count_what_is_unparsed(self) -> None:
+        self._head_charge.set(self._head_bytes + len(self._http.trailing_data[0]))
 
     def _keep(self, event: object) -> None:
-        if not isinstance(event, Event):
-            raise ClientGone
-        self.events.append(event)
+        """Data is joined: a body of a million chunks of one byte must not become a million objects."""
         if isinstance(event, h11.Data):
-            self.size += len(event.data)
-            for budget in self._budgets:
-                budget.add(len(event.data))
+            self._kept += event.data
+            self._charge.set(len(self._kept))
+        elif isinstance(event, h11.EndOfMessage):
+            self._end = event
+        else:
+            raise ClientGone
 
     async def _receive(self) -> bool:
         """Feed the parser; False if interrupted. A client that waits for 100 Continue may take its time."""

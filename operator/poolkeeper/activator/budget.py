@@ -28,6 +28,40 @@ class Budget:
         """Give back what was taken up."""
         self.used -= amount
 
+    def fits(self, amount: int) -> bool:
+        """Whether so much more is left."""
+        return self.used + amount <= self._most
+
     def resize(self, most: int) -> None:
         """Change the bound; what goes beyond it stays until it is given back."""
         self._most = most
+
+
+class Charge:
+    """What one request takes up of one or more budgets, until it is released."""
+
+    def __init__(self, *budgets: Budget) -> None:
+        self._budgets = budgets
+        self.amount = 0
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether anything is left of each budget."""
+        return all(budget.has_room for budget in self._budgets)
+
+    def reserve(self, amount: int) -> bool:
+        """Take up so much more; False, and nothing taken up, if it does not fit everywhere."""
+        if not all(budget.fits(amount) for budget in self._budgets):
+            return False
+        self.set(self.amount + amount)
+        return True
+
+    def set(self, amount: int) -> None:
+        """Take up so much in all, even where it goes beyond a bound."""
+        for budget in self._budgets:
+            budget.add(amount - self.amount)
+        self.amount = amount
+
+    def release(self) -> None:
+        """Give back all of it."""
+        self.set(0)

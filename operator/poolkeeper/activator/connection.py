@@ -8,14 +8,23 @@ import struct
 from collections.abc import Callable
 from typing import cast
 
-BUFFERED_BYTES = 64 * 1024
+FLOW_BYTES = 16 * 1024
+"""Most that is read at once of what is passed on."""
+HELD_BYTES = 4 * 1024
+"""Most that is read at once of what is kept: ten thousand connections may be read from together."""
+WAITING_BYTES = 512
+"""Most that is read at once while nothing more is expected, as a client's early next request."""
+
+# Shared by all connections: the loop fills it and hands it over within one step, and a buffer of its own for
+# each connection would be the largest thing that an idle one has.
+_READ = memoryview(bytearray(FLOW_BYTES))
 # A node that dies without a word is noticed after 15 + 3 * 5 = 30 s; the kernel's own defaults are two hours.
 _KEEP_ALIVE = {socket.TCP_KEEPIDLE: 15, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-class Connection(asyncio.Protocol):
-    """Bytes in, bytes out. What was received and not yet read is bounded by pausing the socket.
+class Connection(asyncio.BufferedProtocol):
+    """Bytes in, bytes out. At most twice `most_read` is received and not yet read: then the socket is paused.
 
     With `stall_seconds`, an other end that takes none of what waits to be sent for so long is cut off.
     """
@@ -29,6 +38,7 @@ class Connection(asyncio.Protocol):
         "_writable",
         "ended",
         "is_paused",
+        "most_read",
         "on_end",
         "transport",
     )
@@ -38,7 +48,9 @@ class Connection(asyncio.Protocol):
         on_open: "Callable[[Connection], None] | None" = None,
         *,
         stall_seconds: float | None = None,
+        most_read: int = FLOW_BYTES,
     ) -> None:
+        self.most_read = most_read
         self._on_open = on_open
         self._stall_seconds = stall_seconds
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -60,10 +72,14 @@ class Connection(asyncio.Protocol):
         if self._on_open is not None:
             self._on_open(self)
 
-    def data_received(self, data: bytes) -> None:
-        """asyncio: bytes came."""
-        self._received += data
-        if len(self._received) >= BUFFERED_BYTES:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """asyncio: where to put what comes."""
+        return _READ[: self.most_read]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """asyncio: so many bytes came."""
+        self._received += _READ[:nbytes]
+        if len(self._received) >= self.most_read:
             self.pause()
         self._wake()
 

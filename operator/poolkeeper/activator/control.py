@@ -72,7 +72,7 @@ def probes(pools: Pools) -> web.Application:
         return web.Response(text="ok\n")
 
     async def metrics(_: web.Request) -> web.Response:
-        pools.metrics.held_bytes.set(pools.total_bytes.used)
+        pools.metrics.held_bytes.set(pools.total_bytes.used + pools.total_head_bytes.used)
         text = generate_latest(pools.metrics.registry)
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 

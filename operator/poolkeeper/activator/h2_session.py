@@ -8,14 +8,15 @@ import asyncio
 
 from poolkeeper.activator import h2_frames
 from poolkeeper.activator.access_log import AccessEntry
-from poolkeeper.activator.connection import Connection
+from poolkeeper.activator.budget import Charge
+from poolkeeper.activator.connection import FLOW_BYTES, HELD_BYTES, Connection
 from poolkeeper.activator.gate import Gate, Ticket
 from poolkeeper.activator.h2_frames import Frame, FrameFilter, FrameType
 from poolkeeper.activator.idle import patience
 from poolkeeper.activator.limits import KIB
 from poolkeeper.activator.pools import Pools
 from poolkeeper.activator.reach import reach_replica
-from poolkeeper.activator.refusals import ClientGone, Refused
+from poolkeeper.activator.refusals import Cause, ClientGone, Refused
 
 MOST_HELD_BYTES = 128 * KIB
 NO_ERROR = 0
@@ -41,6 +42,8 @@ class H2Session:
         self._from_client = FrameFilter(self._see_client_frame, self._client_is_through)
         self._from_replica = FrameFilter(_passes, self._closed)
         self._held = bytearray(h2_frames.PREFACE)
+        self._greeting_charge = Charge(pools.total_head_bytes)
+        self._held_charge = Charge(pools.total_bytes, gate.bytes)
         self._log = AccessEntry(gate.route.key, "PRI", "*", connection.peer)
 
     async def serve(self) -> None:
@@ -65,6 +68,7 @@ class H2Session:
             self._log.outcome = "ClientGone"
         finally:
             self._connection.on_end = None
+            self._release()
             if self._ticket is not None:
                 self._gate.leave(self._ticket, completed=self._replica is not None)
             if self._replica is not None:
@@ -90,18 +94,26 @@ class H2Session:
     async def _until_call(self) -> None:
         received = bytearray()
         while len(received) < len(h2_frames.PREFACE):
-            received += await self._receive()
+            received += await self._receive_greeting()
         self._held += self._from_client.feed(bytes(received[len(h2_frames.PREFACE) :]))
         while not self._open:
-            self._held += self._from_client.feed(await self._receive())
+            self._held += self._from_client.feed(await self._receive_greeting())
+            await self._connection.drain()  # our answers to pings: a client may send them without end
             if len(self._held) > MOST_HELD_BYTES:
                 raise ClientGone
 
-    async def _receive(self) -> bytes:
+    async def _receive_greeting(self) -> bytes:
         data = await self._connection.read()
         if not data:
             raise ClientGone
+        if not self._greeting_charge.reserve(len(data)):
+            raise Refused(Cause.ACTIVATOR_FULL, "Too many requests wait for models here already.")
         return data
+
+    def _release(self) -> None:
+        self._held.clear()
+        self._greeting_charge.release()
+        self._held_charge.release()
 
     async def _hold(self, ticket: Ticket) -> Connection:
         self._connection.on_end = lambda: self._client_left(ticket)
@@ -118,16 +130,25 @@ class H2Session:
 
     async def _collect(self) -> None:
         """Keep what comes while it is held, and answer the pings by which clients test the connection."""
-        while len(self._held) < MOST_HELD_BYTES:
-            data = await self._connection.read()
-            if not data:
-                return
-            self._held += self._from_client.feed(data)
+        greeting_bytes = len(self._held)
+        while len(self._held) < MOST_HELD_BYTES and self._held_charge.reserve(2 * HELD_BYTES):
+            try:
+                data = await self._connection.read()
+                if not data:
+                    return
+                self._held += self._from_client.feed(data)
+            finally:
+                self._held_charge.set(len(self._held) - greeting_bytes)
+            await self._connection.drain()
         self._connection.pause()
+        with self._pools.hang_ups.watching(self._connection):
+            await asyncio.get_running_loop().create_future()  # until cancelled
 
     async def _carry(self, replica: Connection) -> None:
-        await replica.write(bytes(self._held))
-        self._held.clear()
+        self._connection.most_read = FLOW_BYTES
+        held = bytes(self._held)
+        self._release()
+        await replica.write(held)
         there = asyncio.create_task(self._pump(self._connection, replica, self._from_client))
         back = asyncio.create_task(self._pump(replica, self._connection, self._from_replica))
         leaving = asyncio.create_task(self._prepare_to_leave())

@@ -83,6 +83,11 @@ def client_of(route: PoolRoute, headers: Mapping[str, str], address: str) -> str
     return address
 
 
+def has_body(headers: Mapping[str, str]) -> bool:
+    """Whether a body of at least one byte may follow a request's head (RFC 9112 §6)."""
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
 def wants_websocket(headers: Mapping[str, str]) -> bool:
     """Whether the request asks to switch to WebSocket, the one upgrade that is passed on."""
     return headers.get("upgrade", "").strip().lower() == "websocket" and "upgrade" in _tokens(

@@ -8,6 +8,7 @@ from poolkeeper.activator import head
 from poolkeeper.activator.access_log import AccessEntry, path_only
 from poolkeeper.activator.answer import Answer
 from poolkeeper.activator.body import RequestBody
+from poolkeeper.activator.budget import Charge
 from poolkeeper.activator.connection import Connection
 from poolkeeper.activator.deadlines import stated_seconds
 from poolkeeper.activator.exchange import Exchange
@@ -22,7 +23,13 @@ class HeldRequest:
     """Waits at the pool's gate, then goes to exactly one replica."""
 
     def __init__(
-        self, pools: Pools, gate: Gate, connection: Connection, http: h11.Connection, request: h11.Request
+        self,
+        pools: Pools,
+        gate: Gate,
+        connection: Connection,
+        http: h11.Connection,
+        request: h11.Request,
+        head_charge: Charge,
     ) -> None:
         self._pools = pools
         self._gate = gate
@@ -30,7 +37,14 @@ class HeldRequest:
         self._connection = connection
         self._request = request
         self._headers = head.text_headers(request)
-        self._body = RequestBody(http, connection, pools.limits, (pools.total_bytes, gate.bytes))
+        self._body = RequestBody(
+            http,
+            connection,
+            pools.limits,
+            head_charge,
+            Charge(pools.total_bytes, gate.bytes),
+            is_empty=not head.has_body(self._headers),
+        )
         self._answer = Answer(http, connection, is_http_1_1=request.http_version == b"1.1")
         self._replica: Connection | None = None
         self._loop = asyncio.get_running_loop()

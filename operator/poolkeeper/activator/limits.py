@@ -12,6 +12,8 @@ class Limits:
 
        Bodies of held requests are kept in memory up to `body_bytes` each and `total_bytes` together (and the
     pool's own bound); beyond that a client's connection is not read from, so that it waits in sending.
+    Heads, and what came with a head and has no place in those bounds, are kept up to `total_head_bytes`
+    together: a head can't wait in sending, so a request beyond that is refused.
 
     `head_seconds` is how long a client may take for a request's head once it began, `idle_seconds` how
     long a connection may stay open between requests, `body_seconds` how long it may pause within a body.
@@ -27,6 +29,7 @@ class Limits:
 
     total_requests: int = 20_000
     total_bytes: int = 192 * MIB
+    total_head_bytes: int = 64 * MIB
     body_bytes: int = 1 * MIB
     connections: int = 24_000
     head_bytes: int = 64 * KIB

@@ -43,7 +43,7 @@ class Metrics:
             "poolkeeper_activator_connections", "Open client connections.", registry=self.registry
         )
         self.held_bytes = Gauge(
-            "poolkeeper_activator_held_bytes", "Bytes of request bodies in memory.", registry=self.registry
+            "poolkeeper_activator_held_bytes", "Bytes of requests in memory.", registry=self.registry
         )
 
     def of_pool(self, namespace: str, name: str) -> "PoolMetrics":

@@ -33,6 +33,7 @@ class Pools:
         self.departures = Departures()
         self.total_requests = Budget(limits.total_requests)
         self.total_bytes = Budget(limits.total_bytes)
+        self.total_head_bytes = Budget(limits.total_head_bytes)
         self.issue = 0
         self.is_stopping = False
         self._is_closed = False

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 
-from poolkeeper.activator.connection import Connection
+from poolkeeper.activator.connection import HELD_BYTES, Connection
 from poolkeeper.activator.h2_frames import PREFACE
 from poolkeeper.activator.h2_session import H2Session
 from poolkeeper.activator.idle import request_comes
@@ -79,7 +79,8 @@ class Server:
         return True
 
     def _connection(self) -> Connection:
-        return Connection(self._opened, stall_seconds=self._pools.limits.stall_seconds)
+        limits = self._pools.limits
+        return Connection(self._opened, stall_seconds=limits.stall_seconds, most_read=HELD_BYTES)
 
     def _opened(self, connection: Connection) -> None:
         if len(self._sessions) >= self._pools.limits.connections:

@@ -7,11 +7,12 @@ import h11
 
 from poolkeeper.activator import head
 from poolkeeper.activator.answer import Answer
-from poolkeeper.activator.connection import Connection
+from poolkeeper.activator.budget import Charge
+from poolkeeper.activator.connection import HELD_BYTES, Connection
 from poolkeeper.activator.held_request import HeldRequest
 from poolkeeper.activator.idle import request_comes
 from poolkeeper.activator.pools import Pools
-from poolkeeper.activator.refusals import ClientGone, Refused
+from poolkeeper.activator.refusals import Cause, ClientGone, Refused
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ class Session:
         self._connection = connection
         self._limits = pools.limits
         self._is_new = True
+        self._head = Charge(pools.total_head_bytes)
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes)
 
     async def serve(self) -> None:
@@ -34,6 +36,8 @@ class Session:
             await self._connection.close(linger_seconds=self._limits.linger_seconds)
         except (ClientGone, OSError):
             self._connection.abort()
+        finally:
+            self._head.release()
 
     async def _serve_next(self) -> bool:
         """Serve one request; whether the connection can take another."""
@@ -48,12 +52,14 @@ class Session:
             return await self._refuse(head.bad_request(f"The request is no HTTP: {error}.", status))
         except Refused as refused:
             return await self._refuse(refused)
-        await HeldRequest(self._pools, gate, self._connection, self._http, request).serve()
+        await HeldRequest(self._pools, gate, self._connection, self._http, request, self._head).serve()
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     async def _read_head(self) -> h11.Request | None:
         """The next request's head; None if there is none. A head must come in one go, or nearly."""
         is_new, self._is_new = self._is_new, False
+        self._connection.most_read = HELD_BYTES
+        self._head.set(len(self._http.trailing_data[0]))
         if not self._http.trailing_data[0] and not await request_comes(
             self._pools, self._connection, is_new=is_new
         ):
@@ -67,7 +73,10 @@ class Session:
 
     async def _next_request(self) -> h11.Request | None:
         while (event := self._http.next_event()) is h11.NEED_DATA:
-            self._http.receive_data(await self._connection.read() or b"")
+            data = await self._connection.read() or b""
+            if not self._head.reserve(len(data)):
+                raise Refused(Cause.ACTIVATOR_FULL, "Too many requests wait for models here already.")
+            self._http.receive_data(data)
         return event if isinstance(event, h11.Request) else None
 
     async def _refuse(self, refused: Refused) -> bool:

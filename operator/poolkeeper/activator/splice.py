@@ -2,7 +2,7 @@
 
 import asyncio
 
-from poolkeeper.activator.connection import Connection
+from poolkeeper.activator.connection import FLOW_BYTES, Connection
 
 
 async def splice(one: Connection, other: Connection) -> tuple[int, int]:
@@ -10,6 +10,7 @@ async def splice(one: Connection, other: Connection) -> tuple[int, int]:
 
     Returns the bytes that went from `one` to `other` and back.
     """
+    one.most_read = other.most_read = FLOW_BYTES
     there = asyncio.create_task(_carry(one, other))
     back = asyncio.create_task(_carry(other, one))
     try:

@@ -122,7 +122,9 @@ class Injecting:
         """asyncio: send."""
         self._transport.write(data)  # type: ignore[attr-defined]
         if data[3:4] == bytes([FrameType.GOAWAY]):
-            self._connection.data_received(call(self._next_stream))
+            opening = call(self._next_stream)
+            self._connection.get_buffer(-1)[: len(opening)] = opening
+            self._connection.buffer_updated(len(opening))
             self._next_stream += 2
 
 

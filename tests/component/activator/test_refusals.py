@@ -45,19 +45,19 @@ async def test_bodies_beyond_the_bound_wait_in_the_client(start_activator: Start
     _, writer = await asyncio.open_connection("127.0.0.1", activator.port)
     writer.write(b"POST / HTTP/1.1\r\nHost: chat\r\nContent-Length: 50000000\r\n\r\n")
     writer.write(bytes(50_000_000))
-    await activator.until(lambda: activator.pools.total_bytes.used >= 100_000)
+    await activator.until(lambda: activator.pools.total_bytes.used >= 90_000)
     await asyncio.sleep(0.1)
-    assert activator.pools.total_bytes.used < 1_000_000
+    assert activator.pools.total_bytes.used <= 100_000
     writer.transport.abort()
 
 
 async def test_a_hang_up_is_seen_though_the_body_is_not_read(start_activator: StartActivator) -> None:
     activator = await start_activator(route={"held_bytes": 50_000})
     _, writer = await asyncio.open_connection("127.0.0.1", activator.port)
-    writer.write(b"POST / HTTP/1.1\r\nHost: chat\r\nContent-Length: 200000\r\n\r\n")
-    writer.write(bytes(200_000))
+    writer.write(b"POST / HTTP/1.1\r\nHost: chat\r\nContent-Length: 100000\r\n\r\n")
+    writer.write(bytes(100_000))
     await writer.drain()
-    await activator.until(lambda: activator.pools.total_bytes.used >= 50_000)
+    await activator.until(lambda: activator.pools.total_bytes.used >= 40_000)
     writer.close()
     hang_ups = asyncio.create_task(activator.pools.hang_ups.run())
     await activator.until_held(0)

@@ -1,0 +1,119 @@
+"""What is held in memory stays within the budgets, by what is there and not only by what is counted."""
+
+import asyncio
+import contextlib
+import socket
+import tracemalloc
+
+from poolkeeper.activator import h2_frames
+from poolkeeper.activator.h2_frames import END_HEADERS, FrameType
+from tests.component.activator.conftest import LOOPBACK, Activator, StartActivator, raw
+
+KIB = 1024
+CLIENTS = 150
+BODY = bytes(400 * KIB)
+
+
+async def send_what_is_taken(activator: Activator, data: bytes) -> socket.socket:
+    """A client that sends as much as the sockets on the way take, and then stays."""
+    client = socket.socket()
+    client.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(client, (LOOPBACK, activator.port))
+    sent = 0
+    for _ in range(20):
+        with contextlib.suppress(BlockingIOError):
+            sent += client.send(memoryview(data)[sent:])
+        await asyncio.sleep(0)
+    return client
+
+
+async def memory_for(activator: Activator, data: bytes) -> float:
+    """KiB that each of so many clients costs while all of them are held."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        clients = [await send_what_is_taken(activator, data) for _ in range(CLIENTS)]
+        await activator.until_held(CLIENTS)
+        await asyncio.sleep(0.2)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    for client in clients:
+        client.close()
+    return (after - before) / KIB / CLIENTS
+
+
+async def test_large_bodies_beyond_the_budget_are_not_in_memory(start_activator: StartActivator) -> None:
+    small = b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n"
+    large = b"POST / HTTP/1.1\r\nHost: chat\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+    activator = await start_activator(route={"held_bytes": 0})
+    least = await memory_for(activator, small)
+    activator = await start_activator(route={"held_bytes": 0})
+    assert await memory_for(activator, large) < least + 12
+
+
+async def test_bodies_that_come_at_the_same_moment_share_one_budget(start_activator: StartActivator) -> None:
+    activator = await start_activator(route={"held_bytes": 16 * KIB})
+    head = b"POST / HTTP/1.1\r\nHost: chat\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+    clients = [await send_what_is_taken(activator, head) for _ in range(50)]
+    await activator.until_held(50)
+    for client in clients:
+        client.send(BODY)
+    await asyncio.sleep(0.3)
+    taken = activator.pools.total_bytes.used + activator.pools.total_head_bytes.used
+    assert taken <= 16 * KIB + 50 * len(head)
+    for client in clients:
+        client.close()
+
+
+async def test_a_body_of_tiny_chunks_takes_no_more_than_it_counts(start_activator: StartActivator) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: chat\r\nTransfer-Encoding: chunked\r\n\r\n"
+    activator = await start_activator()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        _, writer = await asyncio.open_connection(LOOPBACK, activator.port)
+        writer.write(head + b"1\r\nx\r\n" * 20_000)
+        await activator.until(lambda: activator.pools.total_bytes.used >= 20_000)
+        await asyncio.sleep(0.2)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 300 * KIB
+    writer.close()
+
+
+async def test_what_a_held_http_2_connection_sends_is_counted(start_activator: StartActivator) -> None:
+    opening = h2_frames.frame(FrameType.HEADERS, flags=END_HEADERS, stream=1, payload=b"\x82")
+    body = h2_frames.frame(FrameType.DATA, stream=1, payload=bytes(60_000))
+    data = h2_frames.PREFACE + h2_frames.frame(FrameType.SETTINGS) + opening + body
+    activator = await start_activator(route={"held_bytes": 100_000})
+    clients = [await asyncio.open_connection(LOOPBACK, activator.port) for _ in range(10)]
+    for _, writer in clients:
+        writer.write(data)
+    await activator.until_held(10)
+    await activator.until(lambda: activator.pools.total_bytes.used >= 20_000)
+    assert activator.pools.total_bytes.used <= 100_000
+    for _, writer in clients:
+        writer.close()
+    hang_ups = asyncio.create_task(activator.pools.hang_ups.run())
+    await activator.until_held(0)
+    hang_ups.cancel()
+    await activator.until(
+        lambda: activator.pools.total_bytes.used + activator.pools.total_head_bytes.used == 0
+    )
+
+
+async def test_heads_beyond_their_bound_are_refused(start_activator: StartActivator) -> None:
+    activator = await start_activator(total_head_bytes=100_000)
+    head = b"GET / HTTP/1.1\r\nHost: chat\r\nX-Large: " + b"x" * 30_000 + b"\r\n\r\n"
+    held = [await asyncio.open_connection(LOOPBACK, activator.port) for _ in range(3)]
+    for _, writer in held:
+        writer.write(head)
+    await activator.until_held(3)
+    answer = await raw(activator, head)
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"ActivatorFull" in answer
+    for _, writer in held:
+        writer.close()
+    await activator.until(lambda: activator.pools.total_head_bytes.used == 0)
