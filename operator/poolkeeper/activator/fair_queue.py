@@ -18,6 +18,8 @@ class FairQueue(Generic[Item]):
         self._quantum = quantum
         self._waiting: OrderedDict[str, OrderedDict[Item, int]] = OrderedDict()
         self._credit: dict[str, int] = {}
+        self._clients_by_count: dict[int, dict[str, None]] = {}
+        self._most = 0
         self._in_turn: str | None = None
         self._length = 0
 
@@ -31,7 +33,7 @@ class FairQueue(Generic[Item]):
     def push(self, client: str, item: Item, cost: int) -> None:
         """Put an item behind the client's others; a cost is at least 1."""
         self._waiting.setdefault(client, OrderedDict())[item] = cost
-        self._length += 1
+        self._counts(client, 1)
 
     def push_back_to_front(self, client: str, item: Item) -> None:
         """Return an item that was taken out in vain: it has been paid for and is the very next."""
@@ -39,7 +41,7 @@ class FairQueue(Generic[Item]):
         items[item] = 0
         items.move_to_end(item, last=False)
         self._waiting.move_to_end(client, last=False)
-        self._length += 1
+        self._counts(client, 1)
 
     def pop(self) -> Item | None:
         """Take out the next item; None if there is none."""
@@ -66,8 +68,31 @@ class FairQueue(Generic[Item]):
         self._left(client)
         return True
 
+    def newest_of_greediest(self, newcomer: str) -> Item | None:
+        """The item to give up for one of the newcomer's: the latest of who has most; None if it is not fairer.
+
+        With less than two items more than the newcomer both would only change places.
+        """
+        own = self._waiting.get(newcomer, ())
+        if self._most < len(own) + 2:
+            return None
+        return next(reversed(self._waiting[next(iter(self._clients_by_count[self._most]))]))
+
+    def _counts(self, client: str, change: int) -> None:
+        """Keep the order by count: a search through all clients at each refusal would invite more of them."""
+        now = len(self._waiting[client])
+        self._length += change
+        before = self._clients_by_count.get(now - change, {})
+        before.pop(client, None)
+        if not before:
+            self._clients_by_count.pop(now - change, None)
+        if now:
+            self._clients_by_count.setdefault(now, {})[client] = None
+        if now > self._most or self._most not in self._clients_by_count:
+            self._most = now
+
     def _left(self, client: str) -> None:
-        self._length -= 1
+        self._counts(client, -1)
         if not self._waiting[client]:
             del self._waiting[client]
             self._credit.pop(client, None)

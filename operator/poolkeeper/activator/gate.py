@@ -17,6 +17,8 @@ QUANTUM = 1
 BYTES_PER_COST = 128 * 1024
 MOST_COST = 8
 MOST_EXPECTED_BACK = 1_000
+MOST_STATED_SECONDS = 3600.0
+"""A client that states more would keep its place long after anybody waits for the answer."""
 
 
 Changed = Callable[[], None]
@@ -100,9 +102,9 @@ class Gate:
             raise Refused(*self._closed, retry_after_seconds=self._retry_after())
         now = self._loop.time()
         self._arrived += 1
-        hold_seconds = limit_seconds or self.route.hold_seconds
+        hold_seconds = self.route.hold_seconds if limit_seconds is None else self._capped(limit_seconds)
         self._refuse_what_cannot_be_in_time(client, now, hold_seconds)
-        self._reserve_place()
+        self._reserve_place(client)
         cost = 1 + min(MOST_COST - 1, body_bytes // BYTES_PER_COST)
         ticket = Ticket(client, cost, now, self._loop.create_future(), now + hold_seconds)
         ticket.deadline = self._loop.call_at(ticket.expires_at, self._time_is_up, ticket)
@@ -190,13 +192,22 @@ class Gate:
         )
         raise Refused(Cause.NOT_READY_IN_TIME, message, retry_after_seconds=retry_after)
 
-    def _reserve_place(self) -> None:
-        if len(self._queue) >= self.route.held_requests:
-            message = f"{self.route.held_requests} requests wait for this model already."
-            raise Refused(Cause.QUEUE_FULL, message, retry_after_seconds=self._retry_after())
+    def _capped(self, stated_seconds: float) -> float:
+        return min(stated_seconds, max(MOST_STATED_SECONDS, self.route.hold_seconds))
+
+    def _reserve_place(self, client: str) -> None:
+        """Raises Refused; where another client has more places, its latest request gives way instead."""
         if not self._total.reserve(1):
             message = "Too many requests wait for models here already."
             raise Refused(Cause.ACTIVATOR_FULL, message, retry_after_seconds=self._retry_after())
+        if len(self._queue) >= self.route.held_requests:
+            message = f"{self.route.held_requests} requests wait for this model already."
+            full = Refused(Cause.QUEUE_FULL, message, retry_after_seconds=self._retry_after())
+            gives_way = self._queue.newest_of_greediest(client)
+            if gives_way is None:
+                self._total.give_back(1)
+                raise full
+            self._refuse(gives_way, full)
 
     def _retry_after(self) -> int:
         return retry_after_seconds(None if self._ready_at is None else self._ready_at - self._loop.time())

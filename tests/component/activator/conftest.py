@@ -146,8 +146,9 @@ async def serve_raw(activator: Activator) -> AsyncIterator[ServeRaw]:
 async def raw(activator: Activator, request: bytes) -> bytes:
     """Everything that comes back for these bytes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", activator.port)
-    writer.write(request)
-    async with asyncio.timeout(10):
-        answer = await reader.read()
-    writer.close()
-    return answer
+    try:
+        writer.write(request)
+        async with asyncio.timeout(10):
+            return await reader.read()
+    finally:
+        writer.close()

@@ -40,6 +40,35 @@ async def test_the_pools_own_bound_refuses_the_next_request(activator: Activator
     await activator.until_held(0)
 
 
+async def test_one_client_can_not_take_all_places(activator: Activator) -> None:
+    await activator.route_to(held_requests=4)
+    greedy = [b"GET /%d HTTP/1.1\r\nHost: chat\r\nX-Api-Key: greedy\r\n\r\n" % number for number in range(4)]
+    modest = b"GET / HTTP/1.1\r\nHost: chat\r\nX-Api-Key: modest\r\n\r\n"
+    asked = []
+    for number, request in enumerate(greedy, 1):
+        asked.append(asyncio.create_task(raw(activator, request)))
+        await activator.until_held(number)
+    others = [asyncio.create_task(raw(activator, modest)) for _ in range(2)]
+    await activator.until(lambda: sum(task.done() for task in asked) == 2)
+    assert [task.done() for task in asked] == [False, False, True, True]
+    assert [b"QueueFull" in await task for task in asked[2:]] == [True, True]
+    assert b"QueueFull" in await raw(activator, modest)  # now both have as many
+    assert not any(task.done() for task in others)
+    assert activator.held == 4
+    for task in (*asked, *others):
+        task.cancel()
+    await asyncio.gather(*asked, *others, return_exceptions=True)
+
+
+async def test_a_stated_time_limit_is_an_hour_at_most(activator: Activator) -> None:
+    gate = activator.pools.gate_at(activator.port)
+    now = asyncio.get_running_loop().time()
+    assert 3500 < gate.enter("a", limit_seconds=1e9).expires_at - now < 3700
+    await activator.route_to(hold_seconds=7200)
+    assert 7100 < gate.enter("a", limit_seconds=1e9).expires_at - now < 7300
+    assert 9 < gate.enter("a", limit_seconds=10.0).expires_at - now < 11
+
+
 async def test_bodies_beyond_the_bound_wait_in_the_client(start_activator: StartActivator) -> None:
     activator = await start_activator(route={"held_bytes": 100_000})
     _, writer = await asyncio.open_connection("127.0.0.1", activator.port)

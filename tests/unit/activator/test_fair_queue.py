@@ -92,3 +92,27 @@ def test_a_client_waits_for_a_turn_of_each_other_client_at_most(costs: list[int]
             queue.push(f"other-{other}", f"{other}-{number}", cost)
     queue.push("mine", "mine", 1)
     assert drain(queue).index("mine") <= others
+
+
+@given(st.lists(st.tuples(st.sampled_from(["push", "discard", "pop", "return"]), st.sampled_from("abc"))))
+def test_who_has_most_gives_way_with_its_latest(steps: list[tuple[str, str]]) -> None:
+    queue: FairQueue[str] = FairQueue(1)
+    waiting: dict[str, list[str]] = {"a": [], "b": [], "c": []}
+    for number, (step, client) in enumerate(steps):
+        if step == "push":
+            queue.push(client, f"{client}{number}", 1)
+            waiting[client].append(f"{client}{number}")
+        elif step == "discard" and waiting[client]:
+            queue.discard(client, waiting[client].pop())
+        elif step in ("pop", "return") and (item := queue.pop()) is not None:
+            waiting[item[0]].remove(item)
+            if step == "return":
+                queue.push_back_to_front(item[0], item)
+                waiting[item[0]].insert(0, item)
+        most = max(len(items) for items in waiting.values())
+        for newcomer in "abcd":
+            gives_way = queue.newest_of_greediest(newcomer)
+            if most < len(waiting.get(newcomer, ())) + 2:
+                assert gives_way is None
+            else:
+                assert gives_way in [items[-1] for items in waiting.values() if len(items) == most]
