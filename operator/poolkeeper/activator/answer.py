@@ -30,7 +30,9 @@ class Answer:
     @property
     def can_still_refuse(self) -> bool:
         """Whether an answer of our own can be told from the replica's."""
-        return not self.status or (self._streams_already and not self._replica_has_begun)
+        if not self.status:
+            return True
+        return self._streams_already and not self._replica_has_begun and self._http.our_state is not h11.ERROR
 
     def inform(self, event: h11.InformationalResponse) -> None:
         """Pass on a 1xx; HTTP/1.0 clients don't know them."""
@@ -52,11 +54,13 @@ class Answer:
 
     def begin(self, response: h11.Response, *, waited_seconds: float, closes: bool) -> None:
         """The replica's status and headers."""
-        self._replica_has_begun = True
         if not self._streams_already:
-            self.status = response.status_code
+            # Sent first: what can't be rebuilt has not begun, and a 502 can still be told from it.
             self._send(head.for_client(response, waited_seconds=waited_seconds, closes=closes))
+            self.status = response.status_code
+            self._replica_has_begun = True
             return
+        self._replica_has_begun = True
         self._send(h11.Data(data=b": cold start %.3f s\n\n" % waited_seconds))
         kinds = [value for name, value in response.headers if name == b"content-type"]
         if response.status_code != 200 or not any(kind.startswith(_EVENT_STREAM) for kind in kinds):
@@ -84,6 +88,9 @@ class Answer:
         if self._streams_already:
             self._send(h11.Data(data=_as_event(body)))
         else:
+            if self._http.our_state is h11.ERROR:
+                # It takes nothing more since it refused what was to be sent; of that not a byte has left.
+                self._http = h11.Connection(h11.SERVER)
             self.status = refused.status
             headers = [(b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(body))]
             if refused.retry_after_seconds is not None:
@@ -95,8 +102,8 @@ class Answer:
 
     def switch(self, response: h11.InformationalResponse, waited_seconds: float) -> None:
         """The replica agreed to another protocol: what follows is no longer HTTP."""
-        self.status = 101
         self._send(head.for_switch(response, waited_seconds))
+        self.status = 101
         self.is_complete = True
 
     async def flush(self) -> None:

@@ -28,10 +28,11 @@ class Exchange:
 
     async def run(self, request: h11.Request, body: RequestBody) -> None:
         """Send the request and pass on the response; raises Refused while nothing of it was passed on."""
-        upload = await self._send_what_is_here(request, body)
+        upload = None
         try:
+            upload = await self._send_what_is_here(request, body)
             await self._receive()
-        except (h11.RemoteProtocolError, OSError) as error:
+        except (h11.ProtocolError, OSError) as error:
             self._fail(error)
         finally:
             if upload is not None:
@@ -100,8 +101,11 @@ class Exchange:
     def _fail(self, error: Exception) -> None:
         if self._fault_of_client is not None:
             raise self._fault_of_client
-        lost = isinstance(error, OSError) or self._replica.ended
+        is_ours = isinstance(error, h11.LocalProtocolError)
+        lost = not is_ours and (isinstance(error, OSError) or self._replica.ended)
         cause = Cause.CONNECTION_LOST if lost else Cause.BAD_RESPONSE
         what = "closed the connection" if lost else "sent something that is no HTTP"
+        if is_ours:
+            what = f"sent something that can't be passed on ({error})"
         message = f"The replica {what}. The request may have been executed and was not tried again."
         raise Refused(cause, message, status=502, retry_after_seconds=None) from error

@@ -69,7 +69,7 @@ class FairQueue(Generic[Item]):
         return True
 
     def newest_of_greediest(self, newcomer: str) -> Item | None:
-        """The item to give up for one of the newcomer's: the latest of who has most; None if it is not fairer.
+        """The item to give up for one of the newcomer's: the latest of who has most; None if not fairer.
 
         With less than two items more than the newcomer both would only change places.
         """

@@ -107,12 +107,21 @@ class HeldRequest:
     async def _wait(self, ticket: Ticket) -> str:
         seconds = self._gate.route.heartbeat_seconds
         with self._pools.hang_ups.watching(self._connection):
-            if not seconds or not head.accepts_event_stream(self._headers):
+            if not seconds or not self._takes_heartbeats:
                 return await ticket.replica
             while not (await asyncio.wait((ticket.replica,), timeout=seconds))[0]:
                 self._answer.heartbeat()
                 await self._answer.flush()
             return ticket.replica.result()
+
+    @property
+    def _takes_heartbeats(self) -> bool:
+        """Answers to HEAD have no body, and a WebSocket can't be opened any more after a status of 200."""
+        return (
+            head.accepts_event_stream(self._headers)
+            and self._request.method != b"HEAD"
+            and not head.wants_websocket(self._headers)
+        )
 
     async def _exchange(self, replica: Connection) -> None:
         self._replica = replica
@@ -124,7 +133,10 @@ class HeldRequest:
             waited_seconds=self._log.waited_seconds,
             closes=self._gate.route.leaves_path or self._pools.is_stopping,
         )
-        request = head.for_replica(self._request, self._headers, self._connection.peer)
+        try:
+            request = head.for_replica(self._request, self._headers, self._connection.peer)
+        except h11.LocalProtocolError as error:
+            raise head.bad_request(f"The request can't be passed on: {error}.") from None
         try:
             await exchange.run(request, self._body)
         except Refused:

@@ -2,9 +2,13 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
+import h11
 import httpx
+import pytest
 
+from poolkeeper.activator import head
 from tests.component.activator.conftest import Activator, Serve, ServeRaw, raw
 
 GET = b"GET / HTTP/1.1\r\nHost: chat\r\nConnection: close\r\n\r\n"
@@ -93,6 +97,32 @@ async def test_an_answer_that_is_no_http_becomes_a_502(activator: Activator, ser
 
     await activator.route_to(await serve_raw(replica))
     assert (await raw(activator, GET)).startswith(b"HTTP/1.1 502")
+
+
+def unsendable(response: h11.Response, **_: object) -> h11.Response:
+    """A head that can't be rebuilt."""
+    raise h11.LocalProtocolError("no such header")
+
+
+def out_of_turn(response: h11.Response, **_: object) -> h11.Event:
+    """What the client's connection is in no state for."""
+    return h11.Data(data=b"x")
+
+
+@pytest.mark.parametrize("rebuilt", [unsendable, out_of_turn])
+async def test_an_answer_that_can_not_be_rebuilt_becomes_a_502_with_its_cause(
+    activator: Activator,
+    serve_raw: ServeRaw,
+    monkeypatch: pytest.MonkeyPatch,
+    rebuilt: Callable[..., h11.Event],
+) -> None:
+    monkeypatch.setattr(head, "for_client", rebuilt)
+    await activator.route_to(await serve_raw(answer_ok))
+    answer = await raw(activator, GET)
+    assert answer.startswith(b"HTTP/1.1 502")
+    assert b"BadResponse" in answer
+    assert b"can't be passed on (" in answer
+    assert answer.count(b"HTTP/1.1") == 1
 
 
 async def test_a_replica_may_answer_before_it_has_read_the_body(

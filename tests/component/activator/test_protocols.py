@@ -273,3 +273,23 @@ async def test_a_heartbeat_stream_that_ends_badly_says_so_in_the_stream(
         await activator.route_to(await serve(fail))
         text = (await stream).text
     assert 'event: error\ndata: {"error": "no such model"}\n\n' in text
+
+
+@pytest.mark.parametrize("head", [b"HEAD / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n"])
+async def test_no_heartbeat_where_an_answer_could_not_follow_it(
+    activator: Activator, serve_raw: ServeRaw, head: bytes
+) -> None:
+    async def replica(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"HEAD"):
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        else:
+            writer.write(b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        writer.close()
+
+    await activator.route_to(heartbeat_seconds=1)
+    request = head + b"Host: chat\r\nAccept: text/event-stream\r\nConnection: close, Upgrade\r\n\r\n"
+    asking = asyncio.create_task(raw(activator, request))
+    await asyncio.sleep(1.2)
+    await activator.route_to(await serve_raw(replica))
+    assert (await asking).split(b" ")[1] in (b"204", b"101")
