@@ -81,7 +81,7 @@ class Answer:
         passes_trailers = self._is_http_1_1 and not self._streams_already
         self._finish(head.trailers(trailers) if passes_trailers else [])
 
-    def refuse(self, refused: Refused) -> None:
+    def refuse(self, refused: Refused, *, waited_seconds: float) -> None:
         """An answer of our own, in the shape that OpenAI's clients show to their users."""
         error = {"message": refused.message, "type": "poolkeeper", "code": refused.cause.value}
         body = json.dumps({"error": error}).encode()
@@ -95,7 +95,7 @@ class Answer:
             headers = [(b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(body))]
             if refused.retry_after_seconds is not None:
                 headers.append((b"Retry-After", b"%d" % refused.retry_after_seconds))
-            headers.append((b"Connection", b"close"))
+            headers += [(head.COLD_START, b"%.3f" % waited_seconds), (b"Connection", b"close")]
             self._send(h11.Response(status_code=refused.status, headers=headers))
             self._send(h11.Data(data=body))
         self._finish([])

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import h11
 
@@ -17,7 +18,16 @@ MOST_RESPONSE_HEAD_BYTES = 256 * 1024
 class Exchange:
     """One request on one fresh connection to a replica."""
 
-    def __init__(self, replica: Connection, answer: Answer, *, waited_seconds: float, closes: bool) -> None:
+    def __init__(
+        self,
+        replica: Connection,
+        answer: Answer,
+        *,
+        begins: Callable[[], None],
+        waited_seconds: float,
+        closes: bool,
+    ) -> None:
+        self._begins = begins
         self._replica = replica
         self._answer = answer
         self._waited_seconds = waited_seconds
@@ -85,12 +95,14 @@ class Exchange:
         match event:
             case h11.InformationalResponse(status_code=101):
                 self._answer.switch(event, self._waited_seconds)
+                self._begins()
                 self.is_switched = True
                 self._replica.unread(self._http.trailing_data[0])
             case h11.InformationalResponse():
                 self._answer.inform(event)
             case h11.Response():
                 self._answer.begin(event, waited_seconds=self._waited_seconds, closes=self._closes)
+                self._begins()
             case h11.Data():
                 self._answer.data(bytes(event.data))
             case h11.EndOfMessage():

@@ -36,6 +36,8 @@ class Ticket:
     expires_at: float
     deadline: asyncio.TimerHandle | None = None
     has_left: bool = False
+    was_held: bool = False
+    is_answered: bool = False
     granted: str | None = None
     rests_at: str | None = None
     on_decided: Callable[[], None] | None = field(default=None, repr=False)
@@ -112,7 +114,18 @@ class Gate:
         self._now_waits(ticket)
         self._expected_back.pop(client, None)
         self._let_go()
+        ticket.was_held = ticket.granted is None
         return ticket
+
+    def taken(self, ticket: Ticket) -> None:
+        """The replica accepted a connection; a grant that came to nothing is no release."""
+        self.metrics.released(self._loop.time() - ticket.arrived_at)
+
+    def answer_begins(self, ticket: Ticket) -> None:
+        """The first byte of a replica's answer goes to the client; may be called again without effect."""
+        if ticket.was_held and not ticket.is_answered:
+            self.metrics.cold_start(self._loop.time() - ticket.arrived_at)
+        ticket.is_answered = True
 
     def send_back(self, ticket: Ticket, *, pause_seconds: float) -> None:
         """The replica accepted no connection: the request is next again, and the replica gets a pause."""
@@ -120,6 +133,7 @@ class Gate:
             return
         self._slots.pause(ticket.granted, self._loop.time() + pause_seconds)
         self._end_grant(ticket)
+        ticket.was_held = True
         ticket.replica = self._loop.create_future()
         self._queue.push_back_to_front(ticket.client, ticket)
         self._now_waits(ticket)
@@ -230,15 +244,14 @@ class Gate:
             if ticket is None:
                 self._slots.give_back(address)
                 return
-            self._grant(ticket, address, now)
+            self._grant(ticket, address)
         if self._queue:
             self._look_again_after_pause(now)
 
-    def _grant(self, ticket: Ticket, address: str, now: float) -> None:
+    def _grant(self, ticket: Ticket, address: str) -> None:
         self._waits_no_longer(ticket)
         ticket.granted = address
         self._in_flight += 1
-        self.metrics.released(now - ticket.arrived_at)
         ticket.replica.set_result(address)
         self._notify(ticket)
 

@@ -40,7 +40,7 @@ class H2Session:
         self._leaves = False
         self._awaits_ack = True
         self._from_client = FrameFilter(self._see_client_frame, self._client_is_through)
-        self._from_replica = FrameFilter(_passes, self._closed)
+        self._from_replica = FrameFilter(self._see_replica_frame, self._closed)
         self._held = bytearray(h2_frames.PREFACE)
         self._greeting_charge = Charge(pools.total_head_bytes)
         self._held_charge = Charge(pools.total_bytes, gate.bytes)
@@ -204,6 +204,11 @@ class H2Session:
             self._reset.discard(stream)
             self._closed(stream)
 
+    def _see_replica_frame(self, frame: Frame) -> bool:
+        if frame.kind == FrameType.HEADERS and self._ticket is not None:
+            self._gate.answer_begins(self._ticket)
+        return True
+
     def _opened(self, stream: int) -> None:
         self._open.add(stream)
         if self._ticket is not None and self._replica is not None:
@@ -221,7 +226,3 @@ class H2Session:
             ticket.replica.set_exception(ClientGone())
         if self._replica is not None:
             self._replica.abort()
-
-
-def _passes(_: Frame) -> bool:
-    return True

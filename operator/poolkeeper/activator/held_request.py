@@ -47,6 +47,7 @@ class HeldRequest:
         )
         self._answer = Answer(http, connection, is_http_1_1=request.http_version == b"1.1")
         self._replica: Connection | None = None
+        self._ticket: Ticket | None = None
         self._loop = asyncio.get_running_loop()
         self._log = AccessEntry(
             gate.route.key, request.method.decode("ascii"), path_only(request.target), connection.peer
@@ -61,6 +62,8 @@ class HeldRequest:
         except Refused as refused:
             self._gate.metrics.refused(refused.cause)
             self._log.outcome = refused.cause.value
+            if self._ticket is not None and not self._log.replica:
+                self._log.waited_seconds = self._loop.time() - self._ticket.arrived_at
             await self._refuse(refused)
         except (ClientGone, OSError):
             self._gate.metrics.abandoned()
@@ -78,6 +81,7 @@ class HeldRequest:
             body_bytes=int(length) if length.isdecimal() else 0,
             limit_seconds=stated_seconds(self._headers),
         )
+        self._ticket = ticket
         self._connection.on_end = lambda: self._client_left(ticket)
         try:
             if self._connection.ended:
@@ -87,7 +91,7 @@ class HeldRequest:
                 self._gate, ticket, self._connection, self._backend_port, self._pools.limits, self._wait
             )
             self._log.waited_seconds = self._loop.time() - ticket.arrived_at
-            await self._exchange(replica)
+            await self._exchange(replica, ticket)
         finally:
             self._connection.on_end = None
             self._body.release()
@@ -123,13 +127,14 @@ class HeldRequest:
             and not head.wants_websocket(self._headers)
         )
 
-    async def _exchange(self, replica: Connection) -> None:
+    async def _exchange(self, replica: Connection, ticket: Ticket) -> None:
         self._replica = replica
         if self._connection.ended:
             raise ClientGone
         exchange = Exchange(
             replica,
             self._answer,
+            begins=lambda: self._gate.answer_begins(ticket),
             waited_seconds=self._log.waited_seconds,
             closes=self._gate.route.leaves_path or self._pools.is_stopping,
         )
@@ -152,7 +157,7 @@ class HeldRequest:
     async def _refuse(self, refused: Refused) -> None:
         if not self._answer.can_still_refuse:
             raise ClientGone  # a cut connection is the only way left to say that the answer is not whole
-        self._answer.refuse(refused)
+        self._answer.refuse(refused, waited_seconds=self._log.waited_seconds)
         await self._answer.flush()
 
     def _client_left(self, ticket: Ticket) -> None:

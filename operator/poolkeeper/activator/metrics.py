@@ -21,9 +21,16 @@ class Metrics:
             buckets=WAIT_BUCKETS,
             registry=self.registry,
         )
+        self.cold_start = Histogram(
+            "poolkeeper_activator_cold_start_seconds",
+            "How long callers whose request was held waited for the first byte of a replica's answer.",
+            POOL,
+            buckets=WAIT_BUCKETS,
+            registry=self.registry,
+        )
         self.released = Counter(
             "poolkeeper_activator_released_requests",
-            "Requests given to a replica, each time one was.",
+            "Requests that a replica took.",
             POOL,
             registry=self.registry,
         )
@@ -62,12 +69,13 @@ class PoolMetrics:
         self._refused = metrics.refused
         self._labels = (namespace, name)
         self._waited = metrics.waited.labels(*self._labels)
+        self.cold_start = metrics.cold_start.labels(*self._labels).observe
         self._released = metrics.released.labels(*self._labels)
         self._gone = metrics.gone.labels(*self._labels)
         self.held = metrics.held.labels(*self._labels).set
 
     def released(self, waited_seconds: float) -> None:
-        """A request was given to a replica after this wait."""
+        """A replica took a request after this wait."""
         self._released.inc()
         self._waited.observe(waited_seconds)
 

@@ -156,7 +156,9 @@ class Pools:
         self._changed()
 
     def _changed(self) -> None:
-        self._leaving = {pool: gate for pool, gate in self._leaving.items() if not gate.is_empty}
+        for pool in [pool for pool, gate in self._leaving.items() if gate.is_empty]:
+            del self._leaving[pool]
+            self.metrics.forget(*pool)
         if self.on_change is not None:
             self.on_change()
 

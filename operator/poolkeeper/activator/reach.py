@@ -25,7 +25,10 @@ async def reach_replica(
     while not client.ended:
         address = await wait(ticket)
         try:
-            return address, await connect(address, port, limits.connect_seconds)
+            replica = await connect(address, port, limits.connect_seconds)
         except OSError:
             gate.send_back(ticket, pause_seconds=limits.refused_pause_seconds)
+        else:
+            gate.taken(ticket)
+            return address, replica
     raise ClientGone

@@ -83,6 +83,6 @@ class Session:
         log.info("refused before any pool: %s", refused.message)
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             answer = Answer(self._http, self._connection, is_http_1_1=False)
-            answer.refuse(refused)
+            answer.refuse(refused, waited_seconds=0.0)
             await answer.flush()
         return False

@@ -1,0 +1,68 @@
+"""What the metrics say of a request: each once, and as its caller saw it."""
+
+import asyncio
+
+from tests.component.activator.conftest import Activator, ServeRaw, StartActivator, raw
+from tests.component.activator.test_faults import GET, answer_ok
+
+
+def value(activator: Activator, name: str) -> float | None:
+    """One series of the pool."""
+    labels = {"namespace": "serving", "pool": "chat"}
+    return activator.pools.metrics.registry.get_sample_value(f"poolkeeper_activator_{name}", labels)
+
+
+async def test_a_request_that_bounces_off_a_pod_is_released_once(
+    activator: Activator, serve_raw: ServeRaw
+) -> None:
+    await activator.route_to("127.0.0.2")
+    asking = asyncio.create_task(raw(activator, GET))
+    await asyncio.sleep(0.4)
+    assert value(activator, "released_requests_total") == 0
+    await serve_raw(answer_ok, "127.0.0.2")
+    await asking
+    assert value(activator, "released_requests_total") == 1
+    assert value(activator, "waited_seconds_count") == 1
+    assert (value(activator, "waited_seconds_sum") or 0) > 0.3
+
+
+async def test_a_cold_start_lasts_until_the_first_byte_of_the_answer(
+    activator: Activator, serve_raw: ServeRaw
+) -> None:
+    async def thinks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.3)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        await asyncio.sleep(0.3)
+        writer.write(b"ok")
+        writer.close()
+
+    asking = asyncio.create_task(raw(activator, GET))
+    await activator.until_held(1)
+    await asyncio.sleep(0.2)
+    await activator.route_to(await serve_raw(thinks))
+    await activator.until(lambda: value(activator, "cold_start_seconds_count") == 1)
+    assert not asking.done()
+    assert (value(activator, "cold_start_seconds_sum") or 0) >= 0.5
+    await asking
+    await raw(activator, GET)  # was not held
+    assert value(activator, "cold_start_seconds_count") == 1
+    assert value(activator, "waited_seconds_count") == 2
+
+
+async def test_a_refusal_says_how_long_the_request_was_held(activator: Activator) -> None:
+    limited = GET.replace(b"Connection", b"Request-Timeout: 0.3\r\nConnection")
+    held = await raw(activator, limited)
+    assert held.startswith(b"HTTP/1.1 503")
+    seconds = held.partition(b"X-Poolkeeper-Cold-Start: ")[2].partition(b"\r\n")[0]
+    assert float(seconds) >= 0.3
+    assert b"X-Poolkeeper-Cold-Start: 0.000\r\n" in await raw(activator, b"nonsense\r\n\r\n")
+
+
+async def test_a_pool_that_is_gone_is_forgotten(start_activator: StartActivator) -> None:
+    activator = await start_activator(absence_seconds=0.0)
+    assert value(activator, "held_requests") == 0
+    activator.pools.apply(activator.table(next(activator.issues), without_pool=True))
+    await activator.until(lambda: value(activator, "held_requests") is None)
+    await activator.route_to()
+    assert value(activator, "held_requests") == 0
