@@ -2,18 +2,21 @@
 
     python -m hack.bench.activator [--rate 1000] [--seconds 15] [--held 10000] [--body-bytes 8192]
 
-Everything runs on 127.0.0.1. The front under test has a core of its own where the machine has two; the load
-and the replica share the other one, so the figures beside nginx in the same run are what counts.
+Everything runs on 127.0.0.0/8. The front under test has a core of its own where the machine has two; the load
+and the replica share the other one, so the figures beside nginx in the same run are what counts. Each aim
+gets a verdict, and the exit status says whether all were met.
 """
 
 import argparse
 import asyncio
 import os
+import resource
 import shutil
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +24,13 @@ from typing import cast
 
 import uvloop
 
-from hack.bench.activator_world import Front, Replica, activator, children, nginx
+from hack.bench.activator_world import LOOPBACK, Front, Replica, activator, children, free_port, nginx
 
+AIM_ADDED_MILLISECONDS = 100.0
+AIM_PEAK_MIB = 512.0
+REPLICAS = 4
+WORK_SECONDS = 0.02
+LONGEST_SECONDS = 300.0
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -105,22 +113,22 @@ async def at_rate(port: int, process: int, rate: int, seconds: float) -> Latenci
             _, client = await loop.create_connection(Client, "127.0.0.1", port)
         answer = await client.request(data)
         if answer.startswith(b"HTTP/1.1 200"):
-            latencies.append((loop.time() - due) * 1000)
+            latencies.append((time.monotonic() - due) * 1000)
         else:
             failed += 1
         idle.append(client)
 
-    began, cpu_before = loop.time(), cpu_seconds(process)
+    began, cpu_before = time.monotonic(), cpu_seconds(process)  # uvloop's own clock only knows milliseconds
     running = set()
     for number in range(int(rate * seconds)):
         due = began + number / rate
-        if (ahead := due - loop.time()) > 0:
+        if (ahead := due - time.monotonic()) > 0:
             await asyncio.sleep(ahead)
         running.add(task := loop.create_task(one(due)))
         task.add_done_callback(running.discard)
     if running:
         await asyncio.wait(running)
-    took = loop.time() - began
+    took = time.monotonic() - began
     share = (cpu_seconds(process) - cpu_before) / took
     for client in idle:
         client.close()
@@ -135,66 +143,120 @@ def cpu_seconds(process: int) -> float:
     return sum(int(user) + int(system) for user, system in ticks) / os.sysconf("SC_CLK_TCK")
 
 
-def resident_mib(process: int) -> float:
-    """Memory of a process."""
+def memory_mib(process: int, figure: str) -> float:
+    """Memory of a process: `VmRSS` now, `VmHWM` at its peak."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(figure)) / 1024
 
 
-async def hold(front: Front, replica: Replica, held: int, body_bytes: int, slots: int) -> None:
-    """Holds requests at zero, then lets them go to one replica by its slots."""
+async def hold_and_release(
+    front: Front, held: int, body_bytes: int, slots: int, replicas: Sequence[Replica]
+) -> int:
+    """Holds requests at zero, then lets them go to replicas by their slots; how many were answered."""
     loop = asyncio.get_running_loop()
-    before = resident_mib(front.process)
+    await front.route_to_nothing()
+    before = memory_mib(front.process, "VmRSS")
     data = request_of(body_bytes)
     clients: list[Client] = []
-    for _ in range(held):
-        _, client = await loop.create_connection(Client, "127.0.0.1", front.port)
-        clients.append(client)
-    answers = [client.request(data) for client in clients]
-    while await front.held() < held:  # noqa: ASYNC110
-        await asyncio.sleep(0.2)
-    full = resident_mib(front.process)
-    print(f"  {held} requests of {body_bytes} B held: {full:.0f} MiB ({before:.0f} MiB before them)")
-    replica.most_at_once = 0
-    released_at = time.monotonic()
-    await front.route_to_replica(slots)
-    statuses = [answer.split(b" ")[1] for answer in await asyncio.gather(*answers)]
+    async with asyncio.timeout(LONGEST_SECONDS):
+        for _ in range(held):
+            _, client = await loop.create_connection(Client, LOOPBACK, front.port)
+            clients.append(client)
+        answers = [client.request(data) for client in clients]
+        while await front.held() < held:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+        full = memory_mib(front.process, "VmRSS")
+        print(f"{held} requests of {body_bytes} B held: {full:.0f} MiB ({before:.0f} MiB before them)")
+        released_at = time.monotonic()
+        await front.route_to(slots, *(replica.address for replica in replicas))
+        statuses = [answer[:12] for answer in await asyncio.gather(*answers)]
     took = time.monotonic() - released_at
+    answered = statuses.count(b"HTTP/1.1 200")
+    most = max(replica.most_at_once for replica in replicas)
     print(
-        f"  let go with {slots} slots: {statuses.count(b'200')} answered of {held}, "
-        f"{held / took:.0f}/s, at most {replica.most_at_once} at the replica at once"
+        f"  let go to {len(replicas)} with {slots} slots: {answered} answered of {held}, "
+        f"{held / took:.0f}/s, at most {most} at one replica at once"
     )
     for client in clients:
         client.close()
+    return answered
+
+
+def verdict(aim: str, is_met: bool) -> bool:
+    """Print whether an aim was met, and pass it on."""
+    print(f"aim, {aim}: {'met' if is_met else 'MISSED'}")
+    return is_met
 
 
 @asynccontextmanager
-async def replica_of_two_bytes() -> AsyncIterator[Replica]:
-    """A replica that answers at once, in this process."""
-    replica = Replica(RESPONSE)
-    await replica.start()
-    yield replica
-    replica.stop()
+async def serving(count: int, work_seconds: float) -> AsyncIterator[list[Replica]]:
+    """Replicas in this process, on one port of several addresses."""
+    port = free_port()
+    replicas = [
+        Replica(RESPONSE, port, address=f"127.0.0.{number + 1}", work_seconds=work_seconds)
+        for number in range(count)
+    ]
+    for replica in replicas:
+        await replica.start()
+    yield replicas
+    for replica in replicas:
+        replica.stop()
 
 
-async def bench(arguments: argparse.Namespace) -> None:
-    """All of it, one after the other."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with replica_of_two_bytes() as replica:
-            own = await at_rate(replica.port, os.getpid(), arguments.rate, arguments.seconds / 3)
-            print(f"straight to the replica at {arguments.rate}/s: {described(own)}")
-            if shutil.which("nginx"):
-                async with nginx(Path(folder), replica.port) as front:
-                    other = await at_rate(front.port, front.process, arguments.rate, arguments.seconds)
-                    print(f"through nginx:                 {described(other)}")
-            async with activator(Path(folder), replica.port) as front:
-                await front.route_to_replica(10_000)
-                ours = await at_rate(front.port, front.process, arguments.rate, arguments.seconds)
-                print(f"through the activator:         {described(ours)}")
-                print(f"  p99 added: {ours.p99 - own.p99:.1f} ms")
-            async with activator(Path(folder), replica.port) as front:
-                await front.route_to_nothing()
-                await hold(front, replica, arguments.held, arguments.body_bytes, arguments.slots)
+async def bench_rate(folder: Path, rate: int, seconds: float) -> bool:
+    """Latency at a fixed rate: straight, through nginx, through the activator."""
+    async with serving(1, 0.0) as (replica,):
+        own = await at_rate(replica.port, os.getpid(), rate, seconds / 3)
+        print(f"straight to the replica at {rate}/s: {described(own)}")
+        async with nginx(folder, replica.port) as front:
+            other = await at_rate(front.port, front.process, rate, seconds)
+            print(f"through nginx:                   {described(other)}")
+            print(f"  p99 added: {other.p99 - own.p99:.1f} ms")
+        async with activator(folder, replica.port) as front:
+            await front.route_to(10_000, replica.address)
+            ours = await at_rate(front.port, front.process, rate, seconds)
+            print(f"through the activator:           {described(ours)}")
+            print(f"  p99 added: {ours.p99 - own.p99:.1f} ms")
+    is_kept_up = ours.achieved_rate >= 0.98 * rate and not ours.failed
+    return verdict(
+        f"{rate}/s on one core with p99 added within {AIM_ADDED_MILLISECONDS:g} ms",
+        is_kept_up and ours.p99 - own.p99 <= AIM_ADDED_MILLISECONDS,
+    )
+
+
+async def bench_holding(folder: Path, held: int, body_bytes: int, slots: int) -> bool:
+    """Memory while many are held, and until all are let go."""
+    async with serving(1, 0.0) as replicas, activator(folder, replicas[0].port) as front:
+        answered = await hold_and_release(front, held, body_bytes, slots, replicas)
+        peak = memory_mib(front.process, "VmHWM")
+    print(f"  peak, letting go included: {peak:.0f} MiB")
+    return verdict(
+        f"{held} held within {AIM_PEAK_MIB:g} MiB and none lost", answered == held and peak <= AIM_PEAK_MIB
+    )
+
+
+async def bench_pacing(folder: Path, released: int, concurrency: int) -> bool:
+    """Whether replicas that take their time ever get more than they take."""
+    async with serving(REPLICAS, WORK_SECONDS) as replicas, activator(folder, replicas[0].port) as front:
+        answered = await hold_and_release(front, released, 200, concurrency, replicas)
+    most = max(replica.most_at_once for replica in replicas)
+    return verdict(
+        f"{released} let go and no replica given more than {concurrency} at once",
+        answered == released and most <= concurrency,
+    )
+
+
+async def bench(arguments: argparse.Namespace) -> bool:
+    """All of it, one after the other; whether every aim was met."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        return all(
+            [
+                await bench_rate(folder, arguments.rate, arguments.seconds),
+                await bench_holding(folder, arguments.held, arguments.body_bytes, arguments.slots),
+                await bench_pacing(folder, arguments.released, arguments.concurrency),
+            ]
+        )
 
 
 def described(latencies: Latencies) -> str:
@@ -205,16 +267,24 @@ def described(latencies: Latencies) -> str:
     )
 
 
-def main() -> None:
-    """Runs it."""
+def main() -> int:
+    """Runs it; the exit status says whether every aim was met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rate", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--held", type=int, default=10_000)
     parser.add_argument("--body-bytes", type=int, default=8192)
     parser.add_argument("--slots", type=int, default=64)
-    uvloop.run(bench(parser.parse_args()))
+    parser.add_argument("--released", type=int, default=1000)
+    parser.add_argument("--concurrency", type=int, default=8)
+    arguments = parser.parse_args()
+    if shutil.which("nginx") is None:
+        print("nginx is missing (on Debian: apt-get install nginx-light)", file=sys.stderr)
+        return 2
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return 0 if uvloop.run(bench(arguments)) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

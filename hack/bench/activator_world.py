@@ -27,18 +27,29 @@ def free_port() -> int:
 
 
 class Replica:
-    """Answers every request at once with the same bytes and closes, and counts how many it has at once."""
+    """Answers every request with the same bytes after some work, and counts how many it has at once."""
 
-    def __init__(self, response: bytes) -> None:
+    def __init__(
+        self, response: bytes, port: int, *, address: str = LOOPBACK, work_seconds: float = 0.0
+    ) -> None:
         self._response = response
         self._server: asyncio.Server | None = None
-        self.port = free_port()
-        self.at_once = self.most_at_once = 0
+        self.address = address
+        self.port = port
+        self.work_seconds = work_seconds
+        self.answered = self.at_once = self.most_at_once = 0
 
     async def start(self) -> None:
         """Listen."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Answering(self), LOOPBACK, self.port, backlog=4096)
+        self._server = await loop.create_server(
+            lambda: _Answering(self), self.address, self.port, backlog=4096
+        )
+
+    def begin(self) -> None:
+        """A request's first bytes have come."""
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
 
     def stop(self) -> None:
         """Stop listening."""
@@ -56,17 +67,19 @@ class _Answering(asyncio.Protocol):
         self._replica = replica
         self._left: int | None = None
         self._head = b""
-        self._closes = False
+        self._is_busy = self._closes = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._replica.at_once += 1
-        self._replica.most_at_once = max(self._replica.most_at_once, self._replica.at_once)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._replica.at_once -= 1
+        if self._is_busy:
+            self._replica.at_once -= 1
 
     def data_received(self, data: bytes) -> None:
+        if not self._is_busy:
+            self._is_busy = True
+            self._replica.begin()
         if self._left is None:
             self._head += data
             head, blank, body = self._head.partition(b"\r\n\r\n")
@@ -79,9 +92,20 @@ class _Answering(asyncio.Protocol):
             self._left -= len(data)
         if self._left <= 0:
             self._left, self._head = None, b""
-            self._transport.write(self._replica.response)
-            if self._closes:
-                self._transport.close()
+            if self._replica.work_seconds:
+                asyncio.get_running_loop().call_later(self._replica.work_seconds, self._answer)
+            else:
+                self._answer()
+
+    def _answer(self) -> None:
+        if self._transport.is_closing():
+            return
+        self._is_busy = False
+        self._replica.at_once -= 1
+        self._replica.answered += 1
+        self._transport.write(self._replica.response)
+        if self._closes:
+            self._transport.close()
 
 
 @dataclass
@@ -94,9 +118,9 @@ class Front:
     backend: int = 0
     issue: int = field(default=0)
 
-    async def route_to_replica(self, slots: int) -> None:
-        """The replica is ready, with this many slots."""
-        await self._route(RouteReplica(address=LOOPBACK, slots=slots))
+    async def route_to(self, slots: int, *addresses: str) -> None:
+        """Replicas are ready at these addresses, with this many slots each."""
+        await self._route(*(RouteReplica(address=each, slots=slots) for each in addresses))
 
     async def route_to_nothing(self) -> None:
         """The pool is at zero."""
