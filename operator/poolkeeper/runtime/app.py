@@ -227,10 +227,10 @@ class Controller:
         return Loop(self._agenda, reconciler, timings, self._clock)
 
     def _loop_problem(self) -> str | None:
-        waiting_seconds = self._agenda.longest_waiting_seconds()
-        if waiting_seconds < health.LONGEST_WAITING_SECONDS:
+        stuck_seconds = self._loop.stuck_seconds()
+        if stuck_seconds < health.LONGEST_WAITING_SECONDS:
             return None
-        return f"a pool has been waiting for {waiting_seconds:.0f} s to be looked at"
+        return f"a pool has been waiting for {stuck_seconds:.0f} s to be looked at, and no other was either"
 
     def _pools_problem(self) -> str | None:
         return None if self._census.synced.is_set() else "not all pools and classes have been seen yet"

@@ -8,7 +8,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
 LONGEST_WAITING_SECONDS = 120.0
-"""A pool that waits longer than this to be looked at means that the loop is stuck."""
+"""A pool that waits for longer, while no look at any other ends, means that the loop is stuck."""
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 Check = Callable[[], str | None]

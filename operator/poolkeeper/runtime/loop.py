@@ -41,7 +41,13 @@ class Loop:
         self._timings = timings
         self._clock = clock
         self._failures: dict[PoolKey, int] = {}
+        self._ended_at = clock()
         self._slots = asyncio.Semaphore(CONCURRENT_POOLS)
+
+    def stuck_seconds(self) -> float:
+        """For how long a pool has waited without any look having ended: an API server that is slow to answer
+        lets many wait, and a restart would only lose what is known."""
+        return min(self._agenda.longest_waiting_seconds(), self._clock() - self._ended_at)
 
     async def run(self) -> None:
         """Look at pools until cancelled."""
@@ -60,6 +66,7 @@ class Loop:
         except Exception as error:
             await self._back_off(key, error)
         finally:
+            self._ended_at = self._clock()
             self._agenda.done(key)
             self._slots.release()
 

@@ -70,3 +70,20 @@ async def test_a_bad_pool_is_explained_and_not_looked_at_again_at_once() -> None
     await run_for_a_moment(looks, agenda, clock)
     assert looks.explained == ["ns/bad: ZeroDivisionError"]
     assert looks.seen.count(BAD) == 1
+
+
+async def test_the_loop_is_stuck_only_where_a_pool_waits_and_no_look_ends() -> None:
+    clock = Clock()
+    agenda: Agenda[PoolKey] = Agenda(clock)
+    loop = Loop(agenda, Looks(), Timings(CollectorRegistry()), clock)
+    agenda.mark(GOOD)
+    clock.now = 130.0
+    assert loop.stuck_seconds() == 130.0
+
+    task = asyncio.create_task(loop.run())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    agenda.mark(GOOD)
+    clock.now = 150.0
+    assert loop.stuck_seconds() == 20.0
