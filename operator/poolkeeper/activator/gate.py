@@ -264,10 +264,13 @@ class Gate:
 
     def _look_again_after_pause(self, now: float) -> None:
         until = self._slots.next_end_of_pause(now)
-        if until is not None and (
-            self._retry is None or self._retry.cancelled() or self._retry.when() <= now
-        ):
-            self._retry = self._loop.call_at(until, self._let_go)
+        if until is not None and self._retry is None:
+            self._retry = self._loop.call_at(until, self._pause_is_over)
+
+    def _pause_is_over(self) -> None:
+        """Forget the timer first: one that fires a moment early, as uvloop's do, must be set again."""
+        self._retry = None
+        self._let_go()
 
     def _now_waits(self, ticket: Ticket) -> None:
         self._ages.add(ticket.arrived_at)
