@@ -1,11 +1,11 @@
 """Requests across a pool's way down and up while its parts are stopped and killed: none lost, none twice.
 
-    python -m hack.bench.http_faults [--requests 100000] [--cycles 50] [--seed 1] [--minutes 30]
+    python -m hack.bench.http_faults [--requests 100000] [--cycles 50] [--faults 2] [--seed 1] [--minutes 30]
 
 One pool, its real controller, two real activators and model servers as processes, on a real API server with
 Kubernetes' own endpoint slices. Clients on three nodes, whose kube-proxies hear of endpoints at once, after
 0.3 s and after 1 s, send numbered requests and try none again: a burst while the pool is at zero, a steady
-rate while it is warm, stragglers while it goes down. Two faults befall each cycle, in a random order and at
+rate while it is warm, stragglers while it goes down. Faults befall each cycle, in a random order and at
 random instants that the seed decides: an activator is rolled, a model pod is evicted, the controller restarts
 (by SIGTERM or SIGKILL), controller and activator restart together, an activator is killed by SIGKILL, a model
 pod is killed by SIGKILL.
@@ -203,14 +203,17 @@ class Load:
         self.attempts.append(await self._chance.choice(self._clients).ask(number, path=path))
 
 
-async def cycle(stage: World, load: Load, faults: Faults, requests: int, chance: random.Random) -> None:
-    """From zero up and back to zero."""
+async def cycle(
+    stage: World, load: Load, faults: Faults, requests: int, faults_per_cycle: int, chance: random.Random
+) -> None:
+    """From zero up and back to zero, with one fault under load and the others on the way down."""
     burst, stragglers = int(requests * BURST_SHARE), int(requests * STRAGGLER_SHARE)
     warm = requests - burst - stragglers
     load.send(burst)
     faults.begin(chance.uniform(0, 1 + warm / load.rate))
     await load.steadily(warm)
-    faults.begin(chance.uniform(0, DOWN_SECONDS))
+    for _ in range(faults_per_cycle - 1):
+        faults.begin(chance.uniform(0, DOWN_SECONDS))
     if chance.random() < STRAGGLERS_COME_LATE:
         await asyncio.sleep(chance.uniform(0, DOWN_SECONDS))
     load.send(stragglers)
@@ -233,7 +236,8 @@ async def bench(arguments: argparse.Namespace) -> bool:
             try:
                 async with asyncio.timeout(60 * arguments.minutes):
                     for number in range(arguments.cycles):
-                        await cycle(stage, load, faults, share + (number < more), chance)
+                        requests = share + (number < more)
+                        await cycle(stage, load, faults, requests, arguments.faults, chance)
                         cycles_done += 1
                         if cycles_done % 5 == 0:
                             print(f"  {cycles_done} cycles, {len(load.attempts)} requests", flush=True)
@@ -283,6 +287,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m hack.bench.http_faults")
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--cycles", type=int, default=50)
+    parser.add_argument("--faults", type=int, default=2, help="how many befall each cycle")
     parser.add_argument("--rate", type=float, default=600, help="requests per second while warm")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=30, help="longest that all cycles may take")
