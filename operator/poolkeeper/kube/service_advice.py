@@ -1,44 +1,101 @@
 """What about a Service and its pods makes holding requests unreliable, each with what to do about it."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from poolkeeper.core.decision import Verdict
 from poolkeeper.kube.services import Service, ServicePort
 
-SUITS = Verdict(True, "RequestsCanBeHeld", "requests to the Service can be held while the pool is at zero")
+SUITABLE = "requests to the Service can be held while the pool is at zero"
 PRE_STOP_SECONDS = 5
+TLS_PORT = 443
+TLS_PROTOCOLS = ("https", "grpcs", "wss", "tls", "ssl")
 
 
-def service_advice(service: Service, port: ServicePort, pod_template: Mapping[str, Any] | None) -> Verdict:
-    """The first thing that is wrong; `pod_template` is None where it is not known."""
-    if port.speaks_tls:
-        return Verdict(
-            False,
+class Problem(NamedTuple):
+    """A CamelCase word for the condition, and a sentence for people."""
+
+    reason: str
+    message: str
+
+
+def service_advice(
+    service: Service, port: ServicePort, declared: Mapping[str, Any], pod_template: Mapping[str, Any] | None
+) -> Verdict:
+    """Everything that is wrong, the worst first, whose reason the verdict bears. `declared` is the Service as
+    the API server has it; `pod_template` is None where it is not known."""
+    problems = [*_about_service(service, port, declared)]
+    message = SUITABLE
+    if pod_template is not None:
+        container = _container_of(port, pod_template)
+        hook = (container.get("lifecycle") or {}).get("preStop") or {}
+        problems += _about_stopping(container, hook)
+        if hook and "sleep" not in hook:
+            message += (
+                f"; container {_name(container)} has a preStop hook of its own: that it takes at least "
+                f"{PRE_STOP_SECONDS} s can't be seen from here"
+            )
+    if not problems:
+        return Verdict(True, "RequestsCanBeHeld", message)
+    return Verdict(False, problems[0].reason, "; ".join(each.message for each in problems))
+
+
+def speaks_tls(app_protocol: str, name: str, number: int) -> bool:
+    """Whether a Service's port is for TLS: appProtocol says so, where there is any, else its name or number.
+
+    Both occur with more around it, as in kubernetes.io/wss and https-web.
+    """
+    if app_protocol:
+        return app_protocol.lower().rpartition("/")[2] in TLS_PROTOCOLS
+    return number == TLS_PORT or any(part in TLS_PROTOCOLS for part in name.lower().split("-"))
+
+
+def _about_service(service: Service, port: ServicePort, declared: Mapping[str, Any]) -> Iterator[Problem]:
+    spec = declared.get("spec") or {}
+    protocols = [each.get("appProtocol") for each in spec.get("ports") or () if each["port"] == port.port]
+    if speaks_tls(next(filter(None, protocols), ""), port.name, port.port):
+        yield Problem(
             "TlsBackend",
             f"port {port.port} of Service {service.name} is for TLS, which ends at the pods: activators "
-            "can't read such requests; terminate TLS before the Service",
+            "can't read such requests; terminate TLS before the Service, or set the port's appProtocol to "
+            "what it speaks without",
+        )
+    if spec.get("publishNotReadyAddresses"):
+        yield Problem(
+            "NotReadyPublished",
+            f"Service {service.name} has publishNotReadyAddresses: clients are led to pods that are still "
+            "loading; take it away",
         )
     if service.is_local:
-        return Verdict(
-            False,
+        yield Problem(
             "LocalTrafficOnly",
             f"Service {service.name} has internalTrafficPolicy Local: clients on nodes without an activator "
             "reach nobody while the pool is at zero; use Cluster",
         )
-    if pod_template is not None and not _sleeps_before_stopping(pod_template):
-        return Verdict(
-            False,
-            "PreStopMissing",
-            "the target's containers have no preStop hook: a client with a kept-alive connection may send a "
-            f"request to a pod that is stopping; add lifecycle.preStop.sleep.seconds: {PRE_STOP_SECONDS}",
+
+
+def _about_stopping(container: Mapping[str, Any], hook: Mapping[str, Any]) -> Iterator[Problem]:
+    risk = (
+        "a client with a kept-alive connection may send a request to a pod that is stopping; set its "
+        f"lifecycle.preStop.sleep.seconds: {PRE_STOP_SECONDS}"
+    )
+    if not hook:
+        yield Problem("PreStopMissing", f"container {_name(container)} has no preStop hook: {risk}")
+    elif "sleep" in hook and (seconds := (hook["sleep"] or {}).get("seconds", 0)) < PRE_STOP_SECONDS:
+        yield Problem(
+            "PreStopTooShort", f"the preStop hook of container {_name(container)} sleeps {seconds} s: {risk}"
         )
-    return SUITS
 
 
-def _sleeps_before_stopping(template: Mapping[str, Any]) -> bool:
-    return any((container.get("lifecycle") or {}).get("preStop") for container in _containers(template))
+def _container_of(port: ServicePort, template: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The container that the Service's port leads to; the first where none declares it, as none need."""
+    containers: list[Mapping[str, Any]] = list((template.get("spec") or {}).get("containers") or ())
+    for container in containers:
+        for each in container.get("ports") or ():
+            if port.target_port in (each.get("name"), each.get("containerPort")):
+                return container
+    return containers[0] if containers else {}
 
 
-def _containers(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield from (template.get("spec") or {}).get("containers") or ()
+def _name(container: Mapping[str, Any]) -> str:
+    return str(container.get("name", "of the target"))

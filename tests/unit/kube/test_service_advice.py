@@ -6,32 +6,83 @@ from poolkeeper.kube.client import JsonObject
 from poolkeeper.kube.service_advice import service_advice
 from poolkeeper.kube.services import project_service
 
-SLEEPS: JsonObject = {"spec": {"containers": [{"lifecycle": {"preStop": {"sleep": {"seconds": 5}}}}]}}
+
+def template(*containers: JsonObject) -> JsonObject:
+    """A pod template with these containers."""
+    return {"spec": {"containers": list(containers)}}
 
 
-@pytest.mark.parametrize(
-    ("spec", "port", "template", "reason"),
-    [
-        ({}, {}, SLEEPS, "RequestsCanBeHeld"),
-        ({}, {}, None, "RequestsCanBeHeld"),
-        ({}, {}, {"spec": {"containers": [{"name": "main"}]}}, "PreStopMissing"),
-        ({"internalTrafficPolicy": "Local"}, {}, SLEEPS, "LocalTrafficOnly"),
-        ({"internalTrafficPolicy": "Cluster"}, {}, SLEEPS, "RequestsCanBeHeld"),
-        ({}, {"appProtocol": "https"}, SLEEPS, "TlsBackend"),
-        ({}, {"name": "https"}, SLEEPS, "TlsBackend"),
-        ({}, {"appProtocol": "kubernetes.io/h2c"}, SLEEPS, "RequestsCanBeHeld"),
-    ],
-)
-def test_advice(spec: JsonObject, port: JsonObject, template: JsonObject | None, reason: str) -> None:
-    raw = {
+def sleeping(seconds: int, **container: object) -> JsonObject:
+    """A container whose preStop hook sleeps."""
+    return {"name": "main", "lifecycle": {"preStop": {"sleep": {"seconds": seconds}}}, **container}
+
+
+SLEEPS = template(sleeping(5))
+HOOKED = {"name": "main", "lifecycle": {"preStop": {"httpGet": {"path": "/drain", "port": 80}}}}
+SIDECAR = {"name": "proxy", "ports": [{"containerPort": 9000}]}
+SERVES = {"ports": [{"containerPort": 8000, "name": "web"}]}
+
+
+def declared(spec: JsonObject, port: JsonObject) -> JsonObject:
+    """A Service `chat` with one port."""
+    return {
         "metadata": {"name": "chat"},
         "spec": {
             "clusterIP": "10.0.0.1",
             "selector": {"app": "chat"},
-            "ports": [{"port": 80, **port}],
+            "ports": [{"port": 80, "targetPort": 8000, **port}],
             **spec,
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("spec", "port", "pods", "reason"),
+    [
+        ({}, {}, SLEEPS, "RequestsCanBeHeld"),
+        ({}, {}, None, "RequestsCanBeHeld"),
+        ({}, {}, template({"name": "main"}), "PreStopMissing"),
+        ({}, {}, template(), "PreStopMissing"),
+        ({}, {}, template(sleeping(4)), "PreStopTooShort"),
+        ({}, {}, template(HOOKED), "RequestsCanBeHeld"),
+        ({}, {}, template(SIDECAR, sleeping(5, **SERVES)), "RequestsCanBeHeld"),
+        ({}, {"targetPort": "web"}, template(SIDECAR, sleeping(5, **SERVES)), "RequestsCanBeHeld"),
+        ({}, {}, template({"name": "main", **SERVES}, sleeping(9, name="proxy")), "PreStopMissing"),
+        ({"internalTrafficPolicy": "Local"}, {}, SLEEPS, "LocalTrafficOnly"),
+        ({"internalTrafficPolicy": "Cluster"}, {}, SLEEPS, "RequestsCanBeHeld"),
+        ({"publishNotReadyAddresses": True}, {}, SLEEPS, "NotReadyPublished"),
+        ({"publishNotReadyAddresses": False}, {}, SLEEPS, "RequestsCanBeHeld"),
+        ({}, {"appProtocol": "https"}, SLEEPS, "TlsBackend"),
+        ({}, {"appProtocol": "grpcs"}, SLEEPS, "TlsBackend"),
+        ({}, {"appProtocol": "kubernetes.io/wss"}, SLEEPS, "TlsBackend"),
+        ({}, {"name": "https"}, SLEEPS, "TlsBackend"),
+        ({}, {"name": "https-web"}, SLEEPS, "TlsBackend"),
+        ({}, {"name": "httpsish"}, SLEEPS, "RequestsCanBeHeld"),
+        ({}, {"port": 443}, SLEEPS, "TlsBackend"),
+        ({}, {"port": 443, "appProtocol": "http"}, SLEEPS, "RequestsCanBeHeld"),
+        ({}, {"name": "https", "appProtocol": "http"}, SLEEPS, "RequestsCanBeHeld"),
+        ({}, {"appProtocol": "kubernetes.io/h2c"}, SLEEPS, "RequestsCanBeHeld"),
+    ],
+)
+def test_advice(spec: JsonObject, port: JsonObject, pods: JsonObject | None, reason: str) -> None:
+    raw = declared(spec, port)
     service = project_service(raw)
-    verdict = service_advice(service, service.port(80), template)
+    verdict = service_advice(service, service.ports[0], raw, pods)
     assert (verdict.reason, verdict.holds) == (reason, reason == "RequestsCanBeHeld")
+
+
+def test_all_problems_are_told() -> None:
+    raw = declared({"internalTrafficPolicy": "Local", "publishNotReadyAddresses": True}, {"name": "https"})
+    service = project_service(raw)
+    verdict = service_advice(service, service.port(80), raw, template(sleeping(1)))
+    assert verdict.reason == "TlsBackend"
+    for told in ("is for TLS", "publishNotReadyAddresses", "internalTrafficPolicy Local", "sleeps 1 s"):
+        assert told in verdict.message
+
+
+def test_a_hook_whose_time_is_unknown_is_told_as_such() -> None:
+    raw = declared({}, {})
+    service = project_service(raw)
+    assert "takes at least 5 s can't be seen" in service_advice(
+        service, service.port(80), raw, template(HOOKED)
+    ).message
