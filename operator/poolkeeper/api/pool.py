@@ -174,6 +174,11 @@ class AcceleratorPoolSpec(ApiModel):
             "self.scaleToZero.windows.all(window, window.replicas <= self.replicas.max)",
             "a window of scaleToZero must not ask for more replicas than replicas.max",
         ),
+        Cel(
+            "self.demand.filter(source, has(source.http)).size() <= 1",
+            "at most one source of demand may be http: requests of one Service are held per pool; give each "
+            "Service a pool of its own",
+        ),
     )
 
     target_ref: TargetReference

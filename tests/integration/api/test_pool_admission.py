@@ -73,6 +73,10 @@ REFUSED: dict[str, tuple[Spec, str]] = {
         waits_on({"redisList": LIST, "redisStream": STREAM}),
         "exactly one kind of queue",
     ),
+    "two Services": (
+        pool({"demand": [{"name": name, "http": {"service": name, "port": 80}} for name in ("a", "b")]}),
+        "at most one source of demand may be http",
+    ),
     "polled too often": (
         waits_on({"redisList": LIST, "pollMilliseconds": 10}),
         "greater than or equal to 100",
@@ -128,6 +132,14 @@ ACCEPTED: dict[str, Spec] = {
         {"targetRef": {"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet", "name": "big"}}
     ),
     "names of 253 letters": pool({"targetRef.name": "a" * 253, "accelerator.class": "b" * 253}),
+    "a Service beside a queue": pool(
+        {
+            "demand": [
+                {"name": "web", "http": {"service": "chat", "port": 80}},
+                {"name": "jobs", "redisList": LIST},
+            ]
+        }
+    ),
     "the most sources": pool({"demand": [{"name": f"jobs-{n}", "redisList": LIST} for n in range(16)]}),
 }
 
