@@ -15,7 +15,9 @@ from poolkeeper.activator.logs import set_up_logs
 from poolkeeper.activator.process import Address, Settings
 from poolkeeper.activator.process import run as run_process
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - a pod is reached on all of its addresses
+EVERYWHERE = ""
+"""A pod is reached on all of its addresses: asyncio listens on 0.0.0.0 and on ::, or on the one of them that
+there is. A host of "::" would mean IPv6 alone, since asyncio's sockets never serve both families."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
