@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.core.slot_leases import Holder, Promises, share
+from poolkeeper.core.slot_leases import MOST_UNCONFIRMED, Holder, Promises, share
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,13 @@ from poolkeeper.core.slot_leases import Holder, Promises, share
         (8, 9, [Holder("a", 5, 0, 8)], {"a": 0}),
         (1, 0, [Holder("a", 1, 0, 0), Holder("b", 1, 0, 0)], {"a": 1, "b": 0}),
         (4, 0, [], {}),
+        (
+            8,
+            0,
+            [Holder("a", 9, 3, 3, is_known=False), Holder("b", 9, 0, 0, is_known=False)],
+            {"a": 3, "b": 0},
+        ),
+        (8, 0, [Holder("a", 0, 0, 0, is_known=False), Holder("b", 9, 1, 2)], {"a": 0, "b": 2}),
     ],
 )
 def test_shares(concurrency: int, elsewhere: int, holders: list[Holder], slots: dict[str, int]) -> None:
@@ -33,11 +40,19 @@ class Activator:
         self.under_way: list[tuple[int, int]] = []
         self.unconfirmed: list[int] = []
         self.slots = self.taken = self.waiting = 0
+        self.promises.confirmed(0)
+
+    def let_go(self) -> None:
+        """Give the replica what the slots allow."""
+        while self.waiting and self.taken < self.slots:
+            self.waiting -= 1
+            self.taken += 1
 
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["share", "deliver", "confirm", "lose", "arrive", "finish"]), st.integers(0, 2)
+        st.sampled_from(["share", "deliver", "confirm", "lose", "arrive", "finish", "another leader"]),
+        st.integers(0, 2),
     ),
     max_size=80,
 )
@@ -52,6 +67,8 @@ def test_a_replica_never_has_more_than_its_concurrency(
         activator = activators[index]
         if what == "share":
             hand_out(concurrency, issue, activators)
+        elif what == "another leader":
+            change_leader(activators)
         elif what == "deliver" and activator.under_way:
             delivered, activator.slots = activator.under_way.pop(0)
             activator.unconfirmed.append(delivered)
@@ -63,16 +80,26 @@ def test_a_replica_never_has_more_than_its_concurrency(
             activator.waiting += 1
         elif what == "finish" and activator.taken:
             activator.taken -= 1
-        while activator.waiting and activator.taken < activator.slots:
-            activator.waiting -= 1
-            activator.taken += 1
+        activator.let_go()
         assert sum(each.taken for each in activators) <= concurrency
+
+
+def change_leader(activators: list[Activator]) -> None:
+    """Nobody knows any more what was promised; the activators go on by the tables that they have."""
+    for each in activators:
+        each.under_way, each.unconfirmed, each.promises = [], [], Promises()
 
 
 def hand_out(concurrency: int, issue: int, activators: list[Activator]) -> None:
     """Send everybody a new share; what they have taken is known exactly."""
     holders = [
-        Holder(str(index), each.waiting, each.taken, max(each.promises.at("pod"), each.taken))
+        Holder(
+            str(index),
+            each.waiting,
+            each.taken,
+            max(each.promises.at("pod"), each.taken),
+            each.promises.is_known,
+        )
         for index, each in enumerate(activators)
     ]
     for name, slots in share(concurrency, 0, holders).items():
@@ -98,3 +125,32 @@ def test_shares_fit_what_is_promised_and_waste_nothing(
     assert most <= max(promised, concurrency - elsewhere)
     if holders and not promised:
         assert sum(slots.values()) == max(0, concurrency - elsewhere)
+
+
+def test_a_number_of_another_leader_confirms_nothing_of_ours() -> None:
+    promises = Promises()
+    promises.sent(5, {"pod": 4})
+    promises.sent(6, {"pod": 1})
+    promises.confirmed(900)
+    assert (promises.at("pod"), promises.in_force, promises.is_known) == (4, 0, False)
+    promises.confirmed(6)
+    assert (promises.at("pod"), promises.in_force, promises.is_known) == (1, 6, True)
+
+
+def test_tables_that_are_never_confirmed_take_no_room() -> None:
+    promises = Promises()
+    promises.sent(1, {"pod": 1})
+    promises.confirmed(1)
+    for issue in range(2, 500):
+        promises.sent(issue, {"pod": 7 if issue == 2 else 0})
+    assert len(promises._sent) <= MOST_UNCONFIRMED
+    assert promises.at("pod") == 7, "the one that seemed to fail may have arrived"
+    promises.confirmed(1)
+    assert promises.is_known, "the table in force is still known to be ours"
+
+
+def test_a_table_that_was_replaced_before_it_went_out_is_no_promise() -> None:
+    promises = Promises()
+    promises.sent(1, {"pod": 9})
+    promises.withdrawn(1)
+    assert promises.at("pod") == 0
