@@ -1,12 +1,12 @@
 """Who answers a Service: its pods, or the activators that hold requests while there are none.
 
-Down: the activators join the Service's endpoints → this settles, they forward what reaches them → nothing is
-in flight, seen after that → the pool may stop. Up: replicas are ready → held requests are let go → they leave
-the endpoints. All of it shows in the endpoints themselves, so a controller that starts anew only has to let
-them settle once more.
+Down: the activators join the Service's endpoints → this settles, they forward what reaches them → they are
+told to hold, and say that they do → nothing is in flight, seen after that → the pool may stop. Up: replicas
+are ready → held requests are let go → they leave the endpoints. All of it shows in the endpoints themselves,
+so a controller that starts anew only has to let them settle once more.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 SETTLE_SECONDS = 5.0
@@ -28,10 +28,16 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """The phase and the instant at which it began."""
+    """The phase and the instant at which it began.
+
+    Once guarded: `told_by` is the number of the first table that tells the activators to hold,
+    `holding_since` when all of them had said that they go by it, None while any has not.
+    """
 
     phase: Phase
     since: float
+    told_by: int = 0
+    holding_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +45,11 @@ class Facts:
     """What is known about one pool at one instant.
 
     `is_in_place`: the activators, at least one of them ready, are endpoints of each of the pool's Services.
-    `wants_zero`: the decision is to stop the last replicas, or they are stopped. `idle_seen_at`: when it was
-    last seen that nothing waits and nothing is in flight; None where something is, or where that is unknown.
-    `held`: requests that wait at activators; None if unknown.
+    `wants_zero`: the decision is to stop the last replicas, or they are stopped. `idle_seen_at`: when the
+    last reading began that saw nothing wait and nothing in flight; None where something is, or where that is
+    unknown. `held`: requests that wait at activators; None if unknown. `issue`: number of the table that is
+    made by this step. `confirmed`: the oldest of our tables that an activator says it goes by, 0 where one
+    goes by none of ours; None where none reports.
     """
 
     wants_zero: bool
@@ -49,6 +57,8 @@ class Facts:
     is_in_place: bool
     idle_seen_at: float | None
     held: int | None
+    issue: int
+    confirmed: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,9 @@ def _next(now: float, switch: Switch, facts: Facts) -> Switch:
         case Phase.SETTLING | Phase.GUARDED if not facts.is_in_place:
             return Switch(Phase.JOINING, now)
         case Phase.SETTLING if now >= switch.since + SETTLE_SECONDS:
-            return Switch(Phase.GUARDED, now)
+            return Switch(Phase.GUARDED, now, told_by=facts.issue)
+        case Phase.GUARDED:
+            return replace(switch, holding_since=_holding_since(now, switch, facts))
         case Phase.DIRECT | Phase.LEAVING:
             return Switch(Phase.JOINING, now)
     return switch
@@ -112,11 +124,21 @@ def _next_up(now: float, switch: Switch, facts: Facts) -> Switch:
     return Switch(Phase.LEAVING, now)
 
 
+def _holding_since(now: float, switch: Switch, facts: Facts) -> float | None:
+    """An activator that still goes by an older table passes on what reaches it, unseen by a reading that
+    began before; one that has just joined counts until it has a table too."""
+    if facts.confirmed is None or facts.confirmed < switch.told_by:
+        return None
+    return now if switch.holding_since is None else switch.holding_since
+
+
 def _guarded(switch: Switch, facts: Facts) -> Step:
     if not facts.ready:
         return Step(True, False, True, "The activators hold what arrives.")
+    if switch.holding_since is None:
+        return Step(True, False, False, "The activators are in the path and are told to hold what arrives.")
     if facts.idle_seen_at is None:
         return Step(True, False, False, "The activators are in the path; requests are still being worked on.")
-    is_fresh = facts.idle_seen_at >= switch.since
+    is_fresh = facts.idle_seen_at >= switch.holding_since
     message = "The activators are in the path and nothing is in flight." if is_fresh else "Looking once more."
     return Step(True, False, is_fresh, message)

@@ -18,6 +18,10 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY_SECONDS = 1.0
 RESEND_SECONDS = 8.0
+FOREIGN_TABLE_SECONDS = 35.0
+"""How long a table of another controller may be gone by: it is valid for 30 s from when it arrives."""
+FIRST_WORDS_SECONDS = 3.0
+"""How long a new leader waits for activators that take nothing new: most are pods that have not begun yet."""
 NOT_INSTALLED = "this installation has no activators; the chart's value activator.enabled brings them"
 
 
@@ -33,17 +37,26 @@ class ActivatorSettings:
 
 @dataclass(slots=True)
 class Activator:
-    """One activator; `promises` are the slots it may be using, by pool and replica."""
+    """One activator; `promises` are the slots it may be using, by pool and replica.
+
+    `is_known` is False while it may go by a table of another controller: then nobody knows what it may use.
+    `pending` is the latest table, until its sending begins.
+    """
 
     pod: ActivatorPod
     link: ActivatorLink
-    listening: asyncio.Task[None]
+    tasks: tuple[asyncio.Task[None], ...] = ()
     promises: Promises = field(default_factory=Promises)
+    is_known: bool = False
     process: str = ""
     routes: tuple[PoolRoute, ...] = ()
     sent_at: float = float("-inf")
+    pending: RoutingTable | None = None
+    has_pending: asyncio.Event = field(default_factory=asyncio.Event)
     _indexed: Report | None = None
     _by_pool: dict[PoolKey, PoolReport] = field(default_factory=dict)
+    _issue: int = 0
+    _issue_changed_at: float = float("-inf")
 
     @property
     def report(self) -> Report | None:
@@ -57,6 +70,37 @@ class Activator:
             pools = self.report.pools if self.report else ()
             self._by_pool = {PoolKey(each.namespace, each.name): each for each in pools}
         return self._by_pool.get(key)
+
+    def post(self, table: RoutingTable, now: float) -> None:
+        """Have this table sent instead of the one that still waits for its turn."""
+        if self.pending is not None:
+            self.promises.withdrawn(self.pending.issue)
+        # Counted from here on, not from when it goes out: the next shares are made meanwhile.
+        self.promises.sent(table.issue, slots_of(table.pools))
+        self.pending, self.routes, self.sent_at = table, table.pools, now
+        self.has_pending.set()
+
+    def forget_tables(self) -> None:
+        """What it goes by from now on is somebody else's: nothing that was promised tells what it may use."""
+        self.promises, self.is_known = Promises(), False
+        self.pending, self.routes, self.sent_at = None, (), float("-inf")
+
+    def confirm(self, now: float, led_since: float) -> None:
+        """Take note of the table that it says it goes by."""
+        if self.report and self.report.activator != self.process:
+            # It has started anew, or is new to us: of what was promised before, nothing counts.
+            self.forget_tables()
+            self.process = self.report.activator
+        if self.report:
+            self.promises.confirmed(self.report.issue)
+            if self.report.issue != self._issue:
+                self._issue, self._issue_changed_at = self.report.issue, now
+                if not self.promises.is_known:
+                    # Another leader's table has replaced ours: send it again, with a higher number.
+                    self.sent_at = float("-inf")
+        is_heard = self.report is not None or self.pod.takes_new
+        patience = FOREIGN_TABLE_SECONDS if is_heard else FIRST_WORDS_SECONDS
+        self.is_known = self.promises.is_known or now - max(led_since, self._issue_changed_at) >= patience
 
 
 class Activators:
@@ -74,6 +118,7 @@ class Activators:
         self._heard = heard
         self._now = now
         self._by_uid: dict[str, Activator] = {}
+        self._led_since: float | None = None
         self.failure: str | None = (
             "the activators have not been looked for yet" if settings else NOT_INSTALLED
         )
@@ -107,27 +152,40 @@ class Activators:
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
         finally:
             for each in self._by_uid.values():
-                each.listening.cancel()
+                _end(each)
 
-    async def send(self, activator: Activator, routes: tuple[PoolRoute, ...], issue: int) -> None:
-        """Send a table if it says anything new, or if the last one gets old."""
+    def send(self, activator: Activator, routes: tuple[PoolRoute, ...], issue: int) -> None:
+        """Have a table sent if it says anything new, or if the last one gets old; nobody waits for that."""
         now = self._now()
-        if routes == activator.routes and now - activator.sent_at < RESEND_SECONDS:
-            return
-        activator.promises.sent(issue, slots_of(routes))
-        activator.routes, activator.sent_at = routes, now
-        if not await activator.link.send(RoutingTable(issue=issue, pools=routes)):
-            activator.sent_at = float("-inf")
+        if routes != activator.routes or now - activator.sent_at >= RESEND_SECONDS:
+            activator.post(RoutingTable(issue=issue, pools=routes), now)
 
     def confirm(self) -> None:
-        """Take note of the tables that the activators say they go by."""
+        """Take note of the tables that the activators say they go by; called while this replica leads."""
+        now = self._now()
+        if self._led_since is None:
+            self._led_since = now
         for each in self._by_uid.values():
-            if each.report and each.report.activator != each.process:
-                # It has started anew: it holds nothing, and knows no table.
-                each.process, each.promises = each.report.activator, Promises()
-                each.sent_at = float("-inf")
-            elif each.report:
-                each.promises.confirmed(each.report.issue)
+            each.confirm(now, self._led_since)
+
+    def resign(self) -> None:
+        """Somebody else sends the tables from now on."""
+        self._led_since = None
+        for each in self._by_uid.values():
+            each.forget_tables()
+
+    @property
+    def highest_issue(self) -> int:
+        """The highest number of a table that an activator goes by, whoever sent it."""
+        return max((each.report.issue for each in self._by_uid.values() if each.report), default=0)
+
+    @property
+    def confirmed_issue(self) -> int | None:
+        """The oldest table of ours that one of those that report goes by, 0 where one goes by none of ours.
+
+        Those that take nothing new count too: for a moment there are nodes that still lead to them.
+        """
+        return min((each.promises.in_force for each in self._by_uid.values() if each.report), default=None)
 
     async def _look(self, settings: ActivatorSettings) -> None:
         try:
@@ -143,7 +201,7 @@ class Activators:
         for pod in found:
             self._take(pod, settings)
         for uid in before.keys() - {pod.uid for pod in found}:
-            self._by_uid.pop(uid).listening.cancel()
+            _end(self._by_uid.pop(uid))
         if before != {uid: each.pod for uid, each in self._by_uid.items()}:
             self._heard()
 
@@ -153,7 +211,31 @@ class Activators:
             known.pod = pod
             return
         link = ActivatorLink(pod.addresses[0], settings.control_port, settings.token_file, self._heard)
-        self._by_uid[pod.uid] = Activator(pod, link, asyncio.create_task(link.run()))
+        activator = Activator(pod, link)
+        activator.tasks = asyncio.create_task(link.run()), asyncio.create_task(_send_on(activator))
+        self._by_uid[pod.uid] = activator
+
+
+async def _send_on(activator: Activator) -> None:
+    """Send what is posted, one table at a time: an activator that takes none holds up nobody else."""
+    while True:
+        await activator.has_pending.wait()
+        activator.has_pending.clear()
+        table, activator.pending = activator.pending, None
+        if table is None:
+            continue
+        try:
+            is_taken = await activator.link.send(table)
+        except Exception:
+            logger.exception("a table can't be sent to activator %s", activator.link.address)
+            is_taken = False
+        if not is_taken and activator.pending is None:
+            activator.sent_at = float("-inf")
+
+
+def _end(activator: Activator) -> None:
+    for task in activator.tasks:
+        task.cancel()
 
 
 def slots_of(routes: tuple[PoolRoute, ...]) -> Mapping[str, int]:

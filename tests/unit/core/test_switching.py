@@ -1,6 +1,7 @@
 """The switch between pods and activators: the way down, the way up, and every fault in between."""
 
 from itertools import product
+from typing import NamedTuple
 
 import pytest
 
@@ -15,9 +16,16 @@ from poolkeeper.core.switching import (
     step,
 )
 
-IDLE_WARM = Facts(wants_zero=True, ready=1, is_in_place=True, idle_seen_at=0.0, held=0)
-AT_ZERO = Facts(wants_zero=True, ready=0, is_in_place=True, idle_seen_at=0.0, held=0)
-WARM = Facts(wants_zero=False, ready=1, is_in_place=False, idle_seen_at=None, held=0)
+ISSUE = 100
+IDLE_WARM = Facts(
+    wants_zero=True, ready=1, is_in_place=True, idle_seen_at=0.0, held=0, issue=ISSUE, confirmed=ISSUE
+)
+AT_ZERO = Facts(
+    wants_zero=True, ready=0, is_in_place=True, idle_seen_at=0.0, held=0, issue=ISSUE, confirmed=ISSUE
+)
+WARM = Facts(
+    wants_zero=False, ready=1, is_in_place=False, idle_seen_at=None, held=0, issue=ISSUE, confirmed=ISSUE
+)
 
 
 def facts(base: Facts, **changes: object) -> Facts:
@@ -32,10 +40,25 @@ def test_the_way_down() -> None:
     assert (switch.phase, first.wants_activators, first.may_stop) == (Phase.JOINING, True, False)
     switch, settling = step(11.0, switch, IDLE_WARM)
     assert (switch.phase, settling.review_at) == (Phase.SETTLING, 11.0 + SETTLE_SECONDS)
-    switch, settled = step(11.0 + SETTLE_SECONDS, switch, IDLE_WARM)
+    switch, settled = step(11.0 + SETTLE_SECONDS, switch, facts(IDLE_WARM, issue=7, confirmed=6))
     assert (switch.phase, settled.may_stop) == (Phase.GUARDED, False), "the zero is older than the settling"
-    switch, idle = step(17.0, switch, facts(IDLE_WARM, idle_seen_at=16.5))
+    switch, told = step(17.0, switch, facts(IDLE_WARM, idle_seen_at=16.5, issue=8, confirmed=6))
+    assert not told.may_stop, "an activator still passes on what reaches it"
+    switch, holding = step(18.0, switch, facts(IDLE_WARM, idle_seen_at=17.5, issue=9, confirmed=7))
+    assert not holding.may_stop, "the reading began before the activators held what arrives"
+    switch, idle = step(19.0, switch, facts(IDLE_WARM, idle_seen_at=18.5, issue=10, confirmed=7))
     assert idle.may_stop
+
+
+@pytest.mark.parametrize("confirmed", [None, 0, ISSUE - 1])
+def test_an_activator_without_the_table_takes_the_leave_to_stop_back(confirmed: int | None) -> None:
+    guarded = Switch(Phase.GUARDED, 0.0, told_by=ISSUE, holding_since=1.0)
+    seen = facts(IDLE_WARM, idle_seen_at=2.0, issue=ISSUE + 5)
+    switch, before = step(3.0, guarded, facts(seen, confirmed=ISSUE))
+    switch, joined = step(4.0, switch, facts(seen, confirmed=confirmed, idle_seen_at=4.0))
+    switch, told = step(5.0, switch, facts(seen, confirmed=ISSUE + 5, idle_seen_at=4.5))
+    switch, fresh = step(6.0, switch, facts(seen, confirmed=ISSUE + 5, idle_seen_at=5.5))
+    assert [each.may_stop for each in (before, joined, told, fresh)] == [True, False, False, True]
 
 
 def test_the_way_up() -> None:
@@ -90,54 +113,101 @@ def test_a_restarted_controller_lets_the_endpoints_settle_once_more(has_slices: 
     assert switch.phase in (Phase.JOINING, Phase.SETTLING)
 
 
-def every_world(now: float) -> list[Facts]:
+def every_world(now: float, told_by: int) -> list[Facts]:
     """All facts that make a difference at one instant."""
     return [
-        Facts(wants_zero=wants, ready=ready, is_in_place=placed, idle_seen_at=idle, held=held)
-        for wants, ready, placed, idle, held in product(
-            (True, False), (0, 1), (True, False), (None, now), (None, 0, 3)
+        Facts(
+            wants_zero=wants,
+            ready=ready,
+            is_in_place=placed,
+            idle_seen_at=idle,
+            held=held,
+            issue=told_by + 1,
+            confirmed=confirmed,
+        )
+        for wants, ready, placed, idle, held, confirmed in product(
+            (True, False),
+            (0, 1),
+            (True, False),
+            (None, now, now - 1.0),
+            (0, 3),
+            (None, told_by - 1, told_by, told_by + 1),
         )
     ]
 
 
-def check_promises(now: float, seen: Facts, placed_since: float | None, outcome: Step) -> None:
+class History(NamedTuple):
+    """One way to come here, as its witnesses tell it: when the endpoints were in place without a break, the
+    number of the first table since then that says to hold, and when all went by it without a break."""
+
+    switch: Switch
+    placed_since: float | None = None
+    held_by: int | None = None
+    held_since: float | None = None
+
+    def followed_by(self, now: float, seen: Facts, switch: Switch) -> "History":
+        """The witnesses' account one step later."""
+        placed = None if not seen.is_in_place else (now if self.placed_since is None else self.placed_since)
+        is_guarded = switch.phase is Phase.GUARDED
+        held_by = None if not is_guarded else (seen.issue if self.held_by is None else self.held_by)
+        holds = self.held_by is not None and is_guarded and (seen.confirmed or 0) >= self.held_by
+        held = None if not holds else (now if self.held_since is None else self.held_since)
+        return History(switch, placed, held_by, held)
+
+    def one_second_later(self) -> "History":
+        """The same at the origin of time and of table numbers; what is long ago makes no difference."""
+        switch = self.switch
+        return History(
+            Switch(switch.phase, _ago(switch.since, 32), ISSUE if switch.told_by else 0, _since(switch)),
+            None if self.placed_since is None else _ago(self.placed_since, int(SETTLE_SECONDS) + 3),
+            None if self.held_by is None else ISSUE + self.held_by - switch.told_by,
+            None if self.held_since is None else _ago(self.held_since, 3),
+        )
+
+
+def _since(switch: Switch) -> float | None:
+    return None if switch.holding_since is None else _ago(switch.holding_since, 3)
+
+
+def _ago(since: float, longest: int) -> float:
+    return -(min(-since, longest) + 1.0)
+
+
+def check_promises(now: float, seen: Facts, history: History, outcome: Step) -> None:
     """What holds after every step of every history."""
     if not seen.ready or seen.wants_zero:
         assert outcome.wants_activators, "nobody would answer"
         assert not outcome.leaves_path
     if outcome.may_stop and seen.ready:
         assert seen.is_in_place
-        assert placed_since is not None
-        assert now - placed_since >= SETTLE_SECONDS
+        assert history.placed_since is not None
+        assert now - history.placed_since >= SETTLE_SECONDS
         assert seen.idle_seen_at is not None
-        assert seen.idle_seen_at >= placed_since + SETTLE_SECONDS
+        assert seen.idle_seen_at >= history.placed_since + SETTLE_SECONDS
+        assert history.held_since is not None, "an activator passes on what a reading has not seen"
+        assert seen.idle_seen_at >= history.held_since
     if not outcome.wants_activators:
         assert seen.ready
 
 
 def test_every_history_keeps_the_promises() -> None:
-    """All reachable (phase, age, age of the endpoints) under all sequences of facts, in steps of a second."""
-    longest = int(RELEASE_SECONDS) + 2
-    frontier: list[tuple[Switch, float | None]] = [
-        (initial_switch(0.0, has_slices=has_slices), None) for has_slices in (True, False)
-    ]
-    known: set[tuple[Phase, float, float | None]] = set()
-    now = 0.0
+    """All that can be reached under all sequences of facts, in steps of a second."""
+    frontier = [History(initial_switch(0.0, has_slices=has_slices)) for has_slices in (True, False)]
+    known: set[History] = set()
+    stops = 0
     while frontier:
-        switch, placed_since = frontier.pop()
-        for seen in every_world(now):
-            placed = None if not seen.is_in_place else (now if placed_since is None else placed_since)
-            following, outcome = step(now, switch, seen)
-            check_promises(now, seen, placed, outcome)
-            age = min(now - following.since, longest) + 1
-            placed_age = None if placed is None else min(now - placed, longest) + 1
-            key = (following.phase, age, placed_age)
-            if key not in known:
-                known.add(key)
-                frontier.append(
-                    (Switch(following.phase, now - age), None if placed_age is None else now - placed_age)
-                )
-    assert {phase for phase, _, _ in known} == set(Phase)
+        history = frontier.pop()
+        for seen in every_world(0.0, history.switch.told_by or ISSUE):
+            switch, outcome = step(0.0, history.switch, seen)
+            following = history.followed_by(0.0, seen, switch)
+            check_promises(0.0, seen, following, outcome)
+            stops += outcome.may_stop and bool(seen.ready)
+            later = following.one_second_later()
+            if later not in known:
+                known.add(later)
+                frontier.append(later)
+    assert {each.switch.phase for each in known} == set(Phase)
+    assert stops
 
 
 @pytest.mark.parametrize("phase", list(Phase))

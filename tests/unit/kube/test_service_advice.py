@@ -83,6 +83,7 @@ def test_all_problems_are_told() -> None:
 def test_a_hook_whose_time_is_unknown_is_told_as_such() -> None:
     raw = declared({}, {})
     service = project_service(raw)
-    assert "takes at least 5 s can't be seen" in service_advice(
-        service, service.port(80), raw, template(HOOKED)
-    ).message
+    assert (
+        "takes at least 5 s can't be seen"
+        in service_advice(service, service.port(80), raw, template(HOOKED)).message
+    )
