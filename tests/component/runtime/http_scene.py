@@ -40,6 +40,8 @@ class Api:
 
     def __init__(self) -> None:
         self.serves_pools = True
+        self.answers_for_services = asyncio.Event()
+        self.answers_for_services.set()
         self.pools: dict[str, dict[str, Any]] = {}
         self.slices: dict[str, dict[str, Any]] = {}
         self.services: dict[str, dict[str, Any]] = {}
@@ -54,6 +56,7 @@ class Api:
         if plural == "endpointslices" and method != "GET":
             return self._write(method, name, body)
         if plural == "services":
+            await self.answers_for_services.wait()
             if name not in self.services:
                 raise ApiError(404, "NotFound", "no such Service")
             return self.services[name]

@@ -10,6 +10,7 @@ from poolkeeper.core.ledger import Sample
 from poolkeeper.core.slot_leases import MOST_UNCONFIRMED
 from poolkeeper.core.switching import SETTLE_SECONDS
 from poolkeeper.kube.conflicts import Scaler
+from poolkeeper.kube.scale import Scale
 from poolkeeper.runtime import activators, http_pool, http_pools
 from poolkeeper.runtime.surroundings import PLACED, UNREAD, Surroundings
 from poolkeeper.sources.base import SourceFailure
@@ -183,6 +184,35 @@ async def test_while_the_kind_is_not_served_nothing_is_known_of_pools(scene: Htt
     scene.api.serves_pools = True
     await scene.settle()
     assert scene.links[ONE].tables
+
+
+async def test_a_new_leader_sends_nothing_before_it_has_asked_for_every_service(scene: HttpScene) -> None:
+    pool = scene.declare(ready=[POD])
+    scene.decides(pool, 1)
+    scene.start()
+    await scene.settle()
+    other = succeed(scene)
+    pool = other.declare(ready=[POD])
+    other.decides(pool, 1)
+    other.api.answers_for_services.clear()
+    sent = len(other.links[ONE].tables)
+    other.start()
+    await other.settle()
+    assert len(other.links[ONE].tables) == sent, "it would name no replica"
+    other.api.answers_for_services.set()
+    await other.settle()
+    assert slots_at(other.links[ONE]) == 8
+
+
+async def test_while_the_pods_are_unknown_their_idleness_is_too(scene: HttpScene) -> None:
+    await guarded(scene)
+    pool = scene.declare(ready=[POD], generation=2)
+    pool.target.scale = None
+    await scene.pass_by(1)
+    assert not scene.http.may_stop(CHAT)
+    pool.target.scale = Scale(1, 1, "app=x", "1", "uid")
+    await scene.pass_by(1)
+    assert scene.http.may_stop(CHAT)
 
 
 async def test_a_service_that_can_not_be_read_keeps_its_port(scene: HttpScene) -> None:
