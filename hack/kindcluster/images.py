@@ -1,4 +1,4 @@
-"""The images of our own: operator, Redis and sample worker, all on one Python base.
+"""The images of our own: operator, Redis, sample worker and models, all on one Python base.
 
 The base is a pulled Python image, or a Debian with Python where nothing can be pulled; the Dockerfiles are
 the same for both. An image is rebuilt when what it is made of has changed, which a label on it tells.
@@ -34,6 +34,8 @@ class Recipe:
     """A Python project whose package it runs, without that project's dependencies."""
     packages: Sequence[str] | None = None
     """Locked Python packages to install: () for all of them, None for none."""
+    lock: Path = LOCK
+    """Where they are locked."""
 
 
 AIOHTTP = (
@@ -45,6 +47,7 @@ RECIPES = {
     "redis": Recipe(),
     "worker": Recipe(packages=("async-timeout", "redis")),
     "simulated-llm": Recipe(packages=AIOHTTP),
+    "embeddings": Recipe(packages=(), lock=LOCK.with_name("embeddings.txt")),
 }
 ALL = [f"poolkeeper/{name}:dev" for name in RECIPES]
 
@@ -121,7 +124,7 @@ class Images:
         if recipe.project:
             sources += [package_folder(recipe.project), recipe.project / "pyproject.toml"]
         if recipe.packages is not None:
-            sources.append(LOCK)
+            sources.append(recipe.lock)
         return content_key(sources, self.versions.base_image, self.own_base, self.versions.image_python)
 
     def _fill_context(self, name: str, context: Path) -> None:
@@ -133,7 +136,7 @@ class Images:
             shutil.copytree(package, context / "package" / package.name, ignore=ignore)
             write_metadata(recipe.project, context / "package")
         if recipe.packages is not None:
-            self.requirements.install(context / "site-packages", recipe.packages)
+            self.requirements.install(context / "site-packages", recipe.packages, recipe.lock)
 
     def _build_base(self) -> None:
         with self.cache.lock("build"):

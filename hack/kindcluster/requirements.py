@@ -28,11 +28,11 @@ class Requirements:
     versions: Versions
     debian: Debian
 
-    def install(self, target: Path, only: Collection[str] = ()) -> None:
+    def install(self, target: Path, only: Collection[str] = (), lock: Path = LOCK) -> None:
         """Fill a folder with the locked packages, or only those named; hashes are checked."""
-        lock = LOCK.read_text()
+        locked = lock.read_text()
         file = target.with_name(f"{target.name}.txt")
-        file.write_text(select(lock, only) if only else lock)
+        file.write_text(select(locked, only) if only else locked)
         machine = MACHINES.get(platform.machine(), platform.machine())
         command: list[str | Path] = [
             self._uv(),

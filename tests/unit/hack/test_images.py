@@ -1,6 +1,7 @@
 import hashlib
 import importlib.metadata
 import json
+import re
 import tarfile
 import tomllib
 from pathlib import Path
@@ -37,12 +38,23 @@ def test_entries_are_selected_from_a_lock_with_their_hashes(names: list[str], ha
     assert hashes == [line.split(":")[1] for line in selected.splitlines() if "--hash" in line]
 
 
-def test_the_lock_has_the_packages_that_images_ask_for() -> None:
-    lock = LOCK.read_text()
-
+def test_the_locks_have_the_packages_that_images_ask_for() -> None:
     for recipe in RECIPES.values():
+        lock = recipe.lock.read_text()
         for package in recipe.packages or ():
             assert select(lock, [package]), package
+
+
+def test_a_lock_of_an_image_repeats_the_versions_of_the_operator_and_names_no_index() -> None:
+    for recipe in RECIPES.values():
+        lock = recipe.lock.read_text()
+        assert "://" not in lock
+        for package in set(versions(lock)) & set(versions(LOCK.read_text())):
+            assert versions(lock)[package] == versions(LOCK.read_text())[package]
+
+
+def versions(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, flags=re.MULTILINE))
 
 
 @pytest.mark.parametrize("name", RECIPES)
