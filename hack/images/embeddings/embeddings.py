@@ -125,15 +125,20 @@ def seconds_since_the_process_started() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - started
 
 
-def main() -> None:
-    """Loads, then serves until SIGTERM."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
-    server = Server(load())
+def application(model: MiniLM) -> web.Application:
+    """The routes of a server of this model."""
+    server = Server(model)
     app = web.Application()
     app.router.add_post("/v1/embeddings", server.embeddings)
     app.router.add_get("/metrics", server.metrics)
     app.router.add_get("/health", healthy)
-    web.run_app(app, port=PORT, shutdown_timeout=600.0, print=None, access_log=None)
+    return app
+
+
+def main() -> None:
+    """Loads, then serves until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    web.run_app(application(load()), port=PORT, shutdown_timeout=600.0, print=None, access_log=None)
 
 
 if __name__ == "__main__":
