@@ -1,99 +1,114 @@
-"""Draws the pool's trip from zero to N and back, one line whenever something changed."""
+"""Draws what happens in the cluster, one line whenever something that a watcher would see has changed."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from hack.demo.commands import Cluster
-
-NAMESPACE = "poolkeeper-demo"
-POOL = "worker"
-QUEUE_WIDTH = 16
+LOOK_SECONDS = 0.3
+LABEL_WIDTH = 7
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What the cluster shows at one instant."""
+class Replicas:
+    """A pool's replicas and the decision behind them, read from the objects that a user would look at."""
 
-    queued: int
-    in_flight: int
     desired: int
     ready: int
     reason: str
     message: str
 
+    @classmethod
+    def of(cls, deployment: dict[str, Any], pool: dict[str, Any]) -> "Replicas":
+        """From a Deployment and its AcceleratorPool."""
+        decision = pool.get("status", {}).get("decision", {})
+        return cls(
+            desired=deployment["spec"]["replicas"],
+            ready=deployment["status"].get("readyReplicas", 0),
+            reason=decision.get("reason", ""),
+            message=decision.get("message", ""),
+        )
+
     @property
-    def shows(self) -> tuple[int, int, int, int, str]:
+    def shows(self) -> tuple[int, int, str]:
         """What a line tells: everything but the sentence, whose numbers change all the time."""
-        return self.queued, self.in_flight, self.desired, self.ready, self.reason
+        return self.desired, self.ready, self.reason
 
     @property
-    def is_at_zero(self) -> bool:
-        """Nothing waits, nothing runs, and no replica is paid for."""
-        return not (self.queued or self.in_flight or self.desired or self.ready)
+    def at_zero(self) -> bool:
+        """No replica is paid for, and the operator says so."""
+        return not (self.desired or self.ready) and self.reason == "AtZero"
+
+    def line(self, ceiling: int) -> Text:
+        """A dot per replica that there may be, and the decision."""
+        return Text.assemble(
+            ("●" * min(self.ready, self.desired), "green"),
+            ("◌" * max(0, self.desired - self.ready), "cyan"),
+            ("·" * max(0, ceiling - self.desired), "dim"),
+            f" {self.ready} of {self.desired} ready  ",
+            (self.reason, "bold"),
+        )
 
 
-def look(cluster: Cluster) -> Moment:
-    """Reads queue depths from Redis itself and the rest from the objects that a user would look at."""
-    depths = cluster.kubectl(
-        "exec", "deploy/redis", "--namespace", NAMESPACE, "--",
-        "redis-cli", "EVAL", "return {redis.call('LLEN','jobs'),redis.call('LLEN','jobs-in-progress')}", "0",
-    ).split()  # fmt: skip
-    target = cluster.get("deployment", "worker", NAMESPACE)
-    decision = cluster.get("acceleratorpool", POOL, NAMESPACE).get("status", {}).get("decision", {})
-    return Moment(
-        queued=int(depths[0]),
-        in_flight=int(depths[1]),
-        desired=target["spec"]["replicas"],
-        ready=target["status"].get("readyReplicas", 0),
-        reason=decision.get("reason", ""),
-        message=decision.get("message", ""),
-    )
+class Moment(Protocol):
+    """What the cluster shows at one instant."""
+
+    @property
+    def replicas(self) -> Replicas:
+        """The pool's part of it."""
+
+    @property
+    def shows(self) -> tuple[object, ...]:
+        """Whatever makes a new line when it changes."""
+
+    def line(self) -> Text:
+        """The line, without the time."""
 
 
-def draw(console: Console, seconds: float, moment: Moment, previous: Moment | None, ceiling: int) -> None:
-    """One line: the time, the queue as a bar, a dot per replica, the decision; its words where it is new."""
-    starting = max(0, moment.desired - moment.ready)
-    bar = "█" * min(moment.queued, QUEUE_WIDTH)
-    line = Text.assemble(
-        (f"{int(seconds) // 60:2}:{int(seconds) % 60:02}  ", "dim"),
-        f"{moment.queued:3} wait ",
-        (f"{bar:<{QUEUE_WIDTH}}", "yellow"),
-        f"{moment.in_flight:3} run  ",
-        ("●" * min(moment.ready, moment.desired), "green"),
-        ("◌" * starting, "cyan"),
-        ("·" * max(0, ceiling - moment.desired), "dim"),
-        f" {moment.ready} of {moment.desired} ready  ",
-        (moment.reason, "bold"),
-    )
-    console.print(line)
-    if previous is None or previous.reason != moment.reason:
-        console.print(Padding(Text(moment.message, "dim"), (0, 0, 0, 7), expand=False))
+M = TypeVar("M", bound=Moment)
 
 
-def follow(cluster: Cluster, console: Console, *, ceiling: int, limit_seconds: float) -> bool:
-    """Draws until the pool has been up and is at zero again; False if that took longer than the limit."""
-    began = time.monotonic()
-    last: Moment | None = None
-    has_been_up = False
-    while (elapsed := time.monotonic() - began) < limit_seconds:
-        moment = look(cluster)
-        if last is None or moment.shows != last.shows:
-            draw(console, elapsed, moment, last, ceiling)
-            last = moment
-        has_been_up = has_been_up or moment.ready > 0
-        if has_been_up and moment.is_at_zero:
-            return True
-        time.sleep(0.3)
-    return False
+@dataclass
+class Timeline:
+    """One trip: a clock that starts at zero, and the line drawn last."""
 
+    console: Console
+    limit_seconds: float
+    _began: float = field(default_factory=time.monotonic)
+    _last: Moment | None = None
 
-def wait_until_managed(cluster: Cluster, limit_seconds: float) -> None:
-    """Returns once the operator has read the pool's queue; raises CommandFailed if it does not."""
-    cluster.kubectl(
-        "wait", f"acceleratorpool/{POOL}", "--namespace", NAMESPACE, "--for=condition=DemandKnown",
-        f"--timeout={limit_seconds:.0f}s",
-    )  # fmt: skip
+    def follow(self, look: Callable[[], M], until: Callable[[M], bool]) -> bool:
+        """Draws until something holds; False if the trip's time limit comes first."""
+        while self._elapsed < self.limit_seconds:
+            moment = look()
+            self._draw(moment)
+            if until(moment):
+                return True
+            time.sleep(LOOK_SECONDS)
+        return False
+
+    def tell(self, text: str, style: str = "bold green") -> None:
+        """A line about something that happened beside the pool, under the present time."""
+        self.console.print(Text.assemble((self._clock, "dim"), (text, style)))
+
+    def _draw(self, moment: Moment) -> None:
+        """A line where something changed; the decision's words where it is a new one."""
+        last, self._last = self._last, moment
+        if last is None or last.shows != moment.shows:
+            self.console.print(Text.assemble((self._clock, "dim"), moment.line()))
+        if last is None or last.replicas.reason != moment.replicas.reason:
+            words = Text(moment.replicas.message, "dim")
+            self.console.print(Padding(words, (0, 0, 0, LABEL_WIDTH), expand=False))
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    @property
+    def _clock(self) -> str:
+        minutes, seconds = divmod(int(self._elapsed), 60)
+        return f"{minutes:2}:{seconds:02}  "
