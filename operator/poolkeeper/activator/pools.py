@@ -36,6 +36,7 @@ class Pools:
         self.total_head_bytes = Budget(limits.total_head_bytes)
         self.issue = 0
         self.is_stopping = False
+        self.was_told_since_stop = asyncio.Event()
         self._is_closed = False
         self.on_change: Callable[[], None] | None = None
         self.on_ports_gone: Callable[[], None] | None = None
@@ -55,6 +56,8 @@ class Pools:
         if table.issue < self.issue:
             return False
         self.issue = table.issue
+        if self.is_stopping:
+            self.was_told_since_stop.set()
         named = {(route.namespace, route.name): self._gate_for(route) for route in table.pools}
         for pool, gate in self._gates.items():
             if pool not in named:

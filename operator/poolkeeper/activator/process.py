@@ -26,8 +26,10 @@ Address = tuple[str, int]
 class Settings:
     """How one process is set up.
 
-    After SIGTERM it goes on for `leave_seconds` in any case, until nobody sends it anything new, then refuses
-    what still comes, until nothing waits or is being worked on, and for `grace_seconds` at the most.
+    After SIGTERM it goes on until a table shows that the controller knows, for `told_seconds` at most: while
+    nobody leads, nobody takes it out of the endpoints. It then goes on for `leave_seconds`, until none sends
+    it anything new, and refuses what still comes, until nothing waits or is being worked on; all this for
+    `grace_seconds` at the most.
     """
 
     identity: str
@@ -35,6 +37,7 @@ class Settings:
     control: Address
     probes: Address
     data_host: str | None = None
+    told_seconds: float = 30.0
     leave_seconds: float = 5.0
     grace_seconds: float = 600.0
     limits: Limits = field(default_factory=Limits)
@@ -65,6 +68,7 @@ async def _finish(pools: Pools, server: Server, settings: Settings) -> None:
     log.info("told to stop; finishing what is here")
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(settings.grace_seconds):
+            await _until_told(pools, settings.told_seconds)
             await asyncio.sleep(settings.leave_seconds)
             # First nobody can come any more, then wait: a request that came in between would be cut off.
             server.stop_listening()
@@ -73,6 +77,15 @@ async def _finish(pools: Pools, server: Server, settings: Settings) -> None:
             await server.until_quiet()
     pools.close()
     pools.refuse_all()
+
+
+async def _until_told(pools: Pools, seconds: float) -> None:
+    """Wait for a table that was sent after ours was the last word: only a leader changes the endpoints."""
+    if not pools.ports:
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await pools.was_told_since_stop.wait()
 
 
 @contextlib.asynccontextmanager

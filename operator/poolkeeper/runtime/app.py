@@ -188,9 +188,13 @@ class Controller:
     def _make_pod_watch(self) -> PodWatch:
         return PodWatch(
             self._client,
-            lambda namespace: self._intake.pods_changed(namespace),
+            self._pods_changed,
             cluster_wide_above=None if self._options.watch_namespaces else CLUSTER_WIDE_ABOVE,
         )
+
+    def _pods_changed(self, namespace: str) -> None:
+        self._intake.pods_changed(namespace)
+        self._http.wake()
 
     def _make_http_pools(self) -> HttpPools:
         return HttpPools(

@@ -110,6 +110,10 @@ class HttpPools:
         known = self._pools.get(pool)
         return known is None or known.may_stop
 
+    def wake(self) -> None:
+        """Pods have changed: look at once, since somebody may wait for one that is ready now."""
+        self._news.set()
+
     def heard(self) -> None:
         """Something has changed at the activators: look at once, and read the pools that it concerns."""
         self._news.set()

@@ -18,7 +18,7 @@ TOKEN = {"Authorization": "Bearer right"}
 class Process:
     """One whole activator on 127.0.0.1, with its ports."""
 
-    def __init__(self, token_file: Path) -> None:
+    def __init__(self, token_file: Path, told_seconds: float = 0.0) -> None:
         self.token_file = token_file
         self.control, self.probes, self.data = free_port(), free_port(), free_port()
         self.backend = 1
@@ -29,6 +29,7 @@ class Process:
             control=(LOOPBACK, self.control),
             probes=(LOOPBACK, self.probes),
             data_host=LOOPBACK,
+            told_seconds=told_seconds,
             leave_seconds=0.1,
             grace_seconds=2.0,
         )
@@ -151,3 +152,21 @@ async def test_told_to_stop_it_answers_whom_it_can_not_serve(
     writer.close()
     assert answer.startswith(b"HTTP/1.1 503")
     assert b"It was not executed: try again" in answer
+
+
+async def test_it_stays_until_a_controller_knows_that_it_leaves(
+    tmp_path: Path, client: aiohttp.ClientSession
+) -> None:
+    """While nobody leads it is still an endpoint: connections to it must not be refused."""
+    token_file = tmp_path / "token"
+    token_file.write_text("right\n")
+    process = Process(token_file, told_seconds=30.0)
+    await process.until_up(client)
+    assert await put(client, process, process.table(1)) == 204
+    process.stop.set()
+    await asyncio.sleep(0.5)
+    assert not process.task.done()
+
+    assert await put(client, process, process.table(2)) == 204
+    async with asyncio.timeout(2.0):
+        await process.task
