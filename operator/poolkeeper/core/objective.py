@@ -12,7 +12,7 @@ PRICE_STEP = 0.0001
 LARGEST_STEP = 0.3
 FIRST_PRICE = 0.05
 """What one broken request is worth at first, in starts, where all may be broken; less allowed, more worth."""
-LEAST_PRICE, HIGHEST_PRICE = 0.05, 400.0
+LEAST_PRICE, HIGHEST_PRICE = 0.05, 20.0
 
 
 class Objective(NamedTuple):

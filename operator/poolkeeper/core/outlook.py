@@ -12,8 +12,6 @@ RESERVE = 1.5
 """Standard deviations of a Poisson load that are kept in reserve."""
 COMPANY = 2.0
 """A start that is late breaks the requests that wait, and as many that come after them."""
-MOST_RESTARTS = 20.0
-"""The requests that a restart breaks are worth no more than this many restarts, however many they are."""
 LEAD_TAIL = 0.2
 """A start ahead of a request is early enough four times out of five."""
 
@@ -22,9 +20,8 @@ def terms(spec: PoolSpec, state: PoolState) -> Terms:
     """What a restart costs at present, and how long it takes from the first request on."""
     start = state.starts.p50_seconds
     restart = start + spec.node_tail_seconds
-    late_share = state.starts.exceeds(spec.budget_seconds)
-    worth = min(state.objective.price * late_share, MOST_RESTARTS)
-    return Terms(restart, start + _delay_seconds(spec, state), worth * restart)
+    breaks = state.objective.price * restart if start > spec.budget_seconds else 0.0
+    return Terms(restart, start + _delay_seconds(spec, state), breaks)
 
 
 def _delay_seconds(spec: PoolSpec, state: PoolState) -> float:

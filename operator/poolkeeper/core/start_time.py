@@ -112,10 +112,6 @@ class StartTimes(NamedTuple):
         level = -math.log(tail) if tail > 0.0 else math.inf
         return _interpolate(_LOG_TAILS, self.quantiles, level)
 
-    def exceeds(self, seconds: float) -> float:
-        """The chance that a start takes longer."""
-        return math.exp(-_interpolate(self.quantiles, _LOG_TAILS, seconds)) if seconds > 0.0 else 1.0
-
     def remaining(self, age: float, tail: float) -> float:
         """Seconds that a start of this age still needs, exceeded with probability `tail`."""
         quantiles = self.quantiles
