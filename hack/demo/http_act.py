@@ -99,9 +99,8 @@ def show(console: Console, cluster: Cluster) -> bool:
         if not timeline.follow(lambda: look(cluster, asked), lambda _: asked.done()):
             return False
     (cold,) = asked.result()
-    timeline.tell(
-        f"{cold.status} after {cold.seconds:.1f} s, X-Poolkeeper-Cold-Start: {cold.held}, “{cold.text}”"
-    )
+    timeline.tell(f"{cold.status} after {cold.seconds:.1f} s, X-Poolkeeper-Cold-Start: {cold.held}")
+    timeline.explain(f"“{cold.text}”")
     if not timeline.follow(lambda: look(cluster), lambda moment: not moment.activators_answer):
         return False
     time.sleep(SETTLE_SECONDS)
@@ -114,8 +113,7 @@ def told(answers: list[Answer]) -> str:
     """How long the answers took, and which way they came: only an activator sets the header."""
     took = ", ".join(f"{answer.seconds:.2f} s" for answer in answers)
     held = sum(answer.held is not None for answer in answers)
-    way = "straight from the pod, no activator in between" if not held else f"{held} of them by an activator"
-    return f"answered after {took}: {way}"
+    return f"{took}: {f'{held} of them held' if held else 'straight from the pod, past the activators'}"
 
 
 def ask(cluster: Cluster, times: int = 1) -> list[Answer]:

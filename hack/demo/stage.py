@@ -56,7 +56,7 @@ def prepare_existing(console: Console, context: str) -> Cluster:
     rendered = cluster.helm("template", "poolkeeper", CHART, *chart_values())
     kinds = cluster.kubectl(
         "create", "--dry-run=client", "--filename", "-", "--output",
-        "jsonpath={range .items[*]}{.metadata.namespace}{'|'}{.kind}{'/'}{.metadata.name}{'\\n'}{end}",
+        "jsonpath={.metadata.namespace}|{.kind}/{.metadata.name}{'\\n'}",
         stdin=rendered,
     )  # fmt: skip
     console.rule(f"In context {context}")

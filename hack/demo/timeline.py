@@ -95,14 +95,17 @@ class Timeline:
         """A line about something that happened beside the pool, under the present time."""
         self.console.print(Text.assemble((self._clock, "dim"), (text, style)))
 
+    def explain(self, words: str) -> None:
+        """What is to be said about the line above."""
+        self.console.print(Padding(Text(words, "dim"), (0, 0, 0, LABEL_WIDTH), expand=False))
+
     def _draw(self, moment: Moment) -> None:
         """A line where something changed; the decision's words where it is a new one."""
         last, self._last = self._last, moment
         if last is None or last.shows != moment.shows:
             self.console.print(Text.assemble((self._clock, "dim"), moment.line()))
         if last is None or last.replicas.reason != moment.replicas.reason:
-            words = Text(moment.replicas.message, "dim")
-            self.console.print(Padding(words, (0, 0, 0, LABEL_WIDTH), expand=False))
+            self.explain(moment.replicas.message)
 
     @property
     def _elapsed(self) -> float:

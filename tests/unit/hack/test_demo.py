@@ -97,14 +97,14 @@ def test_replicas_are_read_from_the_objects_also_before_the_first_decision(statu
 @pytest.mark.parametrize(
     ("held", "way"),
     [
-        ([None, None], "straight from the pod, no activator in between"),
-        ([None, "1.5"], "1 of them by an activator"),
+        ([None, None], "straight from the pod, past the activators"),
+        ([None, "1.5"], "1 of them held"),
     ],
 )
 def test_the_way_of_warm_requests_is_told_as_it_was(held: list[str | None], way: str) -> None:
     answers = [Answer(status=200, text="", held=one, seconds=0.25) for one in held]
 
-    assert told(answers) == f"answered after 0.25 s, 0.25 s: {way}"
+    assert told(answers) == f"0.25 s, 0.25 s: {way}"
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_the_second_act_fails_unless_the_model_warms_up_and_goes_back(
     monkeypatch.setattr(http_act, "SETTLE_SECONDS", 0.0)
 
     assert http_act.show(console, ScriptedCluster(states=tuple(states))) == made_it
-    assert "200 after 6.6 s, X-Poolkeeper-Cold-Start: 6.5, “token0”" in console.export_text()
+    assert "200 after 6.6 s, X-Poolkeeper-Cold-Start: 6.5\n       “token0”" in console.export_text()
 
 
 def test_the_second_act_stops_with_the_callers_words_if_the_model_does_not_answer(console: Console) -> None:
