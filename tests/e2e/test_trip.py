@@ -48,7 +48,7 @@ def test_replicas_hold_while_redis_is_away(world: World) -> None:
 
     world.kubectl("scale", "deploy/redis", "--replicas=0")
     world.wait_until("demand is unknown", lambda: world.condition("DemandKnown").get("status") == "False", 30)
-    assert world.replicas() >= before
+    world.holds_for("the replicas hold", lambda: world.replicas() >= before, 15)
     assert world.condition("DemandKnown")["message"]
 
     world.kubectl("scale", "deploy/redis", "--replicas=1")

@@ -104,8 +104,17 @@ class World:
             if holds():
                 return
             time.sleep(0.5)
-        described = self.kubectl("describe", "acceleratorpools")
-        raise AssertionError(f"not within {seconds:.0f} s: {what}\n{described}")
+        raise AssertionError(f"not within {seconds:.0f} s: {what}\n{self._described()}")
+
+    def holds_for(self, what: str, holds: Callable[[], bool], seconds: float) -> None:
+        """Polls for as long and fails as soon as something does not hold."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            assert holds(), f"not for {seconds:.0f} s: {what}\n{self._described()}"
+            time.sleep(0.5)
+
+    def _described(self) -> str:
+        return self.kubectl("describe", "acceleratorpools")
 
 
 def set_variable(environment: list[dict[str, str]], name: str, value: str) -> None:
