@@ -8,8 +8,6 @@ from poolkeeper.kube.services import Service, ServicePort
 
 SUITABLE = "requests to the Service can be held while the pool is at zero"
 PRE_STOP_SECONDS = 5
-TLS_PORT = 443
-TLS_PROTOCOLS = ("https", "grpcs", "wss", "tls", "ssl")
 
 
 class Problem(NamedTuple):
@@ -19,12 +17,11 @@ class Problem(NamedTuple):
     message: str
 
 
-def service_advice(
-    service: Service, port: ServicePort, declared: Mapping[str, Any], pod_template: Mapping[str, Any] | None
-) -> Verdict:
-    """Everything that is wrong, the worst first, whose reason the verdict bears. `declared` is the Service as
-    the API server has it; `pod_template` is None where it is not known."""
-    problems = [*_about_service(service, port, declared)]
+def service_advice(service: Service, port: ServicePort, pod_template: Mapping[str, Any] | None) -> Verdict:
+    """Everything that is wrong, the worst first, whose reason the verdict bears; `pod_template` is None where
+    it is not known.
+    """
+    problems = [*_about_service(service, port)]
     message = SUITABLE
     if pod_template is not None:
         container = _container_of(port, pod_template)
@@ -40,27 +37,15 @@ def service_advice(
     return Verdict(False, problems[0].reason, "; ".join(each.message for each in problems))
 
 
-def speaks_tls(app_protocol: str, name: str, number: int) -> bool:
-    """Whether a Service's port is for TLS: appProtocol says so, where there is any, else its name or number.
-
-    Both occur with more around it, as in kubernetes.io/wss and https-web.
-    """
-    if app_protocol:
-        return app_protocol.lower().rpartition("/")[2] in TLS_PROTOCOLS
-    return number == TLS_PORT or any(part in TLS_PROTOCOLS for part in name.lower().split("-"))
-
-
-def _about_service(service: Service, port: ServicePort, declared: Mapping[str, Any]) -> Iterator[Problem]:
-    spec = declared.get("spec") or {}
-    protocols = [each.get("appProtocol") for each in spec.get("ports") or () if each["port"] == port.port]
-    if speaks_tls(next(filter(None, protocols), ""), port.name, port.port):
+def _about_service(service: Service, port: ServicePort) -> Iterator[Problem]:
+    if port.speaks_tls:
         yield Problem(
             "TlsBackend",
             f"port {port.port} of Service {service.name} is for TLS, which ends at the pods: activators "
             "can't read such requests; terminate TLS before the Service, or set the port's appProtocol to "
             "what it speaks without",
         )
-    if spec.get("publishNotReadyAddresses"):
+    if service.publishes_not_ready:
         yield Problem(
             "NotReadyPublished",
             f"Service {service.name} has publishNotReadyAddresses: clients are led to pods that are still "

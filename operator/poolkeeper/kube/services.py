@@ -8,6 +8,9 @@ from poolkeeper.kube.client import KubeClient
 from poolkeeper.kube.errors import ApiError, KubeFailure
 from poolkeeper.kube.paths import namespaced_path
 
+TLS_PORT = 443
+TLS_PROTOCOLS = ("https", "grpcs", "wss", "tls", "ssl")
+
 
 class ServiceUnsuitable(KubeFailure):
     """There is no such Service, or requests to it can't be held."""
@@ -15,25 +18,37 @@ class ServiceUnsuitable(KubeFailure):
 
 @dataclass(frozen=True, slots=True)
 class ServicePort:
-    """One port of a Service; `name` may be empty, `target_port` is the pods' port, or its name.
-
-    `speaks_tls` says that the declaration calls it so, by appProtocol or name.
+    """One port of a Service; `name` and `app_protocol` may be empty, `target_port` is the pods' port, or its
+    name.
     """
 
     name: str
     port: int
     target_port: int | str
-    speaks_tls: bool = False
+    app_protocol: str = ""
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether appProtocol says so, where there is any, else the name or the number.
+
+        Both occur with more around it, as in kubernetes.io/wss and https-web.
+        """
+        if self.app_protocol:
+            return self.app_protocol.lower().rpartition("/")[2] in TLS_PROTOCOLS
+        return self.port == TLS_PORT or any(part in TLS_PROTOCOLS for part in self.name.lower().split("-"))
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`families` are IPv4, IPv6 or both. An `is_local` Service only reaches the client's own node."""
+    """`families` are IPv4, IPv6 or both. An `is_local` Service only reaches the client's own node; one that
+    `publishes_not_ready` pods leads clients to those that still load.
+    """
 
     name: str
     families: tuple[str, ...]
     ports: tuple[ServicePort, ...]
     is_local: bool
+    publishes_not_ready: bool
 
     def port(self, number: int) -> ServicePort:
         """The port of this number; raises ServiceUnsuitable."""
@@ -71,12 +86,13 @@ def project_service(raw: Mapping[str, Any]) -> Service:
                 name=port.get("name") or "",
                 port=port["port"],
                 target_port=port.get("targetPort") or port["port"],
-                speaks_tls=(port.get("appProtocol") or port.get("name")) == "https",
+                app_protocol=port.get("appProtocol") or "",
             )
             for port in spec.get("ports") or ()
             if port.get("protocol", "TCP") == "TCP"
         ),
         is_local=spec.get("internalTrafficPolicy") == "Local",
+        publishes_not_ready=bool(spec.get("publishNotReadyAddresses")),
     )
 
 
@@ -88,5 +104,6 @@ async def read_service(client: KubeClient, namespace: str, name: str) -> Service
         )
     except ApiError as failure:
         if failure.status == 404:
-            raise ServiceUnsuitable("ServiceMissing", f"There is no Service {namespace}/{name}.") from failure
+            message = f"There is no Service {namespace}/{name}."
+            raise ServiceUnsuitable("ServiceMissing", message) from failure
         raise

@@ -6,11 +6,9 @@ from typing import Any
 from poolkeeper.api.demand import Http
 from poolkeeper.core.decision import Verdict
 from poolkeeper.core.identity import TargetKey
-from poolkeeper.kube.client import JsonObject, KubeClient
-from poolkeeper.kube.errors import ApiError
-from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.kube.client import KubeClient
 from poolkeeper.kube.service_advice import service_advice
-from poolkeeper.kube.services import Service, ServiceUnsuitable, project_service
+from poolkeeper.kube.services import Service, ServiceUnsuitable, read_service
 from poolkeeper.kube.targets import Target
 from poolkeeper.runtime.pool import Pool
 
@@ -24,12 +22,11 @@ class BackendPorts:
 
     async def read(self, pool: Pool, http: Http) -> tuple[Service, int, Verdict]:
         """The Service, the pods' port, and whether requests can be held well; raises KubeFailure."""
-        declared = await self._read_service(pool.key.namespace, http.service)
-        service = project_service(declared)
+        service = await read_service(self._client, pool.key.namespace, http.service)
         service_port = service.port(http.port)
         target = pool.declaration.target
         template = (await self._read_target(target)).pod_template if target else None
-        advice = service_advice(service, service_port, declared, template)
+        advice = service_advice(service, service_port, template)
         target_port = service_port.target_port
         if isinstance(target_port, int):
             return service, target_port, advice
@@ -41,16 +38,6 @@ class BackendPorts:
             f"Service {service.name} leads to a port named {target_port!r}, which no container of the target "
             "has.",
         )
-
-    async def _read_service(self, namespace: str, name: str) -> JsonObject:
-        """As the API server has it: advice is about more of it than its projection keeps."""
-        try:
-            return await self._client.request("GET", namespaced_path("v1", namespace, "services", name))
-        except ApiError as failure:
-            if failure.status == 404:
-                message = f"There is no Service {namespace}/{name}."
-                raise ServiceUnsuitable("ServiceMissing", message) from failure
-            raise
 
 
 def _container_ports(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -65,25 +65,21 @@ def declared(spec: JsonObject, port: JsonObject) -> JsonObject:
     ],
 )
 def test_advice(spec: JsonObject, port: JsonObject, pods: JsonObject | None, reason: str) -> None:
-    raw = declared(spec, port)
-    service = project_service(raw)
-    verdict = service_advice(service, service.ports[0], raw, pods)
+    service = project_service(declared(spec, port))
+    verdict = service_advice(service, service.ports[0], pods)
     assert (verdict.reason, verdict.holds) == (reason, reason == "RequestsCanBeHeld")
 
 
 def test_all_problems_are_told() -> None:
-    raw = declared({"internalTrafficPolicy": "Local", "publishNotReadyAddresses": True}, {"name": "https"})
-    service = project_service(raw)
-    verdict = service_advice(service, service.port(80), raw, template(sleeping(1)))
+    spec = {"internalTrafficPolicy": "Local", "publishNotReadyAddresses": True}
+    service = project_service(declared(spec, {"name": "https"}))
+    verdict = service_advice(service, service.port(80), template(sleeping(1)))
     assert verdict.reason == "TlsBackend"
     for told in ("is for TLS", "publishNotReadyAddresses", "internalTrafficPolicy Local", "sleeps 1 s"):
         assert told in verdict.message
 
 
 def test_a_hook_whose_time_is_unknown_is_told_as_such() -> None:
-    raw = declared({}, {})
-    service = project_service(raw)
-    assert (
-        "takes at least 5 s can't be seen"
-        in service_advice(service, service.port(80), raw, template(HOOKED)).message
-    )
+    service = project_service(declared({}, {}))
+    verdict = service_advice(service, service.port(80), template(HOOKED))
+    assert "takes at least 5 s can't be seen" in verdict.message
