@@ -25,6 +25,7 @@ class Agenda(Generic[Key]):
         self._heap: list[tuple[float, int, Key]] = []
         self._pushed = 0
         self._held_until: dict[Key, float] = {}
+        self._holds: dict[Key, int] = {}
         self._news = asyncio.Event()
 
     def __len__(self) -> int:
@@ -52,16 +53,22 @@ class Agenda(Generic[Key]):
 
     def hold(self, key: Key, until: float) -> None:
         """Do not look at this key before `until`, whatever marks it; look at it then."""
+        self._holds[key] = self.holds(key) + 1
         self._held_until[key] = until
         self.schedule(key, until)
+
+    def holds(self, key: Key) -> int:
+        """How often this key was held since it was released last, or was new."""
+        return self._holds.get(key, 0)
 
     def release(self, key: Key) -> None:
         """Let marks count again at once."""
         self._held_until.pop(key, None)
+        self._holds.pop(key, None)
 
     def drop(self, key: Key) -> None:
         """Forget a key."""
-        for known in (self._dirty, self._due_at, self._held_until):
+        for known in (self._dirty, self._due_at, self._held_until, self._holds):
             known.pop(key, None)
         self._marked_while_busy.discard(key)
 

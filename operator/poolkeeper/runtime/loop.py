@@ -40,7 +40,6 @@ class Loop:
         self._reconciler = reconciler
         self._timings = timings
         self._clock = clock
-        self._failures: dict[PoolKey, int] = {}
         self._ended_at = clock()
         self._slots = asyncio.Semaphore(CONCURRENT_POOLS)
 
@@ -60,9 +59,9 @@ class Loop:
     async def _look(self, key: PoolKey) -> None:
         try:
             come_back_at = await self._reconciler.reconcile(key)
+            self._agenda.release(key)
             if come_back_at is not None:
                 self._agenda.schedule(key, come_back_at)
-            self._failures.pop(key, None)
         except Exception as error:
             await self._back_off(key, error)
         finally:
@@ -73,8 +72,9 @@ class Loop:
     async def _back_off(self, key: PoolKey, error: Exception) -> None:
         logger.exception("A look at a pool failed", extra={"pool": str(key)})
         self._timings.count_pool_error()
-        failures = self._failures[key] = self._failures.get(key, 0) + 1
-        wait_seconds = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 16))
+        # Counted by the agenda, which forgets a pool that is deleted while it is held.
+        doublings = min(self._agenda.holds(key), 16)
+        wait_seconds = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0**doublings)
         self._agenda.hold(key, self._clock() + wait_seconds)
         try:
             await self._reconciler.explain_failure(key, error)

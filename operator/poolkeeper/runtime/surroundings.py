@@ -86,8 +86,16 @@ class SurroundingsReader:
     async def _scalers_in(self, namespace: str) -> NamespaceScalers:
         """One list serves all pools of a namespace that ask within a minute."""
         now = self._clock()
-        listed_at, task = self._scalers.get(namespace, (0.0, None))
-        if task is None or now - listed_at > SCALERS_KEPT_SECONDS:
-            task = asyncio.ensure_future(self._list_scalers(namespace))
-            self._scalers[namespace] = now, task
+        self._forget_old_scalers(now)
+        if namespace not in self._scalers:
+            self._scalers[namespace] = now, asyncio.ensure_future(self._list_scalers(namespace))
+        _, task = self._scalers[namespace]
         return await asyncio.shield(task)
+
+    def _forget_old_scalers(self, now: float) -> None:
+        """Also those of namespaces that no pool asks about any more; the oldest list comes first."""
+        while self._scalers:
+            namespace, (listed_at, _) = next(iter(self._scalers.items()))
+            if now - listed_at <= SCALERS_KEPT_SECONDS:
+                return
+            del self._scalers[namespace]

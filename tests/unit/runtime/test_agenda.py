@@ -1,6 +1,7 @@
 """What is taken from the agenda, and when, under a clock in the test's hands."""
 
 import asyncio
+from collections.abc import Sized
 
 import pytest
 
@@ -76,6 +77,25 @@ async def test_a_held_key_is_not_taken_early_whatever_marks_it(agenda: Agenda[st
     assert await taken(agenda) is None
     clock.now = 105.0
     assert await taken(agenda) == "a"
+
+
+async def test_holds_in_a_row_are_counted_until_the_key_is_released(agenda: Agenda[str]) -> None:
+    for times in range(3):
+        assert agenda.holds("a") == times
+        agenda.hold("a", 105.0)
+    assert agenda.holds("b") == 0
+    agenda.release("a")
+    assert agenda.holds("a") == 0
+
+
+async def test_nothing_is_kept_of_keys_that_were_held_and_dropped(agenda: Agenda[str], clock: Clock) -> None:
+    for number in range(100):
+        agenda.hold(str(number), 105.0)
+        agenda.mark(str(number))
+        agenda.drop(str(number))
+    clock.now = 105.0
+    assert await taken(agenda) is None
+    assert [name for name, kept in vars(agenda).items() if isinstance(kept, Sized) and len(kept)] == []
 
 
 async def test_a_mark_wakes_whoever_waits(agenda: Agenda[str]) -> None:
