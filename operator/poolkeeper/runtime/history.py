@@ -57,16 +57,11 @@ class History:
         )
         return True
 
-    def judge(self, verdicts: Mapping[str, Verdict], generation: int, now: float) -> list[Condition]:
-        """Replace all conditions; returns those whose status has changed or that are new."""
+    def judge(self, verdicts: Mapping[str, Verdict], generation: int, now: float) -> None:
+        """Replace all conditions."""
         before, self.conditions = self.conditions, {}
         for kind, verdict in verdicts.items():
             self.conditions[kind] = _condition(kind, verdict, before.get(kind), generation, now)
-        return [
-            condition
-            for kind, condition in self.conditions.items()
-            if kind not in before or before[kind].status != condition.status
-        ]
 
 
 def queued(observation: Observation) -> int | None:

@@ -19,6 +19,7 @@ from poolkeeper.runtime.history import History
 from poolkeeper.runtime.starts import Starts
 from poolkeeper.runtime.surroundings import Surroundings
 from poolkeeper.runtime.target import Target
+from poolkeeper.runtime.told_reasons import ToldReasons
 from poolkeeper.runtime.translate import target_key
 
 
@@ -66,8 +67,8 @@ class Pool:
     `news` counts what has happened, `news_seen` how much of it the last look took in; without any a pool
     need not be looked at before `quiet_until`, as long as its queues keep being read.
     `service` says whether requests to its Service can be held, None where it has none.
-    `told` is the status that the API server has, ours since `told_at`. `decided` counts decisions by reason,
-    `writes` those that changed the replicas by direction.
+    `told` is the status that the API server has, ours since `told_at`; `told_reasons` are those of events.
+    `decided` counts decisions by reason, `writes` those that changed the replicas by direction.
     """
 
     declaration: Declaration
@@ -85,6 +86,7 @@ class Pool:
     published_at: float = 0.0
     told: Mapping[str, Any] = field(default_factory=dict)
     told_at: float = 0.0
+    told_reasons: ToldReasons = field(default_factory=ToldReasons)
     service: Verdict | None = None
     surroundings: Surroundings = field(default_factory=Surroundings)
     news: int = 0

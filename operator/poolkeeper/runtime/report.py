@@ -71,8 +71,10 @@ class Reporter:
         """Bring events and status up to date. Returns when to come back for what is not written yet."""
         now = self._clock()
         before = pool.history.conditions
-        for condition in pool.history.judge(verdicts, pool.declaration.generation, now):
-            self._tell_change(pool, before.get(condition.type), condition)
+        pool.history.judge(verdicts, pool.declaration.generation, now)
+        for condition in pool.history.conditions.values():
+            if _is_to_be_told(pool, before.get(condition.type), condition, now):
+                self._tell_condition(pool, condition)
         if not self._leadership.may_write():
             return None
         status = status_of(pool)
@@ -93,14 +95,10 @@ class Reporter:
         pool.told, pool.told_at = status, self._clock()
         return None
 
-    def _tell_change(self, pool: Pool, before: Condition | None, now: Condition) -> None:
-        if now.type == ConditionType.SCALED_TO_ZERO or now.status is ConditionStatus.UNKNOWN:
-            return
-        if _is_good(now):
-            if before is not None and before.status is not ConditionStatus.UNKNOWN:
-                self.happened(pool, now.reason, f"{now.type} is {now.status}: {now.message}")
-        else:
-            self.happened(pool, now.reason, f"{now.type} is {now.status}: {now.message}", EventType.WARNING)
+    def _tell_condition(self, pool: Pool, condition: Condition) -> None:
+        kind = EventType.NORMAL if _is_good(condition) else EventType.WARNING
+        message = f"{condition.type} is {condition.status}: {condition.message}"
+        self.happened(pool, condition.reason, message, kind)
 
 
 def status_of(pool: Pool) -> dict[str, Any]:
@@ -170,6 +168,17 @@ def _headline(status: Status) -> object:
 
 def _numbers(status: Status) -> object:
     return [status.get(part) for part in ("replicas", "demand", "coldStart", "learned")]
+
+
+def _is_to_be_told(pool: Pool, before: Condition | None, condition: Condition, now: float) -> bool:
+    """A condition that turns, or has another reason than people were told; but not what was to be expected:
+    that it is good, where it was not known to be bad."""
+    if condition.type == ConditionType.SCALED_TO_ZERO or condition.status is ConditionStatus.UNKNOWN:
+        return False
+    if before is not None and before.status is condition.status:
+        return pool.told_reasons.take(condition.type, before.reason, condition.reason, now)
+    pool.told_reasons.note(condition.type, condition.reason, now)
+    return not _is_good(condition) or (before is not None and before.status is not ConditionStatus.UNKNOWN)
 
 
 def _is_good(condition: Condition) -> bool:

@@ -2,8 +2,10 @@
 
 import json
 
+from poolkeeper.kube.errors import NoScaleSubresource, TargetForbidden, TargetMissing
 from poolkeeper.kube.pod import project_pod
 from poolkeeper.runtime.pool import Pool
+from poolkeeper.runtime.told_reasons import AGAIN_SECONDS
 from tests.component.runtime.cluster import Cluster
 
 
@@ -97,6 +99,94 @@ async def test_a_condition_that_turns_is_an_event_and_so_is_its_recovery(cluster
     before = len(cluster.events)
     await cluster.look()
     assert len(cluster.events) == before
+
+
+UNREADABLE = {
+    "TargetForbidden": TargetForbidden("may not read it"),
+    "TargetMissing": TargetMissing("is not there"),
+    "NoScaleSubresource": NoScaleSubresource("has none"),
+}
+
+
+async def look_a_minute_later(cluster: Cluster) -> None:
+    """A look that reads the target, however often that has failed before."""
+    cluster.now += 75.0
+    cluster.intake.leadership_changed()
+    cluster.publish(0)
+    await cluster.look()
+
+
+async def look_at_unreadable_target(cluster: Cluster, reason: str) -> None:
+    """A look a minute later, at a target that can't be read for this reason."""
+    cluster.scales.read_failures.append(UNREADABLE[reason])
+    await look_a_minute_later(cluster)
+    assert cluster.condition("Ready") == ("False", reason)
+
+
+def warnings(cluster: Cluster) -> list[str]:
+    """The reasons of warnings, without those about demand."""
+    return [reason for kind, reason in cluster.events if kind == "Warning" and reason in UNREADABLE]
+
+
+async def test_another_reason_for_the_same_status_is_an_event_at_once_and_once(cluster: Cluster) -> None:
+    cluster.declare()
+    for reason in ("TargetMissing", "TargetMissing", "TargetForbidden", "TargetForbidden"):
+        await look_at_unreadable_target(cluster, reason)
+    assert warnings(cluster) == ["TargetMissing", "TargetForbidden"]
+
+
+async def test_another_reason_for_a_good_status_is_no_warning(cluster: Cluster) -> None:
+    await settled(cluster)
+    cluster.now += 60.0
+    cluster.declare(generation=2, mode="Observe")
+    cluster.publish(0)
+    await cluster.look()
+    assert cluster.events == [("Normal", "Observed")]
+
+
+async def test_reasons_that_alternate_for_hours_are_no_storm_of_events(cluster: Cluster) -> None:
+    cluster.declare()
+    for _ in range(60):
+        for reason in ("TargetMissing", "TargetForbidden"):
+            await look_at_unreadable_target(cluster, reason)
+    told = warnings(cluster)
+    assert told[:2] == ["TargetMissing", "TargetForbidden"]
+    assert 4 <= len(told) <= 2 * (1 + 120 * 75.0 / AGAIN_SECONDS)
+
+
+async def test_the_reason_that_remains_is_told_in_the_end(cluster: Cluster) -> None:
+    cluster.declare()
+    for reason in ("TargetMissing", "TargetForbidden", *["TargetMissing"] * 20):
+        await look_at_unreadable_target(cluster, reason)
+    assert warnings(cluster) == ["TargetMissing", "TargetForbidden", "TargetMissing"]
+
+
+async def test_a_reason_that_is_told_again_and_again_keeps_no_other_from_being_told(cluster: Cluster) -> None:
+    cluster.declare()
+    for reason in ("TargetMissing", "TargetForbidden", "TargetMissing", "NoScaleSubresource"):
+        await look_at_unreadable_target(cluster, reason)
+    assert warnings(cluster) == ["TargetMissing", "TargetForbidden", "NoScaleSubresource"]
+
+
+async def test_another_reason_after_a_restart_is_told_and_the_same_is_not(cluster: Cluster) -> None:
+    cluster.declare()
+    await look_at_unreadable_target(cluster, "TargetMissing")
+    restarted = Cluster()
+    restarted.now = cluster.now
+    restarted.declare(status=cluster.statuses.written[-1])
+    for reason in ("TargetMissing", "TargetForbidden"):
+        await look_at_unreadable_target(restarted, reason)
+    assert warnings(restarted) == ["TargetForbidden"]
+
+
+async def test_a_status_that_turns_is_told_however_often(cluster: Cluster) -> None:
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare()
+    for _ in range(3):
+        await look_at_unreadable_target(cluster, "TargetForbidden")
+        await look_a_minute_later(cluster)
+        assert cluster.condition("Ready") == ("True", "Managed")
+    assert warnings(cluster) == ["TargetForbidden"] * 3
 
 
 async def test_a_pod_that_can_not_start_is_told_about_once_also_after_a_restart(cluster: Cluster) -> None:
