@@ -1,7 +1,8 @@
 """Shows pools go from zero to N replicas and back on a real cluster, from nothing but this checkout.
 
     make demo                 on a kind cluster that this makes (a replay plays while it is being prepared)
-    make demo CONTEXT=name    in a cluster of your own, with images from IMAGE_REGISTRY
+    make demo CONTEXT=name IMAGE_REGISTRY=registry    in a cluster of your own, with images that
+                                                      `hack/cluster push registry` has brought there
 
 The exit status is 0 only if both acts went as they should: jobs in a queue took a pool up and back to zero,
 and a model at zero answered a request and went back to zero.
@@ -14,9 +15,9 @@ import time
 
 from rich.console import Console
 
-from hack.demo import http_act, queue_act, recording
+from hack.demo import farewell, http_act, queue_act, recording
 from hack.demo.commands import Cluster, CommandFailed
-from hack.demo.stage import NAMESPACE, SYSTEM_NAMESPACE, install, prepare_existing, prepare_kind
+from hack.demo.stage import install, prepare_existing, prepare_kind
 
 
 def main() -> int:
@@ -33,11 +34,16 @@ def main() -> int:
         install(console, cluster)
         failure = show(console, acts, cluster)
     except (CommandFailed, subprocess.CalledProcessError) as problem:
-        console.print(f"[red]The demo stopped:[/red] {problem}", markup=True)
+        farewell.say_what_stopped_it(console, problem)
+        farewell.say_what_is_missing(console, arguments.context)
         return 1
     if arguments.record and not failure:
         recording.write(acts.export_text())
-    farewell(console, arguments.context, failure, time.monotonic() - began)
+    farewell.say_how_it_went(console, failure, time.monotonic() - began)
+    if failure:
+        farewell.say_what_is_missing(console, arguments.context)
+    farewell.say_what_to_try(console, arguments.context)
+    farewell.say_how_to_remove(console, arguments.context)
     return 1 if failure else 0
 
 
@@ -50,36 +56,6 @@ def show(console: Console, acts: Console, cluster: Cluster) -> str:
     if not http_act.show(acts, cluster):
         return "The model did not answer and come back to zero in time."
     return ""
-
-
-def farewell(console: Console, context: str | None, failure: str, seconds: float) -> None:
-    """Says how it went, what to try next, and how to remove everything."""
-    console.rule()
-    if failure:
-        console.print(f"[red]{failure}[/red]", markup=True)
-    else:
-        console.print(
-            f"[green]0→N→0[/green] by a queue and by a request, {seconds:.0f} s in all.", markup=True
-        )
-    kubectl = f"kubectl --context {context}" if context else "kubectl"
-    enter = [] if context else ['eval "$(hack/cluster env)"']
-    remove = (
-        [f"helm --kube-context {context} uninstall poolkeeper -n {SYSTEM_NAMESPACE}",
-         f"{kubectl} delete namespace {NAMESPACE} {SYSTEM_NAMESPACE}"]
-        if context
-        else ["hack/cluster down --all"]
-    )  # fmt: skip
-    console.print("\nTry next:")
-    for command in [
-        *enter,
-        f"{kubectl} get acceleratorpools -n {NAMESPACE}",
-        f"{kubectl} describe acceleratorpool worker -n {NAMESPACE}",
-        f"{kubectl} exec -n {NAMESPACE} deploy/redis -- redis-cli RPUSH jobs a b c",
-    ]:
-        console.print(f"  {command}", markup=False)
-    console.print("Remove everything:")
-    for command in remove:
-        console.print(f"  {command}", markup=False)
 
 
 if __name__ == "__main__":

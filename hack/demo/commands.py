@@ -50,6 +50,12 @@ class Cluster:
         )
         return found
 
+    def items(self, kind: str, namespace: str) -> list[dict[str, Any]]:
+        """All objects of a kind in a namespace."""
+        printed = self.kubectl("get", kind, "--namespace", namespace, "--output", "json")
+        found: list[dict[str, Any]] = json.loads(printed)["items"]
+        return found
+
 
 def kind_cluster(name: str) -> Cluster:
     """The cluster that `hack/cluster up --name NAME` made, with its tools first on PATH."""

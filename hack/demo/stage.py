@@ -1,19 +1,18 @@
 """What both acts need: a cluster, Poolkeeper in it, and a namespace of the demo's own."""
 
-import os
 import subprocess
 import time
 from pathlib import Path
 
 from rich.console import Console
 
+from hack.demo import images
 from hack.demo.commands import ROOT, Cluster, CommandFailed, existing_cluster, kind_cluster
 from poolkeeper.backtest.opening import main as play_opening
 
 SYSTEM_NAMESPACE = "poolkeeper-system"
 NAMESPACE = "poolkeeper-demo"
 CLUSTER = "poolkeeper"
-IMAGES = ("operator", "redis", "worker", "simulated-llm")
 CHART = str(ROOT / "charts" / "poolkeeper")
 MANIFESTS = Path(__file__).parent / "manifests"
 
@@ -23,9 +22,8 @@ def prepare_kind(console: Console) -> Cluster:
     hack_cluster = str(ROOT / "hack" / "cluster")
     log = ROOT / "build" / "demo-cluster.log"
     log.parent.mkdir(exist_ok=True)
-    script = (
-        f'"{hack_cluster}" up --name {CLUSTER} && "{hack_cluster}" load --name {CLUSTER} {" ".join(IMAGES)}'
-    )
+    load = f'"{hack_cluster}" load --name {CLUSTER} {" ".join(images.NAMES)}'
+    script = f'"{hack_cluster}" up --name {CLUSTER} && {load}'
     with log.open("w") as output:
         preparing = subprocess.Popen(["sh", "-c", script], stdout=output, stderr=subprocess.STDOUT)
     console.rule("While the cluster is being prepared: what this would have cost on real traffic")
@@ -64,13 +62,18 @@ def prepare_existing(console: Console, context: str) -> Cluster:
     for line in kinds.splitlines():
         if line.startswith("|"):
             console.print(f"  {line[1:]}", markup=False)
+    console.print(images.expected(), markup=False)
     return cluster
 
 
 def chart_values() -> list[str]:
     """Activators, and images from the cluster's own store or from IMAGE_REGISTRY."""
-    registry = os.environ.get("IMAGE_REGISTRY", "")
-    values = ("image.tag=dev", f"image.registry={registry}", "activator.enabled=true")
+    values = (
+        "image.tag=dev",
+        f"image.registry={images.registry()}",
+        f"image.pullPolicy={images.pull_policy()}",
+        "activator.enabled=true",
+    )
     return [word for value in values for word in ("--set", value)]
 
 
@@ -89,14 +92,15 @@ def install(console: Console, cluster: Cluster) -> None:
 def apply(cluster: Cluster, *names: str) -> None:
     """kubectl apply of some of the demo's manifests, in its namespace."""
     for name in names:
-        cluster.kubectl("apply", "--namespace", NAMESPACE, "--filename", "-", stdin=with_registry(name))
+        cluster.kubectl("apply", "--namespace", NAMESPACE, "--filename", "-", stdin=with_images(name))
 
 
-def with_registry(manifest: str) -> str:
-    """The manifest's text, its images prefixed by IMAGE_REGISTRY where that is set."""
-    registry = os.environ.get("IMAGE_REGISTRY", "")
+def with_images(manifest: str) -> str:
+    """The manifest's text, with images from IMAGE_REGISTRY, or with those that the nodes have already."""
     text = (MANIFESTS / manifest).read_text()
-    return text.replace("image: poolkeeper/", f"image: {registry}/poolkeeper/") if registry else text
+    text = text.replace("imagePullPolicy: IfNotPresent", f"imagePullPolicy: {images.pull_policy()}")
+    prefix = f"{images.registry()}/" if images.registry() else ""
+    return text.replace("image: poolkeeper/", f"image: {prefix}poolkeeper/")
 
 
 def wait_until_managed(cluster: Cluster, pool: str) -> None:

@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 from collections.abc import Callable
+from typing import Any
 
 from hack.kindcluster import tools
 from hack.kindcluster.cluster import DEFAULT_NAME, kubeconfig
@@ -12,6 +13,8 @@ from hack.kindcluster.images import ALL
 from hack.kindcluster.progress import say
 from hack.kindcluster.status import report
 from hack.kindcluster.workbench import Workbench
+
+IMAGES: dict[str, Any] = {"nargs": "*", "metavar": "IMAGE", "help": f"{', '.join(ALL)} (all)"}
 
 
 def up(bench: Workbench, arguments: argparse.Namespace) -> None:
@@ -29,6 +32,10 @@ def down(bench: Workbench, arguments: argparse.Namespace) -> None:
 
 def load(bench: Workbench, arguments: argparse.Namespace) -> None:
     bench.load(arguments.name, arguments.images or ALL)
+
+
+def push(bench: Workbench, arguments: argparse.Namespace) -> None:
+    bench.push(arguments.registry, arguments.images or ALL)
 
 
 def status(bench: Workbench, arguments: argparse.Namespace) -> None:
@@ -81,7 +88,12 @@ def parser() -> argparse.ArgumentParser:
     named[1].add_argument(
         "--all", action="store_true", help="delete every cluster, and stop the engine of our own"
     )
-    named[2].add_argument("images", nargs="*", metavar="IMAGE", help=f"{', '.join(ALL)} (all)")
+    named[2].add_argument("images", **IMAGES)
+    one = command(push, "build the images whose sources changed, and push them to a registry of yours")
+    one.add_argument(
+        "registry", metavar="REGISTRY", help="what comes before poolkeeper/…, as docker takes it"
+    )
+    one.add_argument("images", **IMAGES)
     one = command(tool, "make sure that tools are there, and print their paths, one a line")
     one.add_argument("tools", nargs="+", metavar="NAME", help=", ".join(tools.NAMES))
     return top

@@ -118,6 +118,14 @@ class Images:
             for tag in stale:
                 cluster.label_image(tag, SOURCE_LABEL, tags[tag])
 
+    def push(self, registry: str, images: Sequence[str]) -> None:
+        """Build what has changed, and bring it to a registry, under the same names there."""
+        for tag in map(self.build, map(recipe_name, images)):
+            pushed = f"{registry.rstrip('/')}/{tag}"
+            with step(f"Push {pushed}"):
+                self.engine.docker("tag", tag, pushed)
+                run_logged(["docker", "push", pushed], self.cache.log("images"), env=self.engine.environment)
+
     def source_key(self, name: str) -> str:
         recipe = RECIPES[name]
         sources = [HACK / "images" / name]

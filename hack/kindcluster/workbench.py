@@ -15,6 +15,7 @@ from hack.kindcluster.images import Images
 from hack.kindcluster.node_image import BUILD_PACKAGES, NodeImage
 from hack.kindcluster.progress import say, step
 from hack.kindcluster.requirements import Requirements
+from hack.kindcluster.rootfs import PACKAGES as ROOTFS_PACKAGES
 from hack.kindcluster.rootfs import RootFileSystems
 from hack.kindcluster.tools import Tools
 from hack.kindcluster.versions import Versions
@@ -69,6 +70,12 @@ class Workbench:
             if not engine or self.cluster(name, engine).node_state() != "running":
                 raise ClusterError(f"the cluster {name} does not run: `hack/cluster up --name {name}` first")
             self.images(engine).load(self.cluster(name, engine), images)
+
+    def push(self, registry: str, images: Sequence[str]) -> None:
+        """Only an engine is needed for this, and no cluster."""
+        with self.cache.lock("engine"):
+            engine = ensure_engine(self.cache, self.debian, perhaps_later=ROOTFS_PACKAGES)
+            self.images(engine).push(registry, images)
 
     def down(self, name: str) -> None:
         """Delete one cluster; the engine has to run for that, so a dead one is started."""

@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.text import Text
 
 from hack.demo import __main__ as demo
-from hack.demo import http_act, queue_act, recording, timeline
+from hack.demo import farewell, http_act, queue_act, recording, timeline
 from hack.demo.commands import Cluster, CommandFailed
 from hack.demo.http_act import Answer, told
+from hack.demo.images import NAMES, advice, unobtainable
 from hack.demo.recording import BEGIN, END, README, placed, shortened
-from hack.demo.stage import with_registry
+from hack.demo.stage import chart_values, with_images
 from hack.demo.timeline import Replicas, Timeline
 
 
@@ -111,11 +112,95 @@ def test_the_way_of_warm_requests_is_told_as_it_was(held: list[str | None], way:
     "manifest", ["worker.yaml", "redis.yaml", "llm.yaml", "caller.yaml", "embeddings.yaml"]
 )
 def test_images_come_from_the_registry_that_is_named(manifest: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMAGE_REGISTRY", "registry.example/team")
+    monkeypatch.setenv("IMAGE_REGISTRY", "registry.example/team/")
 
-    images = [line for line in with_registry(manifest).splitlines() if "image: " in line]
+    images = [line for line in with_images(manifest).splitlines() if "image: " in line]
     assert images
     assert all("image: registry.example/team/poolkeeper/" in line for line in images)
+    assert "imagePullPolicy: IfNotPresent" in with_images(manifest)
+
+
+@pytest.mark.parametrize(
+    "manifest", ["worker.yaml", "redis.yaml", "llm.yaml", "caller.yaml", "embeddings.yaml"]
+)
+def test_nothing_is_pulled_from_a_registry_that_nobody_named(
+    manifest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("IMAGE_REGISTRY", raising=False)
+
+    text = with_images(manifest)
+    assert text.count("imagePullPolicy: Never") == text.count("image: poolkeeper/") > 0
+    assert "image.pullPolicy=Never" in chart_values()
+
+
+@dataclass(frozen=True)
+class ClusterOfPods(Cluster):
+    """One whose pods in every namespace wait for images like this."""
+
+    waiting: tuple[tuple[str, str], ...] = ()
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        statuses: list[dict[str, Any]] = [
+            {"image": image, "state": {"waiting": {"reason": reason}} if reason else {"running": {}}}
+            for image, reason in self.waiting
+        ]
+        pending: dict[str, Any] = {"status": {"phase": "Pending"}}
+        return json.dumps({"items": [{"status": {"containerStatuses": statuses}}, pending]})
+
+
+def test_images_that_the_nodes_can_not_get_are_named_with_the_commands_that_bring_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IMAGE_REGISTRY", "registry.example/team")
+    cluster = ClusterOfPods(
+        waiting=(
+            ("a:dev", "ImagePullBackOff"),
+            ("b:dev", "ContainerCreating"),
+            ("c:dev", ""),
+            ("d", "ErrImagePull"),
+        )
+    )
+
+    missing = unobtainable(cluster, ("one", "two"))
+
+    assert missing == ["a:dev", "d"]
+    words = "\n".join(advice(missing, "mine"))
+    assert "a:dev, d" in words
+    assert f"hack/cluster push registry.example/team {' '.join(NAMES)}\n" in words
+    assert "make demo CONTEXT=mine IMAGE_REGISTRY=registry.example/team" in words
+
+
+@pytest.mark.parametrize("problem", [CommandFailed("helm timed out"), None])
+def test_a_demo_that_stops_for_want_of_images_says_so(
+    problem: CommandFailed | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["demo", "--context", "mine"])
+    cluster = ClusterOfPods(waiting=(("poolkeeper/worker:dev", "ErrImageNeverPull"),))
+    monkeypatch.setattr(demo, "prepare_existing", lambda console, context: cluster)
+    monkeypatch.setattr(farewell, "existing_cluster", lambda context: cluster)
+    monkeypatch.setattr(demo, "install", lambda console, cluster: None)
+    monkeypatch.setattr(queue_act, "prepare", lambda console, cluster: None)
+    monkeypatch.setattr(queue_act, "show", played(problem or False))
+
+    assert demo.main() == 1
+    said = capsys.readouterr().out
+    assert "The nodes can't get poolkeeper/worker:dev" in said
+    assert "hack/cluster push" in said
+
+
+def test_what_helm_leaves_behind_is_said_with_the_command_that_removes_it(console: Console) -> None:
+    farewell.say_how_to_remove(console, "mine")
+
+    said = console.export_text()
+    kept = ["acceleratorpools.poolkeeper.dev", "acceleratorclasses.poolkeeper.dev"]
+    assert "AcceleratorClasses" in said
+    assert f"kubectl --context mine delete crd {' '.join(kept)}" in " ".join(said.split())
+
+
+def test_a_cluster_of_the_demos_own_goes_as_a_whole(console: Console) -> None:
+    farewell.say_how_to_remove(console, None)
+
+    assert console.export_text() == "Remove everything:\n  hack/cluster down --all\n"
 
 
 def test_a_recording_leaves_out_lines_in_which_only_the_queue_is_new() -> None:
@@ -157,6 +242,7 @@ def test_it_succeeds_and_is_recorded_only_if_both_acts_went_well(
     monkeypatch.setattr(demo, "prepare_existing", lambda console, context: Cluster(context))
     monkeypatch.setattr(demo, "install", lambda console, cluster: None)
     monkeypatch.setattr(recording, "write", recorded.append)
+    monkeypatch.setattr(farewell, "say_what_is_missing", lambda console, context: None)
     for act, outcome in zip((queue_act, http_act), acts, strict=True):
         monkeypatch.setattr(act, "prepare", lambda console, cluster: console.print("prepared"))
         monkeypatch.setattr(act, "show", played(outcome))

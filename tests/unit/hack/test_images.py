@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 
 from hack.kindcluster.archive import ImageConfig, write_image, write_layer
-from hack.kindcluster.errors import ClusterError
-from hack.kindcluster.images import ALL, RECIPES, recipe_name, write_metadata
+from hack.kindcluster.cache import Cache
+from hack.kindcluster.debian import Debian
+from hack.kindcluster.engine import Engine
+from hack.kindcluster.errors import ClusterError, CommandFailed
+from hack.kindcluster.images import ALL, RECIPES, Images, recipe_name, write_metadata
 from hack.kindcluster.requirements import LOCK, select
-from hack.kindcluster.versions import HACK
+from hack.kindcluster.versions import HACK, Versions
+from hack.kindcluster.workbench import Workbench
+from tests.unit.hack.conftest import Program
 
 LOCKED = """\
 # made by a tool
@@ -73,6 +78,37 @@ def test_an_image_is_named_shortly_or_in_full(image: str) -> None:
 def test_an_unknown_image_is_refused_with_those_that_exist() -> None:
     with pytest.raises(ClusterError, match=f"no such image: nonsense; there are {', '.join(ALL)}"):
         recipe_name("nonsense")
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
+    """Images that the engine has already, all of them up to date."""
+    cache = Cache(tmp_path / "cache")
+    bench = Workbench(cache, Versions.load(), Debian(cache, may_install=False))
+    monkeypatch.setattr(Images, "build", lambda self, name: f"poolkeeper/{name}:dev")
+    return bench.images(Engine(None))
+
+
+def test_images_are_pushed_under_their_own_names_in_the_registry(
+    built: Images, program: Program, tmp_path: Path
+) -> None:
+    program("docker", f'echo "$@" >> {tmp_path}/asked')
+
+    built.push("registry.example/team/", ["worker", "poolkeeper/redis:dev"])
+
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        "tag poolkeeper/worker:dev registry.example/team/poolkeeper/worker:dev",
+        "push registry.example/team/poolkeeper/worker:dev",
+        "tag poolkeeper/redis:dev registry.example/team/poolkeeper/redis:dev",
+        "push registry.example/team/poolkeeper/redis:dev",
+    ]
+
+
+def test_a_registry_that_refuses_is_quoted(built: Images, program: Program) -> None:
+    program("docker", '[ "$1" = tag ] || { echo denied: log in first >&2; exit 1; }')
+
+    with pytest.raises(CommandFailed, match="denied: log in first"):
+        built.push("registry.example", ["worker"])
 
 
 def test_an_image_written_without_an_engine_is_whole(tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""What the demo says at its end: how it went or why it stopped, what to try next, how to remove it all."""
+
+from rich.console import Console
+from rich.text import Text
+
+from hack.demo import images
+from hack.demo.commands import CommandFailed, existing_cluster
+from hack.demo.stage import NAMESPACE, SYSTEM_NAMESPACE
+from poolkeeper.api.base import GROUP
+from poolkeeper.api.kinds import KINDS
+
+CRDS = tuple(f"{kind.plural}.{GROUP}" for kind in KINDS)
+
+
+def say_how_it_went(console: Console, failure: str, seconds: float) -> None:
+    """One line."""
+    console.rule()
+    if failure:
+        console.print(f"[red]{failure}[/red]", markup=True)
+    else:
+        console.print(
+            f"[green]0→N→0[/green] by a queue and by a request, {seconds:.0f} s in all.", markup=True
+        )
+
+
+def say_what_to_try(console: Console, context: str | None) -> None:
+    """Commands to go on with."""
+    console.print("\nTry next:")
+    for command in [
+        *([] if context else ['eval "$(hack/cluster env)"']),
+        f"{_kubectl(context)} get acceleratorpools -n {NAMESPACE}",
+        f"{_kubectl(context)} describe acceleratorpool worker -n {NAMESPACE}",
+        f"{_kubectl(context)} exec -n {NAMESPACE} deploy/redis -- redis-cli RPUSH jobs a b c",
+    ]:
+        console.print(f"  {command}", markup=False)
+
+
+def say_how_to_remove(console: Console, context: str | None) -> None:
+    """Commands that undo what the demo did; in a cluster of one's own also what helm leaves behind."""
+    console.print("Remove everything:")
+    if context is None:
+        console.print("  hack/cluster down --all", markup=False)
+        return
+    for line in [
+        f"  helm --kube-context {context} uninstall poolkeeper -n {SYSTEM_NAMESPACE}",
+        f"  {_kubectl(context)} delete namespace {NAMESPACE} {SYSTEM_NAMESPACE}",
+        "helm keeps the CRDs (value crds.keep), and with them the AcceleratorClasses and the pools of other",
+        "namespaces. This removes all of these too:",
+        f"  {_kubectl(context)} delete crd {' '.join(CRDS)}",
+    ]:
+        console.print(line, markup=False)
+
+
+def say_what_stopped_it(console: Console, problem: Exception) -> None:
+    """A command's own words."""
+    console.print(Text.assemble(("The demo stopped:", "red"), f" {problem}"))
+
+
+def say_what_is_missing(console: Console, context: str | None) -> None:
+    """What to do where pods of a cluster of one's own wait for images; nothing where none does."""
+    if context is None:
+        return
+    try:
+        missing = images.unobtainable(existing_cluster(context), (SYSTEM_NAMESPACE, NAMESPACE))
+    except CommandFailed:
+        return
+    for line in images.advice(missing, context) if missing else ():
+        console.print(line, markup=False)
+
+
+def _kubectl(context: str | None) -> str:
+    return f"kubectl --context {context}" if context else "kubectl"
