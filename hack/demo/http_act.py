@@ -14,6 +14,7 @@ from hack.demo.timeline import Replicas, Timeline
 
 POOL = "chat"
 SERVICE = "chat"
+HEADING = "Somebody calls a model that runs no replica; it takes 6 s to load"
 CEILING = 2
 WARM_REQUESTS = 3
 LIMIT_SECONDS = 180
@@ -91,7 +92,7 @@ def prepare(console: Console, cluster: Cluster) -> None:
 
 def show(console: Console, cluster: Cluster) -> bool:
     """A request at zero, some that meet a warm model, and the way back."""
-    console.rule("Somebody calls a model that runs no replica; it takes 6 s to load")
+    console.rule(HEADING)
     timeline = Timeline(console, LIMIT_SECONDS)
     timeline.tell(f"POST {URL}", "bold")
     with ThreadPoolExecutor(1) as caller:

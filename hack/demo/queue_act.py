@@ -12,6 +12,12 @@ from hack.demo.timeline import Replicas, Timeline
 POOL = "worker"
 FIRST_WAVE = 16
 SECOND_WAVE = 3
+FIRST_HEADING = (
+    f"{FIRST_WAVE} jobs of 2 s arrive; a replica takes 6 s to load; no job may wait more than 30 s"
+)
+SECOND_HEADING = (
+    f"{SECOND_WAVE} more jobs; it knows by now how long a start takes, and starts as late as it may"
+)
 CEILING = 4
 LIMIT_SECONDS = 180
 QUEUE_WIDTH = 16
@@ -58,14 +64,10 @@ def prepare(console: Console, cluster: Cluster) -> None:
 
 def show(console: Console, cluster: Cluster) -> bool:
     """Two waves of jobs: one that needs every replica at once, and one that can wait for its deadline."""
-    console.rule(
-        f"{FIRST_WAVE} jobs of 2 s arrive; a replica takes 6 s to load; no job may wait more than 30 s"
-    )
+    console.rule(FIRST_HEADING)
     if not make_the_trip(console, cluster, FIRST_WAVE):
         return False
-    console.rule(
-        f"{SECOND_WAVE} more jobs; it knows by now how long a start takes, and starts as late as it may"
-    )
+    console.rule(SECOND_HEADING)
     return make_the_trip(console, cluster, SECOND_WAVE)
 
 

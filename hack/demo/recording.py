@@ -31,6 +31,12 @@ def placed(page: str, shown: str) -> str:
     return f"{before}{BEGIN}\n```text\n{block}\n```\n{END}{after}"
 
 
+def recorded(page: str) -> str:
+    """What stands between the page's marks, without the fence around it."""
+    block = page.partition(BEGIN)[2].partition(END)[0].strip()
+    return block.removeprefix("```text").removesuffix("```").strip("\n")
+
+
 def shortened(lines: Sequence[str]) -> Iterator[str]:
     """Without those lines of a timeline in which only the length of the queue is new."""
     last = ""
