@@ -21,6 +21,7 @@ SOLVE_STEPS = 14
 
 
 _NORMAL = NormalDist()
+_ROOT_2 = math.sqrt(2.0)
 
 
 class Mode(NamedTuple):
@@ -30,7 +31,7 @@ class Mode(NamedTuple):
     spread: float
 
     def survival(self, log_seconds: float) -> float:
-        return 0.5 * math.erfc((log_seconds - self.mean) / (self.spread * math.sqrt(2.0)))
+        return 0.5 * math.erfc((log_seconds - self.mean) / (self.spread * _ROOT_2))
 
 
 class Mixture(NamedTuple):
@@ -64,9 +65,14 @@ class Mixture(NamedTuple):
         return tuple(values)
 
     def _solve(self, tail: float, low: float, high: float) -> float:
+        """Where `survival` falls to `tail`; it is written out, since most of the time of a fit goes here."""
+        erfc, fast_mean, slow_mean = math.erfc, self.fast.mean, self.slow.mean
+        fast_width, slow_width = self.fast.spread * _ROOT_2, self.slow.spread * _ROOT_2
+        slow_half, fast_half = 0.5 * self.slow_share, 0.5 * (1.0 - self.slow_share)
         for _ in range(SOLVE_STEPS):
             middle = (low + high) / 2.0
-            if self.survival(middle) > tail:
+            slow = slow_half * erfc((middle - slow_mean) / slow_width)
+            if slow + fast_half * erfc((middle - fast_mean) / fast_width) > tail:
                 low = middle
             else:
                 high = middle
@@ -82,34 +88,43 @@ def single(mean: float, spread: float) -> Mixture:
 def fit(values: Sequence[float], weights: Sequence[float]) -> Mixture:
     """Fit one mode, or two where the samples clearly fall into two groups. `values` are logarithms."""
     pairs = sorted(zip(values, weights, strict=True))
-    whole = _mode(pairs)
     at = _best_cut(pairs)
     if at is None:
-        return Mixture(whole, whole, 1.0)
-    fast, slow = _mode(pairs[:at]), _mode(pairs[at:])
-    within = math.sqrt(max(_within(pairs[:at]) + _within(pairs[at:]), 0.0) / sum(weights))
+        return _one_mode(pairs)
+    fast, slow = _Group.of(pairs[:at]), _Group.of(pairs[at:])
+    total = sum(weights)
+    within = math.sqrt(max(fast.squares + slow.squares, 0.0) / total)
     distance = slow.mean - fast.mean
     if distance < LEAST_DISTANCE or distance < SEPARATION * within:
-        return Mixture(whole, whole, 1.0)
-    weight = sum(weight for _, weight in pairs[at:])
-    return Mixture(fast, slow, (weight + EXTRA_SLOW) / (sum(weights) + 1.0))
+        return _one_mode(pairs)
+    return Mixture(fast.mode(), slow.mode(), (slow.weight + EXTRA_SLOW) / (total + 1.0))
 
 
 Pairs = Sequence[tuple[float, float]]
 
 
-def _mode(pairs: Pairs) -> Mode:
-    total = sum(weight for _, weight in pairs)
-    mean = sum(value * weight for value, weight in pairs) / total
-    squares = SPREAD_SAMPLES * SPREAD**2 + _within(pairs)
-    spread = math.sqrt(squares / (SPREAD_SAMPLES + max(total - 1.0, 0.0)))
-    return Mode(mean, max(spread * (1.0 + 0.5 / total), SMALLEST_SPREAD))
+class _Group(NamedTuple):
+    """Samples taken together: their weight, their mean and their weighted squares around it."""
+
+    weight: float
+    mean: float
+    squares: float
+
+    @classmethod
+    def of(cls, pairs: Pairs) -> "_Group":
+        total = sum([weight for _, weight in pairs])
+        mean = sum([value * weight for value, weight in pairs]) / total
+        return cls(total, mean, sum([weight * (value - mean) ** 2 for value, weight in pairs]))
+
+    def mode(self) -> Mode:
+        squares = SPREAD_SAMPLES * SPREAD**2 + self.squares
+        spread = math.sqrt(squares / (SPREAD_SAMPLES + max(self.weight - 1.0, 0.0)))
+        return Mode(self.mean, max(spread * (1.0 + 0.5 / self.weight), SMALLEST_SPREAD))
 
 
-def _within(pairs: Pairs) -> float:
-    total = sum(weight for _, weight in pairs)
-    mean = sum(value * weight for value, weight in pairs) / total
-    return sum(weight * (value - mean) ** 2 for value, weight in pairs)
+def _one_mode(pairs: Pairs) -> Mixture:
+    mode = _Group.of(pairs).mode()
+    return Mixture(mode, mode, 1.0)
 
 
 def _best_cut(pairs: Pairs) -> int | None:

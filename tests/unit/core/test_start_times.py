@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.unit.core.strategies import T0, spec_of, taught
 
 Draw = Callable[[random.Random], float]
 SEEDS = range(250)
+SHARED = 20
 
 
 def lognormal(median: float, sigma: float) -> Draw:
@@ -26,9 +28,19 @@ def two_modes(fast: float, slow: float, slow_share: float) -> Draw:
 def after(draws: list[Draw], seed: int) -> StartTimes:
     """What is known after one start from each of the distributions."""
     rng = random.Random(seed)
-    times = start_time.initial(60.0)
-    for number, draw in enumerate(draws):
-        seconds = draw(rng)
+    starts = tuple(draw(rng) for draw in draws)
+    return entered(first(starts[:SHARED]), starts[SHARED:])
+
+
+@cache
+def first(starts: tuple[float, ...]) -> StartTimes:
+    """What many tests begin with."""
+    return entered(start_time.initial(60.0), starts)
+
+
+def entered(times: StartTimes, starts: tuple[float, ...]) -> StartTimes:
+    """What is known after these starts too."""
+    for number, seconds in enumerate(starts, start=times.samples):
         times = start_time.enter(times, StartSample(f"{number}", 0.0, seconds, ready_at=seconds))
     return times
 
