@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONTEXT ?=
 
-.PHONY: demo test check lint generate backtest bench clean
+.PHONY: demo test check unit faults lint generate backtest bench clean
 
 demo: $(VENV)/.with-backtest
 	$(BIN)/python -m hack.demo $(if $(CONTEXT),--context $(CONTEXT))
@@ -13,8 +13,15 @@ demo: $(VENV)/.with-backtest
 test: lint
 	$(BIN)/pytest
 
-check: lint
-	$(BIN)/pytest tests/unit tests/golden tests/component
+# Two things at once: the unit tests compute, most of the others wait.
+check:
+	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) GOAL=$@ lint unit faults
+
+unit: $(VENV)/.with-dev
+	$(BIN)/pytest tests/unit
+
+faults: $(VENV)/.with-dev
+	$(BIN)/pytest tests/golden tests/component
 
 lint: $(VENV)/.with-dev
 	$(BIN)/ruff check .
@@ -33,7 +40,7 @@ backtest: $(VENV)/.with-backtest
 
 $(VENV)/.with-backtest: requirements/backtest.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Poolkeeper needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+		|| { echo "Poolkeeper needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 $(or $(GOAL),$(MAKECMDGOALS))"; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing (on Debian: apt-get install python3-venv)"; exit 1; }
 	$(BIN)/pip install --quiet --require-hashes -r requirements/backtest.txt
 	$(BIN)/pip install --quiet --no-deps --editable .
