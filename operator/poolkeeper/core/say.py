@@ -1,5 +1,7 @@
 """The sentences that explain a decision, with the numbers that led to it."""
 
+import math
+
 from poolkeeper.core.decision import Reason
 from poolkeeper.core.demand import Workload
 from poolkeeper.core.observation import Replicas
@@ -84,6 +86,8 @@ def busy(workload: Workload, desired: int) -> str:
 
 def idle(desired: int, idle_for: float, remaining: float, reason: Reason) -> str:
     text = f"{count(desired, 'replica')} idle for {idle_for:.0f} s"
+    if math.isinf(remaining):
+        return f"{text}; work that was taken is not seen and may take any time, so none is stopped"
     if reason is Reason.IN_FLIGHT_UNSEEN:
         return f"{text}; work that was taken is not seen, so none is stopped for another {remaining:.0f} s"
     return f"{text}; to be stopped in {remaining:.0f} s"

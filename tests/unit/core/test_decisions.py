@@ -149,6 +149,14 @@ def test_unseen_work_holds_the_replica_for_as_long_as_a_request_may_take() -> No
     assert decision.demand_known.reason == "InFlightUnseen"
 
 
+def test_unseen_work_that_may_take_any_time_holds_the_replicas_for_good() -> None:
+    spec = spec_of(source=SourceSpec("queue", sees_in_flight=False), min_replicas=1)
+    idle = observe(reading(T0 + 1e6, (), None), replicas(2))
+    decision, _ = decide(T0 + 1e6, spec, idle, taught(spec, STARTS))
+    assert (decision.replicas, decision.reason) == (2, Reason.IN_FLIGHT_UNSEEN)
+    assert "may take any time, so none is stopped" in decision.message
+
+
 def test_unseen_work_may_have_begun_before_the_operator_or_while_it_was_blind() -> None:
     state = load(dump(taught(UNSEEN, STARTS)), T0, UNSEEN)
     for age, demand in (
