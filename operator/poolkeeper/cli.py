@@ -11,7 +11,7 @@ COMMANDS = {
     "controller": ("poolkeeper.controller", "run the operator"),
     "activator": ("poolkeeper.activator.command", "hold requests while their pools are at zero"),
     "explain": ("poolkeeper.runtime.explain", "show a pool's last decisions with what led to them"),
-    "leave": ("poolkeeper.runtime.leave", "take the activators out of all Services"),
+    "leave": ("poolkeeper.runtime.leave", "before an uninstall: leave Services and pools fit for it"),
     "crds": ("poolkeeper.api.crds_command", "write the CRDs, or check that they are current"),
     "backtest": ("poolkeeper.backtest.command", "replay traces of arrivals through the policy"),
 }

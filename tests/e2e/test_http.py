@@ -1,12 +1,15 @@
 """A caller of a model at zero waits for it and gets the answer; nobody else notices that it was gone."""
 
 import json
+import re
+import subprocess
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from hack.demo.commands import Cluster
+from tests.e2e.conftest import CHART, RELEASE, SYSTEM_NAMESPACE
 from tests.e2e.served_model import ServedModel, activators
 from tests.e2e.world import World
 
@@ -64,12 +67,47 @@ def test_a_stream_longer_than_the_idle_time_is_not_cut(model: ServedModel) -> No
     assert ask(model, tokens=1000)["tokens"] == 1000  # 20 s, four times the idle time
 
 
-def test_an_uninstall_leaves_the_service_to_its_pods(model: ServedModel) -> None:
-    world = model.world
-    world.cluster.helm("uninstall", "poolkeeper", "--namespace", "poolkeeper-system", "--timeout", "180s")
+def uninstall(model: ServedModel) -> str:
+    """What helm prints, a hook's log on its standard error; nothing of the hook is left behind."""
+    cluster = model.world.cluster
+    command = ("helm", "uninstall", "poolkeeper", "--namespace", SYSTEM_NAMESPACE, "--timeout", "240s")
+    done = subprocess.run(
+        command,
+        env=cluster.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    kinds, chosen = "jobs,roles,rolebindings", "app.kubernetes.io/component=leave"
+    left = ("get", kinds, "--namespace", SYSTEM_NAMESPACE, "--selector", chosen, "--output", "name")
+    assert cluster.kubectl(*left) == ""
     assert "poolkeeper" not in model.slices()
+    return done.stdout
+
+
+def test_an_uninstall_names_what_stays_at_zero_and_leaves_the_service_to_its_pods(model: ServedModel) -> None:
+    world = model.world
+    told = uninstall(model)
+    assert f"Pool {world.namespace}/chat stays at zero" in told
     assert model.replicas() == 0
-    world.kubectl("scale", "deploy/chat", "--replicas", "1")
+    by_hand = re.search(r"To bring it back: kubectl (.*)", told)
+    assert by_hand is not None
+    world.cluster.kubectl(*by_hand[1].split())
     world.kubectl("rollout", "status", "deploy/chat", "--timeout", "60s")
     time.sleep(2)  # kube-proxy
     assert ask(model)["tokens"] == 5
+
+
+def test_an_uninstall_brings_the_model_back_where_that_is_wanted(model: ServedModel) -> None:
+    world = model.world
+    values = ("--set", "activator.enabled=true", "--set", "uninstall.restoreReplicas=true")
+    world.cluster.helm("upgrade", "poolkeeper", CHART, *RELEASE, *values)
+    told = uninstall(model)
+    assert f"Pool {world.namespace}/chat was at zero and is told to have 1" in told
+    world.kubectl("rollout", "status", "deploy/chat", "--timeout", "60s")
+    time.sleep(2)  # kube-proxy
+    answer = ask(model)
+    assert (answer["tokens"], "waited" in answer) == (5, False)
+    world.holds_for("nobody stops it again", lambda: model.replicas() == 1, 10)

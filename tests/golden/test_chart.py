@@ -11,6 +11,7 @@ import yaml
 
 from poolkeeper import controller
 from poolkeeper.activator import command as activator
+from poolkeeper.runtime import leave
 from tests.golden.conftest import ROOT, Helm
 
 CHART = ROOT / "charts" / "poolkeeper"
@@ -50,6 +51,7 @@ def test_lint(helm: Helm, name: str) -> None:
         ("watchNamespaces={Upper}", "does not match pattern"),
         ("demand.allowedCidrs={10.0.0.1}", "does not match pattern"),
         ("networkPolicy.queuePorts={70000}", "maximum: got 70,000, want 65,535"),
+        ("uninstall.restoreReplicas=all", "got string, want boolean"),
     ],
 )
 def test_bad_values_are_refused(helm: Helm, value: str, message: str) -> None:
@@ -117,13 +119,53 @@ def test_the_operator_understands_its_arguments(name: str) -> None:
     """As rendered; `test_render` compares the same files with what helm says."""
     manifests = list(yaml.safe_load_all((CASES / f"{name}.yaml").read_text()))
     parsed = {}
-    for deployment in (manifest for manifest in manifests if manifest["kind"] == "Deployment"):
-        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    for workload in (manifest for manifest in manifests if manifest["kind"] in ("Deployment", "Job")):
+        (container,) = workload["spec"]["template"]["spec"]["containers"]
         command, *flags = container["args"]
         parser = ArgumentParser()
-        {"controller": controller, "activator": activator}[command].add_arguments(parser)
-        parsed[command] = (parser.parse_args(flags), deployment["metadata"]["name"])
+        {"controller": controller, "activator": activator, "leave": leave}[command].add_arguments(parser)
+        parsed[command] = (parser.parse_args(flags), workload["metadata"]["name"])
     arguments, own_name = parsed["controller"]
     assert arguments.lease_name == own_name
     has_activators = arguments.activator_token_file is not None
     assert has_activators == ("activator" in parsed)
+    if "leave" in parsed:
+        leaving, _ = parsed["leave"]
+        assert (leaving.controller, leaving.lease_name) == (own_name, own_name)
+        assert leaving.watch_namespace == arguments.watch_namespace
+        assert leaving.without_activators != has_activators
+
+
+@pytest.mark.parametrize(
+    ("values", "flags"),
+    [
+        ((), None),
+        (("activator.enabled=true",), set()),
+        (("uninstall.restoreReplicas=true",), {"--without-activators", "--restore-replicas"}),
+        (("activator.enabled=true", "uninstall.restoreReplicas=true"), {"--restore-replicas"}),
+    ],
+)
+def test_a_hook_runs_only_where_something_is_to_be_done(
+    helm: Helm, values: tuple[str, ...], flags: set[str] | None
+) -> None:
+    """One that does not run can hold up no uninstall; one that does keeps nothing behind."""
+    manifests = rendered(helm, *(word for value in values for word in ("--set", value)))
+    hooks = [one for one in manifests if "helm.sh/hook" in one["metadata"].get("annotations", {})]
+    if flags is None:
+        assert hooks == []
+        return
+    assert [hook["kind"] for hook in hooks] == ["Role", "RoleBinding", "Job"]
+    for hook in hooks:
+        assert hook["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete"
+        assert "hook-succeeded" in hook["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
+    (container,) = hooks[-1]["spec"]["template"]["spec"]["containers"]
+    assert {word for word in container["args"] if "=" not in word} == {"leave", *flags}
+
+
+def test_the_hook_ends_before_helm_and_kubernetes_lose_patience(helm: Helm) -> None:
+    (job,) = [one for one in rendered(helm, "--set", "activator.enabled=true") if one["kind"] == "Job"]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    parser = ArgumentParser()
+    leave.add_arguments(parser)
+    own_limit = parser.parse_args(container["args"][1:]).timeout_seconds
+    assert own_limit + 60 < job["spec"]["activeDeadlineSeconds"] < 300

@@ -17,7 +17,7 @@ from poolkeeper.kube.paths import api_path, namespaced_path
 DISCOVERY = "discovery.k8s.io/v1"
 MANAGED_BY = "activator.poolkeeper.dev"
 FIELD_MANAGER = "poolkeeper"
-_MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by"
+MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by"
 _SERVICE_LABEL = "kubernetes.io/service-name"
 _POOL_KIND = "AcceleratorPool"
 
@@ -44,7 +44,7 @@ class ActivatorSlice:
 
 async def list_slices(client: KubeClient, namespaces: Iterable[str] = ()) -> list[ActivatorSlice]:
     """All slices of ours, in these namespaces or everywhere; raises ApiError, ApiUnreachable."""
-    query = (("labelSelector", f"{_MANAGED_BY_LABEL}={MANAGED_BY}"),)
+    query = (("labelSelector", f"{MANAGED_BY_LABEL}={MANAGED_BY}"),)
     paths = [namespaced_path(DISCOVERY, each, "endpointslices") for each in namespaces]
     found: list[ActivatorSlice] = []
     for path in paths or [api_path(DISCOVERY, "endpointslices")]:
@@ -100,7 +100,7 @@ def _manifest(wanted: ActivatorSlice) -> dict[str, Any]:
         "metadata": {
             "name": wanted.name,
             "namespace": wanted.pool.namespace,
-            "labels": {_SERVICE_LABEL: wanted.service, _MANAGED_BY_LABEL: MANAGED_BY},
+            "labels": {_SERVICE_LABEL: wanted.service, MANAGED_BY_LABEL: MANAGED_BY},
             "ownerReferences": [owner],
         },
         "addressType": wanted.family,

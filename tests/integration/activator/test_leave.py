@@ -1,33 +1,261 @@
-"""What is left when the operator goes."""
+"""What is left when the operator goes, and what its controllers may still undo."""
 
 import argparse
 import asyncio
+import re
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_asyncio
+import yaml
 
+from poolkeeper.api.base import API_VERSION
+from poolkeeper.core.identity import PoolKey
 from poolkeeper.kube.client import KubeClient
 from poolkeeper.kube.endpoint_slices import ActivatorSlice, list_slices, put_slice
-from poolkeeper.runtime import leave
+from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.runtime import leave, stand_down
+from tests.integration.activator.scene import Scene
+from tests.integration.api.specs import POOL
 from tests.integration.control_plane import ControlPlane
-from tests.integration.kube.objects import create_pool
+from tests.integration.kube.objects import create_deployment, create_pool, grant, patch
+from tests.integration.operator.process import OperatorProcess
+from tests.integration.operator.world import eventually
+
+CONTROLLER = "poolkeeper"
+CONFLICT = {
+    "type": "Conflict",
+    "status": "True",
+    "reason": "ScaledObject",
+    "message": "",
+    "lastTransitionTime": "2026-01-01T00:00:00Z",
+}
+
+
+def command(kubeconfig: Path, namespace: str, *flags: str) -> argparse.Namespace:
+    """As the hook runs it."""
+    parser = argparse.ArgumentParser()
+    leave.add_arguments(parser)
+    where = [f"--kubeconfig={kubeconfig}", f"--namespace={namespace}", f"--watch-namespace={namespace}"]
+    return parser.parse_args([*where, *flags])
+
+
+async def hold_by_slice(client: KubeClient, namespace: str) -> PoolKey:
+    """A pool whose Service leads to an activator."""
+    pool, uid = await create_pool(client, namespace)
+    await put_slice(client, ActivatorSlice(pool, uid, "chat", "IPv4", ("10.1.0.4",), (("", 20_001),)))
+    return pool
+
+
+async def replicas(client: KubeClient, namespace: str, deployment: str) -> int:
+    """What a Deployment is told to have."""
+    path = namespaced_path("apps/v1", namespace, "deployments", deployment, "scale")
+    return int((await client.request("GET", path))["spec"].get("replicas", 0))
+
+
+async def create_pool_of(
+    client: KubeClient, namespace: str, name: str, *, has: int = 0, status: Any = None, **changes: Any
+) -> None:
+    """A pool and its target of the same name, which is told to have so many."""
+    await create_deployment(client, namespace, name=name, replicas=has)
+    path = namespaced_path(API_VERSION, namespace, "acceleratorpools")
+    spec = {**POOL, "targetRef": {"name": name}, **changes}
+    manifest = {
+        "apiVersion": API_VERSION,
+        "kind": "AcceleratorPool",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+    await client.request("POST", path, body=manifest)
+    if status is not None:
+        await patch(client, f"{path}/{name}/status", {"status": status})
+
+
+@pytest_asyncio.fixture
+async def standby(api_server: ControlPlane, scene: Scene, tmp_path: Path) -> AsyncIterator[OperatorProcess]:
+    """A second replica of the scene's operator, which does not lead."""
+    process = OperatorProcess(api_server.kubeconfig(), scene.namespace, tmp_path, "two")
+    flags = (f"--activator-token-file={scene.token_file}", f"--activator-port={scene.control_port}")
+    await asyncio.to_thread(process.start, *flags)
+    yield process
+    process.stop()
+
+
+@pytest.mark.parametrize("flags", [(), ("--restore-replicas",)])
+async def test_a_standby_that_ends_late_undoes_nothing(
+    api_server: ControlPlane,
+    scene: Scene,
+    standby: OperatorProcess,
+    capsys: pytest.CaptureFixture[str],
+    flags: tuple[str, ...],
+) -> None:
+    await scene.wait_for_slice()
+    await scene.wait_for_replicas(0)
+    await create_deployment(scene.client, scene.namespace, name=CONTROLLER, replicas=2)
+    deployment = namespaced_path("apps/v1", scene.namespace, "deployments", CONTROLLER)
+    await patch(scene.client, f"{deployment}/status", {"status": {"replicas": 2}})
+    standby.send(signal.SIGSTOP)
+
+    async def is_told_to_stop() -> bool:
+        return await replicas(scene.client, scene.namespace, CONTROLLER) == 0
+
+    args = command(api_server.kubeconfig(), scene.namespace, f"--controller={CONTROLLER}", *flags)
+    leaving = asyncio.create_task(asyncio.to_thread(leave.run, args))
+    await eventually(is_told_to_stop, "the Deployment is scaled to zero")
+    assert await scene.slices(), "nothing is touched while a controller may lead"
+    await asyncio.to_thread(scene.operator.stop)
+    await patch(scene.client, f"{deployment}/status", {"status": {"replicas": 0}})
+    assert await leaving == 0
+    standby.send(signal.SIGCONT)
+
+    wanted = 1 if flags else 0
+    for _ in range(25):
+        assert await scene.slices() == []
+        assert await replicas(scene.client, scene.namespace, "chat") == wanted
+        await asyncio.sleep(0.2)
+    told = capsys.readouterr().err
+    assert f"Service {scene.namespace}/chat is left to its pods" in told
+    named = re.search(r"To bring it back: (kubectl .*)", told)
+    assert bool(named) == (not flags)
+    if named:
+        assert named[1] == f"kubectl --namespace {scene.namespace} scale deployment.apps/chat --replicas=1"
+    assert "not sure" not in told
 
 
 @pytest.mark.usefixtures("crds")
-async def test_services_are_left_to_their_pods(
+async def test_pools_are_named_or_brought_back_within_their_bounds(
+    api_server: ControlPlane, kube_client: KubeClient, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bounds: dict[str, Any] = {"replicas": {"min": 2, "max": 3}}
+    await create_pool_of(kube_client, namespace, "idle")
+    await create_pool_of(kube_client, namespace, "floor", **bounds)
+    await create_pool_of(kube_client, namespace, "busy", has=5)
+    await create_pool_of(kube_client, namespace, "watched", mode="Observe")
+    await create_pool_of(kube_client, namespace, "rival", status={"conditions": [CONFLICT]})
+    contested = {**CONFLICT, "reason": "ReplicasChangedElsewhere"}
+    await create_pool_of(kube_client, namespace, "contested", status={"conditions": [contested]})
+    names = ("idle", "floor", "busy", "watched", "rival", "contested")
+
+    async def all_replicas() -> list[int]:
+        return [await replicas(kube_client, namespace, name) for name in names]
+
+    assert await asyncio.to_thread(leave.run, command(api_server.kubeconfig(), namespace)) == 0
+    told = capsys.readouterr().err
+    assert await all_replicas() == [0, 0, 5, 0, 0, 0]
+    assert set(re.findall(rf"Pool {namespace}/(\w+) stays at zero", told)) == {"idle", "floor", "contested"}
+
+    restoring = command(api_server.kubeconfig(), namespace, "--restore-replicas")
+    assert await asyncio.to_thread(leave.run, restoring) == 0
+    told = capsys.readouterr().err
+    assert await all_replicas() == [1, 2, 5, 0, 0, 1]
+    assert f"Pool {namespace}/floor was at zero and is told to have 2" in told
+    assert "No pool stays at zero" in told
+
+
+@pytest.mark.usefixtures("crds")
+async def test_a_target_that_is_gone_is_told_and_holds_up_no_other(
+    api_server: ControlPlane, kube_client: KubeClient, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await create_pool(kube_client, namespace, "astray")
+    await create_pool_of(kube_client, namespace, "idle")
+    restoring = command(api_server.kubeconfig(), namespace, "--restore-replicas")
+    assert await asyncio.to_thread(leave.run, restoring) == 0
+    told = capsys.readouterr().err
+    assert await replicas(kube_client, namespace, "idle") == 1
+    assert f"Pool {namespace}/astray may stay at zero: Deployment {namespace}/chat does not exist" in told
+    assert "No pool stays at zero" not in told
+
+
+@pytest.mark.usefixtures("crds")
+async def test_a_controller_that_does_not_go_is_waited_for_no_longer_than_that(
     api_server: ControlPlane,
     kube_client: KubeClient,
     namespace: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pool, uid = await create_pool(kube_client, namespace)
-    await put_slice(kube_client, ActivatorSlice(pool, uid, "chat", "IPv4", ("10.1.0.4",), (("", 20_001),)))
+    await hold_by_slice(kube_client, namespace)
+    await create_deployment(kube_client, namespace, name=CONTROLLER, replicas=1)
+    status = namespaced_path("apps/v1", namespace, "deployments", CONTROLLER, "status")
+    await patch(kube_client, status, {"status": {"replicas": 1}})
+    monkeypatch.setattr(stand_down, "PODS_GO_WITHIN_SECONDS", 1.0)
     monkeypatch.setattr(leave, "BETWEEN_LOOKS_SECONDS", 0.01)
-    parser = argparse.ArgumentParser()
-    leave.add_arguments(parser)
-    flags = ["--kubeconfig", str(api_server.kubeconfig()), "--watch-namespace", namespace]
-
-    assert await asyncio.to_thread(leave.run, parser.parse_args(flags)) == 0
-
+    args = command(api_server.kubeconfig(), namespace, f"--controller={CONTROLLER}")
+    assert await asyncio.to_thread(leave.run, args) == 0
     assert await list_slices(kube_client, [namespace]) == []
-    assert f"Service {namespace}/chat is left to its pods" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "Whether the controller has stopped is not sure: its pods do not go" in told
+    assert f"once it is gone: {leave.BY_HAND}" in told
+
+
+@pytest.mark.usefixtures("crds")
+async def test_the_lease_of_a_controller_that_was_killed_runs_out(
+    api_server: ControlPlane, scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await scene.wait_for_slice()
+    await asyncio.to_thread(scene.kill_operator)
+    args = command(api_server.kubeconfig(), scene.namespace, f"--controller={CONTROLLER}")
+    assert await asyncio.to_thread(leave.run, args) == 0
+    assert await scene.slices() == []
+    assert "not sure" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("crds")
+async def test_without_rights_it_says_so_and_succeeds(
+    api_server: ControlPlane, kube_client: KubeClient, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await hold_by_slice(kube_client, namespace)
+    args = command(api_server.kubeconfig("stranger"), namespace, f"--controller={CONTROLLER}")
+    assert await asyncio.to_thread(leave.run, args) == 0
+    told = capsys.readouterr().err
+    assert "Whether the controller has stopped is not sure" in told
+    assert "Services may still lead to activators" in told
+    assert leave.BY_HAND in told
+    assert "Which pools stay at zero is not known" in told
+    assert len(await list_slices(kube_client, [namespace])) == 1
+
+
+@pytest.mark.usefixtures("crds")
+async def test_the_roles_that_are_there_suffice_for_what_they_cover(
+    api_server: ControlPlane, kube_client: KubeClient, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Services are left clean although nothing about pools may be read."""
+    await hold_by_slice(kube_client, namespace)
+    for verb in ("list", "delete"):
+        await grant(kube_client, namespace, "rival", "discovery.k8s.io", "endpointslices", verb)
+    assert await asyncio.to_thread(leave.run, command(api_server.kubeconfig("rival"), namespace)) == 0
+    assert await list_slices(kube_client, [namespace]) == []
+    assert "Which pools stay at zero is not known" in capsys.readouterr().err
+
+
+async def test_an_api_server_that_says_nothing_holds_it_up_no_longer_than_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "clusters": [{"name": "test", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "test", "user": {"token": "none"}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+    }
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(config))
+    args = command(kubeconfig, "ns", f"--controller={CONTROLLER}", "--timeout-seconds=2")
+    began = time.monotonic()
+    assert await asyncio.to_thread(leave.run, args) == 0
+    assert time.monotonic() - began < 10
+    server.close()
+    told = capsys.readouterr().err
+    assert "Not done within 2 s" in told
+    assert leave.BY_HAND in told
