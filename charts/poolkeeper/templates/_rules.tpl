@@ -36,6 +36,7 @@
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [list, create, patch, delete]
+{{ include "poolkeeper.networkRules" . }}
 {{- end }}
 {{- end -}}
 
@@ -44,6 +45,17 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [list]
+{{ include "poolkeeper.networkRules" . }}
+{{- end -}}
+
+{{/* How the operator sees that policies keep the activators from pods, at both ends. */}}
+{{- define "poolkeeper.networkRules" -}}
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [list]
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 {{- end -}}
 
 {{/* What the operator does with the catalogue, which belongs to no namespace. */}}

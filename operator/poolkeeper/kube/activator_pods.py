@@ -1,5 +1,6 @@
 """The activators' pods, as the controller finds them beside itself."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from poolkeeper.kube.client import KubeClient
@@ -13,6 +14,7 @@ class ActivatorPod(NamedTuple):
     uid: str
     addresses: tuple[str, ...]
     takes_new: bool
+    labels: Mapping[str, str]
 
 
 async def list_activators(client: KubeClient, namespace: str, selector: str) -> list[ActivatorPod]:
@@ -22,7 +24,7 @@ async def list_activators(client: KubeClient, namespace: str, selector: str) -> 
     )
     pods = [project_pod(raw) for raw in listed["items"]]
     return [
-        ActivatorPod(pod.uid, pod.addresses, pod.is_ready and not pod.is_terminating)
+        ActivatorPod(pod.uid, pod.addresses, pod.is_ready and not pod.is_terminating, pod.labels)
         for pod in pods
         if pod.addresses and not pod.is_finished
     ]

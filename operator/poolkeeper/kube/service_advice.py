@@ -1,6 +1,6 @@
 """What about a Service and its pods makes holding requests unreliable, each with what to do about it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from poolkeeper.core.decision import Verdict
@@ -17,11 +17,16 @@ class Problem(NamedTuple):
     message: str
 
 
-def service_advice(service: Service, port: ServicePort, pod_template: Mapping[str, Any] | None) -> Verdict:
+def service_advice(
+    service: Service,
+    port: ServicePort,
+    pod_template: Mapping[str, Any] | None,
+    network: Sequence[Problem] = (),
+) -> Verdict:
     """Everything that is wrong, the worst first, whose reason the verdict bears; `pod_template` is None where
-    it is not known.
+    it is not known. `network` is what keeps the activators from the pods.
     """
-    problems = [*_about_service(service, port)]
+    problems = [*network, *_about_service(service, port)]
     message = SUITABLE
     if pod_template is not None:
         container = _container_of(port, pod_template)

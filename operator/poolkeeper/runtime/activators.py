@@ -127,6 +127,11 @@ class Activators:
         """Those that run, also those that only finish what they hold."""
         return list(self._by_uid.values())
 
+    def place(self) -> tuple[str, Mapping[str, str]] | None:
+        """Their namespace and their labels, in which they do not differ; None where there are none."""
+        first = next(iter(self._by_uid.values()), None)
+        return (self._settings.namespace, first.pod.labels) if self._settings and first else None
+
     def joining(self) -> list[Activator]:
         """Those that new requests may be sent to: ready, heard, and able to listen on all their ports."""
         return [

@@ -39,6 +39,7 @@ from poolkeeper.runtime.intake import Intake
 from poolkeeper.runtime.leadership import AlwaysLeading, Leadership, Leads
 from poolkeeper.runtime.loop import Loop
 from poolkeeper.runtime.metrics import PoolCollector, Timings
+from poolkeeper.runtime.network_reach import NetworkReach
 from poolkeeper.runtime.reconcile import Reconciler
 from poolkeeper.runtime.report import Reporter
 from poolkeeper.runtime.store import Store
@@ -201,7 +202,11 @@ class Controller:
             self._store,
             self._client,
             self._activators,
-            BackendPorts(self._client, TargetReader(self._client, self._discovery).read),
+            BackendPorts(
+                self._client,
+                TargetReader(self._client, self._discovery).read,
+                NetworkReach(self._client, self._activators.place, self._clock),
+            ),
             self._leadership,
             lambda pool, news: self._intake.published(pool, news),
             lambda pool: self._intake.may_stop_now(pool),

@@ -8,17 +8,24 @@ from poolkeeper.core.decision import Verdict
 from poolkeeper.core.identity import TargetKey
 from poolkeeper.kube.client import KubeClient
 from poolkeeper.kube.service_advice import service_advice
-from poolkeeper.kube.services import Service, ServiceUnsuitable, read_service
+from poolkeeper.kube.services import Service, ServicePort, ServiceUnsuitable, read_service
 from poolkeeper.kube.targets import Target
+from poolkeeper.runtime.network_reach import NetworkReach
 from poolkeeper.runtime.pool import Pool
 
 
 class BackendPorts:
     """Reads Services, and the target's pod template where a port is only named."""
 
-    def __init__(self, client: KubeClient, read_target: Callable[[TargetKey], Awaitable[Target]]) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        read_target: Callable[[TargetKey], Awaitable[Target]],
+        reach: NetworkReach,
+    ) -> None:
         self._client = client
         self._read_target = read_target
+        self._reach = reach
 
     async def read(self, pool: Pool, http: Http) -> tuple[Service, int, Verdict]:
         """The Service, the pods' port, and whether requests can be held well; raises KubeFailure."""
@@ -26,18 +33,23 @@ class BackendPorts:
         service_port = service.port(http.port)
         target = pool.declaration.target
         template = (await self._read_target(target)).pod_template if target else None
-        advice = service_advice(service, service_port, template)
-        target_port = service_port.target_port
-        if isinstance(target_port, int):
-            return service, target_port, advice
-        for port in _container_ports(template or {}):
-            if port.get("name") == target_port:
-                return service, int(port["containerPort"]), advice
-        raise ServiceUnsuitable(
-            "TargetPortUnknown",
-            f"Service {service.name} leads to a port named {target_port!r}, which no container of the target "
-            "has.",
-        )
+        port = _pods_port(service, service_port, template)
+        network = await self._reach.problems(pool.key.namespace, template, port)
+        return service, port, service_advice(service, service_port, template, network)
+
+
+def _pods_port(service: Service, port: ServicePort, template: Mapping[str, Any] | None) -> int:
+    target_port = port.target_port
+    if isinstance(target_port, int):
+        return target_port
+    for each in _container_ports(template or {}):
+        if each.get("name") == target_port:
+            return int(each["containerPort"])
+    raise ServiceUnsuitable(
+        "TargetPortUnknown",
+        f"Service {service.name} leads to a port named {target_port!r}, which no container of the target "
+        "has.",
+    )
 
 
 def _container_ports(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -24,6 +24,7 @@ from poolkeeper.runtime.agenda import Agenda
 from poolkeeper.runtime.backend_ports import BackendPorts
 from poolkeeper.runtime.http_pools import HttpPools
 from poolkeeper.runtime.intake import Intake
+from poolkeeper.runtime.network_reach import NetworkReach
 from poolkeeper.runtime.pool import Pool
 from poolkeeper.runtime.store import Store
 from poolkeeper.runtime.surroundings import PLACED, Surroundings
@@ -46,6 +47,9 @@ class Api:
         self.slices: dict[str, dict[str, Any]] = {}
         self.services: dict[str, dict[str, Any]] = {}
         self.activators: list[dict[str, Any]] = []
+        self.policies: list[dict[str, Any]] = []
+        self.hides_policies = False
+        self.policies_read = 0
         self.written: list[tuple[str, str]] = []
 
     async def request(self, method: str, path: str, *, body: Any = None, **_unused: Any) -> dict[str, Any]:
@@ -62,6 +66,13 @@ class Api:
             return self.services[name]
         if plural == "acceleratorpools" and not self.serves_pools:
             raise ApiError(404, "NotFound", "the server could not find the requested resource")
+        if plural == "networkpolicies":
+            self.policies_read += 1
+            if self.hides_policies:
+                raise ApiError(403, "Forbidden", "may not list networkpolicies")
+            return {"items": self.policies}
+        if plural == "ns":
+            return {"metadata": {"name": "ns", "labels": {"kubernetes.io/metadata.name": "ns"}}}
         if plural == "pods":
             return {"items": self.activators}
         kept = {"acceleratorpools": self.pools, "endpointslices": self.slices}[plural]
@@ -167,7 +178,7 @@ class HttpScene:
             self.store,
             client,
             self.activators,
-            BackendPorts(client, self.read_target),
+            BackendPorts(client, self.read_target, NetworkReach(client, self.activators.place, self.clock)),
             self.lease,
             lambda _, news: self.published.append(news),
             lambda _: None,

@@ -3,7 +3,7 @@
 import pytest
 
 from poolkeeper.kube.client import JsonObject
-from poolkeeper.kube.service_advice import service_advice
+from poolkeeper.kube.service_advice import Problem, service_advice
 from poolkeeper.kube.services import project_service
 
 
@@ -73,9 +73,16 @@ def test_advice(spec: JsonObject, port: JsonObject, pods: JsonObject | None, rea
 def test_all_problems_are_told() -> None:
     spec = {"internalTrafficPolicy": "Local", "publishNotReadyAddresses": True}
     service = project_service(declared(spec, {"name": "https"}))
-    verdict = service_advice(service, service.port(80), template(sleeping(1)))
-    assert verdict.reason == "TlsBackend"
-    for told in ("is for TLS", "publishNotReadyAddresses", "internalTrafficPolicy Local", "sleeps 1 s"):
+    kept_out = Problem("IngressForbidden", "a policy keeps the activators away")
+    verdict = service_advice(service, service.port(80), template(sleeping(1)), [kept_out])
+    assert (verdict.holds, verdict.reason) == (False, "IngressForbidden")
+    for told in (
+        kept_out.message,
+        "is for TLS",
+        "publishNotReadyAddresses",
+        "internalTrafficPolicy Local",
+        "sleeps 1 s",
+    ):
         assert told in verdict.message
 
 

@@ -1,0 +1,141 @@
+"""What is asked about policies, how often, and what becomes of answers that do not come."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.errors import ApiError, ApiUnreachable, KubeFailure
+from poolkeeper.runtime import network_reach
+from poolkeeper.runtime.network_reach import KEPT_SECONDS, REFUSED_SECONDS, NetworkReach
+
+DENY = {"metadata": {"namespace": "serving", "name": "deny"}, "spec": {"podSelector": {}}}
+BY_LABEL = {
+    "metadata": {"namespace": "serving", "name": "by-label"},
+    "spec": {
+        "podSelector": {},
+        "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"tier": "other"}}}]}],
+    },
+}
+TEMPLATE: Mapping[str, Any] = {
+    "metadata": {"labels": {"app": "chat"}},
+    "spec": {"containers": [{"ports": [{"containerPort": 8000, "name": "web"}]}]},
+}
+ACTIVATORS = ("system", {"app.kubernetes.io/component": "activator"})
+REFUSED = ApiError(403, "Forbidden", "may not")
+DOWN = ApiUnreachable("ApiTimeout", "no answer")
+
+
+class Api:
+    """Policies of the namespace `serving`, and labels of both."""
+
+    def __init__(self, *policies: Mapping[str, Any]) -> None:
+        self.policies = policies
+        self.asked: Counter[str] = Counter()
+        self.failures: dict[str, KubeFailure] = {}
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def request(self, method: str, path: str) -> dict[str, Any]:
+        """One request."""
+        what = path.partition("/namespaces/")[2]
+        self.asked[what] += 1
+        await self.answers.wait()
+        if what in self.failures:
+            raise self.failures[what]
+        if what.endswith("/networkpolicies"):
+            return {"items": self.policies if what.startswith("serving/") else ()}
+        return {"metadata": {"labels": {"kubernetes.io/metadata.name": what}}}
+
+
+class Scene:
+    """A reach with its clock."""
+
+    def __init__(self, api: Api) -> None:
+        self.now = 1_000_000.0
+        self.reach = NetworkReach(cast(KubeClient, api), lambda: ACTIVATORS, lambda: self.now)
+
+    async def reasons(self, namespace: str = "serving") -> list[str]:
+        """What is said about the pods of a namespace."""
+        return [each.reason for each in await self.reach.problems(namespace, TEMPLATE, 8000)]
+
+
+async def test_one_reading_serves_all_pools_of_a_namespace_for_a_minute() -> None:
+    api = Api(DENY)
+    scene = Scene(api)
+    assert await asyncio.gather(*(scene.reasons() for _ in range(5))) == [["IngressForbidden"]] * 5
+    scene.now += KEPT_SECONDS - 1
+    assert await scene.reasons() == ["IngressForbidden"]
+    assert set(api.asked.values()) == {1}
+    api.policies = ()
+    scene.now += 1
+    assert await scene.reasons() == []
+    assert set(api.asked.values()) == {2}
+
+
+async def test_what_may_not_be_listed_is_left_out_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    api = Api(DENY)
+    api.failures["serving/networkpolicies"] = REFUSED
+    scene = Scene(api)
+    for _ in range(5):
+        assert await scene.reasons() == []
+        scene.now += REFUSED_SECONDS / 4
+    assert api.asked["serving/networkpolicies"] == 2
+    told = [record for record in caplog.records if "NetworkPolicies of namespace serving" in record.message]
+    assert [record.levelno for record in told] == [logging.INFO]
+    api.failures.clear()
+    scene.now += REFUSED_SECONDS
+    assert await scene.reasons() == ["IngressForbidden"], "the right was granted meanwhile"
+
+
+async def test_a_right_that_was_taken_away_takes_the_advice_along() -> None:
+    api = Api(DENY)
+    scene = Scene(api)
+    assert await scene.reasons() == ["IngressForbidden"]
+    api.failures["serving/networkpolicies"] = REFUSED
+    scene.now += KEPT_SECONDS
+    assert await scene.reasons() == []
+
+
+async def test_an_api_server_that_fails_changes_nothing_that_was_said() -> None:
+    api = Api(DENY)
+    scene = Scene(api)
+    assert await scene.reasons() == ["IngressForbidden"]
+    api.failures["serving/networkpolicies"] = DOWN
+    for _ in range(3):
+        scene.now += KEPT_SECONDS
+        assert await scene.reasons() == ["IngressForbidden"]
+
+
+async def test_a_slow_answer_is_not_waited_for_and_counts_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network_reach, "PATIENCE_SECONDS", 0.01)
+    api = Api(DENY)
+    scene = Scene(api)
+    api.answers.clear()
+    assert await scene.reasons() == []
+    assert await scene.reasons() == []
+    assert api.asked["serving/networkpolicies"] == 1, "one question is under way"
+    api.answers.set()
+    await asyncio.sleep(0.05)
+    assert await scene.reasons() == ["IngressForbidden"]
+
+
+async def test_without_labels_of_namespaces_only_what_is_certain_is_said() -> None:
+    api = Api(BY_LABEL)
+    assert await Scene(api).reasons() == ["IngressForbidden"]
+    api.failures["system"] = REFUSED
+    assert await Scene(api).reasons() == []
+
+
+async def test_nothing_is_asked_where_there_is_no_activator_or_no_template() -> None:
+    api = Api(DENY)
+    scene = Scene(api)
+    assert await scene.reach.problems("serving", None, 8000) == ()
+    nobody = NetworkReach(cast(KubeClient, api), lambda: None, lambda: 0.0)
+    assert await nobody.problems("serving", TEMPLATE, 8000) == ()
+    assert not api.asked

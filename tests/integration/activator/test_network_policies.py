@@ -1,0 +1,55 @@
+"""A policy that keeps the activators out is told on the pool, and nothing else depends on it."""
+
+import asyncio
+from typing import Any
+
+from poolkeeper.kube.paths import namespaced_path
+from tests.integration.activator.scene import ACTIVATOR_LABELS, Scene
+from tests.integration.operator.world import eventually
+
+
+async def create_policy(scene: Scene, name: str, **spec: Any) -> None:
+    """A policy about the model's pods."""
+    body = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name},
+        "spec": {"podSelector": {"matchLabels": {"app": "chat"}}, **spec},
+    }
+    path = namespaced_path("networking.k8s.io/v1", scene.namespace, "networkpolicies")
+    await scene.client.request("POST", path, body=body)
+
+
+async def start_anew(scene: Scene) -> None:
+    """A new leader asks at once; one that runs would ask within a minute."""
+    await asyncio.to_thread(scene.operator.stop)
+    await scene.start_operator()
+
+
+async def service_suits(scene: Scene, reason: str) -> str:
+    """Returns the condition's message once it has this reason."""
+    found: dict[str, str] = {}
+
+    async def holds() -> bool:
+        conditions = (await scene.status()).get("conditions") or ()
+        found.update(next((each for each in conditions if each["type"] == "ServiceSuits"), {}))
+        return found.get("reason") == reason
+
+    await eventually(holds, f"ServiceSuits is {reason}", 45)
+    return found["message"]
+
+
+async def test_what_keeps_the_activators_out_is_told_and_blocks_nothing(scene: Scene) -> None:
+    await service_suits(scene, "PreStopMissing")
+    await create_policy(scene, "deny", policyTypes=["Ingress"])
+    await start_anew(scene)
+    told = await service_suits(scene, "IngressForbidden")
+    assert f"NetworkPolicy deny in namespace {scene.namespace} keeps the activators away" in told
+    assert f"port {scene.models.port}" in told
+    # Nothing enforces policies here, as with some network plugins.
+    assert (await scene.ask("hello")).status_code == 200
+
+    peer = {"podSelector": {"matchLabels": ACTIVATOR_LABELS}}
+    await create_policy(scene, "activators", ingress=[{"from": [peer]}])
+    await start_anew(scene)
+    assert "NetworkPolic" not in await service_suits(scene, "PreStopMissing")
