@@ -14,6 +14,16 @@ Series = Annotated[
     Cel("self.matches('^[a-zA-Z_:][a-zA-Z0-9_:]*$')", "must be the name of a metric, without labels"),
 ]
 
+ServiceName = Annotated[
+    str,
+    Field(min_length=1, max_length=63),
+    Cel(
+        "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+        "must be the name of a Service in the pool's own namespace, not a host name: lower-case letters, "
+        "digits and '-', a letter or digit at both ends",
+    ),
+]
+
 
 class SecretKey(ApiModel):
     """One key of a Secret in the pool's own namespace."""
@@ -141,10 +151,10 @@ class Http(ApiModel):
         Cel("self.fairBy != 'Header' || has(self.fairHeader)", "fairHeader is required with fairBy Header"),
     )
 
-    service: ObjectName
+    service: ServiceName
     """Name of the Service, with a selector and a cluster IP, in the pool's own namespace."""
     port: Port
-    """Port of the Service."""
+    """Port of the Service: its number, also where it has a name."""
     metrics: ModelMetrics = ModelMetrics()
     """How the load is known while requests do not pass through us."""
     fair_by: FairBy = FairBy.API_KEY

@@ -176,8 +176,8 @@ class AcceleratorPoolSpec(ApiModel):
         ),
         Cel(
             "self.demand.filter(source, has(source.http)).size() <= 1",
-            "at most one source of demand may be http: requests of one Service are held per pool; give each "
-            "Service a pool of its own",
+            "at most one source of demand may be http: a pool holds requests to one port of one Service; "
+            "give another Service a pool of its own; of one Service no second port can be held",
         ),
     )
 

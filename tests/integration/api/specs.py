@@ -10,6 +10,7 @@ STREAM: Spec = {"address": "redis.serving.svc:6379", "stream": "jobs", "group": 
 LIST: Spec = {"address": "redis.serving.svc:6379", "list": "jobs", "processingList": "taken"}
 WINDOW: Spec = {"name": "office", "start": "0 8 * * MON-FRI", "end": "0 18 * * MON-FRI"}
 PRICE: Spec = {"name": "g6.xlarge", "amount": "0.80", "source": "a list", "date": "2026-07-20"}
+HTTP: Spec = {"service": "chat", "port": 80}
 POOL: Spec = {
     "targetRef": {"name": "chat"},
     "accelerator": {"class": "nvidia-l4"},
@@ -42,6 +43,11 @@ def pool(changes: Spec) -> Spec:
 def waits_on(source: Spec) -> Spec:
     """A pool with one source of demand."""
     return pool({"demand": [{"name": "jobs", **source}]})
+
+
+def http_with(changes: Spec) -> Spec:
+    """A pool that holds requests of a Service with these changes."""
+    return waits_on({"http": changed(HTTP, changes)})
 
 
 def list_with(changes: Spec) -> Spec:

@@ -6,11 +6,24 @@ from typing import Any
 import pytest
 
 from tests.integration.api.conftest import Kubectl, Refused
-from tests.integration.api.specs import LIST, POOL, REMOVED, STREAM, WINDOW, Spec, list_with, pool, waits_on
+from tests.integration.api.specs import (
+    HTTP,
+    LIST,
+    POOL,
+    REMOVED,
+    STREAM,
+    WINDOW,
+    Spec,
+    http_with,
+    list_with,
+    pool,
+    waits_on,
+)
 
 UNSEEN = list_with({"processingList": REMOVED})
 NEEDS_SERVICE_TIME = "a pool that may go to zero must know when its workers are done: set maxServiceSeconds"
 ADDRESS_FORM = "must be HOST:PORT, for example redis.serving.svc:6379"
+SERVICE_FORM = "must be the name of a Service in the pool's own namespace, not a host name"
 OBJECTIVE = "must lie between 50 and 99.99"
 
 REFUSED: dict[str, tuple[Spec, str]] = {
@@ -75,8 +88,53 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     ),
     "two Services": (
         pool({"demand": [{"name": name, "http": {"service": name, "port": 80}} for name in ("a", "b")]}),
-        "at most one source of demand may be http",
+        "give another Service a pool of its own",
     ),
+    "two ports of one Service": (
+        pool({"demand": [{"name": f"p{port}", "http": {**HTTP, "port": port}} for port in (80, 81)]}),
+        "of one Service no second port can be held",
+    ),
+    "no Service": (http_with({"service": REMOVED}), "spec.demand[0].http.service: Required value"),
+    "Service of another namespace": (http_with({"service": "other/chat"}), SERVICE_FORM),
+    "Service as a host name": (http_with({"service": "chat.serving.svc"}), SERVICE_FORM),
+    "Service's name too long": (http_with({"service": "a" * 64}), "Too long: may not be more than 63"),
+    "no port of the Service": (http_with({"port": REMOVED}), "spec.demand[0].http.port: Required value"),
+    "port of the Service by its name": (
+        http_with({"port": "web"}),
+        "http.port in body must be of type integer",
+    ),
+    "several ports of the Service": (
+        http_with({"port": [80, 81]}),
+        "http.port in body must be of type integer",
+    ),
+    "port 0 of the Service": (http_with({"port": 0}), "should be greater than or equal to 1"),
+    "port 65536 of the Service": (http_with({"port": 65_536}), "should be less than or equal to 65535"),
+    "Service beside a queue in one source": (
+        waits_on({"http": HTTP, "redisList": LIST}),
+        "exactly one kind of queue must be set",
+    ),
+    "clients told apart by no header": (
+        http_with({"fairBy": "Header"}),
+        "fairHeader is required with fairBy Header",
+    ),
+    "clients told apart by who knows": (
+        http_with({"fairBy": "Tenant"}),
+        'supported values: "ApiKey", "Header", "Address"',
+    ),
+    "series of one's own, but not what runs": (
+        http_with({"metrics": {"waitingSeries": "jobs_waiting"}}),
+        "runningSeries is required where series of your own are named",
+    ),
+    "series with labels": (
+        http_with({"metrics": {"runningSeries": 'jobs{state="running"}'}}),
+        "must be the name of a metric, without labels",
+    ),
+    "path of metrics without a slash": (http_with({"metrics": {"path": "metrics"}}), "must begin with /"),
+    "heartbeat beyond five minutes": (
+        http_with({"heartbeatSeconds": 301}),
+        "should be less than or equal to 300",
+    ),
+    "no request held": (http_with({"heldRequests": 0}), "should be greater than or equal to 1"),
     "polled too often": (
         waits_on({"redisList": LIST, "pollMilliseconds": 10}),
         "greater than or equal to 100",
@@ -132,6 +190,24 @@ ACCEPTED: dict[str, Spec] = {
         {"targetRef": {"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet", "name": "big"}}
     ),
     "names of 253 letters": pool({"targetRef.name": "a" * 253, "accelerator.class": "b" * 253}),
+    "a Service": http_with({}),
+    "a Service with all that can be said": http_with(
+        {
+            "port": 65_535,
+            "service": "a" * 63,
+            "metrics": {
+                "port": 9090,
+                "path": "/load",
+                "runningSeries": "jobs:running",
+                "waitingSeries": "jobs_waiting",
+                "activitySeries": "jobs_total",
+            },
+            "fairBy": "Header",
+            "fairHeader": "X-Tenant",
+            "heartbeatSeconds": 300,
+            "heldRequests": 100_000,
+        }
+    ),
     "a Service beside a queue": pool(
         {
             "demand": [
@@ -187,6 +263,23 @@ def test_fills_in_defaults(kubectl: Kubectl) -> None:
         ],
         "mode": "Enforce",
     }
+
+
+def test_fills_in_defaults_of_a_service(kubectl: Kubectl) -> None:
+    assert kubectl.admit("AcceleratorPool", http_with({}))["demand"] == [
+        {
+            "name": "jobs",
+            "http": {
+                **HTTP,
+                "metrics": {"path": "/metrics"},
+                "fairBy": "ApiKey",
+                "heartbeatSeconds": 0,
+                "heldRequests": 10_000,
+            },
+            "pollMilliseconds": 500,
+            "staleAfterSeconds": 10,
+        }
+    ]
 
 
 def test_fills_in_defaults_of_windows(kubectl: Kubectl) -> None:

@@ -81,6 +81,7 @@ async def test_a_service_with_a_selector_suits(kube_client: KubeClient, namespac
         namespace,
         ports=[
             {"name": "http", "port": 80, "targetPort": "web"},
+            {"name": "grpc", "port": 81, "targetPort": 9000},
             {"name": "dns", "port": 53, "protocol": "UDP"},
         ],
         internalTrafficPolicy="Local",
@@ -88,7 +89,8 @@ async def test_a_service_with_a_selector_suits(kube_client: KubeClient, namespac
     service = await read_service(kube_client, namespace, "chat")
     assert (service.families, service.is_local) == (("IPv4",), True)
     assert (service.port(80).name, service.port(80).target_port) == ("http", "web")
-    with pytest.raises(ServiceUnsuitable, match="no TCP port 53; it has 80"):
+    assert (service.port(81).name, service.port(81).target_port) == ("grpc", 9000)
+    with pytest.raises(ServiceUnsuitable, match="no TCP port 53; it has 80, 81"):
         service.port(53)
 
 
