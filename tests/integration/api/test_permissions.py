@@ -1,15 +1,18 @@
 """What the operator may do with the roles of the chart, and what it may not."""
 
 import json
+import subprocess
 
 import pytest
+import yaml
 
 from poolkeeper.kube.client import KubeClient
 from poolkeeper.kube.paths import api_path
 from tests.integration.api.conftest import Kubectl
-from tests.integration.control_plane import ROOT
+from tests.integration.control_plane import ROOT, tools
 
 OPERATOR = "system:serviceaccount:poolkeeper-system:poolkeeper"
+NARROW = "system:serviceaccount:poolkeeper-system:narrow"
 GROUPS = ["system:authenticated", "system:serviceaccounts", "system:serviceaccounts:poolkeeper-system"]
 SYSTEM = "poolkeeper-system"
 
@@ -45,6 +48,26 @@ DENIED: list[Request] = [
     ("create", "clusterrolebindings.rbac.authorization.k8s.io", "", ""),
 ]
 
+NARROW_ALLOWED: list[Request] = [
+    ("list", "acceleratorpools.poolkeeper.dev", "serving", ""),
+    ("delete", "endpointslices.discovery.k8s.io", "serving", "chat-poolkeeper-ipv4"),
+    ("update", "deployments.apps/scale", "serving", "chat"),
+    ("update", "deployments.apps/scale", SYSTEM, "narrow"),
+    ("update", "leases.coordination.k8s.io", SYSTEM, "narrow"),
+    ("list", "networkpolicies.networking.k8s.io", "serving", ""),
+    ("list", "networkpolicies.networking.k8s.io", SYSTEM, ""),
+    ("get", "namespaces", "serving", "serving"),
+    ("get", "namespaces", SYSTEM, SYSTEM),
+]
+NARROW_DENIED: list[Request] = [
+    ("update", "deployments.apps/scale", SYSTEM, "other"),
+    ("update", "deployments.apps", SYSTEM, "narrow"),
+    ("list", "endpointslices.discovery.k8s.io", "", ""),
+    ("list", "networkpolicies.networking.k8s.io", "batch", ""),
+    ("list", "namespaces", "", ""),
+    ("get", "namespaces", "batch", "batch"),
+]
+
 
 @pytest.fixture(scope="module")
 def roles(kubectl: Kubectl) -> None:
@@ -53,7 +76,22 @@ def roles(kubectl: Kubectl) -> None:
     kubectl("apply", f"--filename={ROOT / 'deploy' / 'rbac.yaml'}")
 
 
-async def may(client: KubeClient, request: Request) -> bool:
+@pytest.fixture(scope="module")
+def narrow_roles(kubectl: Kubectl) -> None:
+    """Those of a release with activators for one namespace, while its hook runs."""
+    (helm,) = tools("helm")
+    values = ("fullnameOverride=narrow", "activator.enabled=true", "watchNamespaces={serving}")
+    command = [helm, "template", "narrow", str(ROOT / "charts" / "poolkeeper"), "--namespace", SYSTEM]
+    command += [word for value in values for word in ("--set", value)]
+    rendered = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    items = [item for item in yaml.safe_load_all(rendered) if item and "Role" in item["kind"]]
+    kubectl("apply", f"--filename={ROOT / 'deploy' / 'namespace.yaml'}")
+    serving = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "serving"}}
+    kubectl("apply", "--filename=-", manifest=serving)
+    kubectl("apply", "--filename=-", manifest={"apiVersion": "v1", "kind": "List", "items": items})
+
+
+async def may(client: KubeClient, request: Request, user: str = OPERATOR) -> bool:
     """Whether the API server would let the operator do that."""
     verb, kind, namespace, name = request
     kind, _, subresource = kind.partition("/")
@@ -63,7 +101,7 @@ async def may(client: KubeClient, request: Request) -> bool:
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
-        "spec": {"user": OPERATOR, "groups": GROUPS, "resourceAttributes": attributes},
+        "spec": {"user": user, "groups": GROUPS, "resourceAttributes": attributes},
     }
     path = api_path("authorization.k8s.io/v1", "subjectaccessreviews")
     return bool((await client.request("POST", path, body=review))["status"]["allowed"])
@@ -77,6 +115,18 @@ async def test_allowed(kube_client: KubeClient, roles: None, request_: Request) 
 @pytest.mark.parametrize("request_", DENIED, ids=" ".join)
 async def test_denied(kube_client: KubeClient, roles: None, request_: Request) -> None:
     assert not await may(kube_client, request_)
+
+
+@pytest.mark.parametrize("request_", NARROW_ALLOWED, ids=" ".join)
+async def test_allowed_in_one_namespace(
+    kube_client: KubeClient, narrow_roles: None, request_: Request
+) -> None:
+    assert await may(kube_client, request_, NARROW)
+
+
+@pytest.mark.parametrize("request_", NARROW_DENIED, ids=" ".join)
+async def test_denied_elsewhere(kube_client: KubeClient, narrow_roles: None, request_: Request) -> None:
+    assert not await may(kube_client, request_, NARROW)
 
 
 def test_the_kustomization_is_accepted_whole(kubectl: Kubectl) -> None:
