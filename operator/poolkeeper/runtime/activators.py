@@ -1,6 +1,7 @@
 """All activators: which there are, what they report, and what they are to go by."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ LOOK_EVERY_SECONDS = 1.0
 RESEND_SECONDS = 8.0
 FOREIGN_TABLE_SECONDS = 35.0
 """How long a table of another controller may be gone by: it is valid for 30 s from when it arrives."""
+FIRST_LOOK_SECONDS = 1.0
 FIRST_WORDS_SECONDS = 3.0
 """How long a new leader waits for activators that take nothing new: most are pods that have not begun yet."""
 NOT_INSTALLED = "this installation has no activators; the chart's value activator.enabled brings them"
@@ -119,6 +121,8 @@ class Activators:
         self._now = now
         self._by_uid: dict[str, Activator] = {}
         self._led_since: float | None = None
+        self._has_looked = asyncio.Event()
+        self._labels: Mapping[str, str] | None = None
         self.failure: str | None = (
             "the activators have not been looked for yet" if settings else NOT_INSTALLED
         )
@@ -127,10 +131,17 @@ class Activators:
         """Those that run, also those that only finish what they hold."""
         return list(self._by_uid.values())
 
-    def place(self) -> tuple[str, Mapping[str, str]] | None:
-        """Their namespace and their labels, in which they do not differ; None where there are none."""
-        first = next(iter(self._by_uid.values()), None)
-        return (self._settings.namespace, first.pod.labels) if self._settings and first else None
+    async def place(self) -> tuple[str, Mapping[str, str]] | None:
+        """Their namespace and their labels, in which they do not differ; None where none was ever seen.
+
+        Waits a moment for the first look: what is said without it would be taken back right afterwards.
+        """
+        if self._settings is None:
+            return None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                await self._has_looked.wait()
+        return (self._settings.namespace, self._labels) if self._labels is not None else None
 
     def joining(self) -> list[Activator]:
         """Those that new requests may be sent to: ready, heard, and able to listen on all their ports."""
@@ -154,6 +165,7 @@ class Activators:
             while True:
                 if self._settings is not None:
                     await self._look(self._settings)
+                    self._has_looked.set()
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
         finally:
             for each in self._by_uid.values():
@@ -204,6 +216,7 @@ class Activators:
         )
         before = {uid: each.pod for uid, each in self._by_uid.items()}
         for pod in found:
+            self._labels = pod.labels
             self._take(pod, settings)
         for uid in before.keys() - {pod.uid for pod in found}:
             _end(self._by_uid.pop(uid))

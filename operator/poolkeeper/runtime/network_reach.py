@@ -5,7 +5,7 @@ Nothing depends on it but advice: what may not be read, or takes too long, is le
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,10 @@ class NetworkReach:
     """Says what keeps activators from pods; `activators` says where they are, None where there are none."""
 
     def __init__(
-        self, client: KubeClient, activators: Callable[[], Place | None], clock: Callable[[], float]
+        self,
+        client: KubeClient,
+        activators: Callable[[], Awaitable[Place | None]],
+        clock: Callable[[], float],
     ) -> None:
         self._client = client
         self._activators = activators
@@ -52,8 +55,10 @@ class NetworkReach:
         self, namespace: str, pod_template: Mapping[str, Any] | None, port: int
     ) -> Sequence[Problem]:
         """What keeps the activators from this port of the template's pods, as far as that is certain."""
-        place = self._activators()
-        if place is None or pod_template is None:
+        if pod_template is None:
+            return ()
+        place = await self._activators()
+        if place is None:
             return ()
         there, labels = place
         around_activators, around_pods = await asyncio.gather(

@@ -10,8 +10,10 @@ import pytest
 
 from poolkeeper.kube.client import KubeClient
 from poolkeeper.kube.errors import ApiError, ApiUnreachable, KubeFailure
+from poolkeeper.runtime import activators as activators_module
 from poolkeeper.runtime import network_reach
 from poolkeeper.runtime.network_reach import KEPT_SECONDS, REFUSED_SECONDS, NetworkReach
+from tests.component.runtime.http_scene import HttpScene, Link
 
 DENY = {"metadata": {"namespace": "serving", "name": "deny"}, "spec": {"podSelector": {}}}
 BY_LABEL = {
@@ -28,6 +30,15 @@ TEMPLATE: Mapping[str, Any] = {
 ACTIVATORS = ("system", {"app.kubernetes.io/component": "activator"})
 REFUSED = ApiError(403, "Forbidden", "may not")
 DOWN = ApiUnreachable("ApiTimeout", "no answer")
+
+
+async def activators() -> tuple[str, dict[str, str]]:
+    """Where they are."""
+    return ACTIVATORS
+
+
+async def no_activators() -> None:
+    """There are none."""
 
 
 class Api:
@@ -57,7 +68,7 @@ class Scene:
 
     def __init__(self, api: Api) -> None:
         self.now = 1_000_000.0
-        self.reach = NetworkReach(cast(KubeClient, api), lambda: ACTIVATORS, lambda: self.now)
+        self.reach = NetworkReach(cast(KubeClient, api), activators, lambda: self.now)
 
     async def reasons(self, namespace: str = "serving") -> list[str]:
         """What is said about the pods of a namespace."""
@@ -136,6 +147,33 @@ async def test_nothing_is_asked_where_there_is_no_activator_or_no_template() -> 
     api = Api(DENY)
     scene = Scene(api)
     assert await scene.reach.problems("serving", None, 8000) == ()
-    nobody = NetworkReach(cast(KubeClient, api), lambda: None, lambda: 0.0)
+    nobody = NetworkReach(cast(KubeClient, api), no_activators, lambda: 0.0)
     assert await nobody.problems("serving", TEMPLATE, 8000) == ()
     assert not api.asked
+
+
+async def test_where_activators_are_is_waited_for_at_first_and_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Advice that comes and goes with them would be an event each time."""
+    monkeypatch.setattr(activators_module, "ActivatorLink", Link)
+    monkeypatch.setattr(activators_module, "LOOK_EVERY_SECONDS", 0.01)
+    scene = HttpScene()
+    scene.add_activator("10.9.0.1")
+    scene.api.activators[0]["metadata"]["labels"] = {"component": "activator"}
+    asking = asyncio.create_task(scene.activators.place())
+    await asyncio.sleep(0.05)
+    looking = asyncio.create_task(scene.activators.run())
+    assert await asking == ("ns", {"component": "activator"})
+    scene.api.activators.clear()
+    await asyncio.sleep(0.05)
+    assert scene.activators.all() == []
+    assert await scene.activators.place() == ("ns", {"component": "activator"})
+    looking.cancel()
+
+
+async def test_activators_that_nobody_looks_for_are_not_waited_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(activators_module, "FIRST_LOOK_SECONDS", 0.01)
+    assert await HttpScene().activators.place() is None
