@@ -17,6 +17,8 @@ QUANTUM = 1
 BYTES_PER_COST = 128 * 1024
 MOST_COST = 8
 MOST_EXPECTED_BACK = 1_000
+LEAST_BACK_SECONDS = 5.0
+"""How long a client that was told to come back is waited for, however soon it was told to."""
 MOST_STATED_SECONDS = 3600.0
 """A client that states more would keep its place long after anybody waits for the answer."""
 
@@ -27,13 +29,17 @@ Changed = Callable[[], None]
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """One request's place: `replica` resolves to a replica's address, or fails with Refused."""
+    """One request's place: `replica` resolves to a replica's address, or fails with Refused.
+
+    `goes_by_budget` says that the request states no time limit of its own.
+    """
 
     client: str
     cost: int
     arrived_at: float
     replica: asyncio.Future[str]
     expires_at: float
+    goes_by_budget: bool
     deadline: asyncio.TimerHandle | None = None
     has_left: bool = False
     was_held: bool = False
@@ -58,12 +64,14 @@ class Gate:
         self._retry: asyncio.TimerHandle | None = None
         self._closed: tuple[Cause, str] | None = None
         self._arrived = self._completed = self._in_flight = 0
+        self._backend_ports: dict[int, int] = {}
         self.bytes = Budget(route.held_bytes)
         self.update(route)
 
     def update(self, route: PoolRoute) -> None:
         """Take over a newer route and let go whom it has room for."""
         self.route = route
+        self._backend_ports |= {port.listen_port: port.backend_port for port in route.ports}
         self.bytes.resize(route.held_bytes)
         self._ready_at = (
             None if route.ready_in_seconds is None else self._loop.time() + route.ready_in_seconds
@@ -74,6 +82,10 @@ class Gate:
     def withdraw_replicas(self) -> None:
         """Count all replicas as gone: the controller was silent for too long to trust their addresses."""
         self._slots.update(())
+
+    def backend_port(self, listen_port: int) -> int:
+        """The replicas' port that one of ours stands for, also after it was taken from the pool."""
+        return self._backend_ports[listen_port]
 
     def close(self, cause: Cause, message: str) -> None:
         """Refuse whoever comes from now on; who waits already goes on waiting."""
@@ -108,7 +120,8 @@ class Gate:
         self._refuse_what_cannot_be_in_time(client, now, hold_seconds)
         self._reserve_place(client)
         cost = 1 + min(MOST_COST - 1, body_bytes // BYTES_PER_COST)
-        ticket = Ticket(client, cost, now, self._loop.create_future(), now + hold_seconds)
+        expires_at, goes_by_budget = now + hold_seconds, limit_seconds is None
+        ticket = Ticket(client, cost, now, self._loop.create_future(), expires_at, goes_by_budget)
         ticket.deadline = self._loop.call_at(ticket.expires_at, self._time_is_up, ticket)
         self._queue.push(client, ticket, cost)
         self._now_waits(ticket)
@@ -197,14 +210,23 @@ class Gate:
             return
         ready_in = self._ready_at - now
         retry_after = retry_after_seconds(ready_in)
-        if len(self._expected_back) < MOST_EXPECTED_BACK:
-            self._expected_back[client] = now + 1.5 * retry_after
-            self._changed()
+        self._is_to_come_back(client, retry_after)
         message = (
             f"The model is at zero and expected to be ready in {ready_in:.0f} s; this request can't wait "
             f"longer than {hold_seconds:.0f} s. It is being started: try again after {retry_after} s."
         )
         raise Refused(Cause.NOT_READY_IN_TIME, message, retry_after_seconds=retry_after)
+
+    def _is_to_come_back(self, client: str, after_seconds: int) -> None:
+        """Count a client that is told so as demand until it should be here again.
+
+        Else a start that outlasts its patience would be taken back the moment that nobody waits any more, and
+        its next try would find the model as far from ready as the first.
+        """
+        if client in self._expected_back or len(self._expected_back) < MOST_EXPECTED_BACK:
+            until = self._loop.time() + max(LEAST_BACK_SECONDS, 1.5 * after_seconds)
+            self._expected_back[client] = until
+            self._changed()
 
     def _capped(self, stated_seconds: float) -> float:
         return min(stated_seconds, max(MOST_STATED_SECONDS, self.route.hold_seconds))
@@ -227,15 +249,25 @@ class Gate:
         return retry_after_seconds(None if self._ready_at is None else self._ready_at - self._loop.time())
 
     def _time_is_up(self, ticket: Ticket) -> None:
-        waited = self._loop.time() - ticket.arrived_at
-        message = f"No replica was free within {waited:.0f} s."
-        self._refuse(ticket, Refused(Cause.TIME_LIMIT, message, retry_after_seconds=self._retry_after()))
+        """Refuse it, unless the budget was raised meanwhile; one that is lowered breaks no older promise."""
+        now, by_budget = self._loop.time(), ticket.arrived_at + self.route.hold_seconds
+        if ticket.goes_by_budget and by_budget > max(now, ticket.expires_at):
+            ticket.expires_at = by_budget
+            ticket.deadline = self._loop.call_at(by_budget, self._time_is_up, ticket)
+            return
+        retry_after = self._retry_after()
+        message = f"No replica was free within {now - ticket.arrived_at:.0f} s."
+        if self._refuse(ticket, Refused(Cause.TIME_LIMIT, message, retry_after_seconds=retry_after)):
+            self._is_to_come_back(ticket.client, retry_after)
 
-    def _refuse(self, ticket: Ticket, refused: Refused) -> None:
-        if self._queue.discard(ticket.client, ticket):
-            self._waits_no_longer(ticket)
-            ticket.replica.set_exception(refused)
-            self._notify(ticket)
+    def _refuse(self, ticket: Ticket, refused: Refused) -> bool:
+        """Answer a request that waits; False where it waits no longer."""
+        if not self._queue.discard(ticket.client, ticket):
+            return False
+        self._waits_no_longer(ticket)
+        ticket.replica.set_exception(refused)
+        self._notify(ticket)
+        return True
 
     def _let_go(self) -> None:
         now = self._loop.time()

@@ -29,7 +29,6 @@ class H2Session:
         self._pools = pools
         self._gate = gate
         self._port = connection.local_port
-        self._backend_port = pools.backend_port(self._port)
         self._connection = connection
         self._ticket: Ticket | None = None
         self._replica: Connection | None = None
@@ -120,7 +119,7 @@ class H2Session:
         collecting = asyncio.create_task(self._collect())
         try:
             self._log.replica, replica = await reach_replica(
-                self._gate, ticket, self._connection, self._backend_port, self._pools.limits
+                self._gate, ticket, self._connection, self._pools.limits
             )
         finally:
             collecting.cancel()

@@ -33,7 +33,6 @@ class HeldRequest:
     ) -> None:
         self._pools = pools
         self._gate = gate
-        self._backend_port = pools.backend_port(connection.local_port)
         self._connection = connection
         self._request = request
         self._headers = head.text_headers(request)
@@ -88,7 +87,7 @@ class HeldRequest:
                 raise ClientGone
             await self._hold(ticket)
             self._log.replica, replica = await reach_replica(
-                self._gate, ticket, self._connection, self._backend_port, self._pools.limits, self._wait
+                self._gate, ticket, self._connection, self._pools.limits, self._wait
             )
             self._log.waited_seconds = self._loop.time() - ticket.arrived_at
             await self._exchange(replica, ticket)

@@ -10,7 +10,7 @@ from poolkeeper.activator.hang_ups import HangUps
 from poolkeeper.activator.limits import Limits
 from poolkeeper.activator.metrics import Metrics
 from poolkeeper.activator.refusals import Cause, Refused
-from poolkeeper.api.activation import PoolReport, PoolRoute, PortRoute, RoutingTable
+from poolkeeper.api.activation import PoolReport, PoolRoute, RoutingTable
 
 PoolId = tuple[str, str]
 
@@ -43,7 +43,7 @@ class Pools:
         self._gates: dict[PoolId, Gate] = {}
         self._absent: dict[PoolId, asyncio.TimerHandle] = {}
         self._leaving: dict[PoolId, Gate] = {}
-        self._ports: dict[int, tuple[Gate, PortRoute]] = {}
+        self._ports: dict[int, Gate] = {}
         self._expiry: asyncio.TimerHandle | None = None
 
     @property
@@ -65,11 +65,9 @@ class Pools:
         self._gates |= named
         # A port of a missing pool may have been given to another one: the table in force decides.
         self._ports = {
-            listen_port: (gate, port)
-            for listen_port, (gate, port) in self._ports.items()
-            if gate.pool in self._absent
+            listen_port: gate for listen_port, gate in self._ports.items() if gate.pool in self._absent
         } | {
-            port.listen_port: (named[route.namespace, route.name], port)
+            port.listen_port: named[route.namespace, route.name]
             for route in table.pools
             for port in route.ports
         }
@@ -85,11 +83,7 @@ class Pools:
             if self._is_closed:
                 raise Refused(Cause.STOPPING, _STOPPING)
             raise Refused(Cause.NO_POOL, "No model is served at this address any more.")
-        return self._ports[port][0]
-
-    def backend_port(self, port: int) -> int:
-        """The replicas' port that a local port stands for."""
-        return self._ports[port][1].backend_port
+        return self._ports[port]
 
     def reports(self) -> tuple[PoolReport, ...]:
         """What is held and done for every pool."""
@@ -97,7 +91,7 @@ class Pools:
 
     def sends_away(self, port: int) -> bool:
         """Whether a connection without an open request has nothing more to do at this port."""
-        return self.is_stopping or port not in self._ports or self._ports[port][0].route.leaves_path
+        return self.is_stopping or port not in self._ports or self._ports[port].route.leaves_path
 
     def stop(self) -> None:
         """This process is to end: idle connections go elsewhere, whoever comes here still is held."""
@@ -147,7 +141,7 @@ class Pools:
     def _is_gone(self, pool: PoolId) -> None:
         del self._absent[pool]
         gate = self._leaving[pool] = self._gates.pop(pool)
-        ports = [port for port, route in self._ports.items() if route[0] is gate]
+        ports = [port for port, other in self._ports.items() if other is gate]
         for port in ports:
             del self._ports[port]
         gate.close(Cause.NO_POOL, "This model's pool is gone.")

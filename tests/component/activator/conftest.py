@@ -15,6 +15,7 @@ from poolkeeper.activator.metrics import Metrics
 from poolkeeper.activator.pools import Pools
 from poolkeeper.activator.server import Server
 from poolkeeper.api.activation import PoolReport, PoolRoute, PortRoute, Replica, RoutingTable
+from tests.component.activator.clock import LoopClock, loop_clock
 
 LOOPBACK = "127.0.0.1"
 
@@ -23,6 +24,13 @@ def free_port() -> int:
     """A port that nothing listens on."""
     with socket.create_server((LOOPBACK, 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+@pytest_asyncio.fixture
+async def clock() -> AsyncIterator[LoopClock]:
+    """The clock of the test's event loop."""
+    async with loop_clock() as made:
+        yield made
 
 
 @dataclass

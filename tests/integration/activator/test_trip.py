@@ -40,6 +40,19 @@ async def test_a_burst_is_let_go_at_the_replicas_pace(scene: Scene) -> None:
     assert max(model.most_running for model in models) <= 2
 
 
+async def test_a_start_that_outlasts_its_callers_patience_is_not_taken_back(scene: Scene) -> None:
+    scene.models.load_seconds = 9.0
+    answers = [await scene.ask("hello", **{"Request-Timeout": "2"})]
+    while answers[-1].status_code == 503 and len(answers) < 10:
+        await asyncio.sleep(float(answers[-1].headers["retry-after"]))
+        answers.append(await scene.ask("hello", **{"Request-Timeout": "2"}))
+    assert answers[-1].text == "answer to hello"
+    assert len(answers) > 2
+    reasons = [decision["reason"] for decision in (await scene.status())["decisions"]]
+    assert "StartCancelled" not in reasons
+    assert len(scene.models.ever) == 1
+
+
 async def test_a_controller_that_starts_anew_goes_on_with_the_same_port(scene: Scene) -> None:
     before = await scene.wait_for_slice()
     scene.operator.stop()
