@@ -73,9 +73,27 @@ class Model:
         return {"id": "simulated", "object": kind, "created": int(time.time()), "model": "simulated"}
 
 
+async def list_models(_: web.Request) -> web.Response:
+    """/v1/models: the only one."""
+    model = {"id": "simulated", "object": "model", "created": 0, "owned_by": "nobody"}
+    return web.json_response({"object": "list", "data": [model]})
+
+
 async def healthy(_: web.Request) -> web.Response:
     """/health: loaded."""
     return web.Response(text="ok\n")
+
+
+def application() -> web.Application:
+    """All that is served."""
+    app = web.Application()
+    model = Model()
+    app.router.add_post("/v1/completions", model.complete)
+    app.router.add_post("/v1/chat/completions", model.complete)
+    app.router.add_get("/v1/models", list_models)
+    app.router.add_get("/metrics", model.metrics)
+    app.router.add_get("/health", healthy)
+    return app
 
 
 def main() -> None:
@@ -83,13 +101,7 @@ def main() -> None:
     time.sleep(float(os.environ.get("LOAD_SECONDS", "0")))
     if os.environ.get("FAIL_STARTS") == "yes":
         raise SystemExit("this model was told to fail at loading")
-    app = web.Application()
-    model = Model()
-    app.router.add_post("/v1/completions", model.complete)
-    app.router.add_post("/v1/chat/completions", model.complete)
-    app.router.add_get("/metrics", model.metrics)
-    app.router.add_get("/health", healthy)
-    web.run_app(app, port=PORT, shutdown_timeout=600.0, print=None)
+    web.run_app(application(), port=PORT, shutdown_timeout=600.0, print=None)
 
 
 if __name__ == "__main__":

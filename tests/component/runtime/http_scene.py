@@ -34,6 +34,7 @@ from tests.component.runtime.cluster import Lease, Pods
 
 KNOWN = Verdict(True, "Fresh", "")
 CHAT = PoolKey("ns", "chat")
+SETTINGS = ActivatorSettings("ns", "app=activator", 8082, Path("token"))
 
 
 class Api:
@@ -169,11 +170,11 @@ class HttpScene:
     links: dict[str, Link] = field(default_factory=dict)
     published: list[Sample | Unavailable] = field(default_factory=list)
     running: list["asyncio.Task[None]"] = field(default_factory=list)
+    settings: ActivatorSettings = SETTINGS
 
     def __post_init__(self) -> None:
         client = cast(KubeClient, self.api)
-        settings = ActivatorSettings("ns", "app=activator", 8082, Path("token"))
-        self.activators = Activators(client, settings, lambda: self.http.heard(), self.clock)
+        self.activators = Activators(client, self.settings, lambda: self.http.heard(), self.clock)
         self.http = HttpPools(
             self.store,
             client,

@@ -413,3 +413,41 @@ async def test_held_requests_are_demand_though_a_server_can_not_be_read(scene: H
     scene.links[ONE].says(pool=holding(in_flight=2))
     await scene.settle()
     assert scene.demand() is None, "what passes says nothing of the rest"
+
+
+async def test_a_silent_activator_hides_no_demand_of_the_others(scene: HttpScene) -> None:
+    scene.add_activator(OTHER)
+    scene.declare()
+    scene.start()
+    await scene.settle()
+    assert scene.demand() == (0, 0)
+    scene.links[OTHER].says(pool=holding(requests=5))
+    await scene.settle()
+    assert scene.demand() == (5, 0)
+    scene.links[OTHER].is_silent = True
+    scene.links[OTHER].heard()
+    await scene.settle()
+    assert scene.demand() is None, "what it holds is not known, which is no zero"
+    scene.links[ONE].says(pool=holding(requests=3))
+    await scene.settle()
+    assert scene.demand() == (3, 0)
+    owned = scene.slice()
+    assert owned is not None
+    assert owned.addresses == (ONE,), "nobody new is sent to it"
+
+
+async def test_after_hours_at_zero_a_held_request_is_demand_at_once(scene: HttpScene) -> None:
+    scene.declare()
+    scene.start()
+    await scene.settle()
+    before, issue = scene.slice(), scene.links[ONE].issue
+    assert before is not None
+    for _ in range(5):
+        scene.now += 3600.0
+        await scene.settle()
+    assert scene.slice() == before, "it stays where requests arrive"
+    assert scene.links[ONE].issue > issue, "its table is renewed"
+    assert scene.demand() == (0, 0)
+    scene.links[ONE].says(pool=holding(requests=1))
+    await scene.settle()
+    assert scene.demand() == (1, 0)

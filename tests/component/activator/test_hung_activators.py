@@ -1,0 +1,86 @@
+"""One of two activators accepts connections and says nothing, as a frozen process does: the other goes on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from poolkeeper.runtime import http_pool
+from poolkeeper.runtime.activators import FOREIGN_TABLE_SECONDS, ActivatorSettings
+from tests.component.activator.conftest import LOOPBACK
+from tests.component.activator.test_control import Process
+from tests.component.activator.test_faults import answer_ok
+from tests.component.runtime.http_scene import HttpScene, Servers, ready_pod
+
+HUNG = "127.0.0.2"
+
+
+async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Takes whatever comes."""
+    while await reader.read(65_536):
+        pass
+    writer.close()
+
+
+@pytest_asyncio.fixture
+async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpScene]:
+    """A controller with its real links, a real activator and a hung one; the pool `chat` is at zero."""
+    monkeypatch.setattr(http_pool, "ModelServers", Servers)
+    token_file = tmp_path / "token"
+    token_file.write_text("right")
+    process = Process(token_file)
+    hung = await asyncio.start_server(says_nothing, HUNG, process.control)
+    replica = await asyncio.start_server(answer_ok, LOOPBACK, 0)
+    scene = HttpScene(settings=ActivatorSettings("ns", "app=activator", process.control, token_file))
+    for address in (LOOPBACK, HUNG):
+        scene.add_activator(address)
+    scene.add_service()
+    scene.api.services["chat"]["spec"]["ports"][0]["targetPort"] = replica.sockets[0].getsockname()[1]
+    yield scene
+    scene.close()
+    process.stop.set()
+    await process.task
+    hung.close()
+    replica.close()
+
+
+async def until_demand(scene: HttpScene, demand: tuple[int, int]) -> None:
+    """Wait until this much waits and is in flight."""
+    async with asyncio.timeout(20):
+        while not scene.published or scene.demand() != demand:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def until_endpoint(scene: HttpScene) -> str:
+    """Where clients of the Service go, once an activator is an endpoint of it."""
+    async with asyncio.timeout(20):
+        while (owned := scene.slice()) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert owned.addresses == (LOOPBACK,), "the hung one is never sent anybody"
+    return f"http://{LOOPBACK}:{owned.ports[0][1]}"
+
+
+async def test_what_the_other_holds_is_demand_and_is_answered(scene: HttpScene) -> None:
+    pool = scene.declare()
+    scene.start()
+    url = await until_endpoint(scene)
+    async with httpx.AsyncClient(timeout=30, transport=httpx.AsyncHTTPTransport(retries=5)) as client:
+        asking = [asyncio.create_task(client.get(url)) for _ in range(3)]
+        await until_demand(scene, (3, 0))
+
+        scene.now += FOREIGN_TABLE_SECONDS + 1  # the hung one may go by a table of another controller
+        scene.decides(pool, 1)
+        pool.pods = (ready_pod(LOOPBACK),)
+        scene.http.wake()
+        assert [(await each).text for each in asking] == ["ok"] * 3
+
+
+async def test_without_anything_held_it_makes_demand_unknown_and_not_zero(scene: HttpScene) -> None:
+    scene.declare()
+    scene.start()
+    await until_endpoint(scene)
+    await scene.settle()
+    assert scene.demand() is None
