@@ -6,7 +6,8 @@ import aiohttp
 import httpx
 from aiohttp import web
 
-from tests.component.activator.conftest import Activator, Serve
+from poolkeeper.api.activation import PoolRoute, PortRoute, Replica, RoutingTable
+from tests.component.activator.conftest import Activator, Serve, free_port
 
 
 async def echo(request: web.Request) -> web.Response:
@@ -72,3 +73,56 @@ async def test_no_replica_gets_more_than_its_slots(activator: Activator, serve: 
     assert all(requests <= 4 for requests in most.values())
     assert sum(served.values()) == 200
     assert min(served.values()) > 50
+
+
+async def test_pools_of_one_name_in_two_namespaces_do_not_mix(activator: Activator) -> None:
+    async def says(word: bytes) -> asyncio.Server:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(word), word))
+            writer.close()
+
+        return await asyncio.start_server(answer, "127.0.0.1", 0)
+
+    replicas = {"blue": await says(b"blue"), "green": await says(b"green")}
+    at_zero = {
+        namespace: PoolRoute(
+            namespace=namespace,
+            name="chat",
+            hold_seconds=30,
+            ports=(
+                PortRoute(
+                    service="chat",
+                    listen_port=free_port(),
+                    backend_port=replica.sockets[0].getsockname()[1],
+                ),
+            ),
+        )
+        for namespace, replica in replicas.items()
+    }
+    activator.pools.apply(RoutingTable(issue=next(activator.issues), pools=tuple(at_zero.values())))
+    await activator.server.listen()
+
+    def held() -> dict[str, int]:
+        return {
+            report.namespace: sum(entry.requests for entry in report.waiting)
+            for report in activator.pools.reports()
+            if report.namespace in at_zero
+        }
+
+    async with httpx.AsyncClient() as client:
+        blue, green = (
+            asyncio.create_task(client.get(f"http://127.0.0.1:{route.ports[0].listen_port}"))
+            for route in at_zero.values()
+        )
+        await activator.until(lambda: held() == {"blue": 1, "green": 1})
+        ready = {"replicas": (Replica(address="127.0.0.1", slots=8),)}
+        pools = (at_zero["blue"].model_copy(update=ready), at_zero["green"])
+        activator.pools.apply(RoutingTable(issue=next(activator.issues), pools=pools))
+        assert (await blue).text == "blue"
+        assert held() == {"blue": 0, "green": 1}
+        pools = (at_zero["blue"], at_zero["green"].model_copy(update=ready))
+        activator.pools.apply(RoutingTable(issue=next(activator.issues), pools=pools))
+        assert (await green).text == "green"
+    for replica in replicas.values():
+        replica.close()

@@ -2,13 +2,15 @@
 
 import asyncio
 
+from tests.component.activator.clock import LoopClock
 from tests.component.activator.conftest import Activator, ServeRaw, StartActivator, raw
+from tests.component.activator.test_edits import patient
 from tests.component.activator.test_faults import GET, answer_ok
 
 
-def value(activator: Activator, name: str) -> float | None:
+def value(activator: Activator, name: str, **more: str) -> float | None:
     """One series of the pool."""
-    labels = {"namespace": "serving", "pool": "chat"}
+    labels = {"namespace": "serving", "pool": "chat", **more}
     return activator.pools.metrics.registry.get_sample_value(f"poolkeeper_activator_{name}", labels)
 
 
@@ -48,6 +50,23 @@ async def test_a_cold_start_lasts_until_the_first_byte_of_the_answer(
     await raw(activator, GET)  # was not held
     assert value(activator, "cold_start_seconds_count") == 1
     assert value(activator, "waited_seconds_count") == 2
+
+
+async def test_the_start_of_a_large_model_is_no_more_than_a_bucket(
+    activator: Activator, serve_raw: ServeRaw, clock: LoopClock
+) -> None:
+    await activator.route_to(hold_seconds=7200)
+    for minutes in (25, 50):
+        asking = asyncio.create_task(patient(activator))
+        await activator.until_held(1)
+        await clock.jump(60.0 * minutes)
+        await activator.route_to(await serve_raw(answer_ok) if minutes == 25 else "127.0.0.1")
+        await asking
+        await activator.route_to()
+    counts = [
+        value(activator, "cold_start_seconds_bucket", le=le) for le in ("1200.0", "1800.0", "3600.0", "+Inf")
+    ]
+    assert counts == [0, 1, 2, 2]
 
 
 async def test_a_refusal_says_how_long_the_request_was_held(activator: Activator) -> None:
