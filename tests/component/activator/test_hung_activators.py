@@ -1,6 +1,7 @@
 """One of two activators accepts connections and says nothing, as a frozen process does: the other goes on."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tests.component.activator.test_faults import answer_ok
 from tests.component.runtime.http_scene import HttpScene, Servers, ready_pod
 
 HUNG = "127.0.0.2"
+POOL = f"chat-{uuid.uuid4().hex[:8]}"
+"""Its name decides which port the activator listens on: two runs of this test at once must not meet there."""
 
 
 async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -27,7 +30,7 @@ async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 @pytest_asyncio.fixture
 async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpScene]:
-    """A controller with its real links, a real activator and a hung one; the pool `chat` is at zero."""
+    """A controller with its real links, a real activator and a hung one; the pool is at zero."""
     monkeypatch.setattr(http_pool, "ModelServers", Servers)
     token_file = tmp_path / "token"
     token_file.write_text("right")
@@ -64,7 +67,7 @@ async def until_endpoint(scene: HttpScene) -> str:
 
 
 async def test_what_the_other_holds_is_demand_and_is_answered(scene: HttpScene) -> None:
-    pool = scene.declare()
+    pool = scene.declare(POOL)
     scene.start()
     url = await until_endpoint(scene)
     async with httpx.AsyncClient(timeout=30, transport=httpx.AsyncHTTPTransport(retries=5)) as client:
@@ -79,7 +82,7 @@ async def test_what_the_other_holds_is_demand_and_is_answered(scene: HttpScene) 
 
 
 async def test_without_anything_held_it_makes_demand_unknown_and_not_zero(scene: HttpScene) -> None:
-    scene.declare()
+    scene.declare(POOL)
     scene.start()
     await until_endpoint(scene)
     await scene.settle()

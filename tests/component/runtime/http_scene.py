@@ -1,6 +1,7 @@
 """Pools behind Services, the rest in the test's hands: clock, API server, activators, servers."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,6 +172,8 @@ class HttpScene:
     published: list[Sample | Unavailable] = field(default_factory=list)
     running: list["asyncio.Task[None]"] = field(default_factory=list)
     settings: ActivatorSettings = SETTINGS
+    readings: Counter[PoolKey] = field(default_factory=Counter)
+    turns: int = 0
 
     def __post_init__(self) -> None:
         client = cast(KubeClient, self.api)
@@ -181,16 +184,29 @@ class HttpScene:
             self.activators,
             BackendPorts(client, self.read_target, NetworkReach(client, self.activators.place, self.clock)),
             self.lease,
-            lambda _, news: self.published.append(news),
+            self.publish,
             lambda _: None,
             self.clock,
         )
+        self.http_turn, self.http._turn = self.http._turn, self.turn  # type: ignore[method-assign]
         self.intake = Intake(
             self.store, Agenda(self.clock), self.http, Pods(), is_leading=self.lease.may_write
         )
 
     def clock(self) -> float:
         return self.now
+
+    def publish(self, pool: PoolKey, news: Sample | Unavailable) -> None:
+        """A reading of a pool has ended."""
+        self.readings[pool] += 1
+        self.published.append(news)
+
+    async def turn(self) -> None:
+        """As often as the operator does."""
+        try:
+            await self.http_turn()
+        finally:
+            self.turns += 1
 
     async def read_target(self, _: TargetKey) -> Target:
         return Target("uid", 1, {"spec": {"containers": []}})
@@ -201,8 +217,20 @@ class HttpScene:
             self.running.append(asyncio.create_task(part))
 
     async def settle(self, seconds: float = 0.25) -> None:
-        """Let the operator do all that it has to do at this instant of its clock."""
+        """Let the operator do all that it has to do at this instant of its clock.
+
+        On a busy machine the time alone may be too short for a reading of each pool and a few turns after it.
+        """
+        readings, busy = dict(self.readings), self.running and self.api.answers_for_services.is_set()
         await asyncio.sleep(seconds)
+        if not busy:
+            return
+        async with asyncio.timeout(20):
+            while any(self.readings[key] <= readings.get(key, 0) for key in self.http._reading):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+            turns = self.turns
+            while self.turns < turns + 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
 
     async def pass_by(self, seconds: float) -> None:
         """Let the clock go on, a second at a time."""
