@@ -12,7 +12,7 @@ from poolkeeper.backtest.accounting import PoolFigures, Row, breaks_in, summed
 from poolkeeper.backtest.always_on import waits_when_always_on
 from poolkeeper.backtest.controllers.base import Controller, Pool
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
-from poolkeeper.backtest.controllers.registry import ALWAYS_ON, OPTIMUM, Policy
+from poolkeeper.backtest.controllers.registry import ALWAYS_ON, OPTIMUM, POOLKEEPER, Policy
 from poolkeeper.backtest.optimum.choice import Kind, Optimum, optimum
 from poolkeeper.backtest.replay import Outcome, Replay
 from poolkeeper.backtest.setting import Setting
@@ -21,6 +21,8 @@ from poolkeeper.backtest.trace import PoolTrace, Trace
 
 WORTH_A_PROCESS = 20_000
 """Requests times policies below which other processes would take longer to start than the work takes."""
+OURS_WEIGH = 20
+"""How many times as long as a peer's a replay of Poolkeeper takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Comparison:
     start_times: StartTimes
     parameters: dict[str, Any]
     dollars_per_hour: float | None = None
+    """Of one replica with all its chips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,81 +52,111 @@ class Results:
 
 
 Progress = Callable[[int, int], None]
-"""Told how many requests have been replayed of how many."""
+"""Told how many replays are done of how many: one for each pool under each policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """What every policy on one pool is held against."""
+
+    best: Optimum
+    unavoidable_breaks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One policy on one pool, before it is held against anything."""
+
+    outcome: Outcome
+    decisions: int
+    seconds_deciding: float
+
+
+Place = tuple[int, int]
+"""A trace and one of its pools, by number."""
+Job = tuple[Place, int | None]
+"""A pool, and the number of the policy to replay on it; None is the pool's yardstick."""
+Result = Yardstick | Replayed
 
 
 def compare(
     comparison: Comparison, *, processes: int | None = None, progress: Progress | None = None
 ) -> Results:
     """Replays every pool of every trace under every policy."""
-    work = [(t, p) for t, trace in enumerate(comparison.traces) for p in range(len(trace.pools))]
-    total = sum(trace.requests for trace in comparison.traces)
-    figures: dict[tuple[int, int], list[PoolFigures]] = {}
-    replayed = 0
-    for place, found in _replayed(comparison, work, processes):
-        figures[place] = found
-        replayed += found[0].requests
+    places = [(t, p) for t, trace in enumerate(comparison.traces) for p in range(len(trace.pools))]
+    replayed = [n for n, policy in enumerate(comparison.policies) if policy.name != OPTIMUM]
+    jobs: list[Job] = [(place, number) for number in (None, *replayed) for place in places]
+    optima = len(comparison.policies) - len(replayed)
+    total, done = len(places) * len(comparison.policies), 0
+    yardsticks: dict[Place, Yardstick] = {}
+    outcomes: dict[Job, Replayed] = {}
+    for job, found in _worked_off(comparison, jobs, processes):
+        if isinstance(found, Yardstick):
+            yardsticks[job[0]] = found
+            done += optima
+        else:
+            outcomes[job] = found
+            done += 1
         if progress:
-            progress(replayed, total)
-    return _summed_up(comparison, figures)
+            progress(done, total)
+    return _summed_up(comparison, yardsticks, outcomes)
 
 
-def _replayed(
-    comparison: Comparison, work: list[tuple[int, int]], processes: int | None
-) -> Iterator[tuple[tuple[int, int], list[PoolFigures]]]:
+def _worked_off(
+    comparison: Comparison, jobs: list[Job], processes: int | None
+) -> Iterator[tuple[Job, Result]]:
     requests = sum(trace.requests for trace in comparison.traces)
     processes = processes or os.cpu_count() or 1
-    if processes == 1 or len(work) == 1 or requests * len(comparison.policies) < WORTH_A_PROCESS:
-        for place in work:
-            yield place, replay_pool(comparison, *place)
+    if processes == 1 or requests * len(comparison.policies) < WORTH_A_PROCESS:
+        for job in jobs:
+            yield job, _work(comparison, *_requests_of(comparison, job), job[1])
         return
-    largest_first = sorted(work, key=lambda place: -len(comparison.traces[place[0]].pools[place[1]]))
     bare = replace(comparison, traces=())
-    with ProcessPoolExecutor(min(processes, len(work)), get_context("spawn")) as executor:
-        running: dict[Future[list[PoolFigures]], tuple[int, int]] = {
-            executor.submit(
-                replay_one, bare, comparison.traces[trace].pools[pool], comparison.traces[trace].ends_at
-            ): (trace, pool)
-            for trace, pool in largest_first
+    with ProcessPoolExecutor(min(processes, len(jobs)), get_context("spawn")) as executor:
+        running: dict[Future[Result], Job] = {
+            executor.submit(_work, bare, *_requests_of(comparison, job), job[1]): job
+            for job in sorted(jobs, key=lambda job: -_weight(comparison, job))
         }
         for future in as_completed(running):
             yield running[future], future.result()
 
 
-def replay_pool(comparison: Comparison, trace: int, pool: int) -> list[PoolFigures]:
-    """Every policy on one pool of a comparison."""
+def _requests_of(comparison: Comparison, job: Job) -> tuple[PoolTrace, float]:
+    """A job's requests, and when their trace ends."""
+    trace, pool = job[0]
     whole = comparison.traces[trace]
-    return replay_one(comparison, whole.pools[pool], whole.ends_at)
+    return whole.pools[pool], whole.ends_at
 
 
-def replay_one(comparison: Comparison, requests: PoolTrace, ends_at: float) -> list[PoolFigures]:
-    """Every policy on one pool of a trace that ends at the given instant."""
-    setting = comparison.setting
+def _weight(comparison: Comparison, job: Job) -> int:
+    """How long a job takes, roughly: the longest go first, lest one of them run alone at the end."""
+    (trace, pool), number = job
+    is_ours = number is not None and comparison.policies[number].name == POOLKEEPER
+    return len(comparison.traces[trace].pools[pool]) * (OURS_WEIGH if is_ours else 1)
+
+
+def _work(comparison: Comparison, requests: PoolTrace, ends_at: float, number: int | None) -> Result:
+    """One job, in whatever process."""
+    if number is None:
+        return yardstick(requests, comparison.setting, comparison.start_times, ends_at)
+    return _replayed(comparison, requests, ends_at, comparison.policies[number])
+
+
+def yardstick(requests: PoolTrace, setting: Setting, start_times: StartTimes, ends_at: float) -> Yardstick:
+    """The optimum of one pool of a trace that ends at the given instant, and what no policy could avoid."""
     always_on = waits_when_always_on(requests, setting.max_replicas * setting.concurrency)
-    unavoidable = breaks_in(always_on, setting.budget_seconds)
-    best = optimum(requests, setting, comparison.start_times.mean_seconds, always_on, ends_at)
-    return [
-        _figures(comparison, requests, ends_at, policy, best, unavoidable) for policy in comparison.policies
-    ]
+    best = optimum(requests, setting, start_times.mean_seconds, always_on, ends_at)
+    return Yardstick(best, breaks_in(always_on, setting.budget_seconds))
 
 
-def _figures(
-    comparison: Comparison,
-    requests: PoolTrace,
-    ends_at: float,
-    policy: Policy,
-    best: Optimum,
-    unavoidable: int,
-) -> PoolFigures:
-    if policy.name == OPTIMUM:
-        return _optimum_figures(comparison.setting, requests, best, unavoidable)
+def _replayed(comparison: Comparison, requests: PoolTrace, ends_at: float, policy: Policy) -> Replayed:
     setting = comparison.setting
     if policy.name == ALWAYS_ON:
         setting = replace(setting, min_replicas=setting.max_replicas)
     controller = policy.controller(setting, requests.name)
     timed = controller if isinstance(controller, Poolkeeper) else Timed(controller)
     outcome = Replay(requests, setting, comparison.start_times, timed, ends_at=ends_at).run()
-    return _outcome_figures(setting, requests, outcome, timed, best, unavoidable)
+    return Replayed(outcome, timed.decisions, timed.seconds_deciding)
 
 
 class Timed:
@@ -148,33 +181,30 @@ class Timed:
 
 
 def _outcome_figures(
-    setting: Setting,
-    requests: PoolTrace,
-    outcome: Outcome,
-    timed: "Timed | Poolkeeper",
-    best: Optimum,
-    unavoidable: int,
+    setting: Setting, requests: PoolTrace, replayed: Replayed, held_against: Yardstick
 ) -> PoolFigures:
+    outcome, best = replayed.outcome, held_against.best
     return PoolFigures(
         requests=len(requests),
         accelerator_seconds=outcome.accelerator_seconds,
         busy_seconds=outcome.busy_seconds,
         breaks=breaks_in(outcome.waits, setting.budget_seconds),
-        unavoidable_breaks=unavoidable,
+        unavoidable_breaks=held_against.unavoidable_breaks,
         optimum_seconds=best.accelerator_seconds,
         optimum_kind=best.kind,
         waits=outcome.waits,
         cold_starts=outcome.cold_starts,
         scale_actions=outcome.scale_actions,
         max_replicas=outcome.max_replicas,
-        decisions=timed.decisions,
-        seconds_deciding=timed.seconds_deciding,
+        decisions=replayed.decisions,
+        seconds_deciding=replayed.seconds_deciding,
         replicas_over_time=outcome.replicas_over_time,
     )
 
 
-def _optimum_figures(setting: Setting, requests: PoolTrace, best: Optimum, unavoidable: int) -> PoolFigures:
+def _optimum_figures(setting: Setting, requests: PoolTrace, held_against: Yardstick) -> PoolFigures:
     """The optimum as a row; its breaks are the unavoidable ones, its waits known where it is a schedule."""
+    best, unavoidable = held_against.best, held_against.unavoidable_breaks
     is_schedule = best.kind is Kind.EXACT
     return PoolFigures(
         requests=len(requests),
@@ -191,12 +221,20 @@ def _optimum_figures(setting: Setting, requests: PoolTrace, best: Optimum, unavo
     )
 
 
-def _summed_up(comparison: Comparison, figures: dict[tuple[int, int], list[PoolFigures]]) -> Results:
+def _summed_up(
+    comparison: Comparison, yardsticks: dict[Place, Yardstick], outcomes: dict[Job, Replayed]
+) -> Results:
     rows: list[Row] = []
     behind: list[tuple[PoolFigures, ...]] = []
-    for number, trace in enumerate(comparison.traces):
-        for place, policy in enumerate(comparison.policies):
-            pools = [figures[number, pool][place] for pool in range(len(trace.pools))]
+    setting = comparison.setting
+    for t, trace in enumerate(comparison.traces):
+        for number, policy in enumerate(comparison.policies):
+            pools = [
+                _optimum_figures(setting, requests, yardsticks[t, p])
+                if policy.name == OPTIMUM
+                else _outcome_figures(setting, requests, outcomes[(t, p), number], yardsticks[t, p])
+                for p, requests in enumerate(trace.pools)
+            ]
             parameters = {**comparison.parameters, **dict(policy.parameters)}
             rows.append(summed(trace.name, policy.label, parameters, pools, comparison.dollars_per_hour))
             behind.append(tuple(pools))
