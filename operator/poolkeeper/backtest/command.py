@@ -50,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="AcceleratorClass whose list price gives dollars",
     )
+    add("--chips-per-replica", type=count, default=1, metavar="N",
+        help="chips that one replica takes, for dollars; hours count replicas (default 1)")  # fmt: skip
+    add("--drains", action=argparse.BooleanOptionalAction, default=True,
+        help="what Poolkeeper is told of replicas: that they finish their work when stopped, or that it must "
+        "not lower their number while a request is in flight (default --drains)")  # fmt: skip
     add("--poll-milliseconds", type=count, default=500, metavar="N", help="Poolkeeper's poll interval")
     add(
         "--termination-seconds",
@@ -109,6 +114,7 @@ def comparison_from(arguments: argparse.Namespace) -> Comparison:
         min_replicas=arguments.min_replicas,
         max_replicas=arguments.max_replicas,
         start=StartMode(arguments.start),
+        drains=arguments.drains,
         poll_seconds=arguments.poll_milliseconds / 1000,
         termination_seconds=arguments.termination_seconds,
         disturbance=Disturbance(arguments.lag_seconds, arguments.lost_percent),
@@ -116,10 +122,16 @@ def comparison_from(arguments: argparse.Namespace) -> Comparison:
     )
     start_times = parse_start_times(arguments.start_time)
     policies = tuple(parse_policy(text) for text in arguments.policy or DEFAULT_POLICIES)
-    price = dollars_per_hour(arguments.accelerator_class) if arguments.accelerator_class else None
+    price = _dollars_per_hour(arguments)
     reading = Reading(arguments.seed, arguments.service_seconds)
     traces = _traces(arguments.trace, arguments.format, reading)
     return Comparison(traces, policies, setting, start_times, _parameters(arguments), price)
+
+
+def _dollars_per_hour(arguments: argparse.Namespace) -> float | None:
+    if not arguments.accelerator_class:
+        return None
+    return dollars_per_hour(arguments.accelerator_class, arguments.chips_per_replica)
 
 
 def _traces(texts: Sequence[str], format_name: str | None, reading: Reading) -> tuple[Trace, ...]:
@@ -143,7 +155,9 @@ def _parameters(arguments: argparse.Namespace) -> dict[str, object]:
         "min_replicas": arguments.min_replicas,
         "max_replicas": arguments.max_replicas,
         "start": arguments.start,
+        "drains": arguments.drains,
         "class": arguments.accelerator_class,
+        "chips_per_replica": arguments.chips_per_replica,
         "poll_milliseconds": arguments.poll_milliseconds,
         "termination_seconds": arguments.termination_seconds,
         "lag_seconds": arguments.lag_seconds,

@@ -9,8 +9,8 @@ class ClassUnknown(Exception):
     """The catalogue has no such class, or no price for it; the text says what to do."""
 
 
-def dollars_per_hour(name: str) -> float:
-    """The lowest on-demand list price of one chip of a class; raises ClassUnknown."""
+def dollars_per_hour(name: str, chips_per_replica: int) -> float:
+    """An hour of one replica at the lowest on-demand list price of a class; raises ClassUnknown."""
     classes = {manifest["metadata"]["name"]: manifest["spec"] for manifest in catalogue()}
     if name not in classes:
         raise ClassUnknown(f"--class {name} is not in the catalogue; there are {', '.join(sorted(classes))}")
@@ -21,7 +21,7 @@ def dollars_per_hour(name: str) -> float:
         raise ClassUnknown(
             f"--class {name} has no price in the catalogue; leave --class out and use the hours"
         )
-    return min(prices)
+    return chips_per_replica * min(prices)
 
 
 def _is_on_demand_in_dollars(price: dict[str, Any]) -> bool:

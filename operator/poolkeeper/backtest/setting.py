@@ -19,7 +19,8 @@ class Setting:
 
     `poll_seconds` and `objective_percent` are Poolkeeper's own; peers keep their own clocks. A written number
     of replicas takes effect `write_seconds` after the decision; a stopped replica is paid for until
-    `termination_seconds` after its last request.
+    `termination_seconds` after its last request. `drains` is what Poolkeeper is told of a replica that is
+    stopped at work: a replayed one finishes it in any case.
     """
 
     budget_seconds: float
@@ -28,6 +29,7 @@ class Setting:
     min_replicas: int = 0
     max_replicas: int = 1
     start: StartMode = StartMode.AT_DEADLINE
+    drains: bool = True
     poll_seconds: float = 0.5
     write_seconds: float = 0.1
     termination_seconds: float = 5.0

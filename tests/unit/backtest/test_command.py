@@ -3,10 +3,12 @@
 import json
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from poolkeeper.backtest.command import main
+from poolkeeper.backtest.prices import dollars_per_hour
 
 FIELDS = {
     *("trace", "policy", "parameters", "pools", "requests", "accelerator_hours", "busy_hours", "dollars"),
@@ -53,6 +55,32 @@ def test_pools_are_scaled_on_their_own_and_summed(tmp_path: Path, capsys: pytest
         return found
 
     assert hours("10,5,a\n11,5,b\n") == pytest.approx(hours("10,5,a\n") + hours("11,5,b\n"), rel=0.01)
+
+
+def test_dollars_count_every_chip_of_a_replica_and_hours_count_replicas(
+    trace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def row(*more: str) -> dict[str, Any]:
+        words = flags(trace, "--policy", "keda", "--class", "nvidia-l4", *more, "--json", "-")
+        assert main(words) == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)[0]
+        return found
+
+    one, eight = row(), row("--chips-per-replica", "8")
+    assert one["dollars"] == pytest.approx(one["accelerator_hours"] * dollars_per_hour("nvidia-l4", 1))
+    assert eight["dollars"] == pytest.approx(8 * one["dollars"])
+    assert eight["accelerator_hours"] == one["accelerator_hours"]
+    assert (one["parameters"]["chips_per_replica"], eight["parameters"]["chips_per_replica"]) == (1, 8)
+
+
+def test_what_poolkeeper_is_told_of_draining_is_a_flag(
+    trace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = []
+    for more in ([], ["--drains"], ["--no-drains"]):
+        assert main(flags(trace, "--policy", "poolkeeper", *more, "--json", "-")) == 0
+        told.append(json.loads(capsys.readouterr().out)[0]["parameters"]["drains"])
+    assert told == [True, True, False]
 
 
 @pytest.mark.parametrize(

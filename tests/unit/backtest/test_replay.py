@@ -140,3 +140,28 @@ def test_late_and_lost_polls_cost_little_where_the_budget_leaves_room() -> None:
     )
     assert sum(wait > 240 for wait in troubled.waits) <= 1 + sum(wait > 240 for wait in calm.waits)
     assert troubled.accelerator_seconds <= 1.5 * calm.accelerator_seconds
+
+
+class Noting(Poolkeeper):
+    """Poolkeeper that notes how many requests were in flight whenever it lowered the replicas."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.in_flight_when_lowered: list[int] = []
+
+    def step(self, now: float, pool: Pool) -> int:
+        wanted = super().step(now, pool)
+        if wanted < pool.desired:
+            self.in_flight_when_lowered.append(pool.in_flight)
+        return wanted
+
+
+@pytest.mark.parametrize("drains", [True, False])
+def test_replicas_that_do_not_drain_are_never_lowered_while_a_request_is_in_flight(drains: bool) -> None:
+    """A crowd, and then one caller who always has a request in flight beside the crowd's replicas."""
+    crowd, caller = [10.0] * 12, [300.0 + 19 * number for number in range(100)]
+    setting = Setting(budget_seconds=150, max_replicas=6, drains=drains)
+    controller = Noting(setting)
+    Replay(pool([*crowd, *caller], 20), setting, Constant(90.0), controller).run()
+    assert controller.in_flight_when_lowered
+    assert any(controller.in_flight_when_lowered) is drains

@@ -53,7 +53,7 @@ def pool_spec(setting: Setting) -> PoolSpec:
         concurrency=setting.concurrency,
         objective_percent=setting.objective_percent,
         start=StartMode.AT_DEADLINE if setting.start is StartMode.AUTO else setting.start,
-        drains_on_termination=True,
+        drains_on_termination=setting.drains,
         sources=(source,),
         start_prior_seconds=setting.start_prior_seconds,
     )
