@@ -7,10 +7,13 @@ from poolkeeper.api.pool import StartMode
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """What goes wrong while Poolkeeper watches: late samples, and polls that fail (share in percent)."""
+    """What goes wrong while Poolkeeper watches: late samples, polls that fail (share in percent), and a clock
+    that is put back every hour.
+    """
 
     lag_seconds: float = 0.0
     lost_percent: float = 0.0
+    clock_back_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from poolkeeper.backtest.always_on import waits_when_always_on
 from poolkeeper.backtest.controllers.base import NEVER, Pool
+from poolkeeper.backtest.controllers.clock import SteppingClock
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
 from poolkeeper.backtest.replay import Outcome, Replay
 from poolkeeper.backtest.setting import Disturbance, Setting
@@ -165,3 +166,29 @@ def test_replicas_that_do_not_drain_are_never_lowered_while_a_request_is_in_flig
     Replay(pool([*crowd, *caller], 20), setting, Constant(90.0), controller).run()
     assert controller.in_flight_when_lowered
     assert any(controller.in_flight_when_lowered) is drains
+
+
+def test_a_clock_that_is_put_back_every_hour_shows_an_instant_again() -> None:
+    clock = SteppingClock(30.0)
+    assert [clock.read(instant) for instant in (0.0, 3599.5, 3600.0, 3630.0, 7200.0)] == [
+        0.0, 3599.5, 3570.0, 3600.0, 7140.0,
+    ]  # fmt: skip
+    assert clock.next_look(100.0, 0.5) == 3600.0
+    assert clock.next_look(3600.0, 0.5) == 3600.5, "polls show nothing new until the clock has caught up"
+    assert clock.next_look(3631.0, 0.5) == 7200.0
+
+
+def test_a_clock_that_steps_back_makes_a_request_late_by_no_more_than_the_step() -> None:
+    requests = pool([400.0 * number for number in range(60)], 5)
+    calm_setting = Setting(budget_seconds=240)
+    stepping = replace(calm_setting, disturbance=Disturbance(clock_back_seconds=30))
+    controller = Poolkeeper(stepping)
+    troubled = Replay(requests, stepping, Constant(90.0), controller).run()
+    calm = replayed("poolkeeper", requests, calm_setting)
+    assert controller.state.clock == pytest.approx(troubled.ended_at - 6 * 30, abs=60), (
+        "six hours have passed"
+    )
+    assert max(calm.waits) <= 240
+    assert max(troubled.waits) <= 240 + 30
+    assert sum(wait > 240 for wait in troubled.waits) <= 6, "one request waits at most when the clock steps"
+    assert troubled.accelerator_seconds <= 1.5 * calm.accelerator_seconds

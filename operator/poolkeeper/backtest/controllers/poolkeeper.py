@@ -9,10 +9,12 @@ whenever one has grown by a fifth since it was last looked at. A start that is t
 
 import math
 import random
+from dataclasses import replace
 from time import perf_counter
 
 from poolkeeper.api.pool import StartMode
 from poolkeeper.backtest.controllers.base import NEVER, Pool, next_tick, tick_after
+from poolkeeper.backtest.controllers.clock import SteppingClock
 from poolkeeper.backtest.replica import Replica
 from poolkeeper.backtest.setting import Setting
 from poolkeeper.core.decision import Decision
@@ -38,13 +40,12 @@ def pool_spec(setting: Setting) -> PoolSpec:
     """The pool's declaration; Auto means AtDeadline, because a trace is a queue and nobody holds a
     connection.
     """
-    skips_polls = setting.disturbance.lost_percent == 0
+    disturbance = setting.disturbance
+    skips_polls = disturbance.lost_percent == 0 and disturbance.clock_back_seconds == 0
     source = SourceSpec(
         SOURCE,
         poll_seconds=setting.poll_seconds,
-        stale_after_seconds=math.inf
-        if skips_polls
-        else STALE_AFTER_SECONDS + setting.disturbance.lag_seconds,
+        stale_after_seconds=math.inf if skips_polls else STALE_AFTER_SECONDS + disturbance.lag_seconds,
     )
     return PoolSpec(
         max_replicas=setting.max_replicas,
@@ -73,6 +74,7 @@ class Poolkeeper:
         self._lag = setting.disturbance.lag_seconds
         self._lost_share = setting.disturbance.lost_percent / 100
         self._random = random.Random(f"{setting.seed} lost polls")  # noqa: S311
+        self._clock = SteppingClock(setting.disturbance.clock_back_seconds)
         self._ledger = Ledger.empty(SOURCE)
         self._due: list[float] = []
         self._seen: list[tuple[float, Sample]] = []
@@ -98,13 +100,14 @@ class Poolkeeper:
         self._take_due_polls(now, pool)
         self._show(now)
         self._learn(now, pool)
-        observation = Observation(demand=(self._ledger.demand,), replicas=_replicas(now, pool))
+        observation = Observation(demand=(self._ledger.demand,), replicas=self._replicas(now, pool))
+        shown = self._clock.read(now)
         began = perf_counter()
-        decision, self.state = decide(now, self.spec, observation, self.state)
+        decision, self.state = decide(shown, self.spec, observation, self.state)
         self.seconds_deciding += perf_counter() - began
         self.decisions += 1
         self.last_decision = decision
-        self.wake_at = self._next_wake(now, decision.review_at, pool)
+        self.wake_at = self._next_wake(now, decision, pool)
         return decision.replicas
 
     def _take_due_polls(self, now: float, pool: Pool) -> None:
@@ -128,7 +131,7 @@ class Poolkeeper:
             self._repeat(self._last_poll_before(now - self._lag))
             self._recovers_at = NEVER
             return
-        lost = Unavailable(SOURCE, "PollFailed", "the poll failed", since=now)
+        lost = Unavailable(SOURCE, "PollFailed", "the poll failed", since=self._clock.read(now))
         self._ledger = record(self._ledger, lost, self.spec.sources[0])
         self._recovers_at = now + self._poll
         self._lost_at = max(self._next_lost(now), now + 2 * self._poll)
@@ -142,21 +145,24 @@ class Poolkeeper:
             self._record(Sample(SOURCE, polled_at, shown.queued, shown.in_flight, shown.in_flight_marker))
 
     def _record(self, sample: Sample) -> None:
-        self._ledger = record(self._ledger, sample, self.spec.sources[0])
+        dated = sample
+        if not self._clock.is_true:
+            dated = replace(sample, observed_at=self._clock.read(sample.observed_at))
+        self._ledger = record(self._ledger, dated, self.spec.sources[0])
         self._shown = sample
         self._shown_at = sample.observed_at
 
     def _learn(self, now: float, pool: Pool) -> None:
         for replica in pool.newly_ready:
             if replica.ready_at - replica.asked_at <= LONGEST_BELIEVED_SECONDS:
-                self.state = learn(self.state, _start_sample(now, replica, ready_at=replica.ready_at))
+                self.state = learn(self.state, self._start_sample(now, replica, replica.ready_at))
         pool.newly_ready.clear()
         running: dict[int, float] = {}
         for replica in sorted(pool.starting, key=_number):
             age, learned_at = now - replica.asked_at, self._running.get(replica.number, 1.0)
             has_grown = age >= RUNNING_SAMPLE_GROWTH * learned_at
             if has_grown:
-                self.state = learn(self.state, _start_sample(now, replica, ready_at=None))
+                self.state = learn(self.state, self._start_sample(now, replica, None))
             running[replica.number] = age if has_grown else learned_at
         self._running = running
 
@@ -165,30 +171,35 @@ class Poolkeeper:
             return NEVER
         return next_tick(now + self._random.expovariate(self._lost_share / self._poll), self._poll)
 
-    def _next_wake(self, now: float, review_at: float | None, pool: Pool) -> float:
-        """The review, a poll that is due, a sample on its way, a poll that will fail, or a look at starts."""
-        review = NEVER if review_at is None else max(review_at, now + 0.01)
+    def _next_wake(self, now: float, decision: Decision, pool: Pool) -> float:
+        """The review, a poll that is due, a sample on its way, a poll that will fail, a look at starts, or at
+        a clock that steps: that one is polled all along, so readings don't grow too old between the looks.
+        """
+        review_at = decision.review_at if self._clock.is_true else decision.due_at
+        behind = now - self._clock.read(now)
+        review = NEVER if review_at is None else max(review_at + behind, now + 0.01)
         due = self._due[0] if self._due else NEVER
         shown = self._seen[0][0] if self._seen else NEVER
         reread = tick_after(now, REREAD_SECONDS) if pool.starting else NEVER
-        return min(review, due, shown, self._lost_at, self._recovers_at, reread)
+        stepped = self._clock.next_look(now, self._poll)
+        return min(review, due, shown, self._lost_at, self._recovers_at, reread, stepped)
 
+    def _replicas(self, now: float, pool: Pool) -> Replicas:
+        read = self._clock.read
+        starting = tuple(StartingReplica(read(replica.asked_at)) for replica in pool.starting)
+        return Replicas(pool.desired, pool.ready, starting, pool.terminating(now))
 
-def _replicas(now: float, pool: Pool) -> Replicas:
-    starting = tuple(StartingReplica(replica.asked_at) for replica in pool.starting)
-    return Replicas(pool.desired, pool.ready, starting, pool.terminating(now))
-
-
-def _start_sample(now: float, replica: Replica, ready_at: float | None) -> StartSample:
-    return StartSample(
-        uid=str(replica.number),
-        asked_at=replica.asked_at,
-        observed_at=now,
-        created_at=replica.asked_at,
-        scheduled_at=replica.asked_at,
-        started_at=replica.asked_at,
-        ready_at=ready_at,
-    )
+    def _start_sample(self, now: float, replica: Replica, ready_at: float | None) -> StartSample:
+        asked_at = self._clock.read(replica.asked_at)
+        return StartSample(
+            uid=str(replica.number),
+            asked_at=asked_at,
+            observed_at=self._clock.read(now),
+            created_at=asked_at,
+            scheduled_at=asked_at,
+            started_at=asked_at,
+            ready_at=None if ready_at is None else self._clock.read(ready_at),
+        )
 
 
 def _number(replica: Replica) -> int:

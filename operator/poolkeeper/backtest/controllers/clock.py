@@ -1,0 +1,39 @@
+"""The clock that Poolkeeper reads in a replay: the replay's own, or one that is put back again and again."""
+
+from poolkeeper.backtest.controllers.base import NEVER, TICK, next_tick, tick_after
+
+STEP_EVERY_SECONDS = 3600.0
+
+
+class SteppingClock:
+    """A clock that is put back by the same time every hour; by none it is the replay's own.
+
+    Everything that Poolkeeper dates is dated by it, as in an operator that starts anew with a machine's clock
+    that was put back. What waits for an instant waits on for as long as it would have: delays are not dated.
+    """
+
+    def __init__(self, back_seconds: float) -> None:
+        self._back_seconds = back_seconds
+
+    @property
+    def is_true(self) -> bool:
+        """Whether it never steps."""
+        return not self._back_seconds
+
+    def read(self, instant: float) -> float:
+        """What the clock shows at an instant of the replay."""
+        return instant - self._back_seconds * self._steps(instant)
+
+    def next_look(self, now: float, poll_seconds: float) -> float:
+        """When to look although nothing has happened: at the next step, and at every poll until the clock
+        shows again what it had shown before the last one.
+        """
+        if self.is_true:
+            return NEVER
+        stepped_at = self._steps(now) * STEP_EVERY_SECONDS
+        if stepped_at and now <= stepped_at + self._back_seconds + poll_seconds:
+            return tick_after(now, poll_seconds)
+        return next_tick(stepped_at + STEP_EVERY_SECONDS, poll_seconds)
+
+    def _steps(self, instant: float) -> int:
+        return max(0, int((instant + TICK) // STEP_EVERY_SECONDS))
