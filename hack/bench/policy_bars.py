@@ -3,20 +3,26 @@
     python -m hack.bench.policy_bars [--bar NAME …] [FILE …]     without a FILE, on the bundled slices
 
 Only the reported half of a trace is measured: even pools, or the second half of the time. Where a bar speaks
-of a share of breaks, those that an always-on pool has too are left out. The exit status says whether all are
-kept.
+of a share of late requests, those that are late in an always-on pool too are left out. The exit status says
+whether one was missed.
 """
 
 import argparse
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
-from hack.bench.policy_table import OBJECTIVES, TIMEOUTS, at_equal_breaks
+from hack.bench.policy_finding import MINUTE_AND_A_HALF, STARTS, Bar, Finding
+from hack.bench.policy_objective import at_objectives, objective
+from hack.bench.policy_overshoot import overshoot
+from hack.bench.policy_robust import robust
+from hack.bench.policy_runs import Case, Runs, Total
+from hack.bench.policy_table import OBJECTIVES, TIMEOUTS, cheapest_mix
 from poolkeeper.api.pool import StartMode
-from poolkeeper.backtest.accounting import Row
 from poolkeeper.backtest.bundled import (
     AGENT_SESSIONS,
     AZURE_CODE,
@@ -25,168 +31,160 @@ from poolkeeper.backtest.bundled import (
     bundled,
     reported_half,
 )
-from poolkeeper.backtest.comparison import Comparison, compare
-from poolkeeper.backtest.controllers.registry import parse_policy
 from poolkeeper.backtest.readers.formats import Reading, read_trace
-from poolkeeper.backtest.setting import Disturbance, Setting
-from poolkeeper.backtest.start_times import Constant, Lognormal, Shifted, StartTimes, TwoMode
+from poolkeeper.backtest.setting import Setting
+from poolkeeper.backtest.start_times import Constant
 from poolkeeper.backtest.trace import Trace
 
 PEERS = (
-    "keda",
-    "keda-http",
-    "knative",
-    "hpa",
-    "kubeai",
-    "wva",
-    "keepalive",
-    "ski-rental",
-    "hybrid-histogram",
+    *("keda", "keda-http", "knative", "hpa", "kubeai", "wva", "keepalive", "always-on"),
+    *("fixed:idle=0", "fixed:idle=300", "ski-rental", "hybrid-histogram"),
 )
-MINUTE_AND_A_HALF = Constant(90.0)
-CACHED_OR_NOT = TwoMode(Lognormal(40.0, 0.1), Lognormal(150.0, 0.1), slow_share=0.3)
-STARTS: dict[str, tuple[StartTimes, float]] = {
-    "constant 90 s": (MINUTE_AND_A_HALF, 120.0),
-    "log-normal 90 s, σ 0.3": (Lognormal(90.0, 0.3), 180.0),
-    "log-normal 90 s, σ 0.5": (Lognormal(90.0, 0.5), 300.0),
-    "40 s or 150 s": (CACHED_OR_NOT, 240.0),
-}
+LOADS = ((30.0, 60.0), (90.0, 120.0), (240.0, 300.0), (30.0, 20.0), (90.0, 60.0), (240.0, 120.0))
+"""Start times and budgets."""
+MOST_REQUESTS = 3000
+"""Pools of the bundled slices with more requests are left out: they would take most of the time, and with a
+request every half minute they hardly ever stop.
+"""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One bar on one trace."""
-
-    bar: str
-    subject: str
-    measured: str
-    is_kept: bool
-
-
-def row(trace: Trace, policy: str, setting: Setting, start_times: StartTimes) -> Row:
-    """One policy on one trace."""
-    return rows(trace, (policy,), setting, start_times)[0]
-
-
-def rows(trace: Trace, policies: Sequence[str], setting: Setting, start_times: StartTimes) -> Sequence[Row]:
-    """Several policies on one trace, in their order."""
-    return compare(Comparison((trace,), tuple(map(parse_policy, policies)), setting, start_times, {})).rows
-
-
-def cost(trace: Trace) -> Iterator[Finding]:
+def cost(runs: Runs) -> Iterator[Finding]:
     """Starts within the budget: near the optimum, and well below KEDA where that is possible."""
-    for name, (start_times, budget) in STARTS.items():
-        setting = Setting(budget_seconds=budget)
-        ours, keda = rows(trace, ("poolkeeper", "keda"), setting, start_times)
-        at_once = row(trace, "poolkeeper", replace(setting, start=StartMode.IMMEDIATELY), start_times)
-        ratio, breaks = ours.ratio_to_optimum or 0.0, ours.avoidable_breaks_percent
-        measured = f"{ratio:.3f} × optimum, {breaks:.2f} % avoidable breaks"
-        yield Finding("cost", name, measured, ratio <= 1.15 and breaks <= 0.5)
-        if ours.optimum_hours > 0.55 * keda.accelerator_hours:
+    cases = {
+        name: (
+            Case(Setting(budget_seconds=budget), start_times),
+            Case(Setting(budget_seconds=budget), start_times, "keda"),
+            Case(Setting(budget_seconds=budget, start=StartMode.IMMEDIATELY), start_times),
+        )
+        for name, (start_times, budget) in STARTS.items()
+    }
+    runs.ask(case for each in cases.values() for case in each)
+    for name, each in cases.items():
+        ours, keda, at_once = map(runs.total, each)
+        optimum_hours = runs.optimum_hours(each[0])
+        ratio, late = ours.hours / optimum_hours, ours.avoidable_percent
+        measured = f"{ratio:.3f} × optimum, {late:.2f} % avoidably late"
+        yield Finding(name, measured, ratio <= 1.15 and late <= 0.5)
+        if optimum_hours > 0.55 * keda.hours:
             continue
-        less, less_at_once = (1 - each.accelerator_hours / keda.accelerator_hours for each in (ours, at_once))
-        yield Finding("cost", f"{name}: beside KEDA", f"{100 * less:.1f} % fewer hours", less >= 0.3)
+        less, less_at_once = (1 - mine.hours / keda.hours for mine in (ours, at_once))
+        yield Finding(f"{name}: beside KEDA", f"{100 * less:.1f} % fewer hours", less >= 0.3)
         more = at_once.breaks - keda.breaks
-        measured = f"{100 * less_at_once:.1f} % fewer hours, {more:+d} breaks"
-        yield Finding("cost", f"{name}: Immediately beside KEDA", measured, less_at_once >= 0.2 and more <= 0)
+        measured = f"{100 * less_at_once:.1f} % fewer hours, {more:+d} late"
+        yield Finding(f"{name}: Immediately beside KEDA", measured, less_at_once >= 0.2 and more <= 0)
 
 
-def frontier(trace: Trace) -> Iterator[Finding]:
-    """Whatever the objective: kept, and no peer is cheaper at as few breaks."""
-    for name, (start_times, budget) in STARTS.items():
-        setting = Setting(budget_seconds=budget)
-        points = []
-        for objective in OBJECTIVES:
-            point = row(trace, "poolkeeper", replace(setting, objective_percent=objective), start_times)
-            points.append(point)
-            allowed, breaks = 100.0 - objective, point.avoidable_breaks_percent
-            measured = f"{breaks:.2f} % of {allowed:.2f} % used, {point.accelerator_hours:.2f} h"
-            yield Finding("frontier", f"{name}: {objective:g} %", measured, breaks <= allowed + 0.3)
-        for peer in rows(trace, PEERS, setting, start_times):
-            below = [point for point in points if point.breaks <= peer.breaks] or points[-1:]
-            best = min(below, key=lambda point: point.accelerator_hours)
-            is_below = best.breaks <= peer.breaks and best.accelerator_hours <= peer.accelerator_hours
-            measured = (
-                f"{best.accelerator_hours:.2f} h and {best.breaks} breaks, "
-                f"{peer.policy} {peer.accelerator_hours:.2f} h and {peer.breaks}"
-            )
-            yield Finding("frontier", f"{name}: {peer.policy}", measured, is_below)
+def frontier(runs: Runs) -> Iterator[Finding]:
+    """No peer is as cheap with as few late requests as Poolkeeper is at one of its objectives."""
+    beside = {
+        name: [Case(Setting(budget_seconds=budget), start_times, peer) for peer in PEERS]
+        for name, (start_times, budget) in STARTS.items()
+    }
+    runs.ask(case for name in STARTS for case in (*at_objectives(name), *beside[name]))
+    for name in STARTS:
+        points = [runs.total(case) for case in at_objectives(name)]
+        for case in beside[name]:
+            yield _beside(f"{name}: {case.policy}", points, runs.total(case))
 
 
-def hurried(trace: Trace) -> Iterator[Finding]:
-    """Starts beyond the budget: cheaper than fixed timeouts tuned in hindsight to as many breaks."""
+def _beside(subject: str, points: Sequence[Total], peer: Total) -> Finding:
+    theirs = f"{peer.hours:.2f} h with {peer.breaks} late"
+    with_as_few = [point for point in points if point.breaks <= peer.breaks]
+    if not with_as_few:
+        fewest = min(points, key=lambda point: (point.breaks, point.hours))
+        measured = f"no point has as few: {fewest.hours:.2f} h with {fewest.breaks} late beside {theirs}"
+        return Finding(subject, measured, False)
+    best = min(with_as_few, key=lambda point: point.hours)
+    measured = f"{best.hours:.2f} h with {best.breaks} late beside {theirs}"
+    return Finding(subject, measured, best.hours <= peer.hours)
+
+
+def hurried(runs: Runs) -> Iterator[Finding]:
+    """Starts beyond the budget: cheaper than fixed timeouts tuned in hindsight to as many late requests."""
     setting = Setting(budget_seconds=20.0)
-    fixed = rows(trace, [f"fixed:idle={seconds}" for seconds in TIMEOUTS], setting, MINUTE_AND_A_HALF)
+    fixed = [Case(setting, MINUTE_AND_A_HALF, f"fixed:idle={seconds}") for seconds in TIMEOUTS]
+    cases = [Case(replace(setting, objective_percent=percent), MINUTE_AND_A_HALF) for percent in OBJECTIVES]
+    runs.ask([*cases, *fixed])
+    tuned_points = [(total.breaks_percent, total.hours) for total in map(runs.total, fixed)]
     saved = []
-    for objective in OBJECTIVES:
-        ours = row(trace, "poolkeeper", replace(setting, objective_percent=objective), MINUTE_AND_A_HALF)
-        tuned = at_equal_breaks(fixed, ours.breaks_percent)
+    for percent, ours in zip(OBJECTIVES, map(runs.total, cases), strict=True):
+        tuned = cheapest_mix(tuned_points, ours.breaks_percent)
         if tuned is None:
             continue
-        saved.append(1 - ours.accelerator_hours / tuned)
-        measured = f"{100 * saved[-1]:+.1f} % fewer hours at {ours.breaks_percent:.2f} % breaks"
-        yield Finding("hurried", f"objective {objective:g} %", measured, saved[-1] >= -0.02)
+        saved.append(1 - ours.hours / tuned)
+        measured = f"{100 * saved[-1]:+.1f} % fewer hours at {ours.breaks_percent:.2f} % late"
+        yield Finding(f"objective {percent:g} %", measured, saved[-1] >= -0.02)
     if saved:
-        yield Finding("hurried", "mean", f"{100 * mean(saved):+.1f} % fewer hours", mean(saved) >= 0.1)
+        yield Finding("mean", f"{100 * mean(saved):+.1f} % fewer hours", mean(saved) >= 0.1)
 
 
-def loaded(trace: Trace) -> Iterator[Finding]:
-    """Many replicas: fewer hours than Knative at no more breaks, and no overshoot."""
-    for start, budget in (
-        (30.0, 60.0),
-        (90.0, 120.0),
-        (240.0, 300.0),
-        (30.0, 20.0),
-        (90.0, 60.0),
-        (240.0, 120.0),
-    ):
-        setting = Setting(budget_seconds=budget, concurrency=4, max_replicas=16)
-        ours, knative = rows(trace, ("poolkeeper", "knative"), setting, Constant(start))
-        saved = 1 - ours.accelerator_hours / knative.accelerator_hours
-        measured = (
-            f"{100 * saved:+.1f} % fewer hours, {ours.breaks} breaks for Knative's {knative.breaks}, "
-            f"{ours.ratio_to_optimum or 0:.2f} × lower bound, "
-            f"{ours.max_replicas} replicas for {knative.max_replicas}"
-        )
-        is_kept = saved >= 0.15 and ours.breaks <= knative.breaks
-        yield Finding("loaded", f"start {start:g} s, budget {budget:g} s", measured, is_kept)
-
-
-def robust(trace: Trace) -> Iterator[Finding]:
-    """What goes wrong costs at most half as much again, and two points of breaks."""
-    calm = Setting(budget_seconds=300.0)
-    basis = row(trace, "poolkeeper", calm, MINUTE_AND_A_HALF)
-    troubles: dict[str, tuple[Disturbance, StartTimes]] = {
-        "starts take twice as long from the 20th on": (Disturbance(), Shifted(MINUTE_AND_A_HALF, 2.0, 20)),
-        "heavy tails (log-normal, σ 0.8)": (Disturbance(), Lognormal(60.0, 0.8)),
-        "samples 30 s late": (Disturbance(lag_seconds=30.0), MINUTE_AND_A_HALF),
-        "5 % of polls lost": (Disturbance(lost_percent=5.0), MINUTE_AND_A_HALF),
-        "both": (Disturbance(30.0, 5.0), MINUTE_AND_A_HALF),
+def loaded(runs: Runs) -> Iterator[Finding]:
+    """Many replicas: fewer hours than Knative with no more late requests."""
+    cases = {
+        f"start {start:g} s, budget {budget:g} s": [
+            Case(Setting(budget_seconds=budget, concurrency=4, max_replicas=16), Constant(start), policy)
+            for policy in ("poolkeeper", "knative")
+        ]
+        for start, budget in LOADS
     }
-    for name, (disturbance, start_times) in troubles.items():
-        ours = row(trace, "poolkeeper", replace(calm, disturbance=disturbance), start_times)
-        more = ours.avoidable_breaks_percent - basis.avoidable_breaks_percent
-        factor = (ours.ratio_to_optimum or 0.0) / (basis.ratio_to_optimum or 1.0)
-        measured = f"{more:+.2f} points of breaks, {factor:.2f} × the cost beside its optimum"
-        yield Finding("robust", name, measured, more <= 2.0 and factor <= 1.5)
+    runs.ask(case for each in cases.values() for case in each)
+    for name, each in cases.items():
+        ours, knative = map(runs.total, each)
+        saved = 1 - ours.hours / knative.hours
+        measured = (
+            f"{100 * saved:+.1f} % fewer hours, {ours.breaks} late for Knative's {knative.breaks}, "
+            f"{ours.hours / runs.optimum_hours(each[0]):.2f} × lower bound"
+        )
+        yield Finding(name, measured, saved >= 0.15 and ours.breaks <= knative.breaks)
 
 
-BARS: dict[str, Callable[[Trace], Iterator[Finding]]] = {
-    "cost": cost, "frontier": frontier, "hurried": hurried, "loaded": loaded, "robust": robust,
+BARS: dict[str, Bar] = {
+    "cost": cost, "objective": objective, "frontier": frontier, "hurried": hurried, "robust": robust,
+    "loaded": loaded, "overshoot": overshoot,
 }  # fmt: skip
-SPARSE = ("cost", "frontier", "hurried", "robust")
+UNDER_LOAD = ("loaded", "overshoot")
 
 
-def subjects(paths: Sequence[Path], bars: Sequence[str]) -> Iterator[tuple[Trace, str]]:
+def subjects(arguments: argparse.Namespace) -> Iterator[tuple[Trace, list[str]]]:
     """Which bars are held against which trace."""
-    if paths:
-        traces = [reported_half(read_trace(path, None, Reading())) for path in paths]
-        yield from ((trace, bar) for trace in traces for bar in bars or BARS)
+    bars = [name for name in BARS if not arguments.bar or name in arguments.bar]
+    for path in arguments.traces:
+        yield _calm(reported_half(read_trace(path, None, Reading())), arguments.most_requests), bars
+    if arguments.traces:
         return
+    sparse = [name for name in bars if name not in UNDER_LOAD]
     for name in (AGENT_SESSIONS, AZURE_FUNCTIONS, SERVEGEN):
-        yield from ((reported_half(bundled(name)), bar) for bar in bars or SPARSE if bar in SPARSE)
-    if not bars or "loaded" in bars:
-        yield reported_half(bundled(AZURE_CODE)), "loaded"
+        yield _calm(reported_half(bundled(name)), arguments.most_requests or MOST_REQUESTS), sparse
+    yield reported_half(bundled(AZURE_CODE)), [name for name in bars if name in UNDER_LOAD]
+
+
+def _calm(trace: Trace, most_requests: int | None) -> Trace:
+    """The pools with no more than so many requests."""
+    kept = tuple(pool for pool in trace.pools if most_requests is None or len(pool) <= most_requests)
+    if len(kept) < len(trace.pools):
+        left_out = len(trace.pools) - len(kept)
+        print(f"       {trace.name}  {left_out} pools of more than {most_requests} requests are left out")
+    return replace(trace, pools=kept)
+
+
+def measured(
+    traces: Iterator[tuple[Trace, list[str]]], processes: int, until: float
+) -> Iterator[tuple[str, Finding]]:
+    """Every finding under the name of its trace and bar; what there was no time for is untold."""
+    for trace, bars in traces:
+        if not trace.pools:
+            continue
+        with Runs(trace, processes) as runs:
+            for bar in bars:
+                name = f"{trace.name}  {bar}"
+                if time.monotonic() > until:
+                    yield name, Finding("", "there was no time left", None)
+                    continue
+                for found in BARS[bar](runs):
+                    yield name, found
+                    if time.monotonic() > until:
+                        yield name, Finding("", "there was no time for the rest", None)
+                        break
 
 
 def main() -> int:
@@ -194,17 +192,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--bar", action="append", choices=sorted(BARS), default=[])
+    parser.add_argument("--bar", action="append", choices=list(BARS), default=[], help="repeatable")
+    parser.add_argument("--minutes", type=float, default=60.0, metavar="N",
+                        help="begin nothing after so long, and say what is left (default 60)")  # fmt: skip
+    parser.add_argument("--most-requests", type=int, metavar="N",
+                        help="leave out pools with more requests "
+                        f"(default {MOST_REQUESTS} on the bundled slices)")  # fmt: skip
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("traces", nargs="*", type=Path)
     arguments = parser.parse_args()
-    missed = 0
-    for trace, bar in subjects(arguments.traces, arguments.bar):
-        for found in BARS[bar](trace):
-            missed += not found.is_kept
-            mark = "kept  " if found.is_kept else "MISSED"
-            print(f"{mark} {trace.name}  {found.bar}  {found.subject}: {found.measured}", flush=True)
-    print(f"{missed} missed")
-    return 1 if missed else 0
+    until = time.monotonic() + 60 * arguments.minutes
+    counts = {True: 0, False: 0, None: 0}
+    for name, found in measured(subjects(arguments), arguments.processes, until):
+        counts[found.is_kept] += 1
+        print(f"{found.mark} {name}  {found.subject}: {found.measured}", flush=True)
+    print(f"{counts[True]} kept, {counts[False]} missed, {counts[None]} untold")
+    return 1 if counts[False] else 0
 
 
 if __name__ == "__main__":

@@ -111,7 +111,13 @@ def hurried(trace: Trace, case: Case) -> Iterator[str]:
 
 def at_equal_breaks(frontier: Sequence[Row], breaks_percent: float) -> float | None:
     """Hours that mixing two fixed timeouts needs for a share of breaks; None where no timeout gets there."""
-    points = sorted((row.breaks_percent, row.accelerator_hours) for row in frontier)
+    return cheapest_mix([(row.breaks_percent, row.accelerator_hours) for row in frontier], breaks_percent)
+
+
+def cheapest_mix(points: Sequence[tuple[float, float]], breaks_percent: float) -> float | None:
+    """The least hours for a share of breaks that one of the points (breaks in percent, hours) has, or two of
+    them taken in turn; None where each has more breaks.
+    """
     candidates = [hours for breaks, hours in points if breaks <= breaks_percent]
     for breaks, hours in points:
         for more_breaks, fewer_hours in points:

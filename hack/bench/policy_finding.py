@@ -1,0 +1,34 @@
+"""What a bar of the policy comes to, and the promises and start times that bars have in common."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from hack.bench.policy_runs import Runs
+from poolkeeper.backtest.start_times import Constant, Lognormal, StartTimes, TwoMode
+
+MINUTE_AND_A_HALF = Constant(90.0)
+CACHED_OR_NOT = TwoMode(Lognormal(40.0, 0.1), Lognormal(150.0, 0.1), slow_share=0.3)
+STARTS: dict[str, tuple[StartTimes, float]] = {
+    "constant 90 s": (MINUTE_AND_A_HALF, 120.0),
+    "log-normal 90 s, σ 0.3": (Lognormal(90.0, 0.3), 180.0),
+    "log-normal 90 s, σ 0.5": (Lognormal(90.0, 0.5), 300.0),
+    "40 s or 150 s": (CACHED_OR_NOT, 240.0),
+}
+"""Start times that fit a budget, with the budget."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One bar on one trace; `is_kept` is None where the trace can't tell."""
+
+    subject: str
+    measured: str
+    is_kept: bool | None
+
+    @property
+    def mark(self) -> str:
+        """How it is printed."""
+        return {True: "kept  ", False: "MISSED", None: "untold"}[self.is_kept]
+
+
+Bar = Callable[[Runs], Iterator[Finding]]

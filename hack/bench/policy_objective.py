@@ -1,0 +1,93 @@
+"""The bar on the declared objective: the share of late requests is what was declared, neither more nor less.
+
+Only requests that came after a pool's 30th start count, and only those that a pool of all its replicas would
+have taken in time. More than the declared share, by 0.3 points, is too many. As much less has been paid for,
+if mixing the policy's own runs at other objectives buys the declared share for at least 1 % fewer hours;
+where it does not, every request is in time at the least cost, and the objective does not bind.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from hack.bench.policy_finding import STARTS, Finding
+from hack.bench.policy_runs import Case, Run, Runs, share
+from hack.bench.policy_table import OBJECTIVES, cheapest_mix
+from poolkeeper.backtest.setting import Setting
+
+SEEN_STARTS = 30
+TOLERANCE = 0.3
+WORTH = 0.01
+LEAST_REQUESTS = 1000
+"""One late request among these is a tenth of a point."""
+LEAST_POOLS = 6
+"""Traces with fewer pools are not parted into groups."""
+
+Point = tuple[float, float]
+"""Percent of requests that were late, and hours."""
+
+
+def at_objectives(name: str) -> list[Case]:
+    """One case per objective, for start times that fit the budget."""
+    start_times, budget = STARTS[name]
+    setting = Setting(budget_seconds=budget)
+    return [Case(replace(setting, objective_percent=percent), start_times) for percent in OBJECTIVES]
+
+
+def objective(runs: Runs) -> Iterator[Finding]:
+    """Each objective is kept from both sides, on the whole trace and on its quiet and busy pools."""
+    runs.ask(case for name in STARTS for case in at_objectives(name))
+    for name in STARTS:
+        by_objective = [runs.of(case) for case in at_objectives(name)]
+        for group, members in groups(runs).items():
+            shares = [
+                share([_late(found[member]) for member in members if _is_settled(found[member])])
+                for found in by_objective
+            ]
+            hours = [sum(found[member].hours for member in members) for found in by_objective]
+            if max(requests for _, requests in shares) < LEAST_REQUESTS:
+                measured = f"too few requests after the {SEEN_STARTS}th start, {shares[0][1]} at 90 %"
+                yield Finding(f"{name}: {group}", measured, None)
+                continue
+            points = [(late, cost) for (late, _), cost in zip(shares, hours, strict=True)]
+            for percent, (_, requests), point in zip(OBJECTIVES, shares, points, strict=True):
+                yield verdict(f"{name}: {percent:g} %, {group}", percent, point, requests, points)
+
+
+def groups(runs: Runs) -> dict[str, Sequence[int]]:
+    """The pools by number: all of them, and, where there are enough, thirds by how many requests they get."""
+    pools = runs.trace.pools
+    order = sorted(range(len(pools)), key=lambda number: len(pools[number]))
+    found: dict[str, Sequence[int]] = {f"all {len(pools)} pools": order}
+    if len(pools) >= LEAST_POOLS:
+        third = len(pools) // 3
+        thirds = order[:third], order[third : len(pools) - third], order[len(pools) - third :]
+        for name, members in zip(("quiet", "middling", "busy"), thirds, strict=True):
+            found[f"{len(members)} {name} pools"] = members
+    return found
+
+
+def verdict(subject: str, percent: float, point: Point, requests: int, points: Sequence[Point]) -> Finding:
+    """What one group of pools shows of one objective, among its points at every objective."""
+    late, hours = point
+    allowed = 100.0 - percent
+    measured = f"{late:.2f} % late where {allowed:.4g} % may be, of {requests} requests"
+    if requests < LEAST_REQUESTS:
+        return Finding(subject, f"too few requests to tell: {measured}", None)
+    if late > allowed + TOLERANCE:
+        return Finding(subject, f"too many late: {measured}", False)
+    if late >= allowed - TOLERANCE:
+        return Finding(subject, measured, True)
+    saved = 1 - (cheapest_mix(points, allowed) or hours) / hours
+    if saved > WORTH:
+        bought = f"{100 * saved:.1f} % fewer hours buy the rest"
+        return Finding(subject, f"paid too much for fewer: {measured}; {bought}", False)
+    return Finding(subject, f"not binding: {measured}, and being late saves {100 * saved:.1f} %", True)
+
+
+def _is_settled(run: Run) -> bool:
+    return run.seen_starts_at(SEEN_STARTS) is not None
+
+
+def _late(run: Run) -> tuple[int, int]:
+    settled_at = run.seen_starts_at(SEEN_STARTS)
+    return (0, 0) if settled_at is None else run.late_since(settled_at)

@@ -1,0 +1,102 @@
+"""The bar on overshoot: no more than 1.2 times the replicas that the backlog needed.
+
+What was needed is told from the trace alone, with the service times that the policy does not know. A start
+leaves the budget less its own length to work in: whoever starts at the first request has all replicas after
+`start` seconds, and each request has to be taken `budget - start` seconds later than if they had been there
+all along. So needed are the fewest replicas which, were they always up, would take every request within
+`budget - start`, or no more of them late than all allowed replicas would. This holds the offered load and
+the backlog of a start, to be worked off within the budget.
+
+A stretch is the time from the first replica to none. For each, the requests that came since the last stretch
+ended are what it had to work off.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from hack.bench.policy_finding import Finding
+from hack.bench.policy_runs import Case, Run, Runs
+from poolkeeper.backtest.accounting import breaks_in
+from poolkeeper.backtest.always_on import waits_when_always_on
+from poolkeeper.backtest.setting import Setting
+from poolkeeper.backtest.start_times import Constant
+from poolkeeper.backtest.trace import PoolTrace
+
+FACTOR = 1.2
+CONCURRENCY = 4
+CEILING = 64
+"""Far beyond what a trace needs, lest the ceiling hide the overshoot."""
+PROMISES = ((30.0, 60.0), (90.0, 120.0), (240.0, 300.0))
+"""Start times and budgets."""
+
+Stretch = tuple[float, int]
+"""When its last replica went, and the most at once."""
+
+
+def overshoot(runs: Runs) -> Iterator[Finding]:
+    """The most replicas at once beside what was needed: in all, and stretch by stretch."""
+    cases = {
+        (start, budget): Case(
+            Setting(budget_seconds=budget, concurrency=CONCURRENCY, max_replicas=CEILING), Constant(start)
+        )
+        for start, budget in PROMISES
+    }
+    runs.ask(cases.values())
+    for (start, budget), case in cases.items():
+        subject = f"start {start:g} s, budget {budget:g} s"
+        yield _in_all(subject, runs.of(case), budget - start)
+        yield _by_stretch(f"{subject}, by stretch", runs.of(case), budget - start)
+
+
+def _in_all(subject: str, found: list[Run], within_seconds: float) -> Finding:
+    most = [(run.seen.outcome.max_replicas, needed_replicas(run.requests, within_seconds)) for run in found]
+    had, needed = max(most, key=lambda each: each[0] / each[1])
+    measured = f"{had} replicas at most for {needed} needed, {had / needed:.2f} ×"
+    return Finding(subject, measured, had <= FACTOR * needed)
+
+
+def _by_stretch(subject: str, found: list[Run], within_seconds: float) -> Finding:
+    most = [pair for run in found for pair in had_and_needed(run, within_seconds)]
+    above = sum(had > FACTOR * needed for had, needed in most)
+    had, needed = max(most, key=lambda each: each[0] / each[1])
+    measured = f"too many in {above} of {len(most)} stretches, at worst {had} replicas for {needed} needed"
+    return Finding(subject, measured, not above)
+
+
+def needed_replicas(requests: PoolTrace, within_seconds: float) -> int:
+    """The fewest replicas that, always up, leave no more requests waiting too long than all would."""
+
+    def late(replicas: int) -> int:
+        return breaks_in(waits_when_always_on(requests, replicas * CONCURRENCY), within_seconds)
+
+    fewest, low, high = late(CEILING), 1, CEILING
+    while low < high:
+        middle = (low + high) // 2
+        if late(middle) <= fewest:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def had_and_needed(run: Run, within_seconds: float) -> Iterator[tuple[int, int]]:
+    """For each stretch with requests, the most replicas at once and what was needed."""
+    arrivals, services = run.requests.arrivals, run.requests.services
+    first = 0
+    for ended_at, most in stretches(run):
+        last = bisect_right(arrivals, ended_at)
+        if last > first:
+            part = PoolTrace(run.requests.name, arrivals[first:last], services[first:last])
+            yield most, needed_replicas(part, within_seconds)
+        first = last
+
+
+def stretches(run: Run) -> Iterator[Stretch]:
+    """The times from the first replica to none."""
+    most = 0
+    for at, desired, _ in run.seen.outcome.replicas_over_time:
+        if most and not desired:
+            yield at, most
+        most = max(most, desired) if desired else 0
+    if most:
+        yield run.seen.outcome.ended_at, most

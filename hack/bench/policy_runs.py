@@ -1,0 +1,241 @@
+"""Replays of one trace under many policies and settings, each made once, spread over the cores."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from multiprocessing import get_context
+from types import TracebackType
+
+from poolkeeper.backtest.accounting import breaks_in
+from poolkeeper.backtest.always_on import waits_when_always_on
+from poolkeeper.backtest.comparison import Yardstick, yardstick
+from poolkeeper.backtest.controllers.base import Pool
+from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
+from poolkeeper.backtest.controllers.registry import ALWAYS_ON, POOLKEEPER, parse_policy
+from poolkeeper.backtest.replay import Outcome, Replay
+from poolkeeper.backtest.setting import Setting
+from poolkeeper.backtest.start_times import StartTimes
+from poolkeeper.backtest.trace import PoolTrace, Trace
+
+
+@dataclass(frozen=True)
+class Case:
+    """One policy with one promise and one model of start times."""
+
+    setting: Setting
+    start_times: StartTimes
+    policy: str = POOLKEEPER
+
+
+class Watched(Poolkeeper):
+    """Poolkeeper, and how often it decided about replicas, or lowered them, without knowing the demand."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.blind = 0
+        self.lowered_blind = 0
+
+    def step(self, now: float, pool: Pool) -> int:
+        """Poolkeeper's step."""
+        wanted = super().step(now, pool)
+        decision = self.last_decision
+        if pool.desired and decision is not None and decision.demand_known.holds is not True:
+            self.blind += 1
+            self.lowered_blind += wanted < pool.desired
+        return wanted
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of one replay, and what Poolkeeper said meanwhile."""
+
+    outcome: Outcome
+    attainable: bool | None = None
+    blind: int = 0
+    lowered_blind: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One pool under one case."""
+
+    requests: PoolTrace
+    setting: Setting
+    seen: Seen
+    always_on: "array[float]"
+
+    @property
+    def hours(self) -> float:
+        """Accelerator-hours."""
+        return self.seen.outcome.accelerator_seconds / 3600
+
+    @cached_property
+    def ready_at(self) -> list[float]:
+        """When each start became ready."""
+        found: list[float] = []
+        before = self.setting.min_replicas
+        for at, _, ready in self.seen.outcome.replicas_over_time:
+            found += [at] * (ready - before)
+            before = ready
+        return found
+
+    def seen_starts_at(self, starts: int) -> float | None:
+        """When so many starts had become ready; None where there were fewer."""
+        return self.ready_at[starts - 1] if len(self.ready_at) >= starts else None
+
+    def late_since(self, instant: float = -1.0) -> tuple[int, int]:
+        """Of the requests that came after an instant: how many were avoidably late, and how many there are.
+
+        What is late in an always-on pool too is no policy's fault and is taken off.
+        """
+        first, budget = bisect_right(self.requests.arrivals, instant), self.setting.budget_seconds
+        late = breaks_in(self.seen.outcome.waits[first:], budget)
+        return late - breaks_in(self.always_on[first:], budget), len(self.requests) - first
+
+    def paid_since(self, instant: float) -> float:
+        """Accelerator-seconds after an instant; a replica that ends its work while stopping is left out."""
+        changes = self.seen.outcome.replicas_over_time
+        seconds = 0.0
+        for (at, desired, _), (until, following, _) in pairwise(
+            [*changes, (self.seen.outcome.ended_at, 10**9, 0)]
+        ):
+            if until > instant:
+                seconds += desired * (until - max(at, instant))
+                seconds += max(0, desired - following) * self.setting.termination_seconds
+        return seconds
+
+
+@dataclass(frozen=True)
+class Total:
+    """All pools of a trace under one case."""
+
+    requests: int
+    hours: float
+    breaks: int
+    avoidable: int
+    most_replicas: int
+
+    @property
+    def breaks_percent(self) -> float:
+        """All requests that waited longer than the budget."""
+        return 100 * self.breaks / self.requests
+
+    @property
+    def avoidable_percent(self) -> float:
+        """Without those that wait as long in an always-on pool."""
+        return 100 * self.avoidable / self.requests
+
+
+class Runs:
+    """The replays of one trace. What is asked for ahead is worked on by other processes meanwhile."""
+
+    def __init__(self, trace: Trace, processes: int) -> None:
+        self.trace = trace
+        self._executor: ProcessPoolExecutor | None = None
+        self._processes = processes
+        self._asked: dict[tuple[Case, int], Future[Seen]] = {}
+        self._runs: dict[Case, list[Run]] = {}
+        self._yardsticks: dict[tuple[float, Setting], list[Yardstick]] = {}
+        self._always_on: dict[int, list[array[float]]] = {}
+
+    def __enter__(self) -> "Runs":
+        if self._processes > 1:
+            self._executor = ProcessPoolExecutor(self._processes, get_context("spawn"))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+
+    def ask(self, cases: Iterable[Case]) -> None:
+        """Has cases worked on, the largest pools first."""
+        if self._executor is None:
+            return
+        missing = [
+            (case, number)
+            for case in dict.fromkeys(cases)
+            if case not in self._runs
+            for number in range(len(self.trace.pools))
+            if (case, number) not in self._asked
+        ]
+        for case, number in sorted(missing, key=lambda job: -len(self.trace.pools[job[1]])):
+            pool = self.trace.pools[number]
+            self._asked[case, number] = self._executor.submit(replay, case, pool, self.trace.ends_at)
+
+    def of(self, case: Case) -> list[Run]:
+        """Every pool under a case."""
+        if case not in self._runs:
+            self.ask([case])
+            always_on = self._waits_when_always_on(case.setting)
+            self._runs[case] = [
+                Run(pool, case.setting, self._seen(case, number), always_on[number])
+                for number, pool in enumerate(self.trace.pools)
+            ]
+        return self._runs[case]
+
+    def total(self, case: Case) -> Total:
+        """All pools under a case."""
+        runs = self.of(case)
+        budget = case.setting.budget_seconds
+        return Total(
+            requests=self.trace.requests,
+            hours=sum(run.hours for run in runs),
+            breaks=sum(breaks_in(run.seen.outcome.waits, budget) for run in runs),
+            avoidable=sum(run.late_since()[0] for run in runs),
+            most_replicas=max(run.seen.outcome.max_replicas for run in runs),
+        )
+
+    def optimum_hours(self, case: Case) -> float:
+        """What the optimum, or its lower bound, costs; it does not depend on how Poolkeeper is set."""
+        own = Setting(budget_seconds=case.setting.budget_seconds)
+        setting = replace(
+            case.setting,
+            start=own.start,
+            objective_percent=own.objective_percent,
+            disturbance=own.disturbance,
+        )
+        mean = case.start_times.mean_seconds
+        if (mean, setting) not in self._yardsticks:
+            self._yardsticks[mean, setting] = [
+                yardstick(pool, setting, case.start_times, self.trace.ends_at) for pool in self.trace.pools
+            ]
+        return sum(found.best.accelerator_seconds for found in self._yardsticks[mean, setting]) / 3600
+
+    def _seen(self, case: Case, number: int) -> Seen:
+        asked = self._asked.pop((case, number), None)
+        if asked is not None:
+            return asked.result()
+        return replay(case, self.trace.pools[number], self.trace.ends_at)
+
+    def _waits_when_always_on(self, setting: Setting) -> list["array[float]"]:
+        slots = setting.max_replicas * setting.concurrency
+        if slots not in self._always_on:
+            self._always_on[slots] = [waits_when_always_on(pool, slots) for pool in self.trace.pools]
+        return self._always_on[slots]
+
+
+def replay(case: Case, requests: PoolTrace, ends_at: float) -> Seen:
+    """One pool of a trace that ends at the given instant, in whatever process."""
+    setting = case.setting
+    if case.policy == POOLKEEPER:
+        ours = Watched(setting)
+        outcome = Replay(requests, setting, case.start_times, ours, ends_at=ends_at).run()
+        attainable = ours.last_decision.budget_attainable.holds if ours.last_decision else None
+        return Seen(outcome, attainable, ours.blind, ours.lowered_blind)
+    policy = parse_policy(case.policy)
+    if policy.name == ALWAYS_ON:
+        setting = replace(setting, min_replicas=setting.max_replicas)
+    controller = policy.controller(setting, requests.name)
+    return Seen(Replay(requests, setting, case.start_times, controller, ends_at=ends_at).run())
+
+
+def share(late: Sequence[tuple[int, int]]) -> tuple[float, int]:
+    """Percent of requests that were late, and how many requests there are, from counts of several pools."""
+    requests = sum(of for _, of in late)
+    return (100 * sum(count for count, _ in late) / requests if requests else 0.0), requests
