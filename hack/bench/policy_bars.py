@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
-from hack.bench.policy_finding import MINUTE_AND_A_HALF, STARTS, Bar, Finding
+from hack.bench.policy_finding import HURRIED, STARTS, Bar, Finding
 from hack.bench.policy_objective import at_objectives, objective
 from hack.bench.policy_overshoot import overshoot
 from hack.bench.policy_robust import robust
@@ -76,13 +76,14 @@ def cost(runs: Runs) -> Iterator[Finding]:
 
 def frontier(runs: Runs) -> Iterator[Finding]:
     """No peer is as cheap with as few late requests as Poolkeeper is at one of its objectives."""
+    promises = {**STARTS, "constant 90 s, beyond the budget": HURRIED}
     beside = {
         name: [Case(Setting(budget_seconds=budget), start_times, peer) for peer in PEERS]
-        for name, (start_times, budget) in STARTS.items()
+        for name, (start_times, budget) in promises.items()
     }
-    runs.ask(case for name in STARTS for case in (*at_objectives(name), *beside[name]))
-    for name in STARTS:
-        points = [runs.total(case) for case in at_objectives(name)]
+    runs.ask(case for name, promise in promises.items() for case in (*at_objectives(promise), *beside[name]))
+    for name, promise in promises.items():
+        points = [runs.total(case) for case in at_objectives(promise)]
         for case in beside[name]:
             yield _beside(f"{name}: {case.policy}", points, runs.total(case))
 
@@ -101,9 +102,10 @@ def _beside(subject: str, points: Sequence[Total], peer: Total) -> Finding:
 
 def hurried(runs: Runs) -> Iterator[Finding]:
     """Starts beyond the budget: cheaper than fixed timeouts tuned in hindsight to as many late requests."""
-    setting = Setting(budget_seconds=20.0)
-    fixed = [Case(setting, MINUTE_AND_A_HALF, f"fixed:idle={seconds}") for seconds in TIMEOUTS]
-    cases = [Case(replace(setting, objective_percent=percent), MINUTE_AND_A_HALF) for percent in OBJECTIVES]
+    start_times, budget = HURRIED
+    setting = Setting(budget_seconds=budget)
+    fixed = [Case(setting, start_times, f"fixed:idle={seconds}") for seconds in TIMEOUTS]
+    cases = at_objectives(HURRIED)
     runs.ask([*cases, *fixed])
     tuned_points = [(total.breaks_percent, total.hours) for total in map(runs.total, fixed)]
     saved = []

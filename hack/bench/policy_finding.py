@@ -8,13 +8,17 @@ from poolkeeper.backtest.start_times import Constant, Lognormal, StartTimes, Two
 
 MINUTE_AND_A_HALF = Constant(90.0)
 CACHED_OR_NOT = TwoMode(Lognormal(40.0, 0.1), Lognormal(150.0, 0.1), slow_share=0.3)
-STARTS: dict[str, tuple[StartTimes, float]] = {
+Promise = tuple[StartTimes, float]
+"""Start times, and the budget."""
+STARTS: dict[str, Promise] = {
     "constant 90 s": (MINUTE_AND_A_HALF, 120.0),
     "log-normal 90 s, σ 0.3": (Lognormal(90.0, 0.3), 180.0),
     "log-normal 90 s, σ 0.5": (Lognormal(90.0, 0.5), 300.0),
     "40 s or 150 s": (CACHED_OR_NOT, 240.0),
 }
-"""Start times that fit a budget, with the budget."""
+"""Start times that fit the budget."""
+HURRIED: Promise = MINUTE_AND_A_HALF, 20.0
+"""Starts that outlast the budget."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ where it does not, every request is in time at the least cost, and the objective
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from hack.bench.policy_finding import STARTS, Finding
+from hack.bench.policy_finding import STARTS, Finding, Promise
 from hack.bench.policy_runs import Case, Run, Runs, share
 from hack.bench.policy_table import OBJECTIVES, cheapest_mix
 from poolkeeper.backtest.setting import Setting
@@ -28,9 +28,9 @@ Point = tuple[float, float]
 """Percent of requests that were late, and hours."""
 
 
-def at_objectives(name: str, objectives: Sequence[float] = OBJECTIVES) -> list[Case]:
-    """One case per objective, for start times that fit the budget."""
-    start_times, budget = STARTS[name]
+def at_objectives(promise: Promise, objectives: Sequence[float] = OBJECTIVES) -> list[Case]:
+    """One case per objective."""
+    start_times, budget = promise
     setting = Setting(budget_seconds=budget)
     return [Case(replace(setting, objective_percent=percent), start_times) for percent in objectives]
 
@@ -38,9 +38,9 @@ def at_objectives(name: str, objectives: Sequence[float] = OBJECTIVES) -> list[C
 def objective(runs: Runs) -> Iterator[Finding]:
     """Each objective is kept from both sides, on the whole trace and on its quiet and busy pools."""
     objectives = (LOOSER, *OBJECTIVES)
-    runs.ask(case for name in STARTS for case in at_objectives(name, objectives))
-    for name in STARTS:
-        by_objective = [runs.of(case) for case in at_objectives(name, objectives)]
+    runs.ask(case for promise in STARTS.values() for case in at_objectives(promise, objectives))
+    for name, promise in STARTS.items():
+        by_objective = [runs.of(case) for case in at_objectives(promise, objectives)]
         for group, members in groups(runs).items():
             shares = [
                 share([_late(found[member]) for member in members if _is_settled(found[member])])
