@@ -42,9 +42,9 @@ PEERS = (
 )
 LOADS = ((30.0, 60.0), (90.0, 120.0), (240.0, 300.0), (30.0, 20.0), (90.0, 60.0), (240.0, 120.0))
 """Start times and budgets."""
-MOST_REQUESTS = 1500
-"""Pools of the bundled slices with more requests are left out, a quarter of the Azure applications: they
-would take nearly all of the time, and called more than once a minute they hardly ever stop.
+MOST_REQUESTS = 1400
+"""Pools of the bundled slices with more requests are left out, 15 of 50 Azure applications: they would take
+nearly all of the time, and called once a minute or more often they hardly ever stop.
 """
 
 
