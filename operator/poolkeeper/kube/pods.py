@@ -27,7 +27,8 @@ class PodWatch:
 
     Above `cluster_wide_above` namespaces all pods are watched at once and the others thrown away; None never
     does that, for an operator that was granted single namespaces only. Calls for one namespace that come
-    close together become one.
+    close together become one; an event after a quiet moment is passed on at once, since somebody may be
+    waiting for the pod that is ready now.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class PodWatch:
         self._catching_up: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._changed: set[str] = set()
+        self._told_at = float("-inf")
 
     def follow(self, namespaces: set[str]) -> None:
         """Follows exactly these namespaces from now on. Needs a running event loop."""
@@ -109,7 +111,7 @@ class PodWatch:
             return
         has_changed = self._store.remove(news.pod) if event_type == "DELETED" else self._store.put(news)
         if has_changed:
-            self._note({namespace})
+            self._note({namespace}, delay_seconds=self._told_at + COALESCE_SECONDS - _now())
 
     async def _catch_up(self, namespace: str) -> None:
         """Reads a namespace whose pods the running watch of the cluster has let pass so far."""
@@ -133,15 +135,20 @@ class PodWatch:
             task.add_done_callback(self._ending.discard)
             task.cancel()
 
-    def _note(self, namespaces: Set[str]) -> None:
+    def _note(self, namespaces: Set[str], *, delay_seconds: float = COALESCE_SECONDS) -> None:
         if namespaces and not self._changed:
-            asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._tell)
+            asyncio.get_running_loop().call_later(max(0.0, delay_seconds), self._tell)
         self._changed |= namespaces
 
     def _tell(self) -> None:
+        self._told_at = _now()
         changed, self._changed = self._changed, set()
         for namespace in changed & self._followed:
             self._on_change(namespace)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _path(place: str) -> str:

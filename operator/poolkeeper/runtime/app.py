@@ -195,7 +195,7 @@ class Controller:
 
     def _pods_changed(self, namespace: str) -> None:
         self._intake.pods_changed(namespace)
-        self._http.wake()
+        self._http.pods_changed(namespace)
 
     def _make_http_pools(self) -> HttpPools:
         return HttpPools(

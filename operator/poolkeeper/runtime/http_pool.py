@@ -26,7 +26,8 @@ class HttpPool:
 
     `spec` is the last one that could be read. `was_service_asked` says that the Service was read, or could
     not be. `owner` is an older pool with the same Service, which alone has its requests held.
-    `active_readings` counts readings in which the servers' counters had moved.
+    `active_readings` counts readings in which the servers' counters had moved. `told_ready` are the replicas
+    that were ready when the activators were last told something.
     """
 
     source: DemandSource
@@ -42,11 +43,11 @@ class HttpPool:
     idle_seen_at: float | None = None
     switch: Switch | None = None
     step: Step | None = None
-    is_in_place: bool = False
     read_again_at: float = 0.0
     was_service_asked: bool = False
     owner: PoolKey | None = None
     active_readings: int = 0
+    told_ready: tuple[str, ...] = ()
     counts: tuple[tuple[int, int, int], ...] = ()
     has_news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -120,14 +121,15 @@ class HttpPool:
         reports: Sequence[PoolReport],
         *,
         has_slices: bool,
+        is_in_place: bool,
         issue: int,
         confirmed: int | None,
     ) -> Step:
-        """The switch's next step; `issue` and `confirmed` are as in Facts."""
+        """The switch's next step; `is_in_place`, `issue` and `confirmed` are as in Facts."""
         facts = Facts(
             wants_zero=pool.decision is not None and pool.decision.replicas == 0,
             ready=len(ready_addresses(pool)),
-            is_in_place=self.is_in_place,
+            is_in_place=is_in_place,
             idle_seen_at=self.idle_seen_at,
             held=sum(entry.requests for report in reports for entry in report.waiting),
             issue=issue,
@@ -141,6 +143,10 @@ class HttpPool:
         self.idle_seen_at = None
         if self.step is not None:
             self.step = replace(self.step, may_stop=False)
+
+    def has_other_replicas(self, pool: Pool) -> bool:
+        """Whether others are ready now than when the activators were last told something."""
+        return self.told_ready != tuple(ready_addresses(pool))
 
     @property
     def may_stop(self) -> bool:

@@ -1,4 +1,7 @@
-"""Keeps every pool whose requests come over HTTP in step with its Service, its servers and the activators."""
+"""Keeps every pool whose requests come over HTTP in step with its Service, its servers and the activators.
+
+What is to be known and said at once is here; what the endpoints have to become follows in http_endpoints.
+"""
 
 import asyncio
 import contextlib
@@ -9,38 +12,32 @@ import aiohttp
 
 from poolkeeper.api.activation import PoolReport
 from poolkeeper.api.demand import DemandSource
-from poolkeeper.api.pool import PoolMode
 from poolkeeper.core.decision import Verdict
 from poolkeeper.core.identity import PoolKey
 from poolkeeper.core.ledger import Sample
 from poolkeeper.core.observation import Unavailable
-from poolkeeper.core.switching import Step
 from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.endpoint_slices import ActivatorSlice, delete_slice, list_slices, put_slice
+from poolkeeper.kube.endpoint_slices import ActivatorSlice
 from poolkeeper.kube.errors import KubeFailure
 from poolkeeper.kube.services import ServiceUnsuitable
 from poolkeeper.runtime.activators import Activators
 from poolkeeper.runtime.backend_ports import BackendPorts
+from poolkeeper.runtime.http_endpoints import HttpEndpoints, Slices, slices_by_pool
 from poolkeeper.runtime.http_pool import HttpPool, ready_addresses
 from poolkeeper.runtime.http_pool_claims import settle_claims, shared_service
 from poolkeeper.runtime.http_pool_ports import choose_port, routes_by_slices
-from poolkeeper.runtime.http_pool_roll import PoolRoll
-from poolkeeper.runtime.leadership import Leads, NotLeading
+from poolkeeper.runtime.leadership import Leads
 from poolkeeper.runtime.pool import Pool
 from poolkeeper.runtime.store import Store
-from poolkeeper.runtime.surroundings import UNREAD
-from poolkeeper.runtime.verdicts import rival
 from poolkeeper.sources.base import SourceFailure
 
 logger = logging.getLogger(__name__)
 
 Publish = Callable[[PoolKey, Sample | Unavailable], None]
-Slices = dict[tuple[str, str], ActivatorSlice]
 
 TURN_AT_LEAST_EVERY_SECONDS = 0.5
 TURN_AT_MOST_EVERY_SECONDS = 0.05
 READ_AT_MOST_EVERY_SECONDS = 0.05
-SLICES_READ_EVERY_SECONDS = 10.0
 SERVICE_READ_EVERY_SECONDS = 30.0
 SERVICE_RETRY_SECONDS = 3.0
 
@@ -62,20 +59,26 @@ class HttpPools:
         namespaces: Sequence[str] = (),
     ) -> None:
         self._store = store
-        self._client = client
         self._activators = activators
         self._backend_ports = backend_ports
         self._leadership = leadership
         self._publish = publish
         self._may_stop_now = may_stop_now
         self._clock = clock
-        self._namespaces = namespaces
-        self._roll = PoolRoll(client, store, namespaces, clock)
         self._pools: dict[PoolKey, HttpPool] = {}
         self._reading: dict[PoolKey, asyncio.Task[None]] = {}
-        self._slices: Slices | None = None
-        self._slices_read_at = float("-inf")
         self._news = asyncio.Event()
+        self._replicas_news = asyncio.Event()
+        self._endpoints = HttpEndpoints(
+            store,
+            self._pools,
+            client,
+            activators,
+            leadership,
+            clock,
+            self._news.set,
+            namespaces=namespaces,
+        )
         self._issue = 0
         self._has_sent_tables = False
 
@@ -110,9 +113,14 @@ class HttpPools:
         known = self._pools.get(pool)
         return known is None or known.may_stop
 
-    def wake(self) -> None:
-        """Pods have changed: look at once, since somebody may wait for one that is ready now."""
+    def pods_changed(self, namespace: str) -> None:
+        """Pods have changed: where other replicas are ready now, somebody may wait for the new one."""
         self._news.set()
+        for pool in self._store.in_namespace(namespace):
+            http = self._pools.get(pool.key)
+            if http is not None and http.has_other_replicas(pool):
+                self._replicas_news.set()
+                return
 
     def heard(self) -> None:
         """Something has changed at the activators: look at once, and read the pools that it concerns."""
@@ -126,86 +134,62 @@ class HttpPools:
     async def run(self) -> None:
         """Go on until cancelled."""
         try:
-            while True:
-                self._news.clear()
-                try:
-                    await self._turn()
-                except (KubeFailure, TimeoutError, NotLeading) as failure:
-                    logger.warning("The activators' endpoints can't be brought up to date: %s", failure)
-                await asyncio.sleep(TURN_AT_MOST_EVERY_SECONDS)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(TURN_AT_LEAST_EVERY_SECONDS):
-                        await self._news.wait()
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._tell_on())
+                both.create_task(self._endpoints.run())
         finally:
             for reading in self._reading.values():
                 reading.cancel()
 
-    async def _turn(self) -> None:
+    async def _tell_on(self) -> None:
+        """Waits for nothing but news: a slow API server must hold up nobody who waits for a replica."""
+        while True:
+            self._news.clear()
+            self._replicas_news.clear()
+            self._tell()
+            await _wait_for(self._replicas_news, TURN_AT_MOST_EVERY_SECONDS)
+            await _wait_for(self._news, TURN_AT_LEAST_EVERY_SECONDS)
+
+    def _tell(self) -> None:
+        """Take every pool's next step, and tell the activators and the endpoints what follows."""
         settle_claims(self._pools, self._store)
         if not self._leadership.may_write():
             self._activators.resign()
-            self._slices, self._has_sent_tables = None, False
+            self._endpoints.resign()
+            self._has_sent_tables = False
             for http in self._pools.values():
                 http.switch = http.step = None
             return
         self._activators.confirm()
-        if not await self._roll.is_complete():
-            # What is not known yet is not gone: endpoints and tables stay as another leader left them.
-            return
-        slices = await self._known_slices()
-        # Above all that is in force: a leader before this one may have had a clock that is ahead.
-        now_milliseconds = int(self._clock() * 1000)
-        self._issue = max(self._issue + 1, now_milliseconds, self._activators.highest_issue + 1)
-        self._choose_ports(slices.values())
-        for key, http in list(self._pools.items()):
-            try:
-                await self._move(key, http, slices)
-            except (KubeFailure, TimeoutError) as failure:
-                http.is_in_place = False
-                logger.warning("The endpoints can't be changed: %s", failure, extra={"pool": str(key)})
-        await self._remove_leftovers(slices)
-        self._send_tables(slices.values())
+        slices = self._endpoints.known
+        if slices is not None:
+            # Above all that is in force: a leader before this one may have had a clock that is ahead.
+            now_milliseconds = int(self._clock() * 1000)
+            self._issue = max(self._issue + 1, now_milliseconds, self._activators.highest_issue + 1)
+            self._choose_ports(slices.values())
+            by_pool = slices_by_pool(slices)
+            for key, http in self._pools.items():
+                if (pool := self._store.get(key)) is not None:
+                    self._step(key, http, pool, by_pool.get(key, {}))
+            self._send_tables(slices.values())
+        self._endpoints.wake()
 
-    async def _known_slices(self) -> Slices:
-        """Our slices as they are; read anew now and then, since anybody may delete one."""
-        now = self._clock()
-        if self._slices is None or now - self._slices_read_at >= SLICES_READ_EVERY_SECONDS:
-            listed = await list_slices(self._client, self._namespaces)
-            self._slices = {(each.pool.namespace, each.name): each for each in listed}
-            self._slices_read_at = now
-        return self._slices
-
-    async def _move(self, key: PoolKey, http: HttpPool, slices: Slices) -> None:
-        pool = self._store.get(key)
-        if pool is None:
-            return
-        ours = {name: each for name, each in slices.items() if each.pool == key}
+    def _step(self, key: PoolKey, http: HttpPool, pool: Pool, ours: Slices) -> None:
+        http.told_ready = tuple(ready_addresses(pool))
         if http.owner is not None:
-            http.switch, http.step, http.is_in_place = None, None, False
-            await self._apply(slices, ours, {})
+            http.switch = http.step = None
             return
-        wanted = {(key.namespace, each.name): each for each in self._wanted_slices(pool, http)}
         if http.service is None or pool.declaration.spec is None:
             http.holds()
-            # Activators come and go meanwhile; who is in the path stays there.
-            await self._apply(slices, {}, {name: wanted[name] for name in ours.keys() & wanted.keys()})
             return
-        http.is_in_place = bool(wanted) and all(ours.get(name) == each for name, each in wanted.items())
-        step = self._advance(key, http, pool, has_slices=bool(ours))
-        if pool.surroundings.placement == UNREAD:
-            # Whether somebody else scales the target is not known yet: neither come nor go.
-            await self._apply(slices, {}, {name: wanted[name] for name in ours.keys() & wanted.keys()})
-            return
-        may_take_part = pool.declaration.spec.mode is PoolMode.ENFORCE and rival(self._store, pool) is None
-        await self._apply(slices, ours, wanted if step.wants_activators and may_take_part else {})
-
-    def _advance(self, key: PoolKey, http: HttpPool, pool: Pool, *, has_slices: bool) -> Step:
+        wanted = self._endpoints.wanted(pool, http)
         could_stop, phase_before = http.may_stop, http.switch.phase if http.switch else None
         step = http.advance(
             self._clock(),
             pool,
             self._reports(key),
-            has_slices=has_slices,
+            has_slices=bool(ours),
+            is_in_place=bool(wanted) and all(ours.get(name) == each for name, each in wanted.items()),
             issue=self._issue,
             confirmed=self._activators.confirmed_issue,
         )
@@ -213,40 +197,6 @@ class HttpPools:
             logger.info("%s: %s", http.switch.phase, step.message, extra={"pool": str(key)})
         if step.may_stop and not could_stop:
             self._may_stop_now(key)
-        return step
-
-    async def _apply(self, slices: Slices, ours: Slices, targets: Slices) -> None:
-        """Make the targets be there, and of ours nothing else."""
-        for name, each in targets.items():
-            if slices.get(name) != each:
-                async with self._leadership.writing():
-                    await put_slice(self._client, each)
-                slices[name] = each
-        for name in ours.keys() - targets.keys():
-            await self._delete(slices, name)
-
-    def _wanted_slices(self, pool: Pool, http: HttpPool) -> list[ActivatorSlice]:
-        """The activators as endpoints of the Service, per address family; none without an activator."""
-        service = http.service
-        if service is None or not http.listen_port:
-            return []
-        port = service.port(http.http.port)
-        made = []
-        for family in service.families:
-            addresses = [
-                address
-                for activator in self._activators.joining()
-                for address in activator.pod.addresses
-                if (":" in address) == (family == "IPv6")
-                and http.listen_port not in (activator.report.unbound_ports if activator.report else ())
-            ]
-            if addresses:
-                ports = ((port.name, http.listen_port),)
-                uid = pool.declaration.uid
-                made.append(
-                    ActivatorSlice(pool.key, uid, service.name, family, tuple(sorted(addresses)), ports)
-                )
-        return made
 
     def _choose_ports(self, slices: Iterable[ActivatorSlice]) -> None:
         """Once the slices are known every pool has a port, whether or not its Service can be read."""
@@ -258,19 +208,6 @@ class HttpPools:
         for key, http in missing:
             http.listen_port = choose_port(key, http.http.service, http.http.port, known, taken)
             taken.add(http.listen_port)
-
-    async def _remove_leftovers(self, slices: Slices) -> None:
-        """Slices of pools that exist but have no http source any more; others go with their pool."""
-        for name, each in list(slices.items()):
-            pool = self._store.get(each.pool)
-            # A declaration that can't be read does not say that its http source is gone.
-            if each.pool not in self._pools and pool is not None and pool.declaration.spec is not None:
-                await self._delete(slices, name)
-
-    async def _delete(self, slices: Slices, name: tuple[str, str]) -> None:
-        async with self._leadership.writing():
-            await delete_slice(self._client, slices[name])
-        del slices[name]
 
     def _send_tables(self, slices: Iterable[ActivatorSlice]) -> None:
         """Not before every Service was read or can't be: until then activators go on by the last table."""
@@ -315,9 +252,7 @@ class HttpPools:
                     logger.exception("demand can't be read", extra={"pool": str(key)})
                 self._news.set()
                 await asyncio.sleep(READ_AT_MOST_EVERY_SECONDS)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(http.source.poll_milliseconds / 1000):
-                        await http.has_news.wait()
+                await _wait_for(http.has_news, http.source.poll_milliseconds / 1000)
 
     async def _read_service(self, pool: Pool, http: HttpPool) -> None:
         try:
@@ -357,6 +292,13 @@ class HttpPools:
         if silent and not sample.queued and not sample.in_flight:
             raise SourceFailure("ActivatorSilent", f"the activator at {silent[0]} does not report")
         return sample
+
+
+async def _wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Return once it is set, and after this time in any case."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _at_replicas(reports: Iterable[PoolReport]) -> Mapping[str, int]:

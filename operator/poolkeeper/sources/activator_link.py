@@ -32,6 +32,7 @@ class ActivatorLink:
         self._url = f"http://{host}:{port}"
         self._token_file = token_file
         self._heard = heard
+        self._client: aiohttp.ClientSession | None = None
 
     @property
     def spoke_lately(self) -> bool:
@@ -40,27 +41,26 @@ class ActivatorLink:
 
     async def run(self) -> None:
         """Listen until cancelled; connects anew whenever the activator falls silent."""
-        wait_seconds = FIRST_RETRY_SECONDS
-        while True:
-            try:
-                async with aiohttp.ClientSession(read_bufsize=MOST_REPORT_BYTES) as client:
-                    await self._listen(client)
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                logger.info("activator %s is silent: %s", self.address, error or type(error).__name__)
-            wait_seconds = (
-                FIRST_RETRY_SECONDS if self.report else min(wait_seconds * 2, LONGEST_RETRY_SECONDS)
-            )
-            self.report = None
-            self._heard()
-            await asyncio.sleep(wait_seconds)
+        try:
+            async with aiohttp.ClientSession(read_bufsize=MOST_REPORT_BYTES) as self._client:
+                await self._listen_on(self._client)
+        finally:
+            self._client = None
 
     async def send(self, table: RoutingTable) -> bool:
-        """Send a table; False if the activator did not take it, for whatever reason."""
+        """Send a table; False if the activator did not take it, for whatever reason.
+
+        The connection is kept for the next one: requests wait at the activator for what a table says. A kept
+        one that turns out to be closed is no failure, since a table may arrive twice.
+        """
+        client = self._client
+        if client is None:
+            return False
+        body = table.model_dump_json(by_alias=True)
         try:
             async with (
                 asyncio.timeout(SEND_SECONDS),
-                aiohttp.ClientSession(headers=self._headers()) as client,
-                client.put(self._url + ROUTES_PATH, data=table.model_dump_json(by_alias=True)) as response,
+                client.put(self._url + ROUTES_PATH, data=body, headers=self._headers()) as response,
             ):
                 if response.status != 204:
                     text = (await response.text())[:200]
@@ -69,6 +69,20 @@ class ActivatorLink:
         except (aiohttp.ClientError, OSError) as error:
             logger.info("activator %s can't be reached: %s", self.address, error or type(error).__name__)
             return False
+
+    async def _listen_on(self, client: aiohttp.ClientSession) -> None:
+        wait_seconds = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                await self._listen(client)
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                logger.info("activator %s is silent: %s", self.address, error or type(error).__name__)
+            wait_seconds = (
+                FIRST_RETRY_SECONDS if self.report else min(wait_seconds * 2, LONGEST_RETRY_SECONDS)
+            )
+            self.report = None
+            self._heard()
+            await asyncio.sleep(wait_seconds)
 
     async def _listen(self, client: aiohttp.ClientSession) -> None:
         limits = aiohttp.ClientTimeout(total=None, sock_connect=SILENCE_SECONDS, sock_read=SILENCE_SECONDS)

@@ -1,12 +1,14 @@
 """The copy of the pods stays true whatever a watch does."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from poolkeeper.kube import pods
 from poolkeeper.kube.client import JsonObject, KubeClient
 from poolkeeper.kube.pods import COALESCE_SECONDS, PodWatch
 from poolkeeper.kube.reflector import WatchTiming
@@ -152,6 +154,27 @@ async def test_many_events_at_once_are_one_report(api: FakeApi, observer: Observ
     await observer.sees(*(f"p{number}" for number in range(200)))
     await eventually(lambda: bool(observer.changes), "it is reported")
     assert len(observer.changes) < 20
+
+
+async def test_an_event_after_a_quiet_moment_is_reported_at_once(
+    api: FakeApi, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = asyncio.Event()
+
+    async def later(request: web.Request) -> web.StreamResponse:
+        await quiet.wait()
+        return await events(event("ADDED", pod("a", 7)))(request)
+
+    api.lists.append(pod_list([], 5))
+    api.watches.append(later)
+    monkeypatch.setattr(pods, "COALESCE_SECONDS", 2.0)
+    observer.watch.follow({NAMESPACE})
+    await eventually(lambda: bool(observer.changes), "the list is reported")
+    await asyncio.sleep(2.1)
+    before, at = len(observer.changes), time.monotonic()
+    quiet.set()
+    await eventually(lambda: len(observer.changes) > before, "the event is reported")
+    assert time.monotonic() - at < 1.5
 
 
 async def test_what_does_not_matter_is_not_reported(api: FakeApi, observer: Observer) -> None:

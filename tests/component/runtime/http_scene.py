@@ -45,6 +45,8 @@ class Api:
         self.serves_pools = True
         self.answers_for_services = asyncio.Event()
         self.answers_for_services.set()
+        self.answers_for_slices = asyncio.Event()
+        self.answers_for_slices.set()
         self.pools: dict[str, dict[str, Any]] = {}
         self.slices: dict[str, dict[str, Any]] = {}
         self.services: dict[str, dict[str, Any]] = {}
@@ -59,8 +61,11 @@ class Api:
         await asyncio.sleep(0)
         _, _, inside = path.partition("/ns/")
         plural, _, name = (inside or path.rpartition("/")[2]).partition("/")
-        if plural == "endpointslices" and method != "GET":
-            return self._write(method, name, body)
+        if plural == "endpointslices":
+            # A list is of the instant at which it was asked for, however late it comes.
+            listed = {"items": list(self.slices.values())}
+            await self.answers_for_slices.wait()
+            return listed if method == "GET" else self._write(method, name, body)
         if plural == "services":
             await self.answers_for_services.wait()
             if name not in self.services:
@@ -77,8 +82,8 @@ class Api:
             return {"metadata": {"name": "ns", "labels": {"kubernetes.io/metadata.name": "ns"}}}
         if plural == "pods":
             return {"items": self.activators}
-        kept = {"acceleratorpools": self.pools, "endpointslices": self.slices}[plural]
-        return {"items": list(kept.values())}
+        assert plural == "acceleratorpools", path
+        return {"items": list(self.pools.values())}
 
     def _write(self, method: str, name: str, body: Any) -> dict[str, Any]:
         self.written.append((method, name))

@@ -11,11 +11,11 @@ from poolkeeper.core.slot_leases import MOST_UNCONFIRMED
 from poolkeeper.core.switching import SETTLE_SECONDS
 from poolkeeper.kube.conflicts import Scaler
 from poolkeeper.kube.scale import Scale
-from poolkeeper.runtime import activators, http_pool, http_pools
+from poolkeeper.runtime import activators, http_endpoints, http_pool, http_pools
 from poolkeeper.runtime.surroundings import PLACED, UNREAD, Surroundings
 from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.metrics_scrape import PoolLoad
-from tests.component.runtime.http_scene import CHAT, HttpScene, Link, Servers, holding
+from tests.component.runtime.http_scene import CHAT, HttpScene, Link, Servers, holding, ready_pod
 
 ONE, OTHER = "10.9.0.1", "10.9.0.2"
 POD = "10.1.0.1"
@@ -85,6 +85,45 @@ async def test_no_stop_before_every_activator_holds_what_arrives(scene: HttpScen
     scene.links[OTHER].says(issue=scene.links[OTHER].tables[-1].issue)
     await scene.pass_by(1)
     assert scene.http.may_stop(CHAT)
+
+
+async def test_a_ready_replica_is_told_at_once_whatever_the_endpoints_wait_for(
+    scene: HttpScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await guarded(scene)
+    scene.api.answers_for_slices.clear()
+    scene.add_service("other")
+    scene.declare("other", http={"service": "other"})
+    await scene.settle()
+    assert scene.links[ONE].route("other") is not None, "its slice is being written by now"
+    monkeypatch.setattr(http_pools, "TURN_AT_MOST_EVERY_SECONDS", 60.0)
+    await scene.settle()
+    pool = scene.store.get(CHAT)
+    assert pool is not None
+    scene.decides(pool, 1)
+    pool.pods = (ready_pod(POD), ready_pod("10.1.0.2"))
+    scene.http.pods_changed("ns")
+    await scene.settle()
+    route = scene.links[ONE].route()
+    assert route is not None
+    assert [replica.address for replica in route.replicas] == [POD, "10.1.0.2"]
+    assert all(replica.slots for replica in route.replicas)
+
+
+async def test_slices_listed_for_an_earlier_term_are_read_anew(scene: HttpScene) -> None:
+    """What was listed then need not be what the leader in between has left."""
+    await guarded(scene)
+    scene.api.answers_for_slices.clear()
+    scene.now += http_endpoints.SLICES_READ_EVERY_SECONDS
+    await scene.settle()
+    scene.lease.is_held = False
+    await scene.settle()
+    scene.api.slices.clear()
+    scene.lease.is_held = True
+    await scene.settle()
+    scene.api.answers_for_slices.set()
+    await scene.settle(2 * http_endpoints.RETRY_SECONDS)
+    assert scene.slice() is not None, "it was put back"
 
 
 async def test_an_edit_of_the_source_keeps_port_and_switch(scene: HttpScene) -> None:

@@ -1,0 +1,196 @@
+"""The activators as endpoints of the Services: there while a pool's switch wants them, gone otherwise.
+
+All of it waits for the API server, beside the telling of the activators, which waits for nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from poolkeeper.api.pool import PoolMode
+from poolkeeper.core.identity import PoolKey
+from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.endpoint_slices import ActivatorSlice, delete_slice, list_slices, put_slice
+from poolkeeper.kube.errors import KubeFailure
+from poolkeeper.runtime.activators import Activators
+from poolkeeper.runtime.http_pool import HttpPool
+from poolkeeper.runtime.http_pool_roll import PoolRoll
+from poolkeeper.runtime.leadership import Leads, NotLeading
+from poolkeeper.runtime.pool import Pool
+from poolkeeper.runtime.store import Store
+from poolkeeper.runtime.surroundings import UNREAD
+from poolkeeper.runtime.verdicts import rival
+
+logger = logging.getLogger(__name__)
+
+Slices = dict[tuple[str, str], ActivatorSlice]
+
+SLICES_READ_EVERY_SECONDS = 10.0
+RETRY_SECONDS = 0.5
+
+
+class HttpEndpoints:
+    """Our EndpointSlices; `known` is None until this replica leads and has read them, and `changed` is called
+    whenever it says something else.
+
+    They are read and written here only, one request after the other: a list that was asked for before a
+    write and answered after it would tell of a slice that is gone.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        pools: Mapping[PoolKey, HttpPool],
+        client: KubeClient,
+        activators: Activators,
+        leadership: Leads,
+        clock: Callable[[], float],
+        changed: Callable[[], None],
+        *,
+        namespaces: Sequence[str] = (),
+    ) -> None:
+        self._store = store
+        self._pools = pools
+        self._client = client
+        self._activators = activators
+        self._leadership = leadership
+        self._clock = clock
+        self._changed = changed
+        self._namespaces = namespaces
+        self._roll = PoolRoll(client, store, namespaces, clock)
+        self._read_at = float("-inf")
+        self._term = 0
+        self._news = asyncio.Event()
+        self.known: Slices | None = None
+
+    def wake(self) -> None:
+        """The pools have taken a step: do what follows."""
+        self._news.set()
+
+    def resign(self) -> None:
+        """Somebody else writes the slices from now on."""
+        self.known = None
+        self._term += 1
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if not self._leadership.may_write():
+                continue
+            try:
+                await self._follow()
+            except (KubeFailure, TimeoutError, NotLeading) as failure:
+                logger.warning("The activators' endpoints can't be brought up to date: %s", failure)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def wanted(self, pool: Pool, http: HttpPool) -> Slices:
+        """The activators as endpoints of the Service, per address family; none without an activator."""
+        service = http.service
+        if service is None or not http.listen_port:
+            return {}
+        port = service.port(http.http.port)
+        made: Slices = {}
+        for family in service.families:
+            addresses = [
+                address
+                for activator in self._activators.joining()
+                for address in activator.pod.addresses
+                if (":" in address) == (family == "IPv6")
+                and http.listen_port not in (activator.report.unbound_ports if activator.report else ())
+            ]
+            if addresses:
+                ports = ((port.name, http.listen_port),)
+                uid = pool.declaration.uid
+                each = ActivatorSlice(pool.key, uid, service.name, family, tuple(sorted(addresses)), ports)
+                made[pool.key.namespace, each.name] = each
+        return made
+
+    async def _follow(self) -> None:
+        if not await self._roll.is_complete():
+            # What is not known yet is not gone: endpoints and tables stay as another leader left them.
+            return
+        slices = await self._read()
+        for key, ours in self._each_pool(slices):
+            try:
+                await self._follow_pool(key, slices, ours)
+            except (KubeFailure, TimeoutError) as failure:
+                # Whether it was done is not known.
+                self._read_at = float("-inf")
+                logger.warning("The endpoints can't be changed: %s", failure, extra={"pool": str(key)})
+        await self._remove_leftovers(slices)
+
+    async def _read(self) -> Slices:
+        """Our slices as they are; read anew now and then, since anybody may delete one."""
+        now, term = self._clock(), self._term
+        if self.known is None or now - self._read_at >= SLICES_READ_EVERY_SECONDS:
+            listed = await list_slices(self._client, self._namespaces)
+            if term != self._term:
+                # Another leader may have written since they were asked for.
+                raise NotLeading
+            self.known = {(each.pool.namespace, each.name): each for each in listed}
+            self._read_at = now
+            self._changed()
+        return self.known
+
+    def _each_pool(self, slices: Slices) -> list[tuple[PoolKey, Slices]]:
+        by_pool = slices_by_pool(slices)
+        return [(key, by_pool.get(key, {})) for key in self._pools]
+
+    async def _follow_pool(self, key: PoolKey, slices: Slices, ours: Slices) -> None:
+        pool, http = self._store.get(key), self._pools.get(key)
+        if pool is None or http is None:
+            return
+        if http.owner is not None:
+            await self._apply(slices, ours, {})
+            return
+        wanted = self.wanted(pool, http)
+        stays = {name: wanted[name] for name in ours.keys() & wanted.keys()}
+        if http.service is None or pool.declaration.spec is None:
+            # Activators come and go meanwhile; who is in the path stays there.
+            await self._apply(slices, {}, stays)
+        elif pool.surroundings.placement == UNREAD or http.step is None:
+            # Whether somebody else scales the target is not known yet: neither come nor go.
+            await self._apply(slices, {}, stays)
+        else:
+            is_enforced = pool.declaration.spec.mode is PoolMode.ENFORCE
+            takes_part = http.step.wants_activators and is_enforced and rival(self._store, pool) is None
+            await self._apply(slices, ours, wanted if takes_part else {})
+
+    async def _apply(self, slices: Slices, ours: Slices, targets: Slices) -> None:
+        """Make the targets be there, and of ours nothing else."""
+        for name, each in targets.items():
+            if slices.get(name) != each:
+                async with self._leadership.writing():
+                    await put_slice(self._client, each)
+                slices[name] = each
+                self._changed()
+        for name in ours.keys() - targets.keys():
+            await self._delete(slices, name)
+
+    async def _remove_leftovers(self, slices: Slices) -> None:
+        """Slices of pools that exist but have no http source any more; others go with their pool."""
+        for name, each in list(slices.items()):
+            pool = self._store.get(each.pool)
+            # A declaration that can't be read does not say that its http source is gone.
+            if each.pool not in self._pools and pool is not None and pool.declaration.spec is not None:
+                await self._delete(slices, name)
+
+    async def _delete(self, slices: Slices, name: tuple[str, str]) -> None:
+        """It counts as gone before it is: a pool must not settle by a slice that is on its way out."""
+        unwanted = slices.pop(name)
+        try:
+            async with self._leadership.writing():
+                await delete_slice(self._client, unwanted)
+        except BaseException:
+            slices[name] = unwanted
+            raise
+
+
+def slices_by_pool(slices: Slices) -> dict[PoolKey, Slices]:
+    """The slices of each pool that has any."""
+    found: dict[PoolKey, Slices] = {}
+    for name, each in slices.items():
+        found.setdefault(each.pool, {})[name] = each
+    return found
