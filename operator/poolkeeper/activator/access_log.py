@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 
 log = logging.getLogger("poolkeeper.activator.access")
+_MESSAGE = "%s %s -> %d %s"
 
 
 @dataclass(slots=True)
@@ -22,10 +23,15 @@ class AccessEntry:
     outcome: str = ""
 
     def write(self) -> None:
-        """Log it."""
+        """Log it. The record is made here: logging would search the stack for who has called it."""
+        if not log.isEnabledFor(logging.INFO):
+            return
         self.waited_seconds = round(self.waited_seconds, 4)
         self.total_seconds = round(self.total_seconds, 4)
-        log.info("%s %s -> %d %s", self.method, self.path, self.status, self.outcome, extra={"entry": self})
+        words = (self.method, self.path, self.status, self.outcome)
+        record = logging.LogRecord(log.name, logging.INFO, __file__, 0, _MESSAGE, words, None)
+        record.entry = self
+        log.handle(record)
 
 
 def path_only(target: bytes) -> str:

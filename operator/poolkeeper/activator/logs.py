@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 
 from poolkeeper.activator import access_log
 
+_encode = json.JSONEncoder().encode
+_ENTRY = tuple(field.name for field in fields(access_log.AccessEntry))
+
 
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
@@ -18,10 +21,10 @@ class _JsonLines(logging.Formatter):
         }
         entry = getattr(record, "entry", None)
         if isinstance(entry, access_log.AccessEntry):
-            line |= {field.name: getattr(entry, field.name) for field in fields(entry)}
+            line |= {name: getattr(entry, name) for name in _ENTRY}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line)
+        return _encode(line)
 
 
 def set_up_logs(level: str, *, access: bool) -> None:
@@ -30,3 +33,5 @@ def set_up_logs(level: str, *, access: bool) -> None:
     handler.setFormatter(_JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     access_log.log.disabled = not access
+    # No line says these, and finding them out costs more than writing the line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
