@@ -122,31 +122,29 @@ class Connection(asyncio.BufferedProtocol):
 
     async def read(self) -> bytes | None:
         """What was received, at least one byte; b"" at the end; None if `interrupt` was called meanwhile."""
-        if not self._received and not self.ended:
-            self.resume()
-            self._read_waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._read_waiter
-            finally:
-                self._read_waiter = None
-            if not self._received and not self.ended:
-                return None
-        return self.take()
+        return self.take() if await self.until_readable() else None
 
-    async def until_readable(self) -> None:
-        """Wait until something, or the end, can be read; nothing is taken."""
-        while not self._received and not self.ended:
-            self.resume()
-            self._read_waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._read_waiter
-            finally:
-                self._read_waiter = None
+    async def until_readable(self) -> bool:
+        """Wait until something, or the end, can be read; False if `interrupt` was called meanwhile."""
+        if self.has_news:
+            return True
+        self.resume()
+        self._read_waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._read_waiter
+        finally:
+            self._read_waiter = None
+        return self.has_news
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something was received, or the end."""
+        return self.ended or bool(self._received)
 
     @property
     def is_readable(self) -> bool:
         """Whether something, or the end, can be read; the kernel is asked too."""
-        return bool(self._received) or self.ended or self._polls(select.POLLIN)
+        return self.has_news or self._polls(select.POLLIN)
 
     def take(self) -> bytes:
         """What was received so far, perhaps nothing."""
@@ -159,7 +157,7 @@ class Connection(asyncio.BufferedProtocol):
         self._received[:0] = data
 
     def interrupt(self) -> None:
-        """Make a `read` that is waiting return None."""
+        """Have who waits for something to read wait no longer."""
         self._wake()
 
     async def write(self, data: bytes) -> None:

@@ -10,14 +10,8 @@ from poolkeeper.activator.pools import Pools
 
 @asynccontextmanager
 async def patience(pools: Pools, port: int, *, is_new: bool) -> AsyncIterator[None]:
-    """Cut a wait for a request short with TimeoutError: at its bound, or when the connection is to go.
-
-    A new connection that is to go gets a moment for its first request, since it was just sent here.
-    """
-    seconds = pools.limits.idle_seconds
-    if pools.sends_away(port):
-        seconds = pools.limits.leaving_seconds if is_new else 0.0
-    async with asyncio.timeout(seconds) as bound:
+    """Cut a wait for a request short with TimeoutError: at its bound, or when the connection is to go."""
+    async with asyncio.timeout(_longest_seconds(pools, port, is_new=is_new)) as bound:
 
         def told() -> None:
             if not bound.expired():
@@ -32,9 +26,20 @@ async def request_comes(pools: Pools, connection: Connection, *, is_new: bool) -
 
     What has come by then is served, though it came at the last moment: closing would lose it.
     """
+    if connection.has_news:
+        return True
+    port = connection.local_port
+    seconds = _longest_seconds(pools, port, is_new=is_new)
+    bound = asyncio.get_running_loop().call_later(seconds, connection.interrupt)
     try:
-        async with patience(pools, connection.local_port, is_new=is_new):
-            await connection.until_readable()
-    except TimeoutError:
-        return connection.is_readable
-    return True
+        with pools.departures.listening(port, connection.interrupt):
+            return await connection.until_readable() or connection.is_readable
+    finally:
+        bound.cancel()
+
+
+def _longest_seconds(pools: Pools, port: int, *, is_new: bool) -> float:
+    """A new connection that is to go gets a moment for its first request, since it was just sent here."""
+    if not pools.sends_away(port):
+        return pools.limits.idle_seconds
+    return pools.limits.leaving_seconds if is_new else 0.0

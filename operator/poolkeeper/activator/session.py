@@ -60,24 +60,30 @@ class Session:
         is_new, self._is_new = self._is_new, False
         self._connection.most_read = HELD_BYTES
         self._head.set(len(self._http.trailing_data[0]))
-        if not self._http.trailing_data[0] and not await request_comes(
-            self._pools, self._connection, is_new=is_new
-        ):
-            return None
+        if not self._http.trailing_data[0]:
+            if not await request_comes(self._pools, self._connection, is_new=is_new):
+                return None
+            if self._connection.has_news:
+                self._feed(self._connection.take())
+        event: object = self._http.next_event()
+        if event is h11.NEED_DATA:
+            event = await self._rest_of_head()
+        return event if isinstance(event, h11.Request) else None
+
+    async def _rest_of_head(self) -> object:
         seconds = self._limits.head_seconds
         try:
             async with asyncio.timeout(seconds):
-                return await self._next_request()
+                while (event := self._http.next_event()) is h11.NEED_DATA:
+                    self._feed(await self._connection.read() or b"")
+                return event
         except TimeoutError:
             raise head.bad_request(f"The head took longer than {seconds:.0f} s.", 408) from None
 
-    async def _next_request(self) -> h11.Request | None:
-        while (event := self._http.next_event()) is h11.NEED_DATA:
-            data = await self._connection.read() or b""
-            if not self._head.reserve(len(data)):
-                raise Refused(Cause.ACTIVATOR_FULL, "Too many requests wait for models here already.")
-            self._http.receive_data(data)
-        return event if isinstance(event, h11.Request) else None
+    def _feed(self, data: bytes) -> None:
+        if not self._head.reserve(len(data)):
+            raise Refused(Cause.ACTIVATOR_FULL, "Too many requests wait for models here already.")
+        self._http.receive_data(data)
 
     async def _refuse(self, refused: Refused) -> bool:
         log.info("refused before any pool: %s", refused.message)
