@@ -8,11 +8,10 @@ import h11
 
 from poolkeeper.activator import head
 from poolkeeper.activator.answer import Answer
-from poolkeeper.activator.body import Event, RequestBody
+from poolkeeper.activator.body import RequestBody
 from poolkeeper.activator.connection import Connection
+from poolkeeper.activator.outgoing import Outgoing
 from poolkeeper.activator.refusals import Cause, ClientGone, Refused
-
-MOST_RESPONSE_HEAD_BYTES = 256 * 1024
 
 
 class Exchange:
@@ -20,6 +19,7 @@ class Exchange:
 
     def __init__(
         self,
+        request: Outgoing,
         replica: Connection,
         answer: Answer,
         *,
@@ -27,20 +27,21 @@ class Exchange:
         waited_seconds: float,
         closes: bool,
     ) -> None:
+        self._request = request
         self._begins = begins
         self._replica = replica
         self._answer = answer
         self._waited_seconds = waited_seconds
         self._closes = closes
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_RESPONSE_HEAD_BYTES)
+        self._http = request.reader()
         self._fault_of_client: Refused | None = None
         self.is_switched = False
 
-    async def run(self, request: h11.Request, body: RequestBody) -> None:
+    async def run(self, body: RequestBody) -> None:
         """Send the request and pass on the response; raises Refused while nothing of it was passed on."""
         upload = None
         try:
-            upload = await self._send_what_is_here(request, body)
+            upload = await self._send_what_is_here(body)
             await self._receive()
         except (h11.ProtocolError, OSError) as error:
             self._fail(error)
@@ -50,21 +51,19 @@ class Exchange:
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await upload
 
-    async def _send_what_is_here(self, request: h11.Request, body: RequestBody) -> asyncio.Task[None] | None:
-        data = bytearray(self._http.send(request) or b"")
-        for event in body.events:
-            data += self._for_replica(event)
+    async def _send_what_is_here(self, body: RequestBody) -> asyncio.Task[None] | None:
+        data = b"".join([self._request.head, *(self._request.part(event) for event in body.events)])
         is_complete = body.is_complete
         body.release()
         with contextlib.suppress(OSError):  # it may have answered before it closed: see what can be read
-            await self._replica.write(bytes(data))
+            await self._replica.write(data)
         return None if is_complete else asyncio.create_task(self._upload(body))
 
     async def _upload(self, body: RequestBody) -> None:
         try:
             while True:
                 event = await body.next()
-                await self._replica.write(self._for_replica(event))
+                await self._replica.write(self._request.part(event))
                 if isinstance(event, h11.EndOfMessage):
                     return
         except (Refused, h11.RemoteProtocolError) as fault:
@@ -75,11 +74,6 @@ class Exchange:
             self._replica.abort()  # with a reset, so that half a body can't pass for a whole one
         except (ClientGone, OSError):
             return  # the client's end aborts the exchange; a replica that reads no more may still answer
-
-    def _for_replica(self, event: Event) -> bytes:
-        if isinstance(event, h11.EndOfMessage):
-            event = h11.EndOfMessage(headers=head.trailers(event.headers.raw_items()))
-        return self._http.send(event) or b""
 
     async def _receive(self) -> None:
         while not self._answer.is_complete:

@@ -1,6 +1,6 @@
 """What an HTTP/1 message head becomes on its way through: checked, freed of what concerns one hop, marked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from urllib.parse import urlsplit
 
 import h11
@@ -103,31 +103,40 @@ def accepts_event_stream(headers: Mapping[str, str]) -> bool:
     )
 
 
-def for_replica(request: h11.Request, headers: Mapping[str, str], client_address: str) -> h11.Request:
-    """The request as the replica gets it.
+def for_replica(request: h11.Request, headers: Mapping[str, str], client_address: str) -> bytes:
+    """The request's head as the replica gets it.
 
     An absolute-form target loses its scheme and authority, which choose nothing here (RFC 9112 §3.2.2 lets
     the authority replace Host). The connection is closed after one exchange: a kept one that the replica
     closes at the same moment would leave open whether the request was executed.
+
+    Written here, since h11 would check once more each value that it has let pass when it came.
     """
     target, host = _origin_form(request.target)
-    kept = _end_to_end(request.headers.raw_items(), headers.get("connection", ""))
-    if host is None and b"host" not in dict(request.headers):
-        host = b""  # HTTP/1.0 knows no Host, HTTP/1.1 demands one: RFC 9112 §3.2 has it sent empty
-    if host is not None:
-        kept = [(name, value) for name, value in kept if name.lower() != b"host"]
-        kept.insert(0, (b"Host", host))
-    if b"transfer-encoding" in dict(request.headers):
-        kept.append((b"Transfer-Encoding", b"chunked"))
+    dropped = _dropped(headers.get("connection", ""))
+    kept, forwarded, via = [], [], []
+    for name, value in request.headers.raw_items():
+        key = name.lower()
+        if key == b"host":
+            host = value if host is None else host
+        elif key in dropped:
+            continue
+        elif key == b"x-forwarded-for":
+            forwarded.append(value)
+        elif key == b"via":
+            via.append(value)
+        else:
+            kept.append(b"%s: %s\r\n" % (name, value))
+    if "transfer-encoding" in headers:
+        kept.append(b"Transfer-Encoding: chunked\r\n")
     if "trailers" in _tokens(headers.get("te", "")):
-        kept.append((b"TE", b"trailers"))
-    if wants_websocket(headers):
-        kept += [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
-    else:
-        kept.append((b"Connection", b"close"))
-    kept = _appended(kept, b"X-Forwarded-For", client_address.encode())
-    kept = _appended(kept, b"Via", b"1.1 poolkeeper")
-    return h11.Request(method=request.method, target=target, headers=kept)
+        kept.append(b"TE: trailers\r\n")
+    switches = wants_websocket(headers)
+    kept.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n" if switches else b"Connection: close\r\n")
+    kept.append(b"X-Forwarded-For: %s\r\n" % b", ".join([*forwarded, client_address.encode()]))
+    kept.append(b"Via: %s\r\n\r\n" % b", ".join([*via, b"1.1 poolkeeper"]))
+    # HTTP/1.0 knows no Host, HTTP/1.1 demands one: RFC 9112 §3.2 has it sent empty.
+    return b"%s %s HTTP/1.1\r\nHost: %s\r\n%s" % (request.method, target, host or b"", b"".join(kept))
 
 
 def for_client(response: h11.Response, *, waited_seconds: float, closes: bool) -> h11.Response:
@@ -155,15 +164,14 @@ def trailers(headers: Iterable[Header]) -> list[Header]:
 
 
 def _end_to_end(items: Iterable[Header], connection: str) -> list[Header]:
-    named = {token.encode("latin-1") for token in _tokens(connection)}
-    dropped = _HOP_BY_HOP | (named - {b"content-length", b"host", b"content-type"})
+    dropped = _dropped(connection)
     return [(name, value) for name, value in items if name.lower() not in dropped]
 
 
-def _appended(headers: list[Header], name: bytes, value: bytes) -> list[Header]:
-    before = [each for key, each in headers if key.lower() == name.lower()]
-    others = [(key, each) for key, each in headers if key.lower() != name.lower()]
-    return [*others, (name, b", ".join([*before, value]))]
+def _dropped(connection: str) -> Set[bytes]:
+    """Names of the fields that concern one hop, those that `Connection` names among them."""
+    named = {token.encode("latin-1") for token in _tokens(connection)}
+    return _HOP_BY_HOP | (named - {b"content-length", b"host", b"content-type"}) if named else _HOP_BY_HOP
 
 
 def _origin_form(target: bytes) -> tuple[bytes, bytes | None]:

@@ -13,6 +13,7 @@ from poolkeeper.activator.connection import Connection
 from poolkeeper.activator.deadlines import stated_seconds
 from poolkeeper.activator.exchange import Exchange
 from poolkeeper.activator.gate import Gate, Ticket
+from poolkeeper.activator.outgoing import Outgoing
 from poolkeeper.activator.pools import Pools
 from poolkeeper.activator.reach import reach_replica
 from poolkeeper.activator.refusals import ClientGone, Refused
@@ -131,6 +132,7 @@ class HeldRequest:
         if self._connection.ended:
             raise ClientGone
         exchange = Exchange(
+            Outgoing(self._request, self._headers, self._connection.peer),
             replica,
             self._answer,
             begins=lambda: self._gate.answer_begins(ticket),
@@ -138,11 +140,7 @@ class HeldRequest:
             closes=self._gate.route.leaves_path or self._pools.is_stopping,
         )
         try:
-            request = head.for_replica(self._request, self._headers, self._connection.peer)
-        except h11.LocalProtocolError as error:
-            raise head.bad_request(f"The request can't be passed on: {error}.") from None
-        try:
-            await exchange.run(request, self._body)
+            await exchange.run(self._body)
         except Refused:
             if self._connection.ended:
                 raise ClientGone from None
