@@ -120,12 +120,17 @@ class Gate:
         self._refuse_what_cannot_be_in_time(client, now, hold_seconds)
         self._reserve_place(client)
         cost = 1 + min(MOST_COST - 1, body_bytes // BYTES_PER_COST)
-        expires_at, goes_by_budget = now + hold_seconds, limit_seconds is None
-        ticket = Ticket(client, cost, now, self._loop.create_future(), expires_at, goes_by_budget)
-        ticket.deadline = self._loop.call_at(ticket.expires_at, self._time_is_up, ticket)
+        replica, expires_at = self._loop.create_future(), now + hold_seconds
+        ticket = Ticket(client, cost, now, replica, expires_at, goes_by_budget=limit_seconds is None)
+        self._expected_back.pop(client, None)
+        # Nobody waits and a slot is free: it would be the next in the queue and the only one.
+        address = None if self._queue else self._slots.take(now)
+        if address is not None:
+            self._give(ticket, address)
+            self._changed()
+            return ticket
         self._queue.push(client, ticket, cost)
         self._now_waits(ticket)
-        self._expected_back.pop(client, None)
         self._let_go()
         ticket.was_held = ticket.granted is None
         return ticket
@@ -282,10 +287,13 @@ class Gate:
 
     def _grant(self, ticket: Ticket, address: str) -> None:
         self._waits_no_longer(ticket)
+        self._give(ticket, address)
+        self._notify(ticket)
+
+    def _give(self, ticket: Ticket, address: str) -> None:
         ticket.granted = address
         self._in_flight += 1
         ticket.replica.set_result(address)
-        self._notify(ticket)
 
     def _end_grant(self, ticket: Ticket) -> None:
         if ticket.granted is not None:
@@ -305,6 +313,8 @@ class Gate:
         self._let_go()
 
     def _now_waits(self, ticket: Ticket) -> None:
+        if ticket.deadline is None:
+            ticket.deadline = self._loop.call_at(ticket.expires_at, self._time_is_up, ticket)
         self._ages.add(ticket.arrived_at)
         self.metrics.held(len(self._queue))
         self._changed()
