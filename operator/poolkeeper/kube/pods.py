@@ -1,6 +1,7 @@
 """The pods of all pools: one watch per namespace, or one for the whole cluster when there are many."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Set
 from typing import NamedTuple
 
@@ -14,6 +15,9 @@ from poolkeeper.kube.reflector import NOT_LISTED, Reflector, WatchTiming, list_a
 CLUSTER_WIDE_ABOVE = 50
 CLUSTER = ""
 COALESCE_SECONDS = 0.02
+EVENTS_APART_SECONDS = 0.005
+MOST_SHARE_OF_TIME = 0.1
+"""While many events come, passing them on takes about this share of the time, up to the time to coalesce."""
 
 
 class _Watch(NamedTuple):
@@ -27,8 +31,8 @@ class PodWatch:
 
     Above `cluster_wide_above` namespaces all pods are watched at once and the others thrown away; None never
     does that, for an operator that was granted single namespaces only. Calls for one namespace that come
-    close together become one; an event after a quiet moment is passed on at once, since somebody may be
-    waiting for the pod that is ready now.
+    close together become one; an event is passed on as soon as the calls before it allow, since somebody may
+    be waiting for the pod that is ready now.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class PodWatch:
         self._catching_up: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._changed: set[str] = set()
-        self._told_at = float("-inf")
+        self._next_at = float("-inf")
 
     def follow(self, namespaces: set[str]) -> None:
         """Follows exactly these namespaces from now on. Needs a running event loop."""
@@ -111,7 +115,7 @@ class PodWatch:
             return
         has_changed = self._store.remove(news.pod) if event_type == "DELETED" else self._store.put(news)
         if has_changed:
-            self._note({namespace}, delay_seconds=self._told_at + COALESCE_SECONDS - _now())
+            self._note({namespace}, delay_seconds=self._next_at - _now())
 
     async def _catch_up(self, namespace: str) -> None:
         """Reads a namespace whose pods the running watch of the cluster has let pass so far."""
@@ -141,10 +145,13 @@ class PodWatch:
         self._changed |= namespaces
 
     def _tell(self) -> None:
-        self._told_at = _now()
+        began = time.monotonic()
         changed, self._changed = self._changed, set()
         for namespace in changed & self._followed:
             self._on_change(namespace)
+        took_seconds = time.monotonic() - began
+        pause_seconds = max(EVENTS_APART_SECONDS, took_seconds / MOST_SHARE_OF_TIME)
+        self._next_at = _now() + min(COALESCE_SECONDS, pause_seconds)
 
 
 def _now() -> float:
