@@ -8,6 +8,9 @@ from poolkeeper.kube.services import Service, ServicePort
 
 SUITABLE = "requests to the Service can be held while the pool is at zero"
 PRE_STOP_SECONDS = 5
+PROBE_PERIOD_SECONDS = 10
+"""Kubernetes' own, where a probe states none."""
+LONG_PROBE_PERIOD_SECONDS = 2
 
 
 class Problem(NamedTuple):
@@ -37,6 +40,7 @@ def service_advice(
                 f"; container {_name(container)} has a preStop hook of its own: that it takes at least "
                 f"{PRE_STOP_SECONDS} s can't be seen from here"
             )
+        message += "".join(_about_probing(container))
     if not problems:
         return Verdict(True, "RequestsCanBeHeld", message)
     return Verdict(False, problems[0].reason, "; ".join(each.message for each in problems))
@@ -75,6 +79,18 @@ def _about_stopping(container: Mapping[str, Any], hook: Mapping[str, Any]) -> It
         yield Problem(
             "PreStopTooShort", f"the preStop hook of container {_name(container)} sleeps {seconds} s: {risk}"
         )
+
+
+def _about_probing(container: Mapping[str, Any]) -> Iterator[str]:
+    """No reason to hold nothing; but what is held goes nowhere before the kubelet has looked."""
+    for kind in ("startupProbe", "readinessProbe"):
+        probe = container.get(kind)
+        seconds = 0 if probe is None else probe.get("periodSeconds") or PROBE_PERIOD_SECONDS
+        if seconds > LONG_PROBE_PERIOD_SECONDS:
+            yield (
+                f"; the {kind} of container {_name(container)} comes only every {seconds} s, and held "
+                f"requests wait for it: set its periodSeconds: 1"
+            )
 
 
 def _container_of(port: ServicePort, template: Mapping[str, Any]) -> Mapping[str, Any]:

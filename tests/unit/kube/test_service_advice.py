@@ -90,3 +90,22 @@ def test_a_hook_whose_time_is_unknown_is_told_as_such() -> None:
     service = project_service(declared({}, {}))
     verdict = service_advice(service, service.port(80), template(HOOKED))
     assert "takes at least 5 s can't be seen" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("probes", "told"),
+    [
+        ({}, None),
+        ({"readinessProbe": {"periodSeconds": 1}}, None),
+        ({"readinessProbe": {"periodSeconds": 5}}, "readinessProbe of container main comes only every 5 s"),
+        ({"readinessProbe": {}}, "comes only every 10 s"),
+        ({"readinessProbe": {"periodSeconds": 1}, "startupProbe": {}}, "startupProbe of container main"),
+        ({"livenessProbe": {}}, None),
+    ],
+)
+def test_probes_that_come_seldom_are_told_and_hold_nothing_up(probes: JsonObject, told: str | None) -> None:
+    service = project_service(declared({}, {}))
+    verdict = service_advice(service, service.port(80), template(sleeping(5, **probes)))
+    assert verdict.holds
+    assert (told or "can be held while the pool is at zero") in verdict.message
+    assert ("periodSeconds" in verdict.message) == (told is not None)
