@@ -44,14 +44,12 @@ def bad_request(message: str, status: int = 400) -> Refused:
 
 def check(request: h11.Request, limits: Limits) -> None:
     """Refuse what two servers could read as two different requests, and what we can't carry."""
-    names = [name for name, _ in request.headers]
-    if len(names) > limits.header_lines:
+    fields = request.headers.raw_items()
+    if len(fields) > limits.header_lines:
         raise bad_request(f"The request has more than {limits.header_lines} header lines.", 431)
-    if (
-        len(request.target) + sum(len(name) + len(value) for name, value in request.headers)
-        > limits.head_bytes
-    ):
+    if len(request.target) + sum([len(name) + len(value) for name, value in fields]) > limits.head_bytes:
         raise bad_request(f"The request's head has more than {limits.head_bytes} bytes.", 431)
+    names = {name.lower() for name, _ in fields}
     if b"transfer-encoding" in names:
         if b"content-length" in names:
             raise bad_request("The request has both Content-Length and Transfer-Encoding.")
@@ -64,8 +62,8 @@ def check(request: h11.Request, limits: Limits) -> None:
 def text_headers(request: h11.Request) -> dict[str, str]:
     """Headers by lower-case name, repeated ones joined by commas."""
     joined: dict[str, str] = {}
-    for name, value in request.headers:
-        key, text = name.decode("ascii"), value.decode("latin-1")
+    for name, value in request.headers.raw_items():
+        key, text = name.lower().decode("ascii"), value.decode("latin-1")
         joined[key] = f"{joined[key]}, {text}" if key in joined else text
     return joined
 
