@@ -28,11 +28,19 @@ async def request_comes(pools: Pools, connection: Connection, *, is_new: bool) -
     """
     if connection.has_news:
         return True
-    port = connection.local_port
+    port, loop = connection.local_port, asyncio.get_running_loop()
     seconds = _longest_seconds(pools, port, is_new=is_new)
-    bound = asyncio.get_running_loop().call_later(seconds, connection.interrupt)
+    began = loop.time()
+    bound = loop.call_at(began + seconds, connection.interrupt)
+
+    def told() -> None:
+        """Every table says it anew while the path is being left: that must not take a newcomer's moment."""
+        nonlocal bound
+        bound.cancel()
+        bound = loop.call_at(began + _longest_seconds(pools, port, is_new=is_new), connection.interrupt)
+
     try:
-        with pools.departures.listening(port, connection.interrupt):
+        with pools.departures.listening(port, told):
             return await connection.until_readable() or connection.is_readable
     finally:
         bound.cancel()

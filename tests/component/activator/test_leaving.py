@@ -84,6 +84,23 @@ async def test_a_connection_that_comes_late_may_ask_once_and_not_wait(
     writer.close()
 
 
+@pytest.mark.parametrize("leaves_already", [False, True])
+async def test_a_new_connection_has_its_moment_though_tables_go_on_saying_that_it_is_to_go(
+    activator: Activator, serve_raw: ServeRaw, leaves_already: bool
+) -> None:
+    address = await serve_raw(answer_ok)
+    await activator.route_to(address, leaves_path=leaves_already)
+    reader, writer = await asyncio.open_connection(LOOPBACK, activator.port)
+    for _ in range(3):
+        await asyncio.sleep(0.05)
+        await activator.route_to(address, leaves_path=True)
+    await asyncio.sleep(0.05)
+    writer.write(KEPT)
+    async with asyncio.timeout(2):
+        assert (await reader.read()).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
 async def test_an_answer_that_began_before_is_finished_and_its_connection_then_closed(
     activator: Activator, serve_raw: ServeRaw
 ) -> None:
