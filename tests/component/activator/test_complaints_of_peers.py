@@ -211,7 +211,7 @@ COMPLAINTS = (
         "endpoints are left behind",
         "Knative 7701, 15510",
         (
-            "integration/activator/test_leave::test_services_are_left_to_their_pods",
+            "integration/activator/test_leave::test_a_standby_that_ends_late_undoes_nothing",
             f"{POOLS}::test_another_service_is_another_matter",
         ),
     ),

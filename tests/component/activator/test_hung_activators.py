@@ -77,7 +77,7 @@ async def test_what_the_other_holds_is_demand_and_is_answered(scene: HttpScene) 
         scene.now += FOREIGN_TABLE_SECONDS + 1  # the hung one may go by a table of another controller
         scene.decides(pool, 1)
         pool.pods = (ready_pod(LOOPBACK),)
-        scene.http.wake()
+        scene.http.pods_changed("ns")
         assert [(await each).text for each in asking] == ["ok"] * 3
 
 

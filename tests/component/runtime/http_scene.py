@@ -178,7 +178,6 @@ class HttpScene:
     running: list["asyncio.Task[None]"] = field(default_factory=list)
     settings: ActivatorSettings = SETTINGS
     readings: Counter[PoolKey] = field(default_factory=Counter)
-    turns: int = 0
 
     def __post_init__(self) -> None:
         client = cast(KubeClient, self.api)
@@ -193,7 +192,6 @@ class HttpScene:
             lambda _: None,
             self.clock,
         )
-        self.http_turn, self.http._turn = self.http._turn, self.turn  # type: ignore[method-assign]
         self.intake = Intake(
             self.store, Agenda(self.clock), self.http, Pods(), is_leading=self.lease.may_write
         )
@@ -206,13 +204,6 @@ class HttpScene:
         self.readings[pool] += 1
         self.published.append(news)
 
-    async def turn(self) -> None:
-        """As often as the operator does."""
-        try:
-            await self.http_turn()
-        finally:
-            self.turns += 1
-
     async def read_target(self, _: TargetKey) -> Target:
         return Target("uid", 1, {"spec": {"containers": []}})
 
@@ -224,7 +215,7 @@ class HttpScene:
     async def settle(self, seconds: float = 0.25) -> None:
         """Let the operator do all that it has to do at this instant of its clock.
 
-        On a busy machine the time alone may be too short for a reading of each pool and a few turns after it.
+        On a busy machine the time alone may be too short for a reading of each pool.
         """
         readings, busy = dict(self.readings), self.running and self.api.answers_for_services.is_set()
         await asyncio.sleep(seconds)
@@ -232,9 +223,6 @@ class HttpScene:
             return
         async with asyncio.timeout(20):
             while any(self.readings[key] <= readings.get(key, 0) for key in self.http._reading):  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
-            turns = self.turns
-            while self.turns < turns + 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
     async def pass_by(self, seconds: float) -> None:
