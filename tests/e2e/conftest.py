@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hack.demo.commands import ROOT, Cluster, CommandFailed, kind_cluster
+from hack.demo.commands import ROOT, Cluster, kind_cluster
 from tests.e2e.world import World
 
 CLUSTER = "poolkeeper-test"
@@ -56,13 +56,22 @@ def operator(cluster: Cluster, system_namespace: str) -> str:
     return "poolkeeper"
 
 
+@pytest.fixture(scope="session")
+def deleted_namespaces(cluster: Cluster) -> Iterator[list[str]]:
+    """Those that tests have left behind: all are gone in the end, whatever became of the operator."""
+    names: list[str] = []
+    yield names
+    for name in names:
+        cluster.kubectl("wait", "--for=delete", f"namespace/{name}", "--timeout", "90s")
+
+
 @pytest.fixture
-def world(cluster: Cluster, operator: str, request: pytest.FixtureRequest) -> Iterator[World]:
-    """A namespace of the test's own, deleted afterwards."""
+def world(
+    cluster: Cluster, operator: str, deleted_namespaces: list[str], request: pytest.FixtureRequest
+) -> Iterator[World]:
+    """A namespace of the test's own, deleted afterwards; the next test does not wait for that."""
     name = request.node.name.replace("test_", "").replace("_", "-")[:50].rstrip("-")
     cluster.kubectl("create", "namespace", name)
     yield World(cluster, name)
-    try:
-        cluster.kubectl("delete", "namespace", name, "--timeout", "90s")
-    except CommandFailed as failure:
-        pytest.fail(f"the namespace could not be deleted: {failure}")
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    deleted_namespaces.append(name)

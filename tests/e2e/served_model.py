@@ -1,8 +1,6 @@
 """A model behind a Service with a pool of its own, and a pod inside the cluster that calls it."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hack.demo.commands import Cluster
@@ -10,12 +8,10 @@ from tests.e2e.conftest import CHART, RELEASE
 from tests.e2e.world import World, manifests
 
 
-@contextmanager
-def activators(cluster: Cluster) -> Iterator[str]:
-    """Poolkeeper installed with activators; the name of its Deployment."""
+def install_activators(cluster: Cluster) -> str:
+    """Poolkeeper with activators, which stay for the next test; the name of its Deployment."""
     cluster.helm("upgrade", "--install", "poolkeeper", CHART, *RELEASE, "--set", "activator.enabled=true")
-    yield "poolkeeper"
-    cluster.helm("upgrade", "--install", "poolkeeper", CHART, *RELEASE, "--set", "activator.enabled=false")
+    return "poolkeeper"
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from hack.demo.commands import Cluster
-from tests.e2e.served_model import ServedModel, activators
+from tests.e2e.served_model import ServedModel, install_activators
 from tests.e2e.world import World
 
 ASK = """
@@ -29,10 +28,9 @@ CAT_BEGINS = [0.1265353, -0.03285078, -0.02905964, 0.04440699]
 
 
 @pytest.fixture
-def operator(cluster: Cluster, system_namespace: str) -> Iterator[str]:
+def operator(cluster: Cluster, system_namespace: str) -> str:
     """Poolkeeper with activators."""
-    with activators(cluster) as name:
-        yield name
+    return install_activators(cluster)
 
 
 def ask(model: ServedModel, *texts: str) -> dict[str, Any]:

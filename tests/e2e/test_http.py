@@ -4,13 +4,12 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from hack.demo.commands import Cluster
 from tests.e2e.conftest import CHART, RELEASE, SYSTEM_NAMESPACE
-from tests.e2e.served_model import ServedModel, activators
+from tests.e2e.served_model import ServedModel, install_activators
 from tests.e2e.world import World
 
 ASK = """
@@ -29,10 +28,9 @@ with urllib.request.urlopen(urllib.request.Request("http://chat/v1/completions",
 
 
 @pytest.fixture
-def operator(cluster: Cluster, system_namespace: str) -> Iterator[str]:
+def operator(cluster: Cluster, system_namespace: str) -> str:
     """Poolkeeper with activators."""
-    with activators(cluster) as name:
-        yield name
+    return install_activators(cluster)
 
 
 @pytest.fixture
