@@ -90,7 +90,8 @@ def test_an_uninstall_names_what_stays_at_zero_and_leaves_the_service_to_its_pod
     told = uninstall(model)
     assert f"Pool {world.namespace}/chat stays at zero" in told
     assert model.replicas() == 0
-    by_hand = re.search(r"To bring it back: kubectl (.*)", told)
+    # helm quotes what it prints, with line ends as backslash and n.
+    by_hand = re.search(r"To bring it back: kubectl ([^\\\"]*)", told)
     assert by_hand is not None
     world.cluster.kubectl(*by_hand[1].split())
     world.kubectl("rollout", "status", "deploy/chat", "--timeout", "60s")
