@@ -154,6 +154,11 @@ async def world(cluster: Cluster) -> AsyncIterator[World]:
     """Poolkeeper installed, both models at zero, the activators in front of the one with a pool."""
     release = ("--namespace", SYSTEM_NAMESPACE, "--create-namespace", "--wait", "--timeout", "180s")
     cluster.helm("upgrade", "--install", "poolkeeper", CHART, *release, *chart_values())
+    # A cluster that was kept has the image under the same tag as before: nothing else would start it anew.
+    for deployment in ("poolkeeper", "poolkeeper-activator"):
+        named = ("--namespace", SYSTEM_NAMESPACE, f"deployment/{deployment}")
+        cluster.kubectl("rollout", "restart", *named)
+        cluster.kubectl("rollout", "status", *named, "--timeout", "120s")
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     cluster.kubectl("apply", "--filename", "-", stdin=yaml.safe_dump(namespace))
     objects = [*_documents("caller.yaml"), *model(POOLED), *model(BARE), pool(POOLED)]
