@@ -75,7 +75,7 @@ def cost(runs: Runs) -> Iterator[Finding]:
 
 
 def frontier(runs: Runs) -> Iterator[Finding]:
-    """No peer is as cheap with as few late requests as Poolkeeper is at one of its objectives."""
+    """With as few late requests as a peer, Poolkeeper is as cheap at an objective, or between two of them."""
     promises = {**STARTS, "constant 90 s, beyond the budget": HURRIED}
     beside = {
         name: [Case(Setting(budget_seconds=budget), start_times, peer) for peer in PEERS]
@@ -89,15 +89,16 @@ def frontier(runs: Runs) -> Iterator[Finding]:
 
 
 def _beside(subject: str, points: Sequence[Total], peer: Total) -> Finding:
+    """A peer beside the line through Poolkeeper's points: an objective between two costs what mixing does."""
     theirs = f"{peer.hours:.2f} h with {peer.breaks} late"
-    with_as_few = [point for point in points if point.breaks <= peer.breaks]
-    if not with_as_few:
+    line = [(point.breaks_percent, point.hours) for point in points]
+    hours = cheapest_mix(line, peer.breaks_percent)
+    if hours is None:
         fewest = min(points, key=lambda point: (point.breaks, point.hours))
-        measured = f"no point has as few: {fewest.hours:.2f} h with {fewest.breaks} late beside {theirs}"
+        measured = f"none has as few: {fewest.hours:.2f} h with {fewest.breaks} late beside {theirs}"
         return Finding(subject, measured, False)
-    best = min(with_as_few, key=lambda point: point.hours)
-    measured = f"{best.hours:.2f} h with {best.breaks} late beside {theirs}"
-    return Finding(subject, measured, best.hours <= peer.hours)
+    measured = f"{hours:.2f} h with as few late beside {theirs}"
+    return Finding(subject, measured, hours <= peer.hours)
 
 
 def hurried(runs: Runs) -> Iterator[Finding]:
