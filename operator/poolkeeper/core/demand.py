@@ -55,20 +55,15 @@ def survey(now: float, spec: PoolSpec, observation: Observation, empty_hold_seco
         readings.append(demand)
         queued += demand.queued
         orphaned += demand.orphaned
-        fresh_until = min(fresh_until, demand.observed_at + source.stale_after_seconds)
+        stale_at = demand.observed_at + source.stale_after_seconds
+        fresh_until = stale_at if stale_at < fresh_until else fresh_until
         if source.sees_in_flight and demand.in_flight is not None:
             in_flight += demand.in_flight
         else:
             unseen_seconds = max(unseen_seconds, source.max_service_seconds or math.inf)
+    waiting, verdict = _by_arrival(readings), problem or _believed(unseen_seconds)
     return Workload(
-        queued=queued,
-        in_flight=in_flight,
-        orphaned=orphaned,
-        waiting=_by_arrival(readings),
-        readings=tuple(readings),
-        verdict=problem or _believed(unseen_seconds),
-        fresh_until=fresh_until,
-        unseen_seconds=unseen_seconds,
+        queued, in_flight, orphaned, waiting, tuple(readings), verdict, fresh_until, unseen_seconds
     )
 
 

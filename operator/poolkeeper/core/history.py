@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 from poolkeeper.core import gaps, load, objective, service, start_time
 from poolkeeper.core.demand import Workload
+from poolkeeper.core.objective import Objective
 from poolkeeper.core.observation import Reading, Replicas
 from poolkeeper.core.spec import PoolSpec
+from poolkeeper.core.start_time import StartTimes
 from poolkeeper.core.state import PoolState
 
 
@@ -26,7 +28,6 @@ def remember(
     """Learn from the new readings and note since when the pool is idle and ready."""
     worked_at, idle_since = state.worked_at, state.idle_since
     service_rate, account, arrivals, carried = state.service, state.objective, state.gaps, state.load
-    memory_seconds = load.smoothing_seconds(spec.budget_seconds)
     moved = False
     for reading in workload.readings:
         before = _find(state.readings, reading.source)
@@ -40,7 +41,7 @@ def remember(
             account = objective.learn(
                 account, flow.taken, flow.broken, flow.capacity_broken, spec.allowed_share
             )
-        growth = reading.queued - before.queued
+        growth, memory_seconds = reading.queued - before.queued, load.smoothing_seconds(spec.budget_seconds)
         quiet_seconds, seconds = flow.moved_at - before.observed_at, reading.observed_at - flow.moved_at
         carried = load.learn(carried, quiet_seconds, before.in_flight or 0, 0, memory_seconds)
         carried = load.learn(carried, seconds, before.in_flight or 0, growth, memory_seconds)
@@ -54,32 +55,35 @@ def remember(
         idle_since = idle_seconds = None
     elif idle_since is None or worked_at == now:
         idle_since, idle_seconds = min(reading.observed_at for reading in workload.readings), None
-    state = _note_starts(state._replace(objective=account), replicas)
-    return state._replace(
-        clock=now,
-        service=service_rate,
-        load=carried,
-        gaps=arrivals,
-        readings=_merge(state.readings, workload.readings),
-        idle_since=idle_since,
-        idle_seconds=idle_seconds,
-        ahead_at=state.ahead_at if idle_since == state.idle_since else None,
-        worked_at=worked_at,
-        ready_since=_since(now, replicas, 1, state.ready_since),
-        full_since=_since(now, replicas, spec.max_replicas, state.full_since),
-        desired=state.desired if replicas is None else replicas.desired,
+    starts, account = _note_starts(state, account, replicas)
+    # By position: names take longer, and this is done at every poll of every pool.
+    return PoolState(
+        now,
+        starts,
+        arrivals,
+        service_rate,
+        carried,
+        account,
+        _merge(state.readings, workload.readings),
+        idle_since,
+        idle_seconds,
+        worked_at,
+        _since(now, replicas, 1, state.ready_since),
+        _since(now, replicas, spec.max_replicas, state.full_since),
+        state.ahead_at if idle_since == state.idle_since else None,
+        state.desired if replicas is None else replicas.desired,
     )
 
 
-def _note_starts(state: PoolState, replicas: Replicas | None) -> PoolState:
+def _note_starts(
+    state: PoolState, account: Objective, replicas: Replicas | None
+) -> tuple[StartTimes, Objective]:
     """Only what the target shows counts: a decision that nobody carries out starts nothing."""
     if replicas is None:
-        return state
-    account = state.objective
+        return state.starts, account
     if state.desired is not None and replicas.desired > state.desired:
         account = objective.start_begins(account)
-    starts = start_time.keep_running(state.starts, len(replicas.starting))
-    return state._replace(starts=starts, objective=account)
+    return start_time.keep_running(state.starts, len(replicas.starting)), account
 
 
 def between(before: Reading, after: Reading, spec: PoolSpec, full_since: float | None) -> Flow:

@@ -25,7 +25,7 @@ def decide(
     Pure: the same arguments give the same result. A `now` that is earlier than one seen before counts as the
     latest one seen.
     """
-    now = max(now, state.clock)
+    now = now if now > state.clock else state.clock
     workload = survey(now, spec, observation, max(spec.idle_seconds or 0.0, state.starts.p50_seconds))
     state = history.remember(now, spec, workload, observation.replicas, state)
     attainable = bounds.budget_attainable(spec, state.starts)
@@ -67,15 +67,16 @@ def _choose(case: Case) -> Choice:
 
 def _conclude(choice: Choice, workload: Workload, attainable: Verdict, limited: Verdict) -> Decision:
     review_at = min(choice.due_at, workload.fresh_until)
+    # By position: names take longer, and this is done at every poll of every pool.
     return Decision(
-        replicas=choice.replicas,
-        reason=choice.reason,
-        message=choice.message,
-        review_at=None if math.isinf(review_at) else review_at,
-        demand_known=workload.verdict,
-        budget_attainable=attainable,
-        limited=limited,
-        due_at=None if math.isinf(choice.due_at) else choice.due_at,
+        choice.replicas,
+        choice.reason,
+        choice.message,
+        None if math.isinf(review_at) else review_at,
+        workload.verdict,
+        attainable,
+        limited,
+        None if math.isinf(choice.due_at) else choice.due_at,
     )
 
 

@@ -1,6 +1,6 @@
 """The part of a pool's declaration that a decision depends on, as plain values with units in their names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from poolkeeper.api.pool import StartMode, WhenUnattainable, ZeroMode
 
@@ -27,6 +27,10 @@ class PoolSpec:
     `start_prior_seconds` is the class's or the user's expectation of a cold start, used until real starts
     have been seen. `node_tail_seconds` is how long the node is still paid for after its last replica stops.
     `chips_per_replica` only scales what is reported; a gang of hosts is one replica.
+
+    Derived, once, because every decision asks for it: `allowed_share` is the share of requests that may wait
+    longer than the budget, `poll_seconds` the longest poll interval of a source, `margin_seconds` the time
+    between a need and its effect that is not part of the start: polling, writing, taking.
     """
 
     max_replicas: int
@@ -43,14 +47,13 @@ class PoolSpec:
     start_prior_seconds: float = 60.0
     node_tail_seconds: float = 0.0
     chips_per_replica: int = 1
+    allowed_share: float = field(init=False, repr=False, compare=False)
+    poll_seconds: float = field(init=False, repr=False, compare=False)
+    margin_seconds: float = field(init=False, repr=False, compare=False)
 
-    @property
-    def allowed_share(self) -> float:
-        """Share of requests that may wait longer than the budget."""
-        return max(1.0 - self.objective_percent / 100.0, 1e-4)
-
-    @property
-    def margin_seconds(self) -> float:
-        """Time between a need and its effect that is not part of the start: polling, writing, taking."""
+    def __post_init__(self) -> None:
+        derive = object.__setattr__
         poll_seconds = max((source.poll_seconds for source in self.sources), default=0.0)
-        return min(0.5 + poll_seconds, 0.1 * self.budget_seconds)
+        derive(self, "allowed_share", max(1.0 - self.objective_percent / 100.0, 1e-4))
+        derive(self, "poll_seconds", poll_seconds)
+        derive(self, "margin_seconds", min(0.5 + poll_seconds, 0.1 * self.budget_seconds))

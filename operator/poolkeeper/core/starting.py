@@ -1,14 +1,18 @@
 """Rules about starts: how many, how late, and when to take one back."""
 
 import math
+from itertools import accumulate
+from operator import itemgetter
 
 from poolkeeper.api.pool import StartMode
 from poolkeeper.core import load, objective, outlook, say, sizing
+from poolkeeper.core.capacity import Capacity
 from poolkeeper.core.case import Case, Choice
 from poolkeeper.core.decision import Reason
 from poolkeeper.core.demand import Workload
 from poolkeeper.core.observation import Replicas
-from poolkeeper.core.sizing import Capacity, Plan
+from poolkeeper.core.shortage import Need
+from poolkeeper.core.sizing import Plan
 from poolkeeper.core.spec import PoolSpec
 from poolkeeper.core.state import PoolState
 from poolkeeper.core.stopping import confirmed_idle_at, is_expecting, starting_are_unused
@@ -26,6 +30,7 @@ CATCH_UP = 0.05
 LATE_SHARE = 0.25
 LEARNED_STARTS = 2
 """Own starts that must have been seen before one may be delayed."""
+_REQUESTS = itemgetter(1)
 
 
 def plan_starts(
@@ -36,34 +41,45 @@ def plan_starts(
         return sizing.NOTHING
     starts = state.starts
     allowance = state.objective.allowance(spec.allowed_share)
-    tail = max(EARLIEST_TAIL, min(allowance, objective.MOST_RISK))
+    waiting = workload.waiting
+    due = tuple(accumulate(map(_REQUESTS, waiting)))
+
+    def start_seconds(requests: float) -> float:
+        tail = allowance / (outlook.COMPANY * requests)
+        return starts.quantile(tail if tail < objective.MOST_RISK else objective.MOST_RISK)
+
+    need = Need(
+        waiting, due, spec.budget_seconds - spec.margin_seconds, spec.budget_seconds / 4.0, start_seconds
+    )
+    capacity = _capacity(now, spec, workload, replicas, allowance, state)
+    return sizing.plan(now, need, capacity, state.load.lasting_growth, ceiling - replicas.desired)
+
+
+def _capacity(
+    now: float, spec: PoolSpec, workload: Workload, replicas: Replicas, allowance: float, state: PoolState
+) -> Capacity:
+    """What takes requests already, or will."""
     ready = min(replicas.ready, replicas.desired)
-    capacity = Capacity(
+    return Capacity(
         free=max(0.0, ready * spec.concurrency - workload.in_flight) if ready else 0.0,
         ready=ready,
-        ready_at=tuple(
-            now + starts.remaining(now - starting.asked_at, tail) for starting in replicas.starting
-        ),
+        ready_at=_ready_at(now, replicas, allowance, state) if replicas.starting else (),
         slots=spec.concurrency,
         rate=CAUTION * state.service.per_replica(spec.concurrency, workload.in_flight),
     )
-    return sizing.plan(
-        now,
-        workload.waiting,
-        spec.budget_seconds - spec.margin_seconds,
-        capacity,
-        lambda requests: starts.quantile(min(allowance / (outlook.COMPANY * requests), objective.MOST_RISK)),
-        grace=spec.budget_seconds / 4.0,
-        growth=state.load.lasting_growth,
-        most=ceiling - replicas.desired,
-    )
+
+
+def _ready_at(now: float, replicas: Replicas, allowance: float, state: PoolState) -> tuple[float, ...]:
+    tail = max(EARLIEST_TAIL, min(allowance, objective.MOST_RISK))
+    ages = [now - starting.asked_at for starting in replicas.starting]
+    return tuple([now + state.starts.remaining(age, tail) for age in ages])
 
 
 def start_ahead(case: Case) -> Choice | None:
     """Where a start outlasts the budget, a growing load is met before its requests are late."""
     spec, state = case.spec, case.state
     start_seconds = _expected_start(case)
-    shortfall_seconds = _shortfall_seconds(case)
+    shortfall_seconds = _shortfall_seconds(case, start_seconds)
     if case.plan.late:
         shortfall_seconds = max(shortfall_seconds, LATE_SHARE * start_seconds)
     if shortfall_seconds <= 0.0 or case.workload.is_empty:
@@ -86,22 +102,24 @@ def outgrown_at(case: Case) -> float:
     Requests that wait get later with time alone.
     """
     has_room = case.replicas.desired < case.limits.ceiling
-    if not has_room or not case.workload.queued or _shortfall_seconds(case) <= 0.0:
+    if not has_room or not case.workload.queued or _shortfall_seconds(case, _expected_start(case)) <= 0.0:
         return math.inf
-    poll_seconds = max(source.poll_seconds for source in case.spec.sources)
+    poll_seconds = case.spec.poll_seconds
     polled_at = max((reading.observed_at for reading in case.workload.readings), default=case.now)
     return max(polled_at, case.now - 0.5 * poll_seconds) + poll_seconds
 
 
-def _shortfall_seconds(case: Case) -> float:
+def _shortfall_seconds(case: Case, start_seconds: float) -> float:
     """By how much a start outlasts the budget."""
-    return _expected_start(case) - case.spec.budget_seconds + case.spec.margin_seconds
+    return start_seconds - case.spec.budget_seconds + case.spec.margin_seconds
 
 
 def _expected_start(case: Case) -> float:
     """What a start is reckoned to take: the median, but no less than those that are running show."""
     starts = case.state.starts
     expected = starts.p50_seconds if starts.samples >= LEARNED_STARTS else starts.quantile(EARLIEST_TAIL)
+    if not case.replicas.starting:
+        return expected
     ages = [case.now - starting.asked_at for starting in case.replicas.starting]
     return max([expected, *(age + starts.remaining(age, 0.5) for age in ages)])
 

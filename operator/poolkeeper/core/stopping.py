@@ -71,8 +71,8 @@ def confirmed_idle_at(case: Case) -> float:
     idle_since = case.state.idle_since
     if idle_since is None:
         return math.inf
-    poll_seconds = max(source.poll_seconds for source in case.spec.sources)
-    oldest = min(reading.observed_at for reading in case.workload.readings)
+    poll_seconds = case.spec.poll_seconds
+    oldest = min([reading.observed_at for reading in case.workload.readings])
     if oldest > idle_since + 0.5 * poll_seconds:
         return case.now
     return max(idle_since, case.now) + poll_seconds

@@ -1,0 +1,38 @@
+"""What can take requests, and how many by when."""
+
+from typing import NamedTuple
+
+TOLERANCE_SECONDS = 1.0
+"""A start that is late by less still counts as in time: the margin is there for it."""
+
+
+class Capacity(NamedTuple):
+    """Free slots now, ready replicas, and when starting ones will be ready.
+
+    `slots` is a replica's concurrency, `rate` its requests per second when all of them are busy.
+    """
+
+    free: float
+    ready: int
+    ready_at: tuple[float, ...]
+    slots: int
+    rate: float
+
+    @property
+    def is_none(self) -> bool:
+        """Whether nothing is there, nor on its way."""
+        return not self.ready and not self.ready_at and not self.free
+
+    def takes(self, now: float, until: float) -> float:
+        """Requests that will have been taken by `until`.
+
+        A starting replica that is late by less than the tolerance counts, as a new one would: otherwise one
+        more would be asked for at every look, each in vain.
+        """
+        total = self.free + self.ready * self.rate * max(0.0, until - now)
+        if not self.ready_at:
+            return total
+        for ready_at in self.ready_at:
+            if ready_at < until + TOLERANCE_SECONDS:
+                total += self.slots + self.rate * max(0.0, until - ready_at)
+        return total

@@ -1,0 +1,94 @@
+"""The plan of starts skips what can't matter; here every bucket is looked at, and both must agree exactly."""
+
+import math
+from itertools import accumulate
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poolkeeper.core.capacity import TOLERANCE_SECONDS, Capacity
+from poolkeeper.core.observation import ArrivalBucket
+from poolkeeper.core.shortage import REACH, Need
+from poolkeeper.core.sizing import FULL, NOTHING, Plan, plan
+
+NOW = 1_700_000_000.0
+
+
+def looked_through(now: float, need: Need, capacity: Capacity, growth: float, most: int) -> Plan:
+    """The plan, bucket by bucket."""
+    short: list[tuple[float, float, float, bool]] = []
+    seconds = reckoned_with = 0.0
+    for bucket, due in zip(need.waiting, need.due, strict=True):
+        deadline = bucket.arrived_at + need.patience
+        requests = due - (capacity.takes(now, deadline) if deadline > now else capacity.free)
+        if requests <= 0.0:
+            continue
+        if requests > REACH * reckoned_with:
+            reckoned_with, seconds = requests, need.start_seconds(requests)
+        is_late = deadline < now + seconds - TOLERANCE_SECONDS
+        if is_late:
+            deadline = now + seconds + need.grace
+            requests = due - capacity.takes(now, deadline)
+        if requests > 0.0:
+            short.append((deadline, requests, seconds, is_late))
+    if not short:
+        return NOTHING
+    more = 1
+    for deadline, requests, seconds, _ in short:
+        room = max(deadline - now - seconds + TOLERANCE_SECONDS, 0.0)
+        more = max(more, math.ceil(requests / (capacity.slots + capacity.rate * room) - 1e-9))
+    added = max(min(more, most), 1)
+    late = [requests for _, requests, _, is_late in short if is_late]
+    start_at = now if late else min(latest_start(each, added, capacity) for each in short)
+    if growth > 0.0:
+        replicas = capacity.ready + len(capacity.ready_at) + added
+        room = FULL * need.patience * capacity.rate * replicas - sum(
+            bucket.requests for bucket in need.waiting
+        )
+        start_at = min(start_at, now + room / growth - short[0][2])
+    return Plan(more, start_at, short[0][0], short[0][2], math.ceil(late[-1]) if late else 0)
+
+
+def latest_start(short: tuple[float, float, float, bool], added: int, capacity: Capacity) -> float:
+    deadline, requests, seconds, _ = short
+    return deadline - max(0.0, requests / added - capacity.slots) / capacity.rate - seconds
+
+
+@st.composite
+def capacities(draw: st.DrawFn) -> Capacity:
+    ready = draw(st.sampled_from((0, 0, 1, 3)))
+    slots = draw(st.sampled_from((1, 4, 16)))
+    return Capacity(
+        free=draw(st.floats(0.0, ready * slots)),
+        ready=ready,
+        ready_at=tuple(NOW + after for after in draw(st.lists(st.floats(-5.0, 300.0), max_size=3))),
+        slots=slots,
+        rate=draw(st.sampled_from((0.01, 0.36, 5.0))),
+    )
+
+
+@st.composite
+def needs(draw: st.DrawFn) -> Need:
+    age = draw(st.floats(0.0, 60.0))
+    waiting: list[ArrivalBucket] = []
+    for apart, requests in draw(
+        st.lists(st.tuples(st.floats(0.0, 20.0), st.sampled_from((1, 1, 2, 30))), max_size=64)
+    ):
+        waiting.append(ArrivalBucket(NOW - age, requests))
+        age += apart
+    waiting.reverse()
+    fastest, slope = draw(st.floats(1.0, 200.0)), draw(st.sampled_from((0.0, 10.0, 40.0)))
+    return Need(
+        waiting=tuple(waiting),
+        due=tuple(accumulate(bucket.requests for bucket in waiting)),
+        patience=draw(st.floats(0.5, 900.0)),
+        grace=draw(st.floats(0.0, 200.0)),
+        start_seconds=lambda requests: fastest + slope * math.log1p(requests),
+    )
+
+
+@given(needs(), capacities(), st.sampled_from((0.0, 0.5, 20.0)), st.integers(-1, 12))
+def test_passing_over_what_cannot_matter_changes_no_plan(
+    need: Need, capacity: Capacity, growth: float, most: int
+) -> None:
+    assert plan(NOW, need, capacity, growth, most) == looked_through(NOW, need, capacity, growth, most)
