@@ -2,10 +2,11 @@
 
 import sys
 import tracemalloc
+from dataclasses import replace
 from time import process_time
 
 from poolkeeper.core.ledger import Ledger, Sample, record
-from poolkeeper.core.observation import Observation, Replicas
+from poolkeeper.core.observation import Observation, Reading, Replicas, StartingReplica
 from poolkeeper.core.policy import decide
 from poolkeeper.core.spec import PoolSpec
 from poolkeeper.core.start_time import StartSample, learn
@@ -51,6 +52,34 @@ def decisions_per_second() -> float:
     return ROUNDS / (process_time() - started)
 
 
+def others(began: float) -> dict[str, Observation]:
+    """What else a pool with requests may look like: replicas that work, or start, or have nothing to do."""
+    ledger = queue_fills(SPEC, began)
+    idle = record(Ledger.empty("queue"), Sample("queue", began + WAITING / 2, 0, 0), SPEC.sources[0])
+    if not isinstance(ledger.demand, Reading) or not isinstance(idle.demand, Reading):
+        raise TypeError("a ledger with a sample holds no reading")
+    full = replace(ledger.demand, in_flight=4 * SPEC.concurrency)
+    starting = tuple(StartingReplica(began + number) for number in range(4))
+    return {
+        f"{WAITING} waiting, 4 replicas working": Observation((full,), Replicas(4, 4)),
+        f"{WAITING} waiting, 4 replicas starting": Observation((ledger.demand,), Replicas(4, 0, starting)),
+        "none waiting, 4 replicas working": Observation(
+            (replace(idle.demand, in_flight=12),), Replicas(4, 4)
+        ),
+        "none waiting, 4 replicas idle": Observation((idle.demand,), Replicas(4, 4)),
+        "none waiting, at zero": Observation((idle.demand,), Replicas(0, 0)),
+    }
+
+
+def rate(observation: Observation, now: float) -> float:
+    """Decisions per second on the same observation, which time passes over."""
+    state = experienced(SPEC)
+    started = process_time()
+    for number in range(ROUNDS):
+        _, state = decide(now + number * 1e-4, SPEC, observation, state)
+    return ROUNDS / (process_time() - started)
+
+
 def kibibytes_per_pool() -> float:
     """What the states and ledgers of many pools add to the heap, each."""
     tracemalloc.start()
@@ -64,6 +93,8 @@ def kibibytes_per_pool() -> float:
 def main() -> int:
     """Measures and prints; returns the exit status."""
     print(f"{decisions_per_second():,.0f} decisions a second on one core with {WAITING} waiting requests")
+    for name, observation in others(began := 200_000.0).items():
+        print(f"{rate(observation, began + WAITING / 2):,.0f} with {name}")
     print(f"{kibibytes_per_pool():.1f} KiB per pool")
     return 0
 
