@@ -29,10 +29,9 @@ class Capacity(NamedTuple):
         A starting replica that is late by less than the tolerance counts, as a new one would: otherwise one
         more would be asked for at every look, each in vain.
         """
-        total = self.free + self.ready * self.rate * max(0.0, until - now)
-        if not self.ready_at:
-            return total
-        for ready_at in self.ready_at:
+        free, ready, ready_ats, slots, rate = self
+        total = free + ready * rate * (until - now) if until > now else free
+        for ready_at in ready_ats:
             if ready_at < until + TOLERANCE_SECONDS:
-                total += self.slots + self.rate * max(0.0, until - ready_at)
+                total += slots + rate * (until - ready_at) if until > ready_at else slots
         return total

@@ -48,9 +48,10 @@ class Gaps(NamedTuple):
         """Per bin, the chance that a gap in times like these ends in it, given that it gets so far."""
         reached, ended = self.reached[self.context], self.ended[self.context]
         found = array("d", bytes(8 * BINS))
-        for at in range(BINS):
-            all_reached = sum(counts[at] for counts in self.reached)
-            all_ended = sum(counts[at] for counts in self.ended)
+        everywhere = zip(
+            map(sum, zip(*self.reached, strict=True)), map(sum, zip(*self.ended, strict=True)), strict=True
+        )
+        for at, (all_reached, all_ended) in enumerate(everywhere):
             pooled = (all_ended + PRIOR_WEIGHT * PRIOR_HAZARD) / (all_reached + PRIOR_WEIGHT)
             weight = min(POOLED_WEIGHT, all_reached + PRIOR_WEIGHT)
             found[at] = (ended[at] + weight * pooled) / (reached[at] + weight)

@@ -83,7 +83,8 @@ def _share_saved(hazards: "array[float]", covers: float) -> float:
     survival = moved = 0.0
     survival = 1.0
     for at in range(BINS):
-        width = min(WIDTHS[at], covers - EDGES[at])
+        left = covers - EDGES[at]
+        width = left if left < WIDTHS[at] else WIDTHS[at]
         if width <= 0.0:
             break
         moved += width * survival * (1.0 - 0.5 * hazards[at])
@@ -105,6 +106,7 @@ def _look_ahead(gaps: Gaps, terms: Terms) -> _Outlook:
         hazard = hazards[at]
         down[at] = hazard * saved + (1.0 - hazard) * best_down
         waiting = WIDTHS[at] * (1.0 - 0.5 * hazard) + (1.0 - hazard) * up[at + 1]
-        up[at] = min(waiting, down[at])
-        best_down = min(down[at], AHEAD_PREMIUM * (up[at] + terms.restart))
+        up[at] = best_up = waiting if waiting < down[at] else down[at]
+        ahead = AHEAD_PREMIUM * (best_up + terms.restart)
+        best_down = ahead if ahead < down[at] else down[at]
     return _Outlook(up, down)

@@ -93,16 +93,15 @@ def _came_back_empty(last: Sample | None, sample: Sample) -> bool:
 
 def _restart_empty(ledger: Ledger, sample: Sample) -> Ledger:
     """What waited was lost with the server or will return: neither taken nor completed."""
-    return _publish(
-        replace(
-            ledger,
-            last=sample,
-            waiting=(),
-            orphaned=0,
-            orphans_between=(),
-            in_flight_since=sample.observed_at,
-            emptied_at=sample.observed_at,
-        )
+    return replace(
+        ledger,
+        demand=_reading(ledger.source, sample, 0, (), ledger.arrived, ledger.completed, sample.observed_at),
+        last=sample,
+        waiting=(),
+        orphaned=0,
+        orphans_between=(),
+        in_flight_since=sample.observed_at,
+        emptied_at=sample.observed_at,
     )
 
 
@@ -113,38 +112,42 @@ def _record_sample(ledger: Ledger, sample: Sample, spec: SourceSpec) -> Ledger:
     changed_at = _in_flight_since(ledger, sample)
     orphaned, between = _orphans(ledger, sample, changed_at, spec)
     is_empty = sample.queued == 0 and not sample.in_flight
-    return _publish(
-        Ledger(
-            source=ledger.source,
-            demand=ledger.demand,
-            last=sample,
-            waiting=waiting,
-            arrived=ledger.arrived + arrived,
-            completed=ledger.completed + completed,
-            in_flight_since=changed_at,
-            orphaned=orphaned,
-            orphans_between=between,
-            emptied_at=ledger.emptied_at if is_empty else None,
-        )
+    arrived, completed = ledger.arrived + arrived, ledger.completed + completed
+    emptied_at = ledger.emptied_at if is_empty else None
+    return Ledger(
+        source=ledger.source,
+        demand=_reading(ledger.source, sample, orphaned, waiting, arrived, completed, emptied_at),
+        last=sample,
+        waiting=waiting,
+        arrived=arrived,
+        completed=completed,
+        in_flight_since=changed_at,
+        orphaned=orphaned,
+        orphans_between=between,
+        emptied_at=emptied_at,
     )
 
 
-def _publish(ledger: Ledger) -> Ledger:
-    sample = ledger.last
-    assert sample is not None  # noqa: S101 - a ledger is published only after a sample
-    seen = None if sample.in_flight is None else sample.in_flight - ledger.orphaned
-    reading = Reading(
-        source=ledger.source,
+def _reading(
+    source: str,
+    sample: Sample,
+    orphaned: int,
+    waiting: tuple[ArrivalBucket, ...],
+    arrived: int,
+    completed: int,
+    emptied_at: float | None,
+) -> Reading:
+    return Reading(
+        source=source,
         observed_at=sample.observed_at,
         queued=sample.queued,
-        in_flight=seen,
-        orphaned=ledger.orphaned,
-        waiting=ledger.waiting,
-        arrived=ledger.arrived,
-        completed=ledger.completed,
-        emptied_at=ledger.emptied_at,
+        in_flight=None if sample.in_flight is None else sample.in_flight - orphaned,
+        orphaned=orphaned,
+        waiting=waiting,
+        arrived=arrived,
+        completed=completed,
+        emptied_at=emptied_at,
     )
-    return replace(ledger, demand=reading)
 
 
 def _flows(last: Sample | None, sample: Sample) -> tuple[int, int, int]:
@@ -174,7 +177,7 @@ def _date(
     if not arrived and not taken and sample.oldest_arrived_at is None:
         return waiting
     buckets = [*waiting, ArrivalBucket(since, arrived)] if arrived else list(waiting)
-    surplus = sum(bucket.requests for bucket in buckets) - sample.queued
+    surplus = sum([bucket.requests for bucket in buckets]) - sample.queued
     first = 0
     while surplus > 0:
         bucket = buckets[first]

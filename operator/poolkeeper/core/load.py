@@ -60,10 +60,13 @@ def learn(load: Load, seconds: float, in_flight: float, growth: int, memory_seco
     if seconds <= 0.0:
         return load
     share = 1.0 - math.exp(-seconds / memory_seconds)
-    return load._replace(
-        in_flight=load.in_flight + share * (in_flight - load.in_flight),
-        growth=load.growth + share * (growth / seconds - load.growth),
-        clumps=load.clumps * (1.0 - share) + (growth > 0),
+    return Load(
+        load.in_flight + share * (in_flight - load.in_flight),
+        load.growth + share * (growth / seconds - load.growth),
+        load.clumps * (1.0 - share) + (growth > 0),
+        load.peak,
+        load.peak_before,
+        load.window_began_at,
     )
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -48,16 +49,15 @@ class Mixture(NamedTuple):
             return slow
         return self.slow_share * slow + (1.0 - self.slow_share) * self.fast.survival(log_seconds)
 
-    def table(self, tails: Sequence[float]) -> tuple[float, ...]:
+    def table(self, tails: tuple[float, ...]) -> tuple[float, ...]:
         """Seconds exceeded with each of the falling probabilities, found between those of the modes."""
         if self.slow_share >= 1.0:
-            return tuple(
-                math.exp(self.slow.mean - _NORMAL.inv_cdf(tail) * self.slow.spread) for tail in tails
-            )
+            mean, spread = self.slow
+            return tuple([math.exp(mean - below * spread) for below in _deviations(tails)])
         values: list[float] = []
         low = -math.inf
-        for tail in tails:
-            deviations = -_NORMAL.inv_cdf(tail)
+        for tail, below in zip(tails, _deviations(tails), strict=True):
+            deviations = -below
             ends = (mode.mean + deviations * mode.spread for mode in (self.fast, self.slow))
             left, right = sorted(ends)
             low = self._solve(tail, max(left, low), right)
@@ -127,12 +127,18 @@ def _one_mode(pairs: Pairs) -> Mixture:
     return Mixture(mode, mode, 1.0)
 
 
+@lru_cache(maxsize=4)
+def _deviations(tails: tuple[float, ...]) -> tuple[float, ...]:
+    """How far below the mean, in standard deviations, each of the probabilities lies."""
+    return tuple(_NORMAL.inv_cdf(tail) for tail in tails)
+
+
 def _best_cut(pairs: Pairs) -> int | None:
     """Where cutting the sorted samples in two leaves the least variance within both parts."""
     if len(pairs) < MODES_SAMPLES:
         return None
-    total = sum(weight for _, weight in pairs)
-    whole = sum(value * weight for value, weight in pairs)
+    total = sum([weight for _, weight in pairs])
+    whole = sum([value * weight for value, weight in pairs])
     best, best_gain = None, 0.0
     left = left_sum = 0.0
     for at, (value, weight) in enumerate(pairs[:-1], start=1):

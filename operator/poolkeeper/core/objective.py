@@ -50,8 +50,9 @@ def learn(
     horizon = min(max(5.0 / allowed_share, 200.0), 5000.0)
     limit = allowed_share * horizon
     balance = account.balance * (1.0 - 1.0 / horizon) ** taken + allowed_share * taken - broken
-    return account._replace(
+    return Objective(
         balance=min(max(balance, -limit), limit),
+        per_start=account.per_start,
         since_start=account.since_start + taken,
         taken=account.taken + taken,
         broken=account.broken + broken,

@@ -113,7 +113,7 @@ def _of_rest(now: float, need: Need, capacity: Capacity) -> Shortages:
     If they will have taken by the grace what no start can save, another one would come too late to help.
     """
     waiting, dues, patience, grace, start_seconds = need
-    free, ready_rate = capacity.free, capacity.ready * capacity.rate
+    free, ready_rate, has_starting = capacity.free, capacity.ready * capacity.rate, bool(capacity.ready_at)
     deadlines: list[float] = []
     requests: list[float] = []
     starts: list[float] = []
@@ -126,7 +126,7 @@ def _of_rest(now: float, need: Need, capacity: Capacity) -> Shortages:
         taken = free + ready_rate * (deadline - now) if deadline > now else free
         if due <= taken:
             continue
-        if capacity.ready_at and deadline > now:
+        if has_starting and deadline > now:
             taken = capacity.takes(now, deadline)
         short = due - taken
         if short <= 0.0:

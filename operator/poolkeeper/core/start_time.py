@@ -10,6 +10,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
@@ -181,10 +182,18 @@ def refit(times: StartTimes) -> StartTimes:
             seconds.append(age + times.remaining(age, 0.5))
             weights.append(1.0)
     if seconds:
-        mixture = fit([math.log(value) for value in seconds], weights)
+        mixture, quantiles = _fitted(tuple(seconds), tuple(weights))
     else:
         mixture = single(math.log(times.prior_seconds), PRIOR_SPREAD)
-    return times._replace(mixture=mixture, quantiles=mixture.table(TAILS))
+        quantiles = mixture.table(TAILS)
+    return times._replace(mixture=mixture, quantiles=quantiles)
+
+
+@lru_cache(maxsize=64)
+def _fitted(seconds: tuple[float, ...], weights: tuple[float, ...]) -> tuple[Mixture, tuple[float, ...]]:
+    """Kept for a while: a start that runs is entered time and again, and is no evidence before the median."""
+    mixture = fit([math.log(value) for value in seconds], weights)
+    return mixture, mixture.table(TAILS)
 
 
 def _is_duration(seconds: float) -> bool:
