@@ -20,7 +20,7 @@ from hack.bench.policy_finding import HURRIED, STARTS, Bar, Finding
 from hack.bench.policy_objective import at_objectives, objective
 from hack.bench.policy_overshoot import overshoot
 from hack.bench.policy_robust import robust
-from hack.bench.policy_runs import Case, Runs, Total
+from hack.bench.policy_runs import Case, OutOfTime, Runs, Total
 from hack.bench.policy_table import OBJECTIVES, TIMEOUTS, cheapest_mix
 from poolkeeper.api.pool import StartMode
 from poolkeeper.backtest.bundled import (
@@ -42,6 +42,7 @@ PEERS = (
 )
 LOADS = ((30.0, 60.0), (90.0, 120.0), (240.0, 300.0), (30.0, 20.0), (90.0, 60.0), (240.0, 120.0))
 """Start times and budgets."""
+MINUTES = 10
 MOST_REQUESTS = 1400
 """Pools of the bundled slices with more requests are left out, 15 of 50 Azure applications: they would take
 nearly all of the time, and called once a minute or more often they hardly ever stop.
@@ -177,17 +178,13 @@ def measured(
     for trace, bars in traces:
         if not trace.pools:
             continue
-        with Runs(trace, processes) as runs:
+        with Runs(trace, processes, until) as runs:
             for bar in bars:
                 name = f"{trace.name}  {bar}"
-                if time.monotonic() > until:
-                    yield name, Finding("", "there was no time left", None)
-                    continue
-                for found in BARS[bar](runs):
-                    yield name, found
-                    if time.monotonic() > until:
-                        yield name, Finding("", "there was no time for the rest", None)
-                        break
+                try:
+                    yield from ((name, found) for found in BARS[bar](runs))
+                except OutOfTime:
+                    yield name, Finding("the rest", "there was no time for it", None)
 
 
 def main() -> int:
@@ -196,8 +193,8 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--bar", action="append", choices=list(BARS), default=[], help="repeatable")
-    parser.add_argument("--minutes", type=float, default=60.0, metavar="N",
-                        help="begin nothing after so long, and say what is left (default 60)")  # fmt: skip
+    parser.add_argument("--minutes", type=float, default=MINUTES, metavar="N",
+                        help=f"stop after so long, and say what is left (default {MINUTES})")  # fmt: skip
     parser.add_argument("--most-requests", type=int, metavar="N",
                         help="leave out pools with more requests "
                         f"(default {MOST_REQUESTS} on the bundled slices)")  # fmt: skip

@@ -1,5 +1,7 @@
 """Replays of one trace under many policies and settings, each made once, spread over the cores."""
 
+import math
+import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -130,11 +132,18 @@ class Total:
         return 100 * self.avoidable / self.requests
 
 
-class Runs:
-    """The replays of one trace. What is asked for ahead is worked on by other processes meanwhile."""
+class OutOfTime(Exception):
+    """The instant has come until which replays may be waited for."""
 
-    def __init__(self, trace: Trace, processes: int) -> None:
+
+class Runs:
+    """The replays of one trace. What is asked for ahead is worked on by other processes meanwhile; nothing is
+    begun or waited for after the instant `until` of the monotonic clock.
+    """
+
+    def __init__(self, trace: Trace, processes: int, until: float = math.inf) -> None:
         self.trace = trace
+        self._until = until
         self._executor: ProcessPoolExecutor | None = None
         self._processes = processes
         self._asked: dict[tuple[Case, int], Future[Seen]] = {}
@@ -208,9 +217,15 @@ class Runs:
         return sum(found.best.accelerator_seconds for found in self._yardsticks[mean, setting]) / 3600
 
     def _seen(self, case: Case, number: int) -> Seen:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise OutOfTime
         asked = self._asked.pop((case, number), None)
         if asked is not None:
-            return asked.result()
+            try:
+                return asked.result(timeout=None if math.isinf(left) else left)
+            except TimeoutError as error:
+                raise OutOfTime from error
         return replay(case, self.trace.pools[number], self.trace.ends_at)
 
     def _waits_when_always_on(self, setting: Setting) -> list["array[float]"]:

@@ -1,12 +1,14 @@
 """The bars of the policy measure what they say."""
 
 import random
+import time
 from array import array
 from dataclasses import replace
 from itertools import accumulate
 
 import pytest
 
+from hack.bench.policy_bars import measured
 from hack.bench.policy_finding import Finding
 from hack.bench.policy_objective import groups, verdict
 from hack.bench.policy_overshoot import CONCURRENCY, had_and_needed, needed_replicas
@@ -148,6 +150,14 @@ def test_nothing_is_lowered_while_polls_are_lost(monkeypatch: pytest.MonkeyPatch
     blindly = found["lost: never zero on unknown"]
     assert blindly.is_kept
     assert int(blindly.measured.split()[2]) > 100, "it was put to the test"
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_there_is_no_time_for_is_untold(processes: int) -> None:
+    trace = Trace("trace", (called_every(700.0, 40),))
+    found = list(measured(iter([(trace, ["cost", "hurried"])]), processes, time.monotonic()))
+    assert [name for name, _ in found] == ["trace  cost", "trace  hurried"]
+    assert [finding.is_kept for _, finding in found] == [None, None]
 
 
 def test_marks_tell_apart_what_is_kept_missed_and_untold() -> None:
