@@ -56,22 +56,21 @@ def remember(
     elif idle_since is None or worked_at == now:
         idle_since, idle_seconds = min(reading.observed_at for reading in workload.readings), None
     starts, account = _note_starts(state, account, replicas)
-    # By position: names take longer, and this is done at every poll of every pool.
     return PoolState(
-        now,
-        starts,
-        arrivals,
-        service_rate,
-        carried,
-        account,
-        _merge(state.readings, workload.readings),
-        idle_since,
-        idle_seconds,
-        worked_at,
-        _since(now, replicas, 1, state.ready_since),
-        _since(now, replicas, spec.max_replicas, state.full_since),
-        state.ahead_at if idle_since == state.idle_since else None,
-        state.desired if replicas is None else replicas.desired,
+        clock=now,
+        starts=starts,
+        gaps=arrivals,
+        service=service_rate,
+        load=carried,
+        objective=account,
+        readings=_merge(state.readings, workload.readings),
+        idle_since=idle_since,
+        idle_seconds=idle_seconds,
+        worked_at=worked_at,
+        ready_since=_since(now, replicas, 1, state.ready_since),
+        full_since=_since(now, replicas, spec.max_replicas, state.full_since),
+        ahead_at=state.ahead_at if idle_since == state.idle_since else None,
+        desired=state.desired if replicas is None else replicas.desired,
     )
 
 
