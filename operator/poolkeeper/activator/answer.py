@@ -7,7 +7,6 @@ import h11
 from poolkeeper.activator import head
 from poolkeeper.activator.connection import Connection
 from poolkeeper.activator.refusals import Refused
-from poolkeeper.activator.response import Header, ResponseHead
 
 MOST_ERROR_BYTES = 64 * 1024
 _EVENT_STREAM = b"text/event-stream"
@@ -35,10 +34,10 @@ class Answer:
             return True
         return self._streams_already and not self._replica_has_begun and self._http.our_state is not h11.ERROR
 
-    def inform(self, event: ResponseHead) -> None:
+    def inform(self, event: h11.InformationalResponse) -> None:
         """Pass on a 1xx; HTTP/1.0 clients don't know them."""
         if self._is_http_1_1 and not self.status:
-            self._send(head.informational(event))
+            self._send(event)
 
     def heartbeat(self) -> None:
         """Tell a client that accepts event streams that its request is held; the status is then 200."""
@@ -53,18 +52,18 @@ class Answer:
             self._send(h11.Response(status_code=200, headers=headers))
         self._send(h11.Data(data=b": waiting for a replica\n\n"))
 
-    def begin(self, response: ResponseHead, *, waited_seconds: float, closes: bool) -> None:
+    def begin(self, response: h11.Response, *, waited_seconds: float, closes: bool) -> None:
         """The replica's status and headers."""
         if not self._streams_already:
             # Sent first: what can't be rebuilt has not begun, and a 502 can still be told from it.
             self._send(head.for_client(response, waited_seconds=waited_seconds, closes=closes))
-            self.status = response.status
+            self.status = response.status_code
             self._replica_has_begun = True
             return
         self._replica_has_begun = True
         self._send(h11.Data(data=b": cold start %.3f s\n\n" % waited_seconds))
-        kinds = response.values(b"content-type")
-        if response.status != 200 or not any(kind.startswith(_EVENT_STREAM) for kind in kinds):
+        kinds = [value for name, value in response.headers if name == b"content-type"]
+        if response.status_code != 200 or not any(kind.startswith(_EVENT_STREAM) for kind in kinds):
             self._error = bytearray()
 
     def data(self, data: bytes) -> None:
@@ -75,7 +74,7 @@ class Answer:
         elif len(self._error) < MOST_ERROR_BYTES:
             self._error += data
 
-    def end(self, trailers: list[Header]) -> None:
+    def end(self, trailers: list[head.Header]) -> None:
         """The replica's response is complete."""
         if self._error is not None:
             self._send(h11.Data(data=_as_event(bytes(self._error))))
@@ -101,7 +100,7 @@ class Answer:
             self._send(h11.Data(data=body))
         self._finish([])
 
-    def switch(self, response: ResponseHead, waited_seconds: float) -> None:
+    def switch(self, response: h11.InformationalResponse, waited_seconds: float) -> None:
         """The replica agreed to another protocol: what follows is no longer HTTP."""
         self._send(head.for_switch(response, waited_seconds))
         self.status = 101
@@ -114,7 +113,7 @@ class Answer:
             self._pending.clear()
             await self._connection.write(data)
 
-    def _finish(self, trailers: list[Header]) -> None:
+    def _finish(self, trailers: list[head.Header]) -> None:
         self._send(h11.EndOfMessage(headers=trailers))
         self.is_complete = True
 

@@ -12,8 +12,6 @@ from poolkeeper.activator.body import RequestBody
 from poolkeeper.activator.connection import Connection
 from poolkeeper.activator.outgoing import Outgoing
 from poolkeeper.activator.refusals import Cause, ClientGone, Refused
-from poolkeeper.activator.response import Event as ResponseEvent
-from poolkeeper.activator.response import ResponseEnd, ResponseHead, ResponseReader
 
 
 class Exchange:
@@ -35,7 +33,7 @@ class Exchange:
         self._answer = answer
         self._waited_seconds = waited_seconds
         self._closes = closes
-        self._response = ResponseReader(has_no_body=request.is_head, may_switch=request.may_switch)
+        self._http = request.reader()
         self._fault_of_client: Refused | None = None
         self.is_switched = False
 
@@ -79,30 +77,32 @@ class Exchange:
 
     async def _receive(self) -> None:
         while not self._answer.is_complete:
-            event = self._response.next()
-            if event is None:
+            event = self._http.next_event()
+            if event is h11.NEED_DATA:
                 await self._answer.flush()
-                self._response.feed(await self._replica.read() or b"")
+                self._http.receive_data(await self._replica.read() or b"")
             else:
                 self._pass_on(event)
         await self._answer.flush()
 
-    def _pass_on(self, event: ResponseEvent) -> None:
+    def _pass_on(self, event: object) -> None:
         match event:
-            case ResponseHead(status=101):
+            case h11.InformationalResponse(status_code=101):
                 self._answer.switch(event, self._waited_seconds)
                 self._begins()
                 self.is_switched = True
-                self._replica.unread(self._response.rest)
-            case ResponseHead() if event.status < 200:
+                self._replica.unread(self._http.trailing_data[0])
+            case h11.InformationalResponse():
                 self._answer.inform(event)
-            case ResponseHead():
+            case h11.Response():
                 self._answer.begin(event, waited_seconds=self._waited_seconds, closes=self._closes)
                 self._begins()
-            case ResponseEnd():
-                self._answer.end(event.trailers)
+            case h11.Data():
+                self._answer.data(bytes(event.data))
+            case h11.EndOfMessage():
+                self._answer.end(event.headers.raw_items())
             case _:
-                self._answer.data(event)
+                raise h11.RemoteProtocolError("the replica closed the connection without a response")
 
     def _fail(self, error: Exception) -> None:
         if self._fault_of_client is not None:

@@ -7,8 +7,9 @@ import h11
 
 from poolkeeper.activator.limits import Limits
 from poolkeeper.activator.refusals import Cause, Refused
-from poolkeeper.activator.response import Header, ResponseHead
 from poolkeeper.api.activation import FairBy, PoolRoute
+
+Header = tuple[bytes, bytes]
 
 COLD_START = b"X-Poolkeeper-Cold-Start"
 _HOP_BY_HOP = frozenset(
@@ -136,30 +137,23 @@ def for_replica(request: h11.Request, headers: Mapping[str, str], client_address
     return b"%s %s HTTP/1.1\r\nHost: %s\r\n%s" % (request.method, target, host or b"", b"".join(kept))
 
 
-def for_client(response: ResponseHead, *, waited_seconds: float, closes: bool) -> h11.Response:
+def for_client(response: h11.Response, *, waited_seconds: float, closes: bool) -> h11.Response:
     """The response as the client gets it: marked with its wait, and with `Connection: close` where asked."""
-    connection = b",".join(response.values(b"connection"))
-    kept = _end_to_end(response.headers, connection.decode("latin-1"))
-    if response.values(b"transfer-encoding"):
+    connection = b",".join(value for name, value in response.headers if name == b"connection")
+    kept = _end_to_end(response.headers.raw_items(), connection.decode("latin-1"))
+    if any(name == b"transfer-encoding" for name, _ in response.headers):
         kept = [(name, value) for name, value in kept if name.lower() != b"content-length"]
         kept.append((b"Transfer-Encoding", b"chunked"))
     kept.append((COLD_START, b"%.3f" % waited_seconds))
     if closes:
         kept.append((b"Connection", b"close"))
-    return h11.Response(status_code=response.status, headers=kept, reason=response.reason)
+    return h11.Response(status_code=response.status_code, headers=kept, reason=response.reason)
 
 
-def for_switch(response: ResponseHead, waited_seconds: float) -> h11.InformationalResponse:
+def for_switch(response: h11.InformationalResponse, waited_seconds: float) -> h11.InformationalResponse:
     """A 101 as the client gets it: the upgrade is between the two ends, so its hop-by-hop fields stay."""
-    kept = [*response.headers, (COLD_START, b"%.3f" % waited_seconds)]
+    kept = [*response.headers.raw_items(), (COLD_START, b"%.3f" % waited_seconds)]
     return h11.InformationalResponse(status_code=101, headers=kept, reason=response.reason)
-
-
-def informational(response: ResponseHead) -> h11.InformationalResponse:
-    """Another 1xx as the client gets it."""
-    return h11.InformationalResponse(
-        status_code=response.status, headers=response.headers, reason=response.reason
-    )
 
 
 def trailers(headers: Iterable[Header]) -> list[Header]:

@@ -11,15 +11,25 @@ import h11
 from poolkeeper.activator import head
 from poolkeeper.activator.body import Event
 
+MOST_RESPONSE_HEAD_BYTES = 256 * 1024
+_HOST = (b"Host", b"")
+_PLAIN = h11.Request(method=b"GET", target=b"/", headers=[_HOST])
+_HEAD = h11.Request(method=b"HEAD", target=b"/", headers=[_HOST])
+_SWITCHING = h11.Request(
+    method=b"GET",
+    target=b"/",
+    headers=[_HOST, (b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")],
+)
+
 
 class Outgoing:
-    """Its head, how its body is framed, and what the response depends on."""
+    """Its head, how its body is framed, and what the response is read by."""
 
     def __init__(self, request: h11.Request, headers: Mapping[str, str], client_address: str) -> None:
         self.head = head.for_replica(request, headers, client_address)
         self._is_chunked = "transfer-encoding" in headers
-        self.is_head = request.method == b"HEAD"
-        self.may_switch = head.wants_websocket(headers)
+        switches = head.wants_websocket(headers)
+        self._stands_for = _SWITCHING if switches else _HEAD if request.method == b"HEAD" else _PLAIN
 
     def part(self, event: Event) -> bytes:
         """A part of its body; h11 has counted that it is as long as its length says."""
@@ -30,3 +40,11 @@ class Outgoing:
             return b""
         trailers = head.trailers(event.headers.raw_items())
         return b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % each for each in trailers)
+
+    def reader(self) -> h11.Connection:
+        """What reads the response. It is told of a request for the two things on which that depends: whether
+        a body can follow, and whether another protocol may."""
+        http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_RESPONSE_HEAD_BYTES)
+        http.send(self._stands_for)
+        http.send(h11.EndOfMessage())
+        return http
