@@ -5,23 +5,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONTEXT ?=
 
-.PHONY: demo test check unit faults lint generate backtest bench clean
+.PHONY: demo test check unit activator faults lint generate backtest bench clean
 
 demo: $(VENV)/.with-backtest
 	$(BIN)/python -m hack.demo $(if $(CONTEXT),--context $(CONTEXT))
 
-test: lint
-	$(BIN)/pytest
+test: check
+	$(BIN)/pytest tests/integration tests/e2e
 
-# Two things at once: the unit tests compute, most of the others wait.
+# Several things at once: the unit tests compute, most of the others wait.
 check:
-	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) GOAL=$@ lint unit faults
+	@$(MAKE) --no-print-directory --jobs=4 $(if $(filter output-sync,$(.FEATURES)),--output-sync) GOAL=$@ lint unit activator faults
 
 unit: $(VENV)/.with-dev
 	$(BIN)/pytest tests/unit
 
+activator: $(VENV)/.with-dev
+	$(BIN)/pytest tests/component/activator
+
 faults: $(VENV)/.with-dev
-	$(BIN)/pytest tests/golden tests/component
+	$(BIN)/pytest tests/golden tests/component --ignore tests/component/activator
 
 lint: $(VENV)/.with-dev
 	$(BIN)/ruff check .
