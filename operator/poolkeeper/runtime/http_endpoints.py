@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 Slices = dict[tuple[str, str], ActivatorSlice]
 
 SLICES_READ_EVERY_SECONDS = 10.0
+BELIEVED_SECONDS = 3 * SLICES_READ_EVERY_SECONDS
 RETRY_SECONDS = 0.5
 
 
@@ -58,10 +59,15 @@ class HttpEndpoints:
         self._changed = changed
         self._namespaces = namespaces
         self._roll = PoolRoll(client, store, namespaces, clock)
-        self._read_at = float("-inf")
+        self._read_at = self._listed_at = float("-inf")
         self._term = 0
         self._news = asyncio.Event()
         self.known: Slices | None = None
+
+    @property
+    def is_believed(self) -> bool:
+        """Whether what is known was read lately: anybody may have deleted a slice since."""
+        return self._clock() - self._listed_at <= BELIEVED_SECONDS
 
     def wake(self) -> None:
         """The pools have taken a step: do what follows."""
@@ -130,7 +136,7 @@ class HttpEndpoints:
                 # Another leader may have written since they were asked for.
                 raise NotLeading
             self.known = {(each.pool.namespace, each.name): each for each in listed}
-            self._read_at = now
+            self._read_at = self._listed_at = now
             self._changed()
         return self.known
 
@@ -165,9 +171,13 @@ class HttpEndpoints:
                 async with self._leadership.writing():
                     await put_slice(self._client, each)
                 slices[name] = each
+                if (http := self._pools.get(each.pool)) is not None:
+                    http.was_rejoined = True
                 self._changed()
         for name in ours.keys() - targets.keys():
-            await self._delete(slices, name)
+            # Not if another pool has taken it over since: slices are named after Services.
+            if slices.get(name) == ours[name]:
+                await self._delete(slices, name)
 
     async def _remove_leftovers(self, slices: Slices) -> None:
         """Slices of pools that exist but have no http source any more; others go with their pool."""

@@ -26,6 +26,7 @@ class HttpPool:
 
     `spec` is the last one that could be read. `was_service_asked` says that the Service was read, or could
     not be. `owner` is an older pool with the same Service, which alone has its requests held.
+    `was_rejoined` says that slices were written which the switch has not seen to be missing or different.
     `active_readings` counts readings in which the servers' counters had moved. `told_ready` are the replicas
     that were ready when the activators were last told something.
     """
@@ -46,6 +47,7 @@ class HttpPool:
     read_again_at: float = 0.0
     was_service_asked: bool = False
     owner: PoolKey | None = None
+    was_rejoined: bool = False
     active_readings: int = 0
     told_ready: tuple[str, ...] = ()
     counts: tuple[tuple[int, int, int], ...] = ()

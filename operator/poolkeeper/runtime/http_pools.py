@@ -189,7 +189,7 @@ class HttpPools:
             pool,
             self._reports(key),
             has_slices=bool(ours),
-            is_in_place=bool(wanted) and all(ours.get(name) == each for name, each in wanted.items()),
+            is_in_place=self._are_in_place(http, ours, wanted),
             issue=self._issue,
             confirmed=self._activators.confirmed_issue,
         )
@@ -197,6 +197,19 @@ class HttpPools:
             logger.info("%s: %s", http.switch.phase, step.message, extra={"pool": str(key)})
         if step.may_stop and not could_stop:
             self._may_stop_now(key)
+
+    def _are_in_place(self, http: HttpPool, ours: Slices, wanted: Slices) -> bool:
+        """Whether clients have been led to all activators since the switch last looked.
+
+        A slice that was deleted may be there again before the switch ever saw it missing: clients must settle
+        all the same.
+        """
+        if http.was_rejoined:
+            http.was_rejoined = False
+            self._news.set()
+            return False
+        is_known = bool(wanted) and self._endpoints.is_believed
+        return is_known and all(ours.get(name) == each for name, each in wanted.items())
 
     def _choose_ports(self, slices: Iterable[ActivatorSlice]) -> None:
         """Once the slices are known every pool has a port, whether or not its Service can be read."""

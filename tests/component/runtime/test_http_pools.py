@@ -126,6 +126,52 @@ async def test_slices_listed_for_an_earlier_term_are_read_anew(scene: HttpScene)
     assert scene.slice() is not None, "it was put back"
 
 
+async def test_clients_settle_anew_after_a_slice_was_gone(scene: HttpScene) -> None:
+    """However soon it is put back: until they follow, they go to a pod that is about to stop."""
+    await guarded(scene)
+    scene.api.slices.clear()
+    while scene.slice() is None:
+        await scene.pass_by(1)
+    for _ in range(round(SETTLE_SECONDS) - 1):
+        assert not scene.http.may_stop(CHAT)
+        await scene.pass_by(1)
+    await scene.pass_by(3)
+    assert scene.http.may_stop(CHAT)
+
+
+async def test_nothing_stops_by_slices_that_can_not_be_read(scene: HttpScene) -> None:
+    await guarded(scene)
+    scene.api.answers_for_slices.clear()
+    await scene.pass_by(http_endpoints.BELIEVED_SECONDS - 10)
+    assert scene.http.may_stop(CHAT)
+    await scene.pass_by(11)
+    assert not scene.http.may_stop(CHAT)
+    scene.api.answers_for_slices.set()
+    await scene.pass_by(SETTLE_SECONDS + 3)
+    assert scene.http.may_stop(CHAT)
+
+
+async def test_a_service_that_changes_hands_keeps_its_slice(scene: HttpScene) -> None:
+    """Its new pool comes first in the round, and the one before it must not delete what that has written."""
+    scene.add_service("chat-2")
+    scene.declare("younger", created=2)
+    scene.declare(created=1)
+    scene.start()
+    await scene.settle()
+    before = scene.slice()
+    assert before is not None
+    assert before.pool == CHAT
+    scene.lease.is_held = False
+    await scene.settle()
+    scene.declare(created=1, generation=2, http={"service": "chat-2"})
+    scene.lease.is_held = True
+    await scene.pass_by(3)
+    assert ("DELETE", before.name) not in scene.api.written
+    after = scene.slice()
+    assert after is not None
+    assert after.pool.name == "younger"
+
+
 async def test_an_edit_of_the_source_keeps_port_and_switch(scene: HttpScene) -> None:
     await guarded(scene)
     before, written = scene.slice(), list(scene.api.written)
