@@ -11,20 +11,20 @@ demo: $(VENV)/.with-backtest
 	$(BIN)/python -m hack.demo $(if $(CONTEXT),--context $(CONTEXT))
 
 test: check
-	$(BIN)/pytest tests/integration tests/e2e
+	$(BIN)/pytest tests/e2e tests/integration
 
 # Several things at once: the unit tests compute, most of the others wait.
-check:
-	@$(MAKE) --no-print-directory --jobs=4 $(if $(filter output-sync,$(.FEATURES)),--output-sync) GOAL=$@ lint unit activator faults
+check: $(VENV)/.with-dev
+	@$(MAKE) --no-print-directory --jobs=4 lint unit activator faults
 
 unit: $(VENV)/.with-dev
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest --quiet tests/unit
 
 activator: $(VENV)/.with-dev
-	$(BIN)/pytest tests/component/activator
+	$(BIN)/pytest --quiet tests/component/activator
 
 faults: $(VENV)/.with-dev
-	$(BIN)/pytest tests/golden tests/component --ignore tests/component/activator
+	$(BIN)/pytest --quiet tests/golden tests/component --ignore tests/component/activator
 
 lint: $(VENV)/.with-dev
 	$(BIN)/ruff check .
@@ -43,7 +43,7 @@ backtest: $(VENV)/.with-backtest
 
 $(VENV)/.with-backtest: requirements/backtest.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Poolkeeper needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 $(or $(GOAL),$(MAKECMDGOALS))"; exit 1; }
+		|| { echo "Poolkeeper needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { echo "the venv module is missing (on Debian: apt-get install python3-venv)"; exit 1; }
 	$(BIN)/pip install --quiet --require-hashes -r requirements/backtest.txt
 	$(BIN)/pip install --quiet --no-deps --editable .

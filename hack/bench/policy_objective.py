@@ -53,9 +53,10 @@ def objective(runs: Runs) -> Iterator[Finding]:
                 if len(members) == len(runs.trace.pools):
                     break
                 continue
-            points = [(late, cost) for (late, _), cost in zip(shares, hours, strict=True)]
-            for percent, (_, requests), point in zip(OBJECTIVES, shares[1:], points[1:], strict=True):
-                yield verdict(f"{name}: {percent:g} %, {group}", percent, point, requests, points)
+            told = list(zip(shares, hours, strict=True))
+            points = [(late, cost) for (late, requests), cost in told if requests >= LEAST_REQUESTS]
+            for percent, ((late, requests), cost) in zip(OBJECTIVES, told[1:], strict=True):
+                yield verdict(f"{name}: {percent:g} %, {group}", percent, (late, cost), requests, points)
 
 
 def groups(runs: Runs) -> dict[str, Sequence[int]]:

@@ -164,7 +164,7 @@ class Runs:
 
     def ask(self, cases: Iterable[Case]) -> None:
         """Has cases worked on, the largest pools first."""
-        if self._executor is None:
+        if self._executor is None or time.monotonic() >= self._until:
             return
         missing = [
             (case, number)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from hack.kindcluster.errors import ClusterError, CommandFailed
+from hack.kindcluster.errors import ClusterError, CommandFailed, TookTooLong
 
 Environment = Mapping[str, str] | None
 
@@ -27,7 +27,7 @@ def run(
     except FileNotFoundError:
         raise ClusterError(f"{words[0]} is not installed, or not on PATH") from None
     except subprocess.TimeoutExpired:
-        raise ClusterError(f"`{' '.join(words)}` took longer than {timeout_seconds:.0f} s") from None
+        raise TookTooLong(f"`{' '.join(words)}` took longer than {timeout_seconds:.0f} s") from None
     if done.returncode:
         raise CommandFailed(words, done.returncode, done.stdout + done.stderr)
     return done.stdout

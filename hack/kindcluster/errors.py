@@ -19,6 +19,10 @@ class CommandFailed(ClusterError):
         super().__init__(f"`{' '.join(command)}` ended with status {returncode}:\n{tail}")
 
 
+class TookTooLong(ClusterError):
+    """A command was ended before it was done."""
+
+
 class NotPermitted(ClusterError):
     """Packages would have to be installed, and INSTALL=no or a missing root forbids it."""
 

@@ -3,6 +3,7 @@
 One go.mod (hack/gobuild) requires them all, so that they share compiled packages and one go.sum covers them.
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from hack.kindcluster.cache import Cache, content_key
 from hack.kindcluster.commands import run, run_logged
-from hack.kindcluster.errors import ClusterError
+from hack.kindcluster.errors import ClusterError, TookTooLong
 from hack.kindcluster.progress import Counter, step
 from hack.kindcluster.versions import HACK, Versions, parse_version
 
@@ -49,6 +50,10 @@ NEEDS_CGO = frozenset({"runc"})
 
 # The linker strips debug information anyway; not making it saves a sixth of the time and of the build cache.
 COMPILE_FLAGS = ("-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-tags=seccomp")
+
+DOWNLOAD_SECONDS = 600.0
+"""How long modules may take to come before they are asked for anew; those that are here stay."""
+DOWNLOAD_TRIES = 3
 
 GO_ADVICE = "on Debian 12, `apt-get install -t bookworm-backports golang-go` once backports are enabled"
 
@@ -93,7 +98,7 @@ class GoBinaries:
     def module_folder(self, module: str) -> Path:
         """Where a module's source lies in the module cache."""
         self._require_go()
-        run("go", "mod", "download", module, cwd=SOURCE, env=self._environment())
+        self._download("go", "mod", "download", module, env=self._environment())
         answer = run("go", "list", "-m", "-f", "{{.Dir}}", module, cwd=SOURCE, env=self._environment())
         return Path(answer.strip())
 
@@ -111,7 +116,7 @@ class GoBinaries:
         expectation = "about 5 min on 2 cores from a cold cache" if "kube-apiserver" in names else ""
         title = f"Build {', '.join(names)} from Go modules"
         with step(title, expectation), self.cache.scratch("go-build") as scratch:
-            listed = run("go", "list", "-deps", "-f", "{{.ImportPath}}", *packages, cwd=SOURCE, env=env)
+            listed = self._download("go", "list", "-deps", "-f", "{{.ImportPath}}", *packages, env=env)
             counter = Counter("Go packages compiled", len(listed.splitlines()))
             command = ["go", "build", "-v", *COMPILE_FLAGS, "-ldflags", self._link_flags()]
             run_logged(
@@ -130,6 +135,13 @@ class GoBinaries:
         self._require_go()
         command = ["go", "install", "-trimpath", "-ldflags=-s -w", target]
         run_logged(command, self.cache.log("go-build"), env=self._environment() | {"GOBIN": str(folder)})
+
+    def _download(self, *command: str, env: dict[str, str]) -> str:
+        """Go waits for ever for a proxy whose connection has died."""
+        for _ in range(DOWNLOAD_TRIES - 1):
+            with contextlib.suppress(TookTooLong):
+                return run(*command, cwd=SOURCE, env=env, timeout_seconds=DOWNLOAD_SECONDS)
+        return run(*command, cwd=SOURCE, env=env, timeout_seconds=DOWNLOAD_SECONDS)
 
     def _require_go(self) -> None:
         if not self.go_is_there():

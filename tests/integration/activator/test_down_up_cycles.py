@@ -5,13 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.control_plane import ROOT
+from tests.integration.control_plane import ROOT, tools
 
 REQUESTS, CYCLES, FAULTS_PER_CYCLE = 600, 2, 3
 LONGEST_SECONDS = 240
 
 
 def test_no_request_is_lost_or_executed_twice_while_parts_are_stopped_and_killed(tmp_path: Path) -> None:
+    tools("kube-apiserver", "etcd")  # to build them takes longer than the run may
     logs = tmp_path / "logs"
     command = [sys.executable, "-m", "hack.bench.http_faults", f"--requests={REQUESTS}", f"--cycles={CYCLES}"]
     run = subprocess.run(

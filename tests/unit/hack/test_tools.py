@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hack.kindcluster import progress
+from hack.kindcluster import gobinaries, progress
 from hack.kindcluster.cache import Cache
 from hack.kindcluster.debian import Debian
 from hack.kindcluster.errors import ClusterError
@@ -83,3 +83,15 @@ def test_progress_in_a_log_is_a_line_a_minute(
         "    120 of about 400 packages, 2 min 0 s",
         "    180 of about 400 packages, 3 min 0 s",
     ]
+
+
+def test_modules_that_do_not_come_are_asked_for_anew(
+    tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gobinaries, "DOWNLOAD_SECONDS", 0.5)
+    asked = tmp_path / "asked"
+    hangs = f'echo once >> {asked}; test "$(wc -l < {asked})" -gt 1 || exec sleep 60'
+    program("go", f'case "$1" in version) echo go version go1.99.0;; mod) {hangs};; *) echo /modules;; esac')
+
+    assert GoBinaries(Cache(tmp_path / "c"), Versions.load()).module_folder("k8s.io/x") == Path("/modules")
+    assert asked.read_text() == "once\nonce\n"
