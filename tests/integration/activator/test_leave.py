@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import re
 import signal
 import time
@@ -235,9 +236,15 @@ async def test_the_roles_that_are_there_suffice_for_what_they_cover(
 async def test_an_api_server_that_says_nothing_holds_it_up_no_longer_than_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(60)
-        writer.close()
+    talks: list[asyncio.Task[None] | None] = []
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks.append(asyncio.current_task())
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(65_536):
+                pass
+            writer.close()
+            await writer.wait_closed()
 
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -256,6 +263,7 @@ async def test_an_api_server_that_says_nothing_holds_it_up_no_longer_than_told(
     assert await asyncio.to_thread(leave.run, args) == 0
     assert time.monotonic() - began < 10
     server.close()
+    await asyncio.gather(*(talk for talk in talks if talk))
     told = capsys.readouterr().err
     assert "Not done within 2 s" in told
     assert leave.BY_HAND in told
