@@ -50,6 +50,8 @@ class Node:
     """What one node's kube-proxy knows, `lag_seconds` after the API server says it."""
 
     def __init__(self, lag_seconds: float) -> None:
+        self.departures: list[tuple[str, float]] = []
+        """Each address that ceased to be ready, and when this node knew."""
         self._lag_seconds = lag_seconds
         self._slices: dict[str, tuple[str, list[Endpoint], list[Endpoint]]] = {}
 
@@ -73,11 +75,14 @@ class Node:
     def _apply(self, event: Mapping[str, Any]) -> None:
         raw = event["object"]
         name = raw["metadata"]["name"]
-        if event["type"] == "DELETED":
-            self._slices.pop(name, None)
-        elif event["type"] in ("ADDED", "MODIFIED"):
+        _, before, _ = self._slices.pop(name, ("", [], []))
+        ready: list[Endpoint] = []
+        if event["type"] in ("ADDED", "MODIFIED"):
             service = raw["metadata"].get("labels", {}).get(SERVICE_LABEL, "")
-            self._slices[name] = (service, _endpoints(raw, ending=False), _endpoints(raw, ending=True))
+            ready = _endpoints(raw, ending=False)
+            self._slices[name] = (service, ready, _endpoints(raw, ending=True))
+        now = time.monotonic()
+        self.departures += [(each.address, now) for each in before if each not in ready]
 
 
 def _endpoints(raw: Mapping[str, Any], *, ending: bool) -> list[Endpoint]:

@@ -253,10 +253,17 @@ async def bench(arguments: argparse.Namespace) -> bool:
             verdict = judge(load.attempts, faults.kills, stage.executed())
             print(f"{cycles_done} cycles in {time.monotonic() - began:.0f} s")
             report(verdict, faults)
+            if lags := stage.endpoint_lags_seconds():
+                print(f"from a pod's deletion to the slowest node's endpoints: {spread(lags)}")
             is_met = verdict.is_met and cycles_done == arguments.cycles
             if arguments.keep_logs and not is_met:
                 keep(Path(folder), arguments.keep_logs)
     return is_met
+
+
+def spread(lags_seconds: Sequence[float]) -> str:
+    """Half and the longest of sorted durations."""
+    return f"p50 {lags_seconds[len(lags_seconds) // 2]:.2f} s, longest {lags_seconds[-1]:.2f} s"
 
 
 def keep(folder: Path, where: Path) -> None:

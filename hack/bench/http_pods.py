@@ -41,6 +41,7 @@ class Pod:
         self.name = name
         self.address = address
         self.is_terminating = False
+        self.deleted_at: float | None = None
         self.is_ready = False
         self.became_ready: asyncio.Event = asyncio.Event()
         self.ready_patched: list[tuple[float, float]] = []
@@ -68,6 +69,7 @@ class Pod:
     async def terminate(self) -> None:
         """Delete the pod as anybody would, and return once it is gone."""
         self.is_terminating = True
+        self.deleted_at = time.monotonic()
         await self._client.request("DELETE", self._path, body={"gracePeriodSeconds": GRACE_SECONDS})
         await asyncio.sleep(self._template.pre_stop_seconds)
         if self._process is not None and self._process.returncode is None:
