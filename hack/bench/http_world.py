@@ -17,7 +17,6 @@ from hack.bench.kinds import create, install_kinds
 from poolkeeper.api.base import API_VERSION
 from poolkeeper.kube.client import KubeClient
 from poolkeeper.kube.paths import namespaced_path
-from poolkeeper.kube.service_advice import PRE_STOP_SECONDS
 from tests.integration.control_plane import ControlPlane, Process, control_plane, tools
 from tests.integration.fleet import QUICK, create_node
 from tests.integration.kube.objects import create_deployment
@@ -26,13 +25,9 @@ from tests.integration.operator.world import eventually
 
 NAMESPACE = "bench"
 MODEL_PORT = 8000
+PRE_STOP_SECONDS = 2.0
 LAGS_SECONDS = (0.0, 0.3, 1.0)
-"""How late each node's kube-proxy hears of endpoints; the switch settles for longer than the last.
-
-Kubernetes' own controller adds a second of its own where its cache of slices is older than what it wrote
-(`defaultSyncBackOff` in pkg/controller/endpointslice, 1.37): with a preStop sleep of only 2 s, the slowest
-node still sends to a pod that has ended. Model pods sleep for as long as the condition ServiceSuits asks.
-"""
+"""How late each node's kube-proxy hears of endpoints; the switch settles for longer than the last."""
 CLASS = {"vendor": "None", "displayName": "CPU", "nodeTailSeconds": 0, "expectedStartSeconds": 2}
 ACTIVATOR_LABELS = {"app.kubernetes.io/component": "activator"}
 

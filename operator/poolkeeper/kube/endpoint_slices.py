@@ -53,6 +53,19 @@ async def list_slices(client: KubeClient, namespaces: Iterable[str] = ()) -> lis
     return found
 
 
+async def ready_pod_uids(client: KubeClient, namespace: str, service: str) -> set[str]:
+    """The uids of the pods that are ready endpoints of a Service; raises ApiError, ApiUnreachable."""
+    selector = f"{_SERVICE_LABEL}={service},{MANAGED_BY_LABEL}!={MANAGED_BY}"
+    path = namespaced_path(DISCOVERY, namespace, "endpointslices")
+    listed = await client.request("GET", path, query=(("labelSelector", selector),))
+    return {
+        each["targetRef"]["uid"]
+        for raw in listed["items"]
+        for each in raw.get("endpoints") or ()
+        if (each.get("conditions") or {}).get("ready", True) and "uid" in (each.get("targetRef") or {})
+    }
+
+
 async def put_slice(client: KubeClient, wanted: ActivatorSlice) -> None:
     """Create the slice, or make it say this; raises ApiError, ApiUnreachable."""
     path = namespaced_path(DISCOVERY, wanted.pool.namespace, "endpointslices", wanted.name)

@@ -10,10 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.core.identity import PoolKey
 from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.endpoint_slices import ActivatorSlice, delete_slice, list_slices, put_slice
+from poolkeeper.kube.endpoint_slices import (
+    ActivatorSlice,
+    delete_slice,
+    list_slices,
+    put_slice,
+    ready_pod_uids,
+)
 from poolkeeper.kube.errors import KubeFailure
 from poolkeeper.runtime.activators import Activators
-from poolkeeper.runtime.http_pool import HttpPool
+from poolkeeper.runtime.http_pool import HttpPool, ready_pods
 from poolkeeper.runtime.http_pool_roll import PoolRoll
 from poolkeeper.runtime.leadership import Leads, NotLeading
 from poolkeeper.runtime.pool import Pool
@@ -28,6 +34,7 @@ Slices = dict[tuple[str, str], ActivatorSlice]
 SLICES_READ_EVERY_SECONDS = 10.0
 BELIEVED_SECONDS = 3 * SLICES_READ_EVERY_SECONDS
 RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 10.0
 
 
 class HttpEndpoints:
@@ -62,6 +69,8 @@ class HttpEndpoints:
         self._read_at = self._listed_at = float("-inf")
         self._term = 0
         self._news = asyncio.Event()
+        self._pauses: dict[PoolKey, float] = {}
+        self._pausing: set[PoolKey] = set()
         self.known: Slices | None = None
 
     @property
@@ -161,8 +170,34 @@ class HttpEndpoints:
             await self._apply(slices, {}, stays)
         else:
             is_enforced = pool.declaration.spec.mode is PoolMode.ENFORCE
-            takes_part = http.step.wants_activators and is_enforced and rival(self._store, pool) is None
-            await self._apply(slices, ours, wanted if takes_part else {})
+            takes_part = is_enforced and rival(self._store, pool) is None
+            if takes_part and http.step.wants_activators:
+                await self._apply(slices, ours, wanted)
+            elif takes_part and ours and not await self._have_pods_joined(pool, http.service.name):
+                await self._apply(slices, {}, stays)
+            else:
+                await self._apply(slices, ours, {})
+
+    async def _have_pods_joined(self, pool: Pool, service: str) -> bool:
+        """Whether a ready pod is an endpoint already; if not, it is asked again after a while.
+
+        Kubernetes makes it one by a controller that hears of the pod when we do, or later: activators that
+        left before it would leave the Service without any endpoint.
+        """
+        if pool.key in self._pausing:
+            return False
+        joined = await ready_pod_uids(self._client, pool.key.namespace, service)
+        pause_seconds = self._pauses.pop(pool.key, RETRY_SECONDS)
+        if any(pod.uid in joined for pod in ready_pods(pool)):
+            return True
+        self._pauses[pool.key] = min(2 * pause_seconds, LONGEST_RETRY_SECONDS)
+        self._pausing.add(pool.key)
+        asyncio.get_running_loop().call_later(pause_seconds, self._ask_again, pool.key)
+        return False
+
+    def _ask_again(self, key: PoolKey) -> None:
+        self._pausing.discard(key)
+        self._news.set()
 
     async def _apply(self, slices: Slices, ours: Slices, targets: Slices) -> None:
         """Make the targets be there, and of ours nothing else."""

@@ -11,6 +11,7 @@ from poolkeeper.core.identity import PoolKey
 from poolkeeper.core.ledger import Sample
 from poolkeeper.core.slot_leases import Holder, share
 from poolkeeper.core.switching import Facts, Phase, Step, Switch, initial_switch, step
+from poolkeeper.kube.pod import Pod
 from poolkeeper.kube.services import Service
 from poolkeeper.runtime.activators import Activator
 from poolkeeper.runtime.pool import Pool
@@ -198,8 +199,12 @@ class HttpPool:
 
 def ready_addresses(pool: Pool) -> list[str]:
     """Where the ready replicas are, by their main address."""
-    ready = [pod for pod in pool.pods if pod.is_ready and not pod.is_terminating and pod.addresses]
-    return sorted(pod.addresses[0] for pod in ready)
+    return sorted(pod.addresses[0] for pod in ready_pods(pool))
+
+
+def ready_pods(pool: Pool) -> list[Pod]:
+    """Those that take requests, and go on doing so."""
+    return [pod for pod in pool.pods if pod.is_ready and not pod.is_terminating and pod.addresses]
 
 
 def engines_of(http: Http) -> tuple[Engine, ...]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -55,12 +55,19 @@ class Api:
         self.hides_policies = False
         self.policies_read = 0
         self.written: list[tuple[str, str]] = []
+        self.makes_endpoints = True
+        self.ready_uids: Callable[[], list[str]] = list
 
-    async def request(self, method: str, path: str, *, body: Any = None, **_unused: Any) -> dict[str, Any]:
+    async def request(
+        self, method: str, path: str, *, body: Any = None, query: Any = (), **_unused: Any
+    ) -> dict[str, Any]:
         """One request, answered at once."""
         await asyncio.sleep(0)
         _, _, inside = path.partition("/ns/")
         plural, _, name = (inside or path.rpartition("/")[2]).partition("/")
+        if plural == "endpointslices" and "!=" in dict(query).get("labelSelector", ""):
+            ready = self.ready_uids() if self.makes_endpoints else []
+            return {"items": [{"endpoints": [{"targetRef": {"uid": uid}} for uid in ready]}]}
         if plural == "endpointslices":
             # A list is of the instant at which it was asked for, however late it comes.
             listed = {"items": list(self.slices.values())}
@@ -180,6 +187,7 @@ class HttpScene:
     readings: Counter[PoolKey] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
+        self.api.ready_uids = lambda: [pod.uid for pool in self.store.all() for pod in pool.pods]
         client = cast(KubeClient, self.api)
         self.activators = Activators(client, self.settings, lambda: self.http.heard(), self.clock)
         self.http = HttpPools(

@@ -110,6 +110,23 @@ async def test_a_ready_replica_is_told_at_once_whatever_the_endpoints_wait_for(
     assert all(replica.slots for replica in route.replicas)
 
 
+async def test_activators_stay_until_a_pod_is_an_endpoint_in_their_place(scene: HttpScene) -> None:
+    """Kubernetes' controller may make it one later than we hear that it is ready."""
+    await guarded(scene)
+    scene.api.makes_endpoints = False
+    pool = scene.store.get(CHAT)
+    assert pool is not None
+    scene.decides(pool, 1)
+    await scene.pass_by(2)
+    route = scene.links[ONE].route()
+    assert route is not None
+    assert route.leaves_path
+    assert scene.slice() is not None, "or nobody would answer the Service"
+    scene.api.makes_endpoints = True
+    await scene.settle(3 * http_endpoints.RETRY_SECONDS)
+    assert scene.slice() is None
+
+
 async def test_slices_listed_for_an_earlier_term_are_read_anew(scene: HttpScene) -> None:
     """What was listed then need not be what the leader in between has left."""
     await guarded(scene)

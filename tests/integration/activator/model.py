@@ -1,6 +1,7 @@
 """Model servers as pods of a Deployment: each loads, answers, and publishes its load as vLLM does."""
 
 import asyncio
+import contextlib
 import itertools
 import time
 from typing import Any
@@ -9,6 +10,8 @@ from aiohttp import web
 
 from poolkeeper.core.identity import TargetKey
 from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.endpoint_slices import DISCOVERY
+from poolkeeper.kube.errors import ApiError
 from poolkeeper.kube.paths import namespaced_path
 from poolkeeper.kube.timestamps import format_timestamp
 from tests.integration.kube.objects import CONTAINER, delete_pod, patch
@@ -99,10 +102,24 @@ class Models:
             "metadata": {"name": name, "labels": {"app": "chat"}},
             "spec": {"containers": [CONTAINER]},
         }
-        await self._client.request("POST", self._path("v1", "pods"), body=pod)
+        made = await self._client.request("POST", self._path("v1", "pods"), body=pod)
         await asyncio.sleep(self.load_seconds)
         await model.start(address, self.port)
         await self.set_status(name, address)
+        await self._join_endpoints(name, made["metadata"]["uid"], f"192.0.2.{number}")
+
+    async def _join_endpoints(self, name: str, uid: str, address: str) -> None:
+        """As Kubernetes' controller does, but for the address: none of 127.0.0.0/8 may stand there."""
+        endpoint_slice = {
+            "apiVersion": DISCOVERY,
+            "kind": "EndpointSlice",
+            "metadata": {"name": name, "labels": {"kubernetes.io/service-name": "chat"}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [address], "targetRef": {"kind": "Pod", "name": name, "uid": uid}}],
+            "ports": [{"port": self.port}],
+        }
+        path = self._path(DISCOVERY, "endpointslices")
+        await self._client.request("POST", path, body=endpoint_slice)
 
     async def set_status(self, name: str, address: str) -> None:
         """Say of a pod what a kubelet would once it is ready."""
@@ -118,6 +135,8 @@ class Models:
     async def _remove(self, name: str) -> None:
         model = self.by_pod.pop(name)
         await delete_pod(self._client, self._target.namespace, name)
+        with contextlib.suppress(ApiError):  # 404: it was removed before it was an endpoint
+            await self._client.request("DELETE", self._path(DISCOVERY, "endpointslices", name))
         await model.stop()
 
     def _path(self, api_version: str, *segments: str) -> str:
