@@ -95,6 +95,19 @@ def _diurnal(shape: Shape, randomness: random.Random) -> list[float]:
     return _thinned(shape, randomness, lambda at: 1 - 0.95 * math.cos((at / 3600 - 3) * math.pi / 12), 1.95)
 
 
+def _working_hours(shape: Shape, randomness: random.Random) -> list[float]:
+    """From 9:00, give or take ten minutes, to 17:00, on the first five of seven days."""
+    first_hours = [9 + randomness.gauss(0, 1 / 6) for _ in range(int(shape.hours / 24) + 1)]
+    share = 5 * 8 / (7 * 24)
+
+    def relative(at: float) -> float:
+        day, second = divmod(at, 86_400)
+        is_open = day % 7 < 5 and first_hours[int(day)] <= second / 3600 < 17
+        return 1 / share if is_open else 0.0
+
+    return _thinned(shape, randomness, relative, 1 / share)
+
+
 def _flash_crowd(shape: Shape, randomness: random.Random) -> list[float]:
     """A quarter of the rate, and once, in the middle, a crowd that doubles each minute and fades in ten."""
     middle = shape.hours * 1800
@@ -140,6 +153,7 @@ KINDS: Mapping[str, Callable[[Shape, random.Random], list[float]]] = {
     "poisson": _poisson,
     "on-off": _on_off,
     "diurnal": _diurnal,
+    "working-hours": _working_hours,
     "agents": _agents,
     "flash-crowd": _flash_crowd,
 }

@@ -8,9 +8,11 @@ pool stops at once after a call, or is still up when the next one is due, whiche
 
 import math
 from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from poolkeeper.core.gaps import BINS, EDGES, WIDTHS, Gaps, bin_of
+from poolkeeper.core.gaps import BINS, EDGES, WIDTHS, Gaps
 
 PROVEN_GAPS = 5
 AHEAD_PREMIUM = 1.15
@@ -34,8 +36,9 @@ class Terms(NamedTuple):
 
 
 class _Outlook(NamedTuple):
-    """Per bin of the gap's age, the expected cost from there on of being up, and of being down."""
+    """Per step of the gap, the expected cost from there on of being up, and of being down."""
 
+    edges: Sequence[float]
     up: "array[float]"
     down: "array[float]"
 
@@ -44,10 +47,10 @@ def timeout(gaps: Gaps, age: float, terms: Terms) -> float:
     """How much longer a pool that is idle now should wait, the last request having come `age` seconds ago."""
     if gaps.seen < PROVEN_GAPS:
         return fallback_timeout(terms)
-    outlook = _look_ahead(gaps, terms)
-    now_in = bin_of(age)
-    stop_in = next((at for at in range(now_in, BINS) if outlook.up[at] >= outlook.down[at]), BINS - 1)
-    return 0.0 if stop_in == now_in else min(EDGES[stop_in] - age, LONGEST_SECONDS)
+    edges, up, down = _look_ahead(gaps, age, terms)
+    steps = len(edges)
+    stop_in = next((at for at in range(steps) if up[at] >= down[at]), steps - 1)
+    return 0.0 if stop_in == 0 else min(edges[stop_in] - age, LONGEST_SECONDS)
 
 
 def start_ahead_age(gaps: Gaps, age: float, start_seconds: float, terms: Terms) -> float:
@@ -58,10 +61,10 @@ def start_ahead_age(gaps: Gaps, age: float, start_seconds: float, terms: Terms) 
     """
     if gaps.seen < PROVEN_GAPS or terms.breaks <= 0.0:
         return math.inf
-    outlook = _look_ahead(gaps, terms)
-    for at in range(bin_of(age + start_seconds), BINS):
-        if AHEAD_PREMIUM * (outlook.up[at] + terms.restart) < outlook.down[at]:
-            return max(EDGES[at] - start_seconds, age)
+    edges, up, down = _look_ahead(gaps, age, terms)
+    for at in range(bisect_right(edges, age + start_seconds) - 1, len(edges)):
+        if AHEAD_PREMIUM * (up[at] + terms.restart) < down[at]:
+            return max(edges[at] - start_seconds, age)
     return math.inf
 
 
@@ -92,21 +95,24 @@ def _share_saved(hazards: "array[float]", covers: float) -> float:
     return moved / covers if covers > 0.0 else 1.0
 
 
-def _look_ahead(gaps: Gaps, terms: Terms) -> _Outlook:
+def _look_ahead(gaps: Gaps, age: float, terms: Terms) -> _Outlook:
     """Solve backwards when to be up and when to be down, until the next request comes.
 
     Down, the request costs a restart and its breaks, unless a start ahead of it turns out cheaper. Up, every
-    second costs one, unless a stop turns out cheaper.
+    second costs one, unless a stop turns out cheaper. Where a restart breaks nothing, the next request is
+    waited for only minutes, if at all, and no time of day matters.
     """
-    hazards = gaps.hazards()
-    saved = terms.restart * _share_saved(hazards, terms.covers) + terms.breaks
-    up, down = array("d", [saved]) * BINS, array("d", [saved]) * BINS
+    by_age = gaps.hazards()
+    edges, widths, hazards = gaps.course(by_age, age, by_daytime=terms.breaks > 0.0)
+    saved = terms.restart * _share_saved(by_age, terms.covers) + terms.breaks
+    steps = len(edges)
+    up, down = array("d", [saved]) * steps, array("d", [saved]) * steps
     best_down = saved
-    for at in range(BINS - 2, -1, -1):
+    for at in range(steps - 2, -1, -1):
         hazard = hazards[at]
         down[at] = hazard * saved + (1.0 - hazard) * best_down
-        waiting = WIDTHS[at] * (1.0 - 0.5 * hazard) + (1.0 - hazard) * up[at + 1]
+        waiting = widths[at] * (1.0 - 0.5 * hazard) + (1.0 - hazard) * up[at + 1]
         up[at] = best_up = waiting if waiting < down[at] else down[at]
         ahead = AHEAD_PREMIUM * (best_up + terms.restart)
         best_down = ahead if ahead < down[at] else down[at]
-    return _Outlook(up, down)
+    return _Outlook(edges, up, down)

@@ -104,10 +104,11 @@ def ahead(workload: Workload, start_seconds: float, wanted: int) -> str:
     )
 
 
-def expected(gap: float) -> str:
+def expected(gap: float, *, by_daytime: bool) -> str:
+    when = "at this time of the day " if by_daytime else ""
     return (
-        f"the last request came {gap:.0f} s ago, and the next is so likely that a start now costs less than "
-        "its wait"
+        f"the last request came {gap:.0f} s ago, and {when}the next is so likely that a start now costs less "
+        "than its wait"
     )
 
 

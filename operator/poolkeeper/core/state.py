@@ -1,11 +1,15 @@
 """What a pool has learned, small enough to live in its status."""
 
 import math
+import struct
 from array import array
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 from poolkeeper.core import gaps, objective, start_time
+from poolkeeper.core.daytime import ROWS, Daytime
 from poolkeeper.core.gaps import Gaps
 from poolkeeper.core.load import Load
 from poolkeeper.core.objective import HIGHEST_PRICE, LEAST_PRICE, Objective
@@ -15,6 +19,8 @@ from poolkeeper.core.spec import PoolSpec
 from poolkeeper.core.start_time import StartTimes
 
 VERSION = 1
+PACKED_SCALE = 500
+"""Counts of gaps fade towards 100, so that they fit."""
 Dumped = dict[str, int | str | list[int]]
 
 
@@ -78,12 +84,14 @@ def dump(state: PoolState) -> Dumped:
             account.capacity_broken,
             *_scale((account.price,), 1000),
         ],
-        "gapsReached": [number for counts in state.gaps.reached for number in _scale(counts, 10)],
-        "gapsEnded": [number for counts in state.gaps.ended for number in _scale(counts, 10)],
+        "gapsReached": _pack(chain(*state.gaps.reached)),
+        "gapsEnded": _pack(chain(*state.gaps.ended)),
         "gaps": [
             state.gaps.seen,
             *_scale((state.gaps.recent, max(state.gaps.arrived_at, 0.0)), 10),
         ],
+        "daytime": _pack(chain(state.gaps.daytime.ended, state.gaps.daytime.met)),
+        "daytimeScore": _scale((state.gaps.daytime.score,), 1000),
     }
 
 
@@ -144,18 +152,19 @@ def _load_objective(dumped: Mapping[str, object]) -> Objective:
 
 
 def _load_gaps(dumped: Mapping[str, object]) -> Gaps:
-    reached, ended = _load_counts(dumped, "gapsReached"), _load_counts(dumped, "gapsEnded")
+    reached, ended = (_unpack(dumped, key, gaps.CONTEXTS, gaps.BINS) for key in ("gapsReached", "gapsEnded"))
+    if any(end > reach for end, reach in zip(chain(*ended), chain(*reached), strict=True)):
+        raise ValueError("more gaps ended in a bin than reached it")
     seen, recent, arrived_at = _integers(dumped, "gaps", 3)
     arrived_at_seconds = arrived_at / 10 if arrived_at > 0 else -math.inf
-    return Gaps(reached, ended, max(seen, 0), max(recent / 10, 0.0), arrived_at_seconds)
+    recent_requests, daytime = max(recent / 10, 0.0), _load_daytime(dumped)
+    return Gaps(reached, ended, max(seen, 0), recent_requests, arrived_at_seconds, daytime)
 
 
-def _load_counts(dumped: Mapping[str, object], key: str) -> "tuple[array[float], ...]":
-    numbers = _integers(dumped, key, gaps.CONTEXTS * gaps.BINS)
-    if len(numbers) != gaps.CONTEXTS * gaps.BINS or min(numbers) < 0:
-        raise ValueError(f"{key} does not hold a count per context and bin")
-    rows = range(0, len(numbers), gaps.BINS)
-    return tuple(array("d", [number / 10 for number in numbers[row : row + gaps.BINS]]) for row in rows)
+def _load_daytime(dumped: Mapping[str, object]) -> Daytime:
+    ended, met = _unpack(dumped, "daytime", 2, ROWS)
+    (score,) = _integers(dumped, "daytimeScore", 1)
+    return Daytime(ended, met, score / 1000)
 
 
 def _integers(dumped: Mapping[str, object], key: str, most: int) -> list[int]:
@@ -167,3 +176,18 @@ def _integers(dumped: Mapping[str, object], key: str, most: int) -> list[int]:
 
 def _scale(values: Iterable[float], factor: int) -> list[int]:
     return [round(value * factor) for value in values]
+
+
+def _pack(counts: Iterable[float]) -> str:
+    """Two bytes per count: as integers in a list they would take the most room in the status by far."""
+    numbers = _scale(counts, PACKED_SCALE)
+    return b64encode(struct.pack(f"<{len(numbers)}H", *numbers)).decode()
+
+
+def _unpack(dumped: Mapping[str, object], key: str, rows: int, columns: int) -> "tuple[array[float], ...]":
+    text = dumped[key]
+    packed = b64decode(text, validate=True) if isinstance(text, str) else b""
+    if len(packed) != 2 * rows * columns:
+        raise ValueError(f"{key} does not hold {rows} rows of {columns} counts")
+    counts = [number / PACKED_SCALE for (number,) in struct.iter_unpack("<H", packed)]
+    return tuple(array("d", counts[at : at + columns]) for at in range(0, len(counts), columns))

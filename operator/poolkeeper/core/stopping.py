@@ -2,7 +2,7 @@
 
 import math
 
-from poolkeeper.core import outlook, say
+from poolkeeper.core import daytime, outlook, say
 from poolkeeper.core.case import Case, Choice
 from poolkeeper.core.decision import Reason
 
@@ -41,10 +41,15 @@ def _at_floor(case: Case) -> Choice:
     limits = case.limits
     if case.replicas.desired == 0:
         if is_expecting(case) and limits.ceiling > 0:
-            return Choice(1, Reason.START_AHEAD, say.expected(case.now - case.state.gaps.arrived_at))
+            age = case.now - case.state.gaps.arrived_at
+            return Choice(1, Reason.START_AHEAD, say.expected(age, by_daytime=_goes_by_daytime(case, age)))
         due_at = math.inf if case.state.ahead_at is None else case.state.ahead_at
         return Choice(0, Reason.AT_ZERO, say.AT_ZERO, min(limits.changes_at, due_at))
     return Choice(case.replicas.desired, limits.floor_reason, limits.floor_message, limits.changes_at)
+
+
+def _goes_by_daytime(case: Case, age: float) -> bool:
+    return case.state.gaps.daytime.is_proven and age > daytime.LONG_SECONDS
 
 
 def is_expecting(case: Case) -> bool:

@@ -188,6 +188,14 @@ def test_a_generator_follows_its_seed_and_nearly_its_rate(kind: str) -> None:
     assert 0.2 * 12_000 < trace.requests < 2 * 12_000
 
 
+def test_working_hours_are_those_of_weekdays() -> None:
+    (pool,) = generate("generate:working-hours,rate=20,hours=336", 1).pools
+    times = [divmod(at, 86_400) for at in pool.arrivals]
+    assert {day % 7 for day, _ in times} == {0, 1, 2, 3, 4}
+    assert 8 * 3600 < min(second for _, second in times) < 9.5 * 3600
+    assert 16.5 * 3600 < max(second for _, second in times) < 17 * 3600
+
+
 @pytest.mark.parametrize(
     "text",
     [

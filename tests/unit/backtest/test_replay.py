@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from poolkeeper.backtest.accounting import breaks_in
 from poolkeeper.backtest.always_on import waits_when_always_on
 from poolkeeper.backtest.controllers.base import NEVER, Pool
 from poolkeeper.backtest.controllers.clock import SteppingClock
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
+from poolkeeper.backtest.generators import generate
 from poolkeeper.backtest.replay import Outcome, Replay
 from poolkeeper.backtest.setting import Disturbance, Setting
 from poolkeeper.backtest.start_times import Constant, Lognormal
@@ -192,3 +194,12 @@ def test_a_clock_that_steps_back_makes_a_request_late_by_no_more_than_the_step()
     assert max(troubled.waits) <= 240 + 30
     assert sum(wait > 240 for wait in troubled.waits) <= 6, "one request waits at most when the clock steps"
     assert troubled.accelerator_seconds <= 1.5 * calm.accelerator_seconds
+
+
+def test_once_a_working_day_is_known_mornings_are_foretold() -> None:
+    (requests,) = generate("generate:working-hours,rate=5,hours=1344", 0).pools
+    setting = Setting(budget_seconds=20, objective_percent=99.9)
+    hourly = replayed("fixed:idle=3600", requests, setting)
+    foretold = replayed("poolkeeper", requests, setting)
+    assert breaks_in(foretold.waits, 20) < 0.85 * breaks_in(hourly.waits, 20)
+    assert foretold.accelerator_seconds < hourly.accelerator_seconds

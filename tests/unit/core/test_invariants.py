@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poolkeeper.core import start_time
+from poolkeeper.core import gaps, start_time
 from poolkeeper.core.decision import Decision, Reason
 from poolkeeper.core.observation import Observation
 from poolkeeper.core.policy import decide
@@ -146,6 +146,9 @@ def test_what_was_learned_survives_a_restart_in_4_kib(
         {**GOOD, "startPhases": [10**9] * 8},
         {**GOOD, "objective": [True] * 5},
         {**GOOD, "service": [0] * 10_000},
+        {**GOOD, "gapsEnded": "AQAB" * (gaps.CONTEXTS * gaps.BINS // 3) + "AQA="},
+        {**GOOD, "daytime": "AAAA"},
+        {**GOOD, "daytime": "not base64"},
     ],
 )
 def test_garbage_in_the_status_gives_the_initial_state(garbage: object) -> None:

@@ -1,0 +1,102 @@
+"""At which time of the day, and on which days of the week, silences end: working hours, nightly jobs.
+
+The age of a gap says little about when a night is over: some last eleven hours, some thirteen, and weekends
+sixty. So of long silences it is also learned how often one that meets a quarter of an hour of the day (UTC)
+ends in it, times a factor for the day of the week. The clock is only gone by while it has foretold the ends
+of past silences better than their age has: callers without habits, or with a period of their own, are not
+served by it.
+"""
+
+import math
+from array import array
+from collections.abc import Callable
+from typing import NamedTuple
+
+SLOT_SECONDS = 900.0
+SLOTS = 96
+WEEKDAYS = 7
+DAY_SECONDS = SLOTS * SLOT_SECONDS
+ROWS = SLOTS + WEEKDAYS
+LONG_SECONDS = 3600.0
+"""The clock counts only once a silence has lasted this long."""
+LONGEST_SECONDS = 3 * DAY_SECONDS
+"""Of a longer silence only the end says anything about habits."""
+MOST_EVIDENCE = 10.0
+"""Of each row, as many meetings or ends are remembered: habits change."""
+ENDS_AT_FIRST, SLOTS_AT_FIRST = 1.0, 48.0
+"""Before anything is seen, one silence in twelve hours ends."""
+SLOT_PRIOR, WEEKDAY_PRIOR = 1.0, 0.5
+"""How many meetings of a slot, and how many ends on a day of the week, say that neither matters."""
+SCORE_FADES = 0.9
+PROVEN_SCORE = 4.0
+"""As the logarithm of a ratio: the clock made the last ends fifty times as likely."""
+LARGEST_SCORE = 10.0
+
+
+class Daytime(NamedTuple):
+    """Fading sums per slot of the day, then per day of the week.
+
+    `ended`: silences that ended there. `met`: slots in silence there; per day of the week, the ends that the
+    slots alone let expect. `score`: by how much the clock has foretold the ends of silences better than their
+    age, as the logarithm of a ratio of likelihoods.
+    """
+
+    ended: "array[float]" = array("d", bytes(8 * ROWS))
+    met: "array[float]" = array("d", bytes(8 * ROWS))
+    score: float = 0.0
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether to go by the clock."""
+        return self.score > PROVEN_SCORE
+
+    def rates(self) -> Callable[[float], float]:
+        """A function that gives the hazard of a long silence at an instant, per slot."""
+        usual = (sum(self.ended[:SLOTS]) + ENDS_AT_FIRST) / (sum(self.met[:SLOTS]) + SLOTS_AT_FIRST)
+        return lambda at: self._slot_rate(at, usual) * self._weekday_factor(at)
+
+    def end_silence(
+        self, began_at: float, ended_at: float, rate_by_age: Callable[[float], float]
+    ) -> "Daytime":
+        """Enter a long silence that a request has ended; `rate_by_age` is its hazard by age, per second."""
+        rate = self.rates()
+        ended, met, score = self.ended[:], self.met[:], 0.0
+        at = max(began_at + LONG_SECONDS, ended_at - LONGEST_SECONDS)
+        while at < ended_at:
+            until = min(slot_end(at), ended_at)
+            slots, middle = (until - at) / SLOT_SECONDS, 0.5 * (at + until)
+            factor = self._weekday_factor(at)
+            met[_slot(at)] += slots * factor
+            met[_weekday(at)] += slots * rate(at) / factor
+            score += (until - at) * rate_by_age(middle - began_at) - slots * rate(at)
+            at = until
+        score += math.log(rate(ended_at) / (SLOT_SECONDS * rate_by_age(ended_at - began_at)))
+        for row in (_slot(ended_at), _weekday(ended_at)):
+            ended[row] += 1.0
+        for row in range(ROWS):
+            kept = MOST_EVIDENCE / max(ended[row], met[row], MOST_EVIDENCE)
+            ended[row] *= kept
+            met[row] *= kept
+        score = min(max(SCORE_FADES * self.score + score, -LARGEST_SCORE), LARGEST_SCORE)
+        return Daytime(ended, met, score)
+
+    def _slot_rate(self, at: float, usual: float) -> float:
+        row = _slot(at)
+        return (self.ended[row] + SLOT_PRIOR * usual) / (self.met[row] + SLOT_PRIOR)
+
+    def _weekday_factor(self, at: float) -> float:
+        row = _weekday(at)
+        return (self.ended[row] + WEEKDAY_PRIOR) / (self.met[row] + WEEKDAY_PRIOR)
+
+
+def slot_end(at: float) -> float:
+    """When the slot of this instant ends."""
+    return (math.floor(at / SLOT_SECONDS) + 1) * SLOT_SECONDS
+
+
+def _slot(at: float) -> int:
+    return int(at // SLOT_SECONDS) % SLOTS
+
+
+def _weekday(at: float) -> int:
+    return SLOTS + int(at // DAY_SECONDS) % WEEKDAYS
