@@ -34,7 +34,9 @@ Slices = dict[tuple[str, str], ActivatorSlice]
 SLICES_READ_EVERY_SECONDS = 10.0
 BELIEVED_SECONDS = 3 * SLICES_READ_EVERY_SECONDS
 RETRY_SECONDS = 0.5
-LONGEST_RETRY_SECONDS = 10.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
+"""Between looks at whether a ready pod has become an endpoint; each is twice as long as the one before."""
+WORTH_TELLING_SECONDS = 2.0
 
 
 class HttpEndpoints:
@@ -187,16 +189,21 @@ class HttpEndpoints:
         if pool.key in self._pausing:
             return False
         joined = await ready_pod_uids(self._client, pool.key.namespace, service)
-        pause_seconds = self._pauses.pop(pool.key, RETRY_SECONDS)
+        pause_seconds = self._pauses.pop(pool.key, FIRST_PAUSE_SECONDS)
         if any(pod.uid in joined for pod in ready_pods(pool)):
             return True
-        self._pauses[pool.key] = min(2 * pause_seconds, LONGEST_RETRY_SECONDS)
+        if pause_seconds > WORTH_TELLING_SECONDS:
+            message = "No ready pod is an endpoint of Service %s yet: the activators stay among its endpoints"
+            logger.warning(message, service, extra={"pool": str(pool.key)})
+        self._pauses[pool.key] = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
         self._pausing.add(pool.key)
         asyncio.get_running_loop().call_later(pause_seconds, self._ask_again, pool.key)
         return False
 
     def _ask_again(self, key: PoolKey) -> None:
         self._pausing.discard(key)
+        if key not in self._pools:
+            self._pauses.pop(key, None)
         self._news.set()
 
     async def _apply(self, slices: Slices, ours: Slices, targets: Slices) -> None:
