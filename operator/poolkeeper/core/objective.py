@@ -3,10 +3,17 @@
 import math
 from typing import NamedTuple
 
-BALANCE_SHARE = 0.1
-"""Part of the saved-up allowance that one start may spend."""
 MOST_RISK = 0.5
-LEAST_SHARE = 0.05
+GAIN = 0.1
+"""By how much, as a logarithm, one request that was broken too many lowers the risk that a start may take.
+
+It stays lowered until the requests kept since then have made up for it: with a risk that follows the balance
+of the last requests only, more are broken for ever than were allowed, by as many as it takes to keep the
+balance where it must be.
+"""
+LEAST_FACTOR, MOST_FACTOR = 0.05, 4.0
+"""Bounds of that, so that a balance from other times is made up for within reach."""
+LEAST_BALANCE, MOST_BALANCE = math.log(LEAST_FACTOR) / GAIN, math.log(MOST_FACTOR) / GAIN
 RUN_STEP = 0.1
 PRICE_STEP = 0.0001
 LARGEST_STEP = 0.3
@@ -19,7 +26,7 @@ class Objective(NamedTuple):
     """The account of broken promises.
 
     `balance` is how many more requests might have been broken so far than were (negative: too many were),
-    fading with time. `per_start` is how many requests a start serves on average. `taken`, `broken` and
+    within bounds. `per_start` is how many requests a start serves on average. `taken`, `broken` and
     `capacity_broken` count all requests, the last those that only a higher ceiling could have served in time.
     `price` is what one broken request is worth, in starts: it rises while too many are broken.
     """
@@ -34,8 +41,7 @@ class Objective(NamedTuple):
 
     def allowance(self, allowed_share: float) -> float:
         """Requests that the next start may be expected to break."""
-        fair = allowed_share * self.per_start
-        return max(fair + BALANCE_SHARE * self.balance, LEAST_SHARE * fair)
+        return allowed_share * self.per_start * math.exp(GAIN * self.balance)
 
 
 def initial(allowed_share: float) -> Objective:
@@ -47,11 +53,9 @@ def learn(
     account: Objective, taken: int, broken: int, capacity_broken: int, allowed_share: float
 ) -> Objective:
     """Enter requests that were taken, some of them too late, by our fault or for want of a higher ceiling."""
-    horizon = min(max(5.0 / allowed_share, 200.0), 5000.0)
-    limit = allowed_share * horizon
-    balance = account.balance * (1.0 - 1.0 / horizon) ** taken + allowed_share * taken - broken
+    balance = account.balance + allowed_share * taken - broken
     return Objective(
-        balance=min(max(balance, -limit), limit),
+        balance=min(max(balance, LEAST_BALANCE), MOST_BALANCE),
         per_start=account.per_start,
         since_start=account.since_start + taken,
         taken=account.taken + taken,

@@ -12,7 +12,13 @@ from poolkeeper.core import gaps, objective, start_time
 from poolkeeper.core.daytime import ROWS, Daytime
 from poolkeeper.core.gaps import Gaps
 from poolkeeper.core.load import Load
-from poolkeeper.core.objective import HIGHEST_PRICE, LEAST_PRICE, Objective
+from poolkeeper.core.objective import (
+    HIGHEST_PRICE,
+    LEAST_BALANCE,
+    LEAST_PRICE,
+    MOST_BALANCE,
+    Objective,
+)
 from poolkeeper.core.observation import Reading
 from poolkeeper.core.service import ServiceRate
 from poolkeeper.core.spec import PoolSpec
@@ -142,7 +148,7 @@ def _load_service(dumped: Mapping[str, object]) -> ServiceRate:
 def _load_objective(dumped: Mapping[str, object]) -> Objective:
     balance, per_start, taken, broken, capacity_broken, price = _integers(dumped, "objective", 6)
     return Objective(
-        balance=balance / 1000,
+        balance=min(max(balance / 1000, LEAST_BALANCE), MOST_BALANCE),
         per_start=max(per_start / 1000, 1.0),
         taken=taken,
         broken=broken,
