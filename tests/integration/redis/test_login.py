@@ -12,6 +12,7 @@ from poolkeeper.sources.redis_errors import RIGHTS
 from tests.integration.redis.servers import LocalRedis, run
 from tests.integration.redis.sources import LOGIN, list_source, stream_source
 from tests.integration.sources.listening import POOL, Listening
+from tests.waiting import eventually
 
 PASSWORD = "correct-horse"
 ROTATED = "battery-staple"
@@ -73,7 +74,7 @@ async def test_a_rotated_password_is_read_at_once_when_the_old_one_is_refused(
     await listener.unavailable("AuthRejected")
     secret(listening, ROTATED)
     await listener.sample()
-    assert connections(client) == 1
+    await eventually(lambda: connections(client) == 1, "one connection is left")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ async def test_namespaces_with_different_secrets_never_share_a_connection(
         secret(listening, password, namespace)
         pool = PoolKey(namespace, "chat")
         await listening.to(list_source(server, auth=USER), pool=pool).sample(pool=pool)
-    assert connections(client) == 2
+    await eventually(lambda: connections(client) == 2, "one connection for each login")
 
 
 async def test_a_secret_is_read_once_for_all_pools_of_its_namespace_and_never_from_another(
