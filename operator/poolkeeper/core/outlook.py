@@ -65,6 +65,8 @@ def needed_replicas(spec: PoolSpec, workload: Workload, state: PoolState) -> int
 
 def weigh_load(now: float, spec: PoolSpec, workload: Workload, state: PoolState) -> PoolState:
     """Remember how many replicas were needed within half to all of the time that a restart is worth."""
+    if spec.max_replicas == 1:
+        return state
     needed = needed_replicas(spec, workload, state)
     peak = load.note_peak(state.load, now, needed, _window_seconds(spec, state))
     return state if peak is state.load else state._replace(load=peak)

@@ -28,8 +28,9 @@ FIRST_STEP = 32
 CATCH_UP = 0.05
 """Part of a broken request's price that counts when replicas are added to catch up with a backlog."""
 LATE_SHARE = 0.25
-LEARNED_STARTS = 2
-"""Own starts that must have been seen before one may be delayed."""
+LEARNED_STARTS = 3
+"""Own starts that must have been seen before one may be delayed: where a third of them are slow, the first
+two are fast ones half of the time."""
 _REQUESTS = itemgetter(1)
 
 
@@ -78,11 +79,13 @@ def _ready_at(now: float, replicas: Replicas, allowance: float, state: PoolState
 def start_ahead(case: Case) -> Choice | None:
     """Where a start outlasts the budget, a growing load is met before its requests are late."""
     spec, state = case.spec, case.state
+    if case.workload.is_empty or case.replicas.desired >= case.limits.ceiling:
+        return None
     start_seconds = _expected_start(case)
     shortfall_seconds = _shortfall_seconds(case, start_seconds)
     if case.plan.late:
         shortfall_seconds = max(shortfall_seconds, LATE_SHARE * start_seconds)
-    if shortfall_seconds <= 0.0 or case.workload.is_empty:
+    if shortfall_seconds <= 0.0:
         return None
     desired = case.replicas.desired
     needed = outlook.needed_replicas(spec, case.workload, state)
@@ -189,7 +192,7 @@ def cancel(case: Case) -> Choice | None:
     if not replicas.starting or case.workload.queued or is_expecting(case):
         return None
     kept = max(case.limits.floor, replicas.desired - len(replicas.starting))
-    if kept >= replicas.desired or (case.workload.in_flight and kept < case.state.load.recent_peak):
+    if kept >= replicas.desired or (case.workload.in_flight and kept < max(case.state.load.recent_peak, 1)):
         return None
     if not starting_are_unused(case):
         return None

@@ -24,7 +24,7 @@ UNSEEN = spec_of(source=SourceSpec("queue", sees_in_flight=False, max_service_se
     [
         (SPEC, reading(T0), replicas(0), 0, Reason.AT_ZERO),
         (SPEC, reading(T0, (1.0,)), replicas(0), 0, Reason.WAITING_FOR_DEADLINE),
-        (SPEC, reading(T0, (22.0,)), replicas(0), 1, Reason.START_FOR_DEADLINE),
+        (SPEC, reading(T0, (20.0,)), replicas(0), 1, Reason.START_FOR_DEADLINE),
         (SPEC, reading(T0, (59.0,)), replicas(0), 1, Reason.START_AT_ONCE),
         (spec_of(start=StartMode.IMMEDIATELY), reading(T0, (0.0,)), replicas(0), 1, Reason.START_AT_ONCE),
         (spec_of(budget_seconds=20.0), reading(T0, (0.0,)), replicas(0), 1, Reason.START_AT_ONCE),
@@ -68,9 +68,10 @@ def test_the_start_is_due_when_the_budget_leaves_just_the_start_time() -> None:
 
 
 def test_an_unproven_start_time_is_not_relied_upon() -> None:
-    decision, _ = decide(T0, SPEC, observe(reading(T0, (1.0,)), replicas(0)), taught(SPEC, (30.0,)))
+    spec = spec_of(budget_seconds=90.0)
+    decision, _ = decide(T0, spec, observe(reading(T0, (1.0,)), replicas(0)), taught(spec, (30.0,)))
     assert (decision.replicas, decision.reason) == (1, Reason.START_AT_ONCE)
-    assert "no start is delayed before 2 have been seen, and this pool has seen 1" in decision.message
+    assert "no start is delayed before 3 have been seen, and this pool has seen 1" in decision.message
 
 
 @pytest.mark.parametrize("starts", [(), (90.0,) * 6])
@@ -187,7 +188,7 @@ def test_a_pool_without_sources_holds() -> None:
 
 def test_a_clock_that_steps_back_changes_nothing() -> None:
     state = taught(SPEC, STARTS)
-    _, state = decide(T0, SPEC, observe(reading(T0, (20.0,)), replicas(0)), state)
-    decision, after = decide(T0 - 3_600.0, SPEC, observe(reading(T0, (20.0,)), replicas(0)), state)
+    _, state = decide(T0, SPEC, observe(reading(T0, (15.0,)), replicas(0)), state)
+    decision, after = decide(T0 - 3_600.0, SPEC, observe(reading(T0, (15.0,)), replicas(0)), state)
     assert decision.reason is Reason.WAITING_FOR_DEADLINE
     assert after.clock == T0

@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Callable
 from functools import cache
+from statistics import NormalDist, fmean
 
 import pytest
 
@@ -69,6 +70,18 @@ def test_the_median_is_known_after_five_starts(draw: Draw, median: float, p95: f
 @pytest.mark.parametrize(("draw", "median", "p95"), MIXTURES)
 def test_the_p95_is_known_after_thirty_starts(draw: Draw, median: float, p95: float) -> None:
     assert share(lambda seed: is_near(after([draw] * 30, seed).p95_seconds, p95)) >= 0.9
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.5])
+@pytest.mark.parametrize(("starts", "most"), [(20, 2.5), (40, 1.5)])
+@pytest.mark.parametrize("tail", [0.01, 0.0025])
+def test_a_high_quantile_is_exceeded_hardly_more_often_than_it_says(
+    sigma: float, starts: int, most: float, tail: float
+) -> None:
+    learned = [after([lognormal(40.0, sigma)] * starts, seed).quantile(tail) for seed in SEEDS]
+    truth = NormalDist(math.log(40.0), sigma)
+    exceeded = fmean(1.0 - truth.cdf(math.log(seconds)) for seconds in learned)
+    assert 0.5 <= exceeded / tail <= most
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.1, 0.2, 0.3])

@@ -22,7 +22,7 @@ class SteppingClock:
 
     def read(self, instant: float) -> float:
         """What the clock shows at an instant of the replay."""
-        return instant - self._back_seconds * self._steps(instant)
+        return instant - self._back_seconds * self._steps(instant) if self._back_seconds else instant
 
     def next_look(self, now: float, poll_seconds: float) -> float:
         """When to look although nothing has happened: at the next step, and at every poll until the clock

@@ -153,6 +153,8 @@ class Poolkeeper:
         self._shown_at = sample.observed_at
 
     def _learn(self, now: float, pool: Pool) -> None:
+        if not (pool.newly_ready or pool.starting or self._running):
+            return
         for replica in pool.newly_ready:
             if replica.ready_at - replica.asked_at <= LONGEST_BELIEVED_SECONDS:
                 self.state = learn(self.state, self._start_sample(now, replica, replica.ready_at))
