@@ -20,20 +20,22 @@ REACH = 2.0
 class Need(NamedTuple):
     """Requests that wait, by arrival, and until when they are to be taken.
 
-    `due[i]` are those of the buckets up to i. A request is to be taken within `patience`; where no start can
-    manage that, within `grace` after the earliest that one can be ready. `start_seconds(n)` is the start time
-    to reckon with where n requests depend on it.
+    `due[i]` are those of the buckets up to i. A request is to be taken within `patience`; where no start is sure
+    to manage that, within `grace` after one that takes no longer than `usual_seconds`: with a cautious time,
+    more and more would seem to be done without it by then. `start_seconds(n)` is the start time to reckon with
+    where n requests depend on it.
     """
 
     waiting: Sequence[ArrivalBucket]
     due: Sequence[int]
     patience: float
     grace: float
+    usual_seconds: float
     start_seconds: Callable[[float], float]
 
 
 class Late(NamedTuple):
-    """Requests of a run that will miss their deadline whatever is done, and the one they get instead."""
+    """Requests of a run that may miss their deadline whatever is done, and the one they get instead."""
 
     requests: float
     deadline: float
@@ -84,7 +86,7 @@ def shortages(now: float, need: Need, capacity: Capacity) -> Shortages:
 
 def _of_all(now: float, need: Need) -> Shortages:
     """Where nothing takes requests all fall short, so that the runs are found without a look at each."""
-    waiting, due, patience, grace, start_seconds = need
+    waiting, due, patience, grace, usual_seconds, start_seconds = need
     deadlines = [bucket[0] + patience for bucket in waiting]
     runs: list[Run] = []
     late: list[Late] = []
@@ -93,13 +95,13 @@ def _of_all(now: float, need: Need) -> Shortages:
     while begin < len(due):
         end = bisect_right(due, REACH * due[begin], begin)
         seconds = start_seconds(due[begin])
-        earliest = now + seconds
+        earliest, usual = now + seconds, min(seconds, usual_seconds)
         is_late = deadlines[begin] < earliest - TOLERANCE_SECONDS
         if not first_seconds:
-            first_deadline, first_seconds = earliest + grace if is_late else deadlines[begin], seconds
+            first_deadline, first_seconds = now + usual + grace if is_late else deadlines[begin], seconds
         if is_late:
             begin = bisect_left(deadlines, earliest - TOLERANCE_SECONDS, begin, end)
-            late.append(Late(due[begin - 1], earliest + grace, seconds))
+            late.append(Late(due[begin - 1], now + usual + grace, usual))
         if begin < end:
             runs.append((begin, end, seconds))
             longest_seconds = seconds if seconds > longest_seconds else longest_seconds
@@ -112,13 +114,13 @@ def _of_rest(now: float, need: Need, capacity: Capacity) -> Shortages:
 
     If they will have taken by the grace what no start can save, another one would come too late to help.
     """
-    waiting, dues, patience, grace, start_seconds = need
+    waiting, dues, patience, grace, usual_seconds, start_seconds = need
     free, ready_rate, has_starting = capacity.free, capacity.ready * capacity.rate, bool(capacity.ready_at)
     deadlines: list[float] = []
     requests: list[float] = []
     starts: list[float] = []
     late: dict[float, Late] = {}
-    seconds = reckoned_with = taken_late = 0.0
+    seconds = usual = reckoned_with = taken_late = 0.0
     earliest = now
     first: tuple[float, float] | None = None
     for bucket, due in zip(waiting, dues, strict=True):
@@ -133,15 +135,15 @@ def _of_rest(now: float, need: Need, capacity: Capacity) -> Shortages:
             continue
         if short > REACH * reckoned_with:
             reckoned_with, seconds = short, start_seconds(short)
-            earliest = now + seconds
-            taken_late = capacity.takes(now, earliest + grace)
+            earliest, usual = now + seconds, min(seconds, usual_seconds)
+            taken_late = capacity.takes(now, now + usual + grace)
         if deadline >= earliest - TOLERANCE_SECONDS:
             deadlines.append(deadline)
             requests.append(short)
             starts.append(seconds)
         elif due > taken_late:
-            deadline = earliest + grace
-            late[seconds] = Late(due - taken_late, deadline, seconds)
+            deadline = now + usual + grace
+            late[seconds] = Late(due - taken_late, deadline, usual)
         else:
             continue
         first = first or (deadline, seconds)

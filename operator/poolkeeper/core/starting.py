@@ -50,7 +50,12 @@ def plan_starts(
         return starts.quantile(tail if tail < objective.MOST_RISK else objective.MOST_RISK)
 
     need = Need(
-        waiting, due, spec.budget_seconds - spec.margin_seconds, spec.budget_seconds / 4.0, start_seconds
+        waiting,
+        due,
+        spec.budget_seconds - spec.margin_seconds,
+        spec.budget_seconds / 4.0,
+        starts.p50_seconds,
+        start_seconds,
     )
     capacity = _capacity(now, spec, workload, replicas, allowance, state)
     return sizing.plan(now, need, capacity, state.load.lasting_growth, ceiling - replicas.desired)

@@ -17,7 +17,7 @@ NOW = 1_700_000_000.0
 def looked_through(now: float, need: Need, capacity: Capacity, growth: float, most: int) -> Plan:
     """The plan, bucket by bucket."""
     short: list[tuple[float, float, float, bool]] = []
-    seconds = reckoned_with = 0.0
+    seconds = reckoned_with = first_seconds = 0.0
     for bucket, due in zip(need.waiting, need.due, strict=True):
         deadline = bucket.arrived_at + need.patience
         requests = due - (capacity.takes(now, deadline) if deadline > now else capacity.free)
@@ -26,11 +26,14 @@ def looked_through(now: float, need: Need, capacity: Capacity, growth: float, mo
         if requests > REACH * reckoned_with:
             reckoned_with, seconds = requests, need.start_seconds(requests)
         is_late = deadline < now + seconds - TOLERANCE_SECONDS
+        start_seconds = seconds
         if is_late:
-            deadline = now + seconds + need.grace
+            start_seconds = min(seconds, need.usual_seconds)
+            deadline = now + start_seconds + need.grace
             requests = due - capacity.takes(now, deadline)
         if requests > 0.0:
-            short.append((deadline, requests, seconds, is_late))
+            short.append((deadline, requests, start_seconds, is_late))
+            first_seconds = first_seconds or seconds
     if not short:
         return NOTHING
     more = 1
@@ -45,8 +48,8 @@ def looked_through(now: float, need: Need, capacity: Capacity, growth: float, mo
         room = FULL * need.patience * capacity.rate * replicas - sum(
             bucket.requests for bucket in need.waiting
         )
-        start_at = min(start_at, now + room / growth - short[0][2])
-    return Plan(more, start_at, short[0][0], short[0][2], math.ceil(late[-1]) if late else 0)
+        start_at = min(start_at, now + room / growth - first_seconds)
+    return Plan(more, start_at, short[0][0], first_seconds, math.ceil(late[-1]) if late else 0)
 
 
 def latest_start(short: tuple[float, float, float, bool], added: int, capacity: Capacity) -> float:
@@ -83,6 +86,7 @@ def needs(draw: st.DrawFn) -> Need:
         due=tuple(accumulate(bucket.requests for bucket in waiting)),
         patience=draw(st.floats(0.5, 900.0)),
         grace=draw(st.floats(0.0, 200.0)),
+        usual_seconds=draw(st.floats(1.0, 400.0)),
         start_seconds=lambda requests: fastest + slope * math.log1p(requests),
     )
 
