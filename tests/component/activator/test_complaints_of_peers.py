@@ -15,9 +15,11 @@ TESTS = Path(__file__).resolve().parents[2]
 
 ACTIVATOR = "component/activator"
 CYCLES = "integration/activator/test_down_up_cycles"
+ENDPOINTS = "component/runtime/test_http_endpoints"
 FAULTS = f"{ACTIVATOR}/test_faults"
 HELD = f"{ACTIVATOR}/test_holding::test_a_request_is_held_until_a_replica_is_ready"
 POOLS = "component/runtime/test_http_pools"
+TABLES = "component/runtime/test_routing_tables"
 TRIP = "integration/activator/test_trip"
 
 
@@ -112,7 +114,7 @@ COMPLAINTS = (
             f"{ACTIVATOR}/test_hung_activators::"
             "test_without_anything_held_it_makes_demand_unknown_and_not_zero",
             f"{POOLS}::test_a_silent_activator_hides_no_demand_of_the_others",
-            f"{POOLS}::test_a_frozen_activator_holds_up_nobody_and_takes_no_room",
+            f"{TABLES}::test_a_frozen_activator_holds_up_nobody_and_takes_no_room",
         ),
     ),
     Complaint(
@@ -182,7 +184,7 @@ COMPLAINTS = (
         "Knative 13075; Kthena 1019",
         (
             "integration/activator/test_faults::test_a_request_that_comes_while_the_pool_stops_is_not_lost",
-            f"{POOLS}::test_no_stop_before_every_activator_holds_what_arrives",
+            f"{ENDPOINTS}::test_no_stop_before_every_activator_holds_what_arrives",
         ),
     ),
     Complaint(
@@ -203,8 +205,8 @@ COMPLAINTS = (
         "Knative 2705; KubeAI 67",
         (
             "integration/activator/test_faults::test_a_controller_killed_while_requests_wait",
-            f"{POOLS}::test_a_new_leader_sends_nothing_before_it_knows_all_pools",
-            f"{POOLS}::test_a_new_leader_grants_nothing_while_old_tables_may_be_gone_by",
+            f"{TABLES}::test_a_new_leader_sends_nothing_before_it_knows_all_pools",
+            f"{TABLES}::test_a_new_leader_grants_nothing_while_old_tables_may_be_gone_by",
         ),
     ),
     Complaint(

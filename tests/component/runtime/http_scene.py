@@ -14,6 +14,7 @@ from poolkeeper.core.decision import Decision, Reason, Verdict
 from poolkeeper.core.identity import PoolKey, TargetKey
 from poolkeeper.core.ledger import Sample
 from poolkeeper.core.observation import Unavailable
+from poolkeeper.core.switching import SETTLE_SECONDS
 from poolkeeper.kube.client import KubeClient
 from poolkeeper.kube.endpoint_slices import ActivatorSlice, project_slice
 from poolkeeper.kube.errors import ApiError
@@ -35,6 +36,9 @@ from tests.component.runtime.cluster import Lease, Pods
 
 KNOWN = Verdict(True, "Fresh", "")
 CHAT = PoolKey("ns", "chat")
+ONE, OTHER = "10.9.0.1", "10.9.0.2"
+"""Activators."""
+POD = "10.1.0.1"
 SETTINGS = ActivatorSettings("ns", "app=activator", 8082, Path("token"))
 
 
@@ -185,6 +189,7 @@ class HttpScene:
     running: list["asyncio.Task[None]"] = field(default_factory=list)
     settings: ActivatorSettings = SETTINGS
     readings: Counter[PoolKey] = field(default_factory=Counter)
+    successor: "HttpScene | None" = None
 
     def __post_init__(self) -> None:
         self.api.ready_uids = lambda: [pod.uid for pool in self.store.all() for pod in pool.pods]
@@ -312,15 +317,26 @@ class HttpScene:
         news = self.published[-1]
         return (news.queued, news.in_flight) if isinstance(news, Sample) else None
 
-    def take_over(self) -> "HttpScene":
-        """Another replica that leads the same cluster, with the same activators, and has seen no pool yet."""
-        other = HttpScene(now=self.now, api=self.api, links=self.links)
+    async def guarded(self) -> None:
+        """The pool `chat` idles with one replica, and may be stopped."""
+        self.declare(ready=[POD])
+        self.start()
+        await self.settle()
+        await self.pass_by(SETTLE_SECONDS + 2)
+        assert self.http.may_stop(CHAT)
+
+    def succeed(self) -> "HttpScene":
+        """Another leader of the same cluster instead of this one: same activators, and no pool seen yet."""
+        self.close()
+        other = self.successor = HttpScene(now=self.now, api=self.api, links=self.links)
         for link in self.links.values():
             link.heard = other.http.heard
         return other
 
     def close(self) -> None:
-        """End all that runs."""
+        """End all that runs, here and at those that came after."""
+        if self.successor is not None:
+            self.successor.close()
         for task in self.running:
             task.cancel()
         for pool in self.store.all():

@@ -81,7 +81,7 @@ async def test_changed_numbers_are_written_once_a_minute(cluster: Cluster) -> No
     cluster.scales.replicas["worker"] = 2
     cluster.declare(replicas={"min": 3, "max": 3})
     for second in range(300):
-        cluster.publish(5 + second % 3)
+        cluster.publish(15 + second % 3)
         await cluster.look()
         cluster.now += 1.0
     assert 5 <= len(cluster.statuses.written) <= 10
