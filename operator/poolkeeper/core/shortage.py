@@ -20,10 +20,10 @@ REACH = 2.0
 class Need(NamedTuple):
     """Requests that wait, by arrival, and until when they are to be taken.
 
-    `due[i]` are those of the buckets up to i. A request is to be taken within `patience`; where no start is sure
-    to manage that, within `grace` after one that takes no longer than `usual_seconds`: with a cautious time,
-    more and more would seem to be done without it by then. `start_seconds(n)` is the start time to reckon with
-    where n requests depend on it.
+    `due[i]` are those of the buckets up to i. A request is to be taken within `patience`; where no start is
+    sure to manage that, within `grace` after one that takes no longer than `usual_seconds`: the longer a start
+    is thought to take, the more would seem to be done without it by then. `start_seconds(n)` is the start time
+    to reckon with where n requests depend on it.
     """
 
     waiting: Sequence[ArrivalBucket]

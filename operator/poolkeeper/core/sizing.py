@@ -34,8 +34,8 @@ def plan(now: float, need: Need, capacity: Capacity, growth: float, most: int) -
     added where these are fewer, also if the queue goes on growing by `growth` requests per second: those that
     come last must not find more before them than their patience lasts. Who looks again just after the start
     was due finds that the number still suffices; otherwise the start would be put off again and again, for
-    more replicas each time. Requests whose deadline no start can meet are planned to be taken within the
-    grace after the start.
+    more replicas each time. Requests whose deadline no start is sure to meet are planned to be taken within
+    the grace after a usual start.
     """
     short = shortages(now, need, capacity)
     if short.is_empty:
