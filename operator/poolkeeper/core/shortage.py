@@ -21,9 +21,9 @@ class Need(NamedTuple):
     """Requests that wait, by arrival, and until when they are to be taken.
 
     `due[i]` are those of the buckets up to i. A request is to be taken within `patience`; where no start is
-    sure to manage that, within `grace` after one that takes no longer than `usual_seconds`: the longer a start
-    is thought to take, the more would seem to be done without it by then. `start_seconds(n)` is the start time
-    to reckon with where n requests depend on it.
+    sure to manage that, within `grace` after one that takes no more than `usual_seconds`: the longer a start
+    seems to take, the more would seem to be done without it. `start_seconds(n)` is the start time to reckon
+    with where n requests depend on it.
     """
 
     waiting: Sequence[ArrivalBucket]
