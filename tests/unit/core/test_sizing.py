@@ -3,6 +3,7 @@
 import math
 from itertools import accumulate
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,3 +97,17 @@ def test_passing_over_what_cannot_matter_changes_no_plan(
     need: Need, capacity: Capacity, growth: float, most: int
 ) -> None:
     assert plan(NOW, need, capacity, growth, most) == looked_through(NOW, need, capacity, growth, most)
+
+
+@pytest.mark.parametrize("cautious_seconds", [95.0, 150.0, 455.0])
+def test_that_starts_may_take_long_makes_no_replica_seem_unneeded(cautious_seconds: float) -> None:
+    one_starts = Capacity(free=0.0, ready=0, ready_at=(NOW + 80.0,), slots=4, rate=4.0)
+    need = Need(
+        waiting=(ArrivalBucket(NOW, 400),),
+        due=(400,),
+        patience=90.0,
+        grace=30.0,
+        usual_seconds=91.0,
+        start_seconds=lambda _: cautious_seconds,
+    )
+    assert plan(NOW, need, one_starts, growth=0.0, most=40).more == 2
