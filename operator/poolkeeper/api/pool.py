@@ -97,7 +97,8 @@ class ColdStart(ApiModel):
             'for example "99.5"',
         ),
     ] = 99
-    """Share of requests that must be taken within the budget: a whole number, or a string like "99.5"."""
+    """Share of requests that must be taken within the budget: a whole number, or a string like "99.5". At
+    "99.99" no start waits."""
     start: StartMode = StartMode.AUTO
     """AtDeadline starts as late as the budget allows (cheapest), Immediately at the first request; Auto
     starts immediately where somebody holds a connection and at the deadline for queues."""

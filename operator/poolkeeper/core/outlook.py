@@ -1,6 +1,6 @@
 """What to expect next: what idling, a restart and the present load mean for this pool now."""
 
-from poolkeeper.api.pool import StartMode, ZeroMode
+from poolkeeper.api.pool import ZeroMode
 from poolkeeper.core import idle, load, objective
 from poolkeeper.core.bounds import PROVEN_STARTS
 from poolkeeper.core.demand import Workload
@@ -26,7 +26,7 @@ def terms(spec: PoolSpec, state: PoolState) -> Terms:
 
 def _delay_seconds(spec: PoolSpec, state: PoolState) -> float:
     """How long a start waits for more requests, as a rule."""
-    if spec.start is StartMode.IMMEDIATELY:
+    if not spec.may_delay:
         return 0.0
     tail = state.objective.allowance(spec.allowed_share) / (COMPANY * state.objective.per_start)
     reckoned_with = state.starts.quantile(min(tail, objective.MOST_RISK))

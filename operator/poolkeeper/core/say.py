@@ -10,6 +10,7 @@ from poolkeeper.core.spec import PoolSpec
 
 AT_ZERO = "nothing waits and nothing runs"
 IMMEDIATELY = "coldStart.start is Immediately"
+STRICTEST = "coldStart.objectivePercent is the strictest, which leaves no time to wait"
 TARGET_UNKNOWN = "the target can't be read, so nothing is changed"
 
 

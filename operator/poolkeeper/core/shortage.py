@@ -22,8 +22,9 @@ class Need(NamedTuple):
 
     `due[i]` are those of the buckets up to i. A request is to be taken within `patience`; where no start is
     sure to manage that, within `grace` after one that takes no more than `usual_seconds`: the longer a start
-    seems to take, the more would seem to be done without it. `start_seconds(n)` is the start time to reckon
-    with where n requests depend on it.
+    seems to take, the more would seem to be done without it. Those that are starting must be reckoned to take
+    as long, or each look would ask for more. `start_seconds(n)` is the start time to reckon with where n
+    requests depend on it.
     """
 
     waiting: Sequence[ArrivalBucket]

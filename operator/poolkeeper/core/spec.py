@@ -20,6 +20,11 @@ class SourceSpec:
     max_service_seconds: float | None = None
 
 
+STRICTEST_PERCENT = 99.99
+"""An objective that leaves no room for what can't be foreseen, such as one request that takes a minute where
+all before it took seconds: with it, no start waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class PoolSpec:
     """One pool's bounds, promise and prices.
@@ -29,8 +34,9 @@ class PoolSpec:
     `chips_per_replica` only scales what is reported; a gang of hosts is one replica.
 
     Derived, once, because every decision asks for it: `allowed_share` is the share of requests that may wait
-    longer than the budget, `poll_seconds` the longest poll interval of a source, `margin_seconds` the time
-    between a need and its effect that is not part of the start: polling, writing, taking.
+    longer than the budget, `may_delay` whether a start may wait at all, `poll_seconds` the longest poll
+    interval of a source, `margin_seconds` the time between a need and its effect that is not part of the
+    start: polling, writing, taking.
     """
 
     max_replicas: int
@@ -48,6 +54,7 @@ class PoolSpec:
     node_tail_seconds: float = 0.0
     chips_per_replica: int = 1
     allowed_share: float = field(init=False, repr=False, compare=False)
+    may_delay: bool = field(init=False, repr=False, compare=False)
     poll_seconds: float = field(init=False, repr=False, compare=False)
     margin_seconds: float = field(init=False, repr=False, compare=False)
 
@@ -55,5 +62,7 @@ class PoolSpec:
         derive = object.__setattr__
         poll_seconds = max((source.poll_seconds for source in self.sources), default=0.0)
         derive(self, "allowed_share", max(1.0 - self.objective_percent / 100.0, 1e-4))
+        is_delayed = self.start is not StartMode.IMMEDIATELY and self.objective_percent < STRICTEST_PERCENT
+        derive(self, "may_delay", is_delayed)
         derive(self, "poll_seconds", poll_seconds)
         derive(self, "margin_seconds", min(0.5 + poll_seconds, 0.1 * self.budget_seconds))

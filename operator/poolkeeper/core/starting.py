@@ -54,7 +54,7 @@ def plan_starts(
         due,
         spec.budget_seconds - spec.margin_seconds,
         spec.budget_seconds / 4.0,
-        starts.p50_seconds,
+        starts.quantile(EARLIEST_TAIL),
         start_seconds,
     )
     capacity = _capacity(now, spec, workload, replicas, allowance, state)
@@ -184,8 +184,8 @@ def start(case: Case) -> Choice | None:
 
 def _why_not_delayed(case: Case) -> str:
     """Why a start that could wait does not, or nothing."""
-    if case.spec.start is StartMode.IMMEDIATELY:
-        return say.IMMEDIATELY
+    if not case.spec.may_delay:
+        return say.IMMEDIATELY if case.spec.start is StartMode.IMMEDIATELY else say.STRICTEST
     if case.state.starts.samples < LEARNED_STARTS:
         return say.too_few_starts(case.state.starts.samples, LEARNED_STARTS)
     return ""

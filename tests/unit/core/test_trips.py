@@ -143,6 +143,16 @@ def test_the_first_burst_gets_no_more_than_requests_of_the_assumed_length_could_
     assert most <= math.ceil(1.2 * 60 * service.PRIOR_SECONDS / seconds_left)
 
 
+@pytest.mark.parametrize("starts_seen", [0, 1])
+@pytest.mark.parametrize("budget", [60.0, 40.0, 20.0, 10.0])
+def test_what_a_start_is_sure_to_miss_is_not_started_for_again_and_again(
+    budget: float, starts_seen: int
+) -> None:
+    pool = Pool(spec_of(40, budget, concurrency=4), starts_seen=starts_seen)
+    pool.run([10.0] * 12, 200.0)
+    assert max(wanted for _, _, wanted, _ in pool.changes) <= 3
+
+
 @pytest.mark.parametrize("budget", [60.0, 30.0, 10.0])
 def test_a_burst_of_requests_of_known_length_gets_no_more_than_it_can_use(budget: float) -> None:
     pool = Pool(spec_of(40, budget))
