@@ -64,7 +64,10 @@ def needed_replicas(spec: PoolSpec, workload: Workload, state: PoolState) -> int
 
 
 def weigh_load(now: float, spec: PoolSpec, workload: Workload, state: PoolState) -> PoolState:
-    """Remember how many replicas were needed within half to all of the time that a restart is worth."""
+    """Remember how many replicas were needed within half to all of the time that a restart is worth.
+
+    Where there is only one, nothing is ever surplus.
+    """
     if spec.max_replicas == 1:
         return state
     needed = needed_replicas(spec, workload, state)
