@@ -83,8 +83,8 @@ def _ready_at(now: float, replicas: Replicas, allowance: float, state: PoolState
 
 def start_ahead(case: Case) -> Choice | None:
     """Where a start outlasts the budget, a growing load is met before its requests are late."""
-    spec, state = case.spec, case.state
-    if case.workload.is_empty or case.replicas.desired >= case.limits.ceiling:
+    spec, state, desired = case.spec, case.state, case.replicas.desired
+    if case.workload.is_empty or desired >= case.limits.ceiling:
         return None
     start_seconds = _expected_start(case)
     shortfall_seconds = _shortfall_seconds(case, start_seconds)
@@ -92,7 +92,6 @@ def start_ahead(case: Case) -> Choice | None:
         shortfall_seconds = max(shortfall_seconds, LATE_SHARE * start_seconds)
     if shortfall_seconds <= 0.0:
         return None
-    desired = case.replicas.desired
     needed = outlook.needed_replicas(spec, case.workload, state)
     if case.plan.late or not case.replicas.ready:
         needed = max(needed, _to_catch_up(case, shortfall_seconds))

@@ -6,6 +6,18 @@ from poolkeeper.runtime import activators
 from tests.component.runtime.http_scene import CHAT, ONE, OTHER, POD, HttpScene, Link, holding
 
 
+def keep_up(scene: HttpScene) -> None:
+    """The pool `chat` has one ready replica, and is to have it."""
+    scene.decides(scene.declare(ready=[POD]), 1)
+
+
+async def lead(scene: HttpScene) -> None:
+    """The leader runs, and keeps the pool `chat` up."""
+    keep_up(scene)
+    scene.start()
+    await scene.settle()
+
+
 async def test_a_new_leader_holds_for_a_pool_whose_spec_it_can_not_read(scene: HttpScene) -> None:
     await scene.guarded()
     before = scene.slice()
@@ -63,13 +75,9 @@ async def test_while_the_kind_is_not_served_nothing_is_known_of_pools(scene: Htt
 
 
 async def test_a_new_leader_sends_nothing_before_it_has_asked_for_every_service(scene: HttpScene) -> None:
-    pool = scene.declare(ready=[POD])
-    scene.decides(pool, 1)
-    scene.start()
-    await scene.settle()
+    await lead(scene)
     other = scene.succeed()
-    pool = other.declare(ready=[POD])
-    other.decides(pool, 1)
+    keep_up(other)
     other.api.answers_for_services.clear()
     sent = len(other.links[ONE].tables)
     other.start()
@@ -118,15 +126,11 @@ async def test_a_higher_number_of_somebody_else_confirms_nothing(scene: HttpScen
 
 async def test_a_new_leader_grants_nothing_while_old_tables_may_be_gone_by(scene: HttpScene) -> None:
     scene.add_activator(OTHER)
-    pool = scene.declare(ready=[POD])
-    scene.decides(pool, 1)
-    scene.start()
-    await scene.settle()
+    await lead(scene)
     assert [slots_at(link) for link in scene.links.values()] == [4, 4]
 
     other = scene.succeed()
-    pool = other.declare(ready=[POD])
-    other.decides(pool, 1)
+    keep_up(other)
     other.links[OTHER].send_mode = "freeze"
     other.links[ONE].says(pool=holding(requests=20, in_flight=4))
     other.start()
@@ -138,13 +142,9 @@ async def test_a_new_leader_grants_nothing_while_old_tables_may_be_gone_by(scene
 
 async def test_once_all_go_by_tables_of_ours_slots_are_shared_anew(scene: HttpScene) -> None:
     scene.add_activator(OTHER)
-    pool = scene.declare(ready=[POD])
-    scene.decides(pool, 1)
-    scene.start()
-    await scene.settle()
+    await lead(scene)
     other = scene.succeed()
-    pool = other.declare(ready=[POD])
-    other.decides(pool, 1)
+    keep_up(other)
     other.links[ONE].says(pool=holding(requests=20))
     other.start()
     await other.settle()

@@ -30,6 +30,7 @@ UNSEEN = spec_of(source=SourceSpec("queue", sees_in_flight=False, max_service_se
         (replace(SPEC, objective_percent=99.99), reading(T0, (0.0,)), replicas(0), 1, Reason.START_AT_ONCE),
         (spec_of(budget_seconds=20.0), reading(T0, (0.0,)), replicas(0), 1, Reason.START_AT_ONCE),
         (SPEC, reading(T0, (30.0,)), replicas(1, starting_for=(5.0,)), 1, Reason.STARTING),
+        (spec_of(1), reading(T0, (), 1), replicas(1, starting_for=(5.0,)), 1, Reason.STARTING),
         (SPEC, reading(T0, (1.0,), 1), replicas(1), 1, Reason.WITHIN_BUDGET),
         (SPEC, reading(T0, (), 1), replicas(1), 1, Reason.BUSY),
         (SPEC, reading(T0), replicas(1), 1, Reason.IDLE),
