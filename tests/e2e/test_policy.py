@@ -13,6 +13,7 @@ def test_once_learned_a_start_waits_until_the_budget_needs_it(world: World) -> N
     world.wait_until("the pool stops by itself", lambda: "StopIdle" in world.decided(), 60)
     assert world.replicas() == 0
     assert re.search(r"idle for \d+ s, and waiting for work pays for \d+ s", world.explained("StopIdle"))
+    world.wait_until("nobody is left who could take a job", lambda: not world.worker_pods(), 60)
 
     world.push(1)
     world.wait_until("the start is delayed", lambda: "WaitingForDeadline" in world.decided(), 10)

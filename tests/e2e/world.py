@@ -70,6 +70,10 @@ class World:
         status = self.cluster.get("deployment", "worker", self.namespace)["status"]
         return int(status.get("readyReplicas", 0))
 
+    def worker_pods(self) -> list[str]:
+        """The worker's pods, those that are ending included, which may still take a job."""
+        return self.kubectl("get", "pods", "--selector", "app=worker", "--output", "name").split()
+
     def pool_status(self) -> dict[str, Any]:
         """The pool's status; empty before the operator has seen it."""
         status: dict[str, Any] = self.cluster.get("acceleratorpool", "worker", self.namespace).get(
