@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from poolkeeper.api.crdgen import Kind, custom_resource_definition
-from poolkeeper.api.kinds import KINDS
+from poolkeeper.api.crds.generator import Kind, custom_resource_definition
+from poolkeeper.api.crds.kinds import KINDS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "api.md"
 INTRODUCTION = """\

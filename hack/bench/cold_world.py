@@ -12,8 +12,8 @@ import yaml
 
 from hack.demo.commands import Cluster
 from hack.demo.stage import CHART, MANIFESTS, SYSTEM_NAMESPACE, chart_values
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.paths import namespaced_path
 
 NAMESPACE = "poolkeeper-bench"
 POOLED, BARE = "pooled", "bare"

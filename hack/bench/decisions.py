@@ -5,12 +5,12 @@ import tracemalloc
 from dataclasses import replace
 from time import process_time
 
-from poolkeeper.core.ledger import Ledger, Sample, record
-from poolkeeper.core.observation import Observation, Reading, Replicas, StartingReplica
-from poolkeeper.core.policy import decide
-from poolkeeper.core.spec import PoolSpec
-from poolkeeper.core.start_time import StartSample, learn
-from poolkeeper.core.state import PoolState, initial_state
+from poolkeeper.core.learning.start_time import StartSample, learn
+from poolkeeper.core.learning.state import PoolState, initial_state
+from poolkeeper.core.policy.decide import decide
+from poolkeeper.core.values.ledger import Ledger, Sample, record
+from poolkeeper.core.values.observation import Observation, Reading, Replicas, StartingReplica
+from poolkeeper.core.values.spec import PoolSpec
 
 WAITING = 50
 ROUNDS = 20_000

@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeVar
 
 from hack.bench.kinds import create, install_kinds
 from poolkeeper.api.base import API_VERSION
-from poolkeeper.kube.client import JsonObject, KubeClient
-from poolkeeper.kube.paths import api_path, namespaced_path
+from poolkeeper.kube.transport.client import JsonObject, KubeClient
+from poolkeeper.kube.transport.paths import api_path, namespaced_path
 from tests.integration.control_plane import ControlPlane
 from tests.integration.kube.objects import create_deployment
 from tests.integration.redis.servers import LocalRedis

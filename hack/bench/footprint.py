@@ -24,9 +24,9 @@ SETTLE_SECONDS = 10.0
 COMMANDS = {
     "python alone": "pass",
     "poolkeeper.cli": "import poolkeeper.cli",
-    "poolkeeper controller": "import poolkeeper.controller",
-    "poolkeeper explain": "import poolkeeper.runtime.explain",
-    "poolkeeper crds": "import poolkeeper.api.crds_command",
+    "poolkeeper controller": "import poolkeeper.commands.controller",
+    "poolkeeper explain": "import poolkeeper.commands.explain",
+    "poolkeeper crds": "import poolkeeper.commands.crds",
 }
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.endpoint_slices import DISCOVERY
-from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.kube.objects.endpoint_slices import DISCOVERY
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.paths import namespaced_path
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 ANSWERED = "answered"

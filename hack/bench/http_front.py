@@ -12,7 +12,7 @@ from pathlib import Path
 
 import uvloop
 
-from poolkeeper.activator.logs import set_up_logs
+from poolkeeper.activator.observing.logs import set_up_logs
 from poolkeeper.activator.process import Settings, run
 
 CONTROL_PORT, PROBE_PORT = 8082, 8080

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from poolkeeper.core.identity import TargetKey
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.errors import ApiError
-from poolkeeper.kube.paths import namespaced_path
-from poolkeeper.kube.timestamps import format_timestamp
+from poolkeeper.api.timestamps import format_timestamp
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.kube.objects import CONTAINER, delete_pod, patch
 
 NODE = "node"

@@ -14,10 +14,10 @@ from hack.bench.http_front import CONTROL_PORT, PROBE_PORT
 from hack.bench.http_network import ACTIVATOR_NETWORK, MODEL_NETWORK, addresses
 from hack.bench.http_pods import NODE, Pod, Replicas, Template
 from hack.bench.kinds import create, install_kinds
+from poolkeeper.advice.service import PRE_STOP_SECONDS
 from poolkeeper.api.base import API_VERSION
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.paths import namespaced_path
-from poolkeeper.kube.service_advice import PRE_STOP_SECONDS
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.control_plane import ControlPlane, Process, control_plane, tools
 from tests.integration.fleet import QUICK, create_node
 from tests.integration.kube.objects import create_deployment

@@ -5,9 +5,9 @@ from typing import Any
 import yaml
 
 from poolkeeper.api.base import API_VERSION
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.errors import ApiError
-from poolkeeper.kube.paths import api_path
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.paths import api_path
 from tests.integration.control_plane import ROOT
 from tests.integration.operator.world import eventually
 

@@ -23,7 +23,7 @@ from hack.bench.policy_robust import robust
 from hack.bench.policy_runs import Case, OutOfTime, Runs, Total
 from hack.bench.policy_table import OBJECTIVES, TIMEOUTS, cheapest_mix
 from poolkeeper.api.pool import StartMode
-from poolkeeper.backtest.bundled import (
+from poolkeeper.backtest.readers.bundled import (
     AGENT_SESSIONS,
     AZURE_CODE,
     AZURE_FUNCTIONS,
@@ -32,9 +32,9 @@ from poolkeeper.backtest.bundled import (
     reported_half,
 )
 from poolkeeper.backtest.readers.formats import Reading, read_trace
-from poolkeeper.backtest.setting import Setting
-from poolkeeper.backtest.start_times import Constant
-from poolkeeper.backtest.trace import Trace
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.start_times import Constant
+from poolkeeper.backtest.traces.trace import Trace
 
 PEERS = (
     *("keda", "keda-http", "knative", "hpa", "kubeai", "wva", "keepalive", "always-on"),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hack.bench.policy_runs import Runs
-from poolkeeper.backtest.start_times import Constant, Lognormal, StartTimes, TwoMode
+from poolkeeper.backtest.simulation.start_times import Constant, Lognormal, StartTimes, TwoMode
 
 MINUTE_AND_A_HALF = Constant(90.0)
 CACHED_OR_NOT = TwoMode(Lognormal(40.0, 0.1), Lognormal(150.0, 0.1), slow_share=0.3)

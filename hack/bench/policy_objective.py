@@ -12,7 +12,7 @@ from dataclasses import replace
 from hack.bench.policy_finding import STARTS, Finding, Promise
 from hack.bench.policy_runs import Case, Run, Runs, share
 from hack.bench.policy_table import OBJECTIVES, cheapest_mix
-from poolkeeper.backtest.setting import Setting
+from poolkeeper.backtest.simulation.setting import Setting
 
 SEEN_STARTS = 30
 TOLERANCE = 0.3

@@ -16,11 +16,11 @@ from collections.abc import Iterator
 
 from hack.bench.policy_finding import Finding
 from hack.bench.policy_runs import Case, Run, Runs
-from poolkeeper.backtest.accounting import breaks_in
-from poolkeeper.backtest.always_on import waits_when_always_on
-from poolkeeper.backtest.setting import Setting
-from poolkeeper.backtest.start_times import Constant
-from poolkeeper.backtest.trace import PoolTrace
+from poolkeeper.backtest.simulation.accounting import breaks_in
+from poolkeeper.backtest.simulation.always_on import waits_when_always_on
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.start_times import Constant
+from poolkeeper.backtest.traces.trace import PoolTrace
 
 FACTOR = 1.2
 CONCURRENCY = 4

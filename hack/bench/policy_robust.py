@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from hack.bench.policy_finding import MINUTE_AND_A_HALF, Finding
 from hack.bench.policy_runs import Case, Run, Runs, share
-from poolkeeper.backtest.setting import Disturbance, Setting
-from poolkeeper.backtest.start_times import Constant, Lognormal, Shifted, StartTimes
+from poolkeeper.backtest.simulation.setting import Disturbance, Setting
+from poolkeeper.backtest.simulation.start_times import Constant, Lognormal, Shifted, StartTimes
 
 SEEN_STARTS = 5
 SLOWER_FROM = 20

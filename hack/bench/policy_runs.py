@@ -12,16 +12,16 @@ from itertools import pairwise
 from multiprocessing import get_context
 from types import TracebackType
 
-from poolkeeper.backtest.accounting import breaks_in
-from poolkeeper.backtest.always_on import waits_when_always_on
 from poolkeeper.backtest.comparison import Yardstick, yardstick
-from poolkeeper.backtest.controllers.base import Pool
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
 from poolkeeper.backtest.controllers.registry import ALWAYS_ON, POOLKEEPER, parse_policy
-from poolkeeper.backtest.replay import Outcome, Replay
-from poolkeeper.backtest.setting import Setting
-from poolkeeper.backtest.start_times import StartTimes
-from poolkeeper.backtest.trace import PoolTrace, Trace
+from poolkeeper.backtest.simulation.accounting import breaks_in
+from poolkeeper.backtest.simulation.always_on import waits_when_always_on
+from poolkeeper.backtest.simulation.controller import Pool
+from poolkeeper.backtest.simulation.replay import Outcome, Replay
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.start_times import StartTimes
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace
 
 
 @dataclass(frozen=True)

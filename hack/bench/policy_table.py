@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.backtest.accounting import Row
-from poolkeeper.backtest.bundled import (
+from poolkeeper.backtest.comparison import Comparison, compare
+from poolkeeper.backtest.controllers.registry import parse_policy
+from poolkeeper.backtest.readers.bundled import (
     AGENT_SESSIONS,
     AZURE_CODE,
     AZURE_FUNCTIONS,
@@ -24,13 +25,12 @@ from poolkeeper.backtest.bundled import (
     bundled,
     reported_half,
 )
-from poolkeeper.backtest.comparison import Comparison, compare
-from poolkeeper.backtest.controllers.registry import parse_policy
 from poolkeeper.backtest.readers.formats import Reading, read_trace
-from poolkeeper.backtest.report import frontier
-from poolkeeper.backtest.setting import Setting
-from poolkeeper.backtest.start_times import parse_start_times
-from poolkeeper.backtest.trace import Trace
+from poolkeeper.backtest.reporting.report import frontier
+from poolkeeper.backtest.simulation.accounting import Row
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.start_times import parse_start_times
+from poolkeeper.backtest.traces.trace import Trace
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "policy.md"
 BEGIN, END = "<!-- measured by make backtest: begin -->", "<!-- measured by make backtest: end -->"

@@ -20,7 +20,7 @@ from statistics import quantiles
 
 from hack.bench.kinds import create, install_kinds
 from poolkeeper.api.base import API_VERSION
-from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.control_plane import control_plane
 from tests.integration.operator.process import OperatorProcess
 from tests.integration.operator.world import World, eventually

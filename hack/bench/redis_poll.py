@@ -21,7 +21,7 @@ from poolkeeper.sources.addresses import AddressPolicy
 from poolkeeper.sources.base import PoolKey
 from poolkeeper.sources.link import BATCH_QUEUES
 from poolkeeper.sources.queue import Session
-from poolkeeper.sources.redis_server import RedisServer
+from poolkeeper.sources.redis.server import RedisServer
 from poolkeeper.sources.registry import queue_of
 from poolkeeper.sources.watch import Watch
 from tests.integration.redis.servers import redis_binary

@@ -7,7 +7,7 @@ from hack.demo import images
 from hack.demo.commands import CommandFailed, existing_cluster
 from hack.demo.stage import NAMESPACE, SYSTEM_NAMESPACE
 from poolkeeper.api.base import GROUP
-from poolkeeper.api.kinds import KINDS
+from poolkeeper.api.crds.kinds import KINDS
 
 CRDS = tuple(f"{kind.plural}.{GROUP}" for kind in KINDS)
 

@@ -8,11 +8,11 @@ from importlib.metadata import version
 from types import ModuleType
 
 COMMANDS = {
-    "controller": ("poolkeeper.controller", "run the operator"),
-    "activator": ("poolkeeper.activator.command", "hold requests while their pools are at zero"),
-    "explain": ("poolkeeper.runtime.explain", "show a pool's last decisions with what led to them"),
-    "leave": ("poolkeeper.runtime.leave", "before an uninstall: leave Services and pools fit for it"),
-    "crds": ("poolkeeper.api.crds_command", "write the CRDs, or check that they are current"),
+    "controller": ("poolkeeper.commands.controller", "run the operator"),
+    "activator": ("poolkeeper.commands.activator", "hold requests while their pools are at zero"),
+    "explain": ("poolkeeper.commands.explain", "show a pool's last decisions with what led to them"),
+    "leave": ("poolkeeper.commands.leave", "before an uninstall: leave Services and pools fit for it"),
+    "crds": ("poolkeeper.commands.crds", "write the CRDs, or check that they are current"),
     "backtest": ("poolkeeper.backtest.command", "replay traces of arrivals through the policy"),
 }
 EXTRAS = {"backtest": ("numpy", "scipy", "rich")}

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from poolkeeper import controller
-from poolkeeper.activator import command as activator
-from poolkeeper.runtime import leave
+from poolkeeper.commands import activator, controller, leave
 from tests.golden.conftest import ROOT, Helm
 
 CHART = ROOT / "charts" / "poolkeeper"

@@ -11,7 +11,7 @@ from hack.demo import http_act, queue_act
 from hack.demo.recording import README, RULE, WIDTH, recorded
 from hack.demo.stage import MANIFESTS
 from hack.demo.timeline import LABEL_WIDTH, Moment, Replicas
-from poolkeeper.core.decision import Reason
+from poolkeeper.core.values.decision import Reason
 
 HEADINGS = (queue_act.FIRST_HEADING, queue_act.SECOND_HEADING, http_act.HEADING)
 REPLICAS = r"[●◌·]+ (\d+) of (\d+) ready  (\w+)$"

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.errors import ApiError
-from poolkeeper.kube.paths import api_path
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.paths import api_path
 from tests.integration import fleet
 from tests.integration.control_plane import ROOT, ControlPlane, control_plane
 

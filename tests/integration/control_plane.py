@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from poolkeeper.kube.client import KubeClient
+from poolkeeper.kube.transport.client import KubeClient
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN = "admin"

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.paths import api_path
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.paths import api_path
 from tests.integration.control_plane import ControlPlane, Process, tools
 
 STAGES = Path(__file__).with_name("stages.yaml")

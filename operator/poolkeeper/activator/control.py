@@ -6,8 +6,8 @@ from aiohttp import web
 from prometheus_client import generate_latest
 from pydantic import ValidationError
 
-from poolkeeper.activator.pools import Pools
 from poolkeeper.activator.reports import Reporter
+from poolkeeper.activator.routing.pools import Pools
 from poolkeeper.activator.server import Server
 from poolkeeper.activator.tokens import TokenFile
 from poolkeeper.api.activation import REPORTS_PATH, ROUTES_PATH, RoutingTable

@@ -10,10 +10,10 @@ from pathlib import Path
 from aiohttp import web
 
 from poolkeeper.activator.control import Control, probes
-from poolkeeper.activator.limits import Limits
-from poolkeeper.activator.metrics import Metrics
-from poolkeeper.activator.pools import Pools
+from poolkeeper.activator.net.limits import Limits
+from poolkeeper.activator.observing.metrics import Metrics
 from poolkeeper.activator.reports import Reporter
+from poolkeeper.activator.routing.pools import Pools
 from poolkeeper.activator.server import Server
 from poolkeeper.activator.tokens import TokenFile
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from poolkeeper.activator.pools import Pools
+from poolkeeper.activator.routing.pools import Pools
 from poolkeeper.activator.server import Server
 from poolkeeper.api.activation import Report
 

@@ -4,13 +4,13 @@ import asyncio
 import logging
 import socket
 
-from poolkeeper.activator.connection import HELD_BYTES, Connection
-from poolkeeper.activator.h2_frames import PREFACE
-from poolkeeper.activator.h2_session import H2Session
-from poolkeeper.activator.idle import request_comes
-from poolkeeper.activator.pools import Pools
-from poolkeeper.activator.refusals import Refused
-from poolkeeper.activator.session import Session
+from poolkeeper.activator.http1.session import Session
+from poolkeeper.activator.http2.frames import PREFACE
+from poolkeeper.activator.http2.session import H2Session
+from poolkeeper.activator.net.connection import HELD_BYTES, Connection
+from poolkeeper.activator.net.refusals import Refused
+from poolkeeper.activator.routing.idle import request_comes
+from poolkeeper.activator.routing.pools import Pools
 
 log = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from poolkeeper.api.pool import StartMode
 from poolkeeper.backtest.comparison import Comparison, Results, compare
 from poolkeeper.backtest.controllers.registry import ALWAYS_ON, OPTIMUM, POOLKEEPER, PolicyError, parse_policy
-from poolkeeper.backtest.generators import PREFIX, generate
-from poolkeeper.backtest.names import distinct_names
-from poolkeeper.backtest.prices import ClassUnknown, dollars_per_hour
 from poolkeeper.backtest.readers.formats import READERS, Reading, read_trace
-from poolkeeper.backtest.setting import Disturbance, Setting
-from poolkeeper.backtest.start_times import FORMS, StartTimesError, parse_start_times
-from poolkeeper.backtest.trace import Trace, TraceError
+from poolkeeper.backtest.reporting.prices import ClassUnknown, dollars_per_hour
+from poolkeeper.backtest.simulation.names import distinct_names
+from poolkeeper.backtest.simulation.setting import Disturbance, Setting
+from poolkeeper.backtest.simulation.start_times import FORMS, StartTimesError, parse_start_times
+from poolkeeper.backtest.traces.generators import PREFIX, generate
+from poolkeeper.backtest.traces.trace import Trace, TraceError
 
 DEFAULT_POLICIES = (POOLKEEPER, "keda", ALWAYS_ON, OPTIMUM)
 WEEK_SECONDS = 604_800.0
@@ -184,13 +184,13 @@ def _deliver(comparison: Comparison, results: Results, arguments: argparse.Names
     if arguments.json == "-":
         print(as_json(results))  # noqa: T201
     else:
-        from poolkeeper.backtest.table import print_tables
+        from poolkeeper.backtest.reporting.table import print_tables
 
         print_tables(results.by_trace(len(comparison.traces)))
     if arguments.json and arguments.json != "-":
         _write(arguments.json, as_json(results) + "\n")
     if arguments.html:
-        from poolkeeper.backtest.report import report
+        from poolkeeper.backtest.reporting.report import report
 
         _write(arguments.html, report(comparison, results))
 

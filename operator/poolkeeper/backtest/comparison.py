@@ -8,16 +8,16 @@ from multiprocessing import get_context
 from time import perf_counter
 from typing import Any
 
-from poolkeeper.backtest.accounting import PoolFigures, Row, breaks_in, summed
-from poolkeeper.backtest.always_on import waits_when_always_on
-from poolkeeper.backtest.controllers.base import Controller, Pool
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
 from poolkeeper.backtest.controllers.registry import ALWAYS_ON, OPTIMUM, POOLKEEPER, Policy
 from poolkeeper.backtest.optimum.choice import Kind, Optimum, optimum
-from poolkeeper.backtest.replay import Outcome, Replay
-from poolkeeper.backtest.setting import Setting
-from poolkeeper.backtest.start_times import StartTimes
-from poolkeeper.backtest.trace import PoolTrace, Trace
+from poolkeeper.backtest.simulation.accounting import PoolFigures, Row, breaks_in, summed
+from poolkeeper.backtest.simulation.always_on import waits_when_always_on
+from poolkeeper.backtest.simulation.controller import Controller, Pool
+from poolkeeper.backtest.simulation.replay import Outcome, Replay
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.start_times import StartTimes
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace
 
 WORTH_A_PROCESS = 20_000
 """Requests times policies below which other processes would take longer to start than the work takes."""

@@ -8,14 +8,14 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from poolkeeper.backtest.accounting import PoolFigures, Row
-from poolkeeper.backtest.bundled import AGENT_SESSIONS, bundled
 from poolkeeper.backtest.comparison import Comparison, Results, compare
 from poolkeeper.backtest.controllers.registry import parse_policy
-from poolkeeper.backtest.setting import Setting
-from poolkeeper.backtest.start_times import parse_start_times
-from poolkeeper.backtest.timeline import replicas_per_bin, requests_per_bin
-from poolkeeper.backtest.trace import PoolTrace, Trace
+from poolkeeper.backtest.readers.bundled import AGENT_SESSIONS, bundled
+from poolkeeper.backtest.simulation.accounting import PoolFigures, Row
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.start_times import parse_start_times
+from poolkeeper.backtest.simulation.timeline import replicas_per_bin, requests_per_bin
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace
 
 POLICIES = ("poolkeeper", "keda", "always-on")
 DEVELOPERS = 8

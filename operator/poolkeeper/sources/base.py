@@ -6,10 +6,10 @@ that wait on it, and the next poll tries again.
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from poolkeeper.core.failures import SecretUnavailable, SourceFailure
-from poolkeeper.core.identity import PoolKey
-from poolkeeper.core.ledger import Sample
-from poolkeeper.core.observation import Unavailable
+from poolkeeper.core.values.failures import SecretUnavailable, SourceFailure
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.core.values.ledger import Sample
+from poolkeeper.core.values.observation import Unavailable
 
 __all__ = [
     "Clock",

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from poolkeeper.api.demand import DemandSource
-from poolkeeper.core.observation import Unavailable
+from poolkeeper.core.values.observation import Unavailable
 from poolkeeper.sources.addresses import AddressPolicy
 from poolkeeper.sources.base import Clock, PoolKey, Publish, ReadSecret, SecretUnavailable, SourceFailure
 from poolkeeper.sources.link import Link

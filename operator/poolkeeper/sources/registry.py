@@ -6,8 +6,8 @@ from typing import Any
 from poolkeeper.api.demand import DemandSource
 from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.queue import Queue
-from poolkeeper.sources.redis_list import redis_list
-from poolkeeper.sources.redis_stream import redis_stream
+from poolkeeper.sources.redis.list import redis_list
+from poolkeeper.sources.redis.stream import redis_stream
 
 QUEUES: dict[str, Callable[[Any], Queue]] = {
     "redis_list": redis_list,

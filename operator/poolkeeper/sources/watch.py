@@ -3,8 +3,8 @@
 import logging
 from dataclasses import dataclass
 
-from poolkeeper.core.ledger import Sample
-from poolkeeper.core.observation import Unavailable
+from poolkeeper.core.values.ledger import Sample
+from poolkeeper.core.values.observation import Unavailable
 from poolkeeper.sources.base import PoolKey, Publish, SourceFailure
 from poolkeeper.sources.queue import Depth, Queue, Server
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest_asyncio
 from aiohttp import web
 
-from poolkeeper.activator.limits import Limits
-from poolkeeper.activator.metrics import Metrics
-from poolkeeper.activator.pools import Pools
+from poolkeeper.activator.net.limits import Limits
+from poolkeeper.activator.observing.metrics import Metrics
+from poolkeeper.activator.routing.pools import Pools
 from poolkeeper.activator.server import Server
 from poolkeeper.api.activation import PoolReport, PoolRoute, PortRoute, Replica, RoutingTable
 from tests.component.activator.clock import LoopClock, loop_clock

@@ -9,7 +9,8 @@ import pytest
 import uvloop
 from aiohttp import ClientSession
 
-from poolkeeper.activator import command, process
+from poolkeeper.activator import process
+from poolkeeper.commands import activator as command
 from tests.component.activator.conftest import free_port
 
 

@@ -8,7 +8,7 @@ import h11
 import httpx
 import pytest
 
-from poolkeeper.activator import head
+from poolkeeper.activator.http1 import head
 from tests.component.activator.conftest import Activator, Serve, ServeRaw, raw
 
 GET = b"GET / HTTP/1.1\r\nHost: chat\r\nConnection: close\r\n\r\n"

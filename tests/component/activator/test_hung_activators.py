@@ -9,12 +9,12 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from poolkeeper.runtime import http_pool
-from poolkeeper.runtime.activators import FOREIGN_TABLE_SECONDS, ActivatorSettings
+from poolkeeper.controller.front import http_pool
+from poolkeeper.controller.front.activators import FOREIGN_TABLE_SECONDS, ActivatorSettings
 from tests.component.activator.conftest import LOOPBACK
 from tests.component.activator.test_control import Process
 from tests.component.activator.test_faults import answer_ok
-from tests.component.runtime.http_scene import HttpScene, Servers, ready_pod
+from tests.component.controller.http_scene import HttpScene, Servers, ready_pod
 
 HUNG = "127.0.0.2"
 POOL = f"chat-{uuid.uuid4().hex[:8]}"

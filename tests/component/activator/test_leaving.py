@@ -10,9 +10,9 @@ import aiohttp
 import grpc.aio
 import pytest
 
-from poolkeeper.activator import h2_frames
-from poolkeeper.activator.connection import Connection
-from poolkeeper.activator.h2_frames import END_HEADERS, END_STREAM, FrameType
+from poolkeeper.activator.http2 import frames as h2_frames
+from poolkeeper.activator.http2.frames import END_HEADERS, END_STREAM, FrameType
+from poolkeeper.activator.net.connection import Connection
 from poolkeeper.api.activation import Replica
 from tests.component.activator.conftest import LOOPBACK, Activator, ServeRaw, StartActivator, raw
 from tests.component.activator.test_control import TOKEN, Process, put

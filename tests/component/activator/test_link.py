@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from poolkeeper.api.activation import RoutingTable
-from poolkeeper.sources.activator_link import ActivatorLink
+from poolkeeper.sources.http.activator_link import ActivatorLink
 from tests.component.activator.conftest import LOOPBACK
 from tests.component.activator.test_control import Process
 

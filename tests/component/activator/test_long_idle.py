@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from poolkeeper.api.activation import Replica, RoutingTable
-from poolkeeper.sources.activator_link import ActivatorLink
+from poolkeeper.sources.http.activator_link import ActivatorLink
 from tests.component.activator.clock import LoopClock
 from tests.component.activator.conftest import LOOPBACK
 from tests.component.activator.test_control import Process

@@ -5,8 +5,8 @@ import contextlib
 import socket
 import tracemalloc
 
-from poolkeeper.activator import h2_frames
-from poolkeeper.activator.h2_frames import END_HEADERS, FrameType
+from poolkeeper.activator.http2 import frames as h2_frames
+from poolkeeper.activator.http2.frames import END_HEADERS, FrameType
 from tests.component.activator.conftest import LOOPBACK, Activator, StartActivator, raw
 
 KIB = 1024

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from poolkeeper.activator.connection import Connection, connect
+from poolkeeper.activator.net.connection import Connection, connect
 from tests.component.activator.conftest import LOOPBACK, Activator, StartActivator
 from tests.component.activator.test_faults import GET
 

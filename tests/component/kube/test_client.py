@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.errors import ApiError, ApiUnreachable, CredentialsMissing
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable, CredentialsMissing
 from tests.component.kube.fake_api import Answer, FakeApi, answer, raw, refusal, refusing, reset, silence
 
 ANSWERED = {

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from poolkeeper.core.identity import PoolKey
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.events import BURST, PENDING, EventRecorder, EventType
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.objects.events import BURST, PENDING, EventRecorder, EventType
+from poolkeeper.kube.transport.client import KubeClient
 from tests.component.kube.fake_api import Answer, FakeApi, raw, refusal, reset
 
 FAULTS = {

@@ -8,10 +8,10 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from poolkeeper.kube import pods
-from poolkeeper.kube.client import JsonObject, KubeClient
-from poolkeeper.kube.pods import COALESCE_SECONDS, PodWatch
-from poolkeeper.kube.reflector import WatchTiming
+from poolkeeper.kube.transport.client import JsonObject, KubeClient
+from poolkeeper.kube.watch import pods
+from poolkeeper.kube.watch.pods import COALESCE_SECONDS, PodWatch
+from poolkeeper.kube.watch.reflector import WatchTiming
 from tests.component.kube.conftest import QUICK
 from tests.component.kube.fake_api import (
     Answer,

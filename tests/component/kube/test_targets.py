@@ -2,11 +2,13 @@
 
 import pytest
 
-from poolkeeper.core.identity import TargetKey
-from poolkeeper.kube.client import JsonObject, KubeClient
-from poolkeeper.kube.conflicts import scalers_in
-from poolkeeper.kube.discovery import MISS_SECONDS, Discovery
-from poolkeeper.kube.errors import (
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.objects.conflicts import scalers_in
+from poolkeeper.kube.objects.scale import Scale, ScaleClient
+from poolkeeper.kube.objects.targets import TargetReader
+from poolkeeper.kube.transport.client import JsonObject, KubeClient
+from poolkeeper.kube.transport.discovery import MISS_SECONDS, Discovery
+from poolkeeper.kube.transport.errors import (
     ApiError,
     ApiUnreachable,
     KindUnknown,
@@ -15,8 +17,6 @@ from poolkeeper.kube.errors import (
     TargetForbidden,
     TargetMissing,
 )
-from poolkeeper.kube.scale import Scale, ScaleClient
-from poolkeeper.kube.targets import TargetReader
 from tests.component.kube.fake_api import Answer, FakeApi, answer, refusal, reset, silence
 
 TARGET = TargetKey("serving", "apps/v1", "Deployment", "llm")

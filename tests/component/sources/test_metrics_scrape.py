@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from poolkeeper.sources import metrics_scrape
 from poolkeeper.sources.base import SourceFailure
-from poolkeeper.sources.metrics_scrape import ModelServers
+from poolkeeper.sources.http import scrape as metrics_scrape
+from poolkeeper.sources.http.scrape import ModelServers
 
 
 class FakeServer:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest_asyncio
 
 from poolkeeper.api.base import API_VERSION
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.errors import ApiError
-from poolkeeper.kube.paths import api_path
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.paths import api_path
 from tests.integration.activator.model import Models
 from tests.integration.activator.scene import Scene
 from tests.integration.control_plane import ControlPlane

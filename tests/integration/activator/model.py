@@ -8,12 +8,12 @@ from typing import Any
 
 from aiohttp import web
 
-from poolkeeper.core.identity import TargetKey
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.endpoint_slices import DISCOVERY
-from poolkeeper.kube.errors import ApiError
-from poolkeeper.kube.paths import namespaced_path
-from poolkeeper.kube.timestamps import format_timestamp
+from poolkeeper.api.timestamps import format_timestamp
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.objects.endpoint_slices import DISCOVERY
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.kube.objects import CONTAINER, delete_pod, patch
 
 ROUND_SECONDS = 0.05

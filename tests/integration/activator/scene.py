@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 
 from poolkeeper.api.base import API_VERSION
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.endpoint_slices import ActivatorSlice, list_slices
-from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.kube.objects.endpoint_slices import ActivatorSlice, list_slices
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.activator.model import Models
 from tests.integration.kube.objects import delete_pod
 from tests.integration.operator.process import OperatorProcess

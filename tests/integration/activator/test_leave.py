@@ -15,11 +15,11 @@ import pytest_asyncio
 import yaml
 
 from poolkeeper.api.base import API_VERSION
-from poolkeeper.core.identity import PoolKey
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.endpoint_slices import ActivatorSlice, list_slices, put_slice
-from poolkeeper.kube.paths import namespaced_path
-from poolkeeper.runtime import leave, stand_down
+from poolkeeper.commands import leave, stand_down
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.objects.endpoint_slices import ActivatorSlice, list_slices, put_slice
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.activator.scene import Scene
 from tests.integration.api.specs import POOL
 from tests.integration.control_plane import ControlPlane

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.activator.scene import ACTIVATOR_LABELS, Scene
 from tests.integration.operator.world import eventually
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from poolkeeper.kube.endpoint_slices import delete_slice
+from poolkeeper.kube.objects.endpoint_slices import delete_slice
 from tests.integration.activator.scene import Scene
 from tests.integration.operator.world import eventually
 

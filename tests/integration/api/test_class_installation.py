@@ -3,9 +3,9 @@
 import json
 
 from poolkeeper.api.catalogue import catalogue
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.runtime.catalogue import install_classes
-from poolkeeper.runtime.leadership import AlwaysLeading
+from poolkeeper.controller.intake.install_classes import install_classes
+from poolkeeper.controller.loop.leadership import AlwaysLeading
+from poolkeeper.kube.transport.client import KubeClient
 from tests.integration.api.conftest import Kubectl
 
 

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 import yaml
 
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.paths import api_path
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.paths import api_path
 from tests.integration.api.conftest import Kubectl
 from tests.integration.control_plane import ROOT, tools
 

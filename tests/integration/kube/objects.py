@@ -4,9 +4,9 @@ import asyncio
 import uuid
 from typing import Any
 
-from poolkeeper.core.identity import PoolKey, TargetKey
-from poolkeeper.kube.client import JsonObject, KubeClient
-from poolkeeper.kube.paths import api_path, namespaced_path
+from poolkeeper.core.values.identity import PoolKey, TargetKey
+from poolkeeper.kube.transport.client import JsonObject, KubeClient
+from poolkeeper.kube.transport.paths import api_path, namespaced_path
 from tests.integration.api.specs import POOL
 
 RBAC = "rbac.authorization.k8s.io/v1"

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from poolkeeper.core.identity import TargetKey
-from poolkeeper.kube.client import JsonObject, KubeClient
-from poolkeeper.kube.discovery import Discovery
-from poolkeeper.kube.errors import ApiError, NoScaleSubresource, ScaleConflict, TargetMissing
-from poolkeeper.kube.paths import api_path, namespaced_path
-from poolkeeper.kube.scale import ScaleClient
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.objects.scale import ScaleClient
+from poolkeeper.kube.transport.client import JsonObject, KubeClient
+from poolkeeper.kube.transport.discovery import Discovery
+from poolkeeper.kube.transport.errors import ApiError, NoScaleSubresource, ScaleConflict, TargetMissing
+from poolkeeper.kube.transport.paths import api_path, namespaced_path
 from tests.integration.control_plane import ControlPlane
 
 API_VERSION = "example.com/v1"

@@ -7,10 +7,10 @@ import pytest
 import pytest_asyncio
 
 from poolkeeper.core.lease import LeaseRecord
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.errors import ApiError
-from poolkeeper.kube.leases import LeaseClient, StoredLease
-from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.kube.objects.leases import LeaseClient, StoredLease
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.control_plane import ControlPlane
 from tests.integration.kube.objects import patch
 

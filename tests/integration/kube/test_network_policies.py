@@ -2,11 +2,11 @@
 
 import pytest
 
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.errors import ApiError
-from poolkeeper.kube.network_advice import End, PodPort, network_advice
-from poolkeeper.kube.network_policies import NAME_LABEL, list_policies, namespace_labels
-from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.advice.network import End, PodPort, network_advice
+from poolkeeper.kube.objects.network_policies import NAME_LABEL, list_policies, namespace_labels
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.control_plane import ControlPlane
 from tests.integration.kube.objects import grant
 

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.paths import api_path
-from poolkeeper.kube.pods import PodWatch
-from poolkeeper.kube.reflector import WatchTiming
-from poolkeeper.kube.retry import Backoff
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.paths import api_path
+from poolkeeper.kube.transport.retry import Backoff
+from poolkeeper.kube.watch.pods import PodWatch
+from poolkeeper.kube.watch.reflector import WatchTiming
 from tests.integration.control_plane import ControlPlane
 from tests.integration.kube.objects import create_pod, delete_pod, grant, make_pod_ready
 from tests.waiting import eventually

@@ -2,17 +2,17 @@
 
 import pytest
 
-from poolkeeper.core.identity import TargetKey
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.discovery import Discovery
-from poolkeeper.kube.errors import (
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.objects.scale import ScaleClient
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.discovery import Discovery
+from poolkeeper.kube.transport.errors import (
     KindUnknown,
     NoScaleSubresource,
     ScaleConflict,
     TargetForbidden,
     TargetMissing,
 )
-from poolkeeper.kube.scale import ScaleClient
 from tests.integration.control_plane import ControlPlane
 from tests.integration.kube.objects import create_deployment, delete_deployment, grant
 

@@ -4,10 +4,10 @@ import base64
 
 import pytest
 
-from poolkeeper.core.failures import SecretUnavailable
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.paths import namespaced_path
-from poolkeeper.kube.secrets import SecretReader
+from poolkeeper.core.values.failures import SecretUnavailable
+from poolkeeper.kube.objects.secrets import SecretReader
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.control_plane import ControlPlane
 from tests.integration.kube.objects import grant
 

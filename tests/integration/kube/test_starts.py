@@ -6,14 +6,14 @@ from contextlib import suppress
 import pytest
 import pytest_asyncio
 
-from poolkeeper.core.identity import TargetKey
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.discovery import Discovery
-from poolkeeper.kube.errors import ScaleConflict
-from poolkeeper.kube.pod import Pod
-from poolkeeper.kube.pods import PodWatch
-from poolkeeper.kube.scale import ScaleClient
-from poolkeeper.kube.selectors import parse_selector
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.objects.scale import ScaleClient
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.discovery import Discovery
+from poolkeeper.kube.transport.errors import ScaleConflict
+from poolkeeper.kube.transport.selectors import parse_selector
+from poolkeeper.kube.watch.pod import Pod
+from poolkeeper.kube.watch.pods import PodWatch
 from tests.integration.kube.objects import create_deployment
 from tests.waiting import eventually
 

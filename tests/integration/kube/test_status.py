@@ -2,10 +2,10 @@
 
 import pytest
 
-from poolkeeper.core.identity import PoolKey
-from poolkeeper.kube.client import JsonObject, KubeClient
-from poolkeeper.kube.paths import namespaced_path
-from poolkeeper.kube.status import StatusRejected, StatusWriter
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.objects.status import StatusRejected, StatusWriter
+from poolkeeper.kube.transport.client import JsonObject, KubeClient
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.kube.objects import create_pool
 
 pytestmark = pytest.mark.usefixtures("crds")

@@ -2,13 +2,13 @@
 
 import pytest
 
-from poolkeeper.core.identity import TargetKey
-from poolkeeper.kube.client import KubeClient
-from poolkeeper.kube.conflicts import scalers_in
-from poolkeeper.kube.discovery import Discovery
-from poolkeeper.kube.errors import TargetForbidden, TargetMissing
-from poolkeeper.kube.paths import namespaced_path
-from poolkeeper.kube.targets import TargetReader
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.objects.conflicts import scalers_in
+from poolkeeper.kube.objects.targets import TargetReader
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.discovery import Discovery
+from poolkeeper.kube.transport.errors import TargetForbidden, TargetMissing
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.control_plane import ControlPlane
 from tests.integration.kube.objects import create_deployment, patch
 

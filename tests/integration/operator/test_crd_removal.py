@@ -8,8 +8,8 @@ import pytest
 
 from hack.bench.kinds import create, install_kinds
 from poolkeeper.api.base import API_VERSION
-from poolkeeper.kube.errors import ApiError
-from poolkeeper.kube.paths import api_path
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.paths import api_path
 from tests.integration.control_plane import control_plane
 from tests.integration.operator.conftest import CLASS
 from tests.integration.operator.world import World, eventually, has_condition

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 
-from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.operator.process import OperatorProcess
 from tests.integration.operator.workload import working
 from tests.integration.operator.world import World, eventually, has_condition, scaled_to

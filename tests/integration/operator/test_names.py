@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 
-from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.operator.world import World, eventually, has_condition
 
 LONGEST = "p" * 253

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from poolkeeper.kube.paths import namespaced_path
-from poolkeeper.runtime.explain import HEADINGS
+from poolkeeper.commands.explain import HEADINGS
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.kube.objects import patch
 from tests.integration.operator.process import OperatorProcess, explain
 from tests.integration.operator.workload import working

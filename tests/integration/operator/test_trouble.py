@@ -5,7 +5,7 @@ import signal
 from typing import Any
 
 from poolkeeper.api.base import API_VERSION
-from poolkeeper.kube.paths import api_path, namespaced_path
+from poolkeeper.kube.transport.paths import api_path, namespaced_path
 from tests.integration.kube.objects import delete_deployment
 from tests.integration.operator.workload import working
 from tests.integration.operator.world import World, eventually, has_condition, scaled_to

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from poolkeeper.api.base import API_VERSION
-from poolkeeper.core.identity import TargetKey
-from poolkeeper.kube.client import JsonObject, KubeClient
-from poolkeeper.kube.paths import namespaced_path
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.transport.client import JsonObject, KubeClient
+from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.control_plane import ControlPlane
 from tests.integration.kube.objects import create_deployment, patch
 from tests.integration.operator.process import OperatorProcess

@@ -8,7 +8,7 @@ import redis
 
 from poolkeeper.api.demand import RedisAuth, SecretKey
 from poolkeeper.sources.base import PoolKey
-from poolkeeper.sources.redis_errors import RIGHTS
+from poolkeeper.sources.redis.errors import RIGHTS
 from tests.integration.redis.servers import LocalRedis, run
 from tests.integration.redis.sources import LOGIN, list_source, stream_source
 from tests.integration.sources.listening import POOL, Listening

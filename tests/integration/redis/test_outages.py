@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 
-from poolkeeper.core.ledger import Sample
+from poolkeeper.core.values.ledger import Sample
 from poolkeeper.sources.base import PoolKey
 from tests.integration.redis.servers import LocalRedis
 from tests.integration.redis.sources import list_source

@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from poolkeeper.core.ledger import Sample
+from poolkeeper.core.values.ledger import Sample
 from poolkeeper.sources.addresses import AddressPolicy
 from poolkeeper.sources.base import PoolKey
 from tests.integration.redis.servers import LocalRedis

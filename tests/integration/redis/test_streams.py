@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from poolkeeper.sources.redis_stream import MAX_COUNTED_ENTRIES, PAGE_ENTRIES
+from poolkeeper.sources.redis.stream import MAX_COUNTED_ENTRIES, PAGE_ENTRIES
 from tests.integration.redis.servers import LocalRedis, run
 from tests.integration.redis.sources import stream_source
 from tests.integration.sources.listening import Listening

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from poolkeeper.api.demand import DemandSource
-from poolkeeper.core.ledger import Sample
+from poolkeeper.core.values.ledger import Sample
 from poolkeeper.sources.registry import queue_of, sees_in_flight
 from tests.integration.sources.listening import POOL, Listening
 

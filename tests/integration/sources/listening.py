@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from poolkeeper.api.demand import DemandSource
-from poolkeeper.core.ledger import Sample
-from poolkeeper.core.observation import Unavailable
+from poolkeeper.core.values.ledger import Sample
+from poolkeeper.core.values.observation import Unavailable
 from poolkeeper.sources.addresses import AddressPolicy
 from poolkeeper.sources.base import PoolKey, SecretUnavailable
 from poolkeeper.sources.hub import DemandHub

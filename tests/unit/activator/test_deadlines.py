@@ -2,7 +2,7 @@
 
 import pytest
 
-from poolkeeper.activator.deadlines import retry_after_seconds, stated_seconds
+from poolkeeper.activator.gate.deadlines import retry_after_seconds, stated_seconds
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.activator.fair_queue import FairQueue
+from poolkeeper.activator.gate.fair_queue import FairQueue
 
 
 def drain(queue: FairQueue[str]) -> list[str]:

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 import uvloop
 
-from poolkeeper.activator.budget import Budget
-from poolkeeper.activator.gate import Gate
-from poolkeeper.activator.metrics import Metrics
-from poolkeeper.activator.refusals import Cause, Refused
+from poolkeeper.activator.gate.budget import Budget
+from poolkeeper.activator.gate.gate import Gate
+from poolkeeper.activator.net.refusals import Cause, Refused
+from poolkeeper.activator.observing.metrics import Metrics
 from poolkeeper.api.activation import PoolRoute, Replica
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.activator.replica_slots import ReplicaSlots
+from poolkeeper.activator.gate.replica_slots import ReplicaSlots
 from poolkeeper.api.activation import Replica
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.activator.waiting import MOST_ENTRIES, WaitingAges
+from poolkeeper.activator.gate.waiting import MOST_ENTRIES, WaitingAges
 
 NOW = 10_000.0
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 
 from poolkeeper.api.base import ApiModel
-from poolkeeper.api.crdgen import UnsupportedSchema, structural_schema
+from poolkeeper.api.crds.generator import UnsupportedSchema, structural_schema
 from poolkeeper.api.markers import AnyObject, Cel, IntOrString, ListMap
 
 

@@ -7,9 +7,9 @@ import pytest
 import yaml
 from kubernetes.client import V1CustomResourceDefinition
 
-from poolkeeper.api.crdgen import Kind, custom_resource_definition
-from poolkeeper.api.crds_command import rendered_crds
-from poolkeeper.api.kinds import ACCELERATOR_POOL, KINDS
+from poolkeeper.api.crds.generator import Kind, custom_resource_definition
+from poolkeeper.api.crds.kinds import ACCELERATOR_POOL, KINDS
+from poolkeeper.commands.crds import rendered_crds
 from tests.unit.api.structural import violations
 
 CRDS = Path(__file__).parents[3] / "crds"

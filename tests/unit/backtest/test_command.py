@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from poolkeeper.backtest.command import main
-from poolkeeper.backtest.prices import dollars_per_hour
+from poolkeeper.backtest.reporting.prices import dollars_per_hour
 
 FIELDS = {
     *("trace", "policy", "parameters", "pools", "requests", "accelerator_hours", "busy_hours", "dollars"),

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from poolkeeper.backtest import comparison
-from poolkeeper.backtest.accounting import Row
 from poolkeeper.backtest.comparison import Comparison, compare
 from poolkeeper.backtest.controllers.registry import parse_policy
-from poolkeeper.backtest.setting import Setting
-from poolkeeper.backtest.start_times import Lognormal
-from poolkeeper.backtest.trace import Trace
+from poolkeeper.backtest.simulation.accounting import Row
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.start_times import Lognormal
+from poolkeeper.backtest.traces.trace import Trace
 from tests.unit.backtest.traces import pool
 
 POLICIES = ("poolkeeper", "keda", "optimum")

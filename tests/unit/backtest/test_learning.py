@@ -6,12 +6,12 @@ import pytest
 
 from poolkeeper.backtest.controllers import poolkeeper as replayed_poolkeeper
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
-from poolkeeper.backtest.replay import Replay
-from poolkeeper.backtest.replica import Replica
-from poolkeeper.backtest.setting import Setting
-from poolkeeper.backtest.start_times import Constant
-from poolkeeper.kube.pod import Pod
-from poolkeeper.runtime import starts, target
+from poolkeeper.backtest.simulation.replay import Replay
+from poolkeeper.backtest.simulation.replica import Replica
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.start_times import Constant
+from poolkeeper.controller.pool import starts, target
+from poolkeeper.kube.watch.pod import Pod
 from tests.unit.backtest.traces import pool
 
 SETTING = Setting(budget_seconds=120, max_replicas=2)

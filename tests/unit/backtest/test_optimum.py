@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poolkeeper.backtest.always_on import waits_when_always_on
 from poolkeeper.backtest.optimum.bound import cover_bound, fluid_bound
 from poolkeeper.backtest.optimum.choice import Kind, optimum
 from poolkeeper.backtest.optimum.layers import layered_cost
 from poolkeeper.backtest.optimum.one_replica import best_schedule, waits_of
-from poolkeeper.backtest.setting import Setting
+from poolkeeper.backtest.simulation.always_on import waits_when_always_on
+from poolkeeper.backtest.simulation.setting import Setting
 from tests.unit.backtest.traces import pool
 
 START_STOP = 10.0

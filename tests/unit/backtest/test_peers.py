@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from poolkeeper.backtest.controllers.base import Controller
 from poolkeeper.backtest.controllers.histogram import IdleTimes, Plan
 from poolkeeper.backtest.controllers.hpa import Recommender
 from poolkeeper.backtest.controllers.registry import POLICIES, PolicyError, parse_policy
-from poolkeeper.backtest.replay import Outcome, Replay
-from poolkeeper.backtest.setting import Setting
-from poolkeeper.backtest.start_times import Constant
+from poolkeeper.backtest.simulation.controller import Controller
+from poolkeeper.backtest.simulation.replay import Outcome, Replay
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.start_times import Constant
 from tests.unit.backtest.traces import pool, replayed
 
 ONE = Setting(budget_seconds=120)

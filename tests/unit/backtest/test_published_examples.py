@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from poolkeeper.backtest.controllers import knative as kpa
-from poolkeeper.backtest.controllers.base import Controller
 from poolkeeper.backtest.controllers.hpa import Recommender
 from poolkeeper.backtest.controllers.keda import Keda, KedaHttp, Keepalive
 from poolkeeper.backtest.controllers.knative import Knative
 from poolkeeper.backtest.controllers.kubeai import KubeAI
 from poolkeeper.backtest.controllers.wva import Wva
-from poolkeeper.backtest.replica import Replica
+from poolkeeper.backtest.simulation.controller import Controller
+from poolkeeper.backtest.simulation.replica import Replica
 
 HALF_WAY = 0.5
 """KEDA's polls then come at 15, 45, 75, … s, and the HPA's syncs at 7.5, 22.5, 37.5, … s."""

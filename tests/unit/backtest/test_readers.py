@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from poolkeeper.backtest.bundled import (
+from poolkeeper.backtest.readers.bundled import (
     AGENT_SESSIONS,
     AZURE_CODE,
     AZURE_FUNCTIONS,
@@ -15,9 +15,9 @@ from poolkeeper.backtest.bundled import (
     reported_half,
     tuning_half,
 )
-from poolkeeper.backtest.generators import KINDS, generate
 from poolkeeper.backtest.readers.formats import Reading, read_trace
-from poolkeeper.backtest.trace import Trace, TraceError
+from poolkeeper.backtest.traces.generators import KINDS, generate
+from poolkeeper.backtest.traces.trace import Trace, TraceError
 
 
 def read(folder: Path, text: str, name: str = "trace.csv", format_name: str | None = None) -> Trace:

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poolkeeper.backtest.accounting import breaks_in
-from poolkeeper.backtest.always_on import waits_when_always_on
-from poolkeeper.backtest.controllers.base import NEVER, Pool
 from poolkeeper.backtest.controllers.clock import SteppingClock
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
-from poolkeeper.backtest.generators import generate
-from poolkeeper.backtest.replay import Outcome, Replay
-from poolkeeper.backtest.setting import Disturbance, Setting
-from poolkeeper.backtest.start_times import Constant, Lognormal
+from poolkeeper.backtest.simulation.accounting import breaks_in
+from poolkeeper.backtest.simulation.always_on import waits_when_always_on
+from poolkeeper.backtest.simulation.controller import NEVER, Pool
+from poolkeeper.backtest.simulation.replay import Outcome, Replay
+from poolkeeper.backtest.simulation.setting import Disturbance, Setting
+from poolkeeper.backtest.simulation.start_times import Constant, Lognormal
+from poolkeeper.backtest.traces.generators import generate
 from tests.unit.backtest.traces import pool, replayed
 
 SETTING = Setting(budget_seconds=120)

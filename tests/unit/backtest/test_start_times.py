@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from poolkeeper.backtest.setting import Setting
-from poolkeeper.backtest.start_times import (
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.start_times import (
     Constant,
     Lognormal,
     Samples,

@@ -4,10 +4,10 @@ from array import array
 from collections.abc import Sequence
 
 from poolkeeper.backtest.controllers.registry import parse_policy
-from poolkeeper.backtest.replay import Outcome, Replay
-from poolkeeper.backtest.setting import Setting
-from poolkeeper.backtest.start_times import Constant, StartTimes
-from poolkeeper.backtest.trace import PoolTrace
+from poolkeeper.backtest.simulation.replay import Outcome, Replay
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.start_times import Constant, StartTimes
+from poolkeeper.backtest.traces.trace import PoolTrace
 
 
 def pool(arrivals: Sequence[float], service: float | Sequence[float] = 0.0) -> PoolTrace:

@@ -3,8 +3,10 @@
 from hypothesis import strategies as st
 
 from poolkeeper.api.pool import StartMode, WhenUnattainable, ZeroMode
-from poolkeeper.core import start_time
-from poolkeeper.core.observation import (
+from poolkeeper.core.learning import start_time
+from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.state import PoolState, initial_state
+from poolkeeper.core.values.observation import (
     ArrivalBucket,
     Demand,
     Observation,
@@ -14,9 +16,7 @@ from poolkeeper.core.observation import (
     Unavailable,
     WarmFloor,
 )
-from poolkeeper.core.spec import PoolSpec, SourceSpec
-from poolkeeper.core.start_time import StartSample
-from poolkeeper.core.state import PoolState, initial_state
+from poolkeeper.core.values.spec import PoolSpec, SourceSpec
 
 T0 = 1_700_000_000.0
 """An arbitrary Unix time that tests begin at."""

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from poolkeeper.core import gaps, idle
-from poolkeeper.core.gaps import Gaps
-from poolkeeper.core.idle import Terms
-from poolkeeper.core.state import dump, load
+from poolkeeper.core.learning import gaps, idle
+from poolkeeper.core.learning.gaps import Gaps
+from poolkeeper.core.learning.idle import Terms
+from poolkeeper.core.learning.state import dump, load
 from tests.unit.core.strategies import spec_of, taught
 
 HOUR, DAY = 3_600.0, 86_400.0

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from poolkeeper.api.pool import StartMode, WhenUnattainable, ZeroMode
-from poolkeeper.core import start_time
-from poolkeeper.core.decision import Reason
-from poolkeeper.core.observation import Demand, Replicas
-from poolkeeper.core.policy import decide
-from poolkeeper.core.spec import PoolSpec, SourceSpec
-from poolkeeper.core.start_time import StartSample
-from poolkeeper.core.state import dump, load
+from poolkeeper.core.learning import start_time
+from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.state import dump, load
+from poolkeeper.core.policy.decide import decide
+from poolkeeper.core.values.decision import Reason
+from poolkeeper.core.values.observation import Demand, Replicas
+from poolkeeper.core.values.spec import PoolSpec, SourceSpec
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught, unavailable
 
 STARTS = (30.0, 31.0, 29.0, 30.0, 30.5, 29.5)

@@ -5,9 +5,9 @@ from itertools import accumulate
 
 import pytest
 
-from poolkeeper.core import gaps, idle
-from poolkeeper.core.gaps import Gaps
-from poolkeeper.core.idle import Terms
+from poolkeeper.core.learning import gaps, idle
+from poolkeeper.core.learning.gaps import Gaps
+from poolkeeper.core.learning.idle import Terms
 
 DEFERRED = Terms(restart=90.0, covers=180.0)
 AT_ONCE = Terms(restart=90.0, covers=90.0)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poolkeeper.core import gaps, start_time
-from poolkeeper.core.decision import Decision, Reason
-from poolkeeper.core.observation import Observation
-from poolkeeper.core.policy import decide
-from poolkeeper.core.spec import PoolSpec
-from poolkeeper.core.state import VERSION, PoolState, dump, initial_state, load
+from poolkeeper.core.learning import gaps, start_time
+from poolkeeper.core.learning.state import VERSION, PoolState, dump, initial_state, load
+from poolkeeper.core.policy.decide import decide
+from poolkeeper.core.values.decision import Decision, Reason
+from poolkeeper.core.values.observation import Observation
+from poolkeeper.core.values.spec import PoolSpec
 from tests.unit.core.strategies import (
     T0,
     observations,

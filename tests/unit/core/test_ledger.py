@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.core.ledger import MAX_BUCKETS, Ledger, Sample, record
-from poolkeeper.core.observation import ArrivalBucket, Reading, Unavailable
-from poolkeeper.core.spec import SourceSpec
+from poolkeeper.core.values.ledger import MAX_BUCKETS, Ledger, Sample, record
+from poolkeeper.core.values.observation import ArrivalBucket, Reading, Unavailable
+from poolkeeper.core.values.spec import SourceSpec
 from tests.unit.core.strategies import T0, unavailable
 
 SPEC = SourceSpec("queue", max_service_seconds=100.0)

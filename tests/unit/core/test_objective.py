@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from poolkeeper.core import objective
+from poolkeeper.core.learning import objective
 
 PER_START = 5
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.core.capacity import TOLERANCE_SECONDS, Capacity
-from poolkeeper.core.observation import ArrivalBucket
-from poolkeeper.core.shortage import REACH, Need
-from poolkeeper.core.sizing import FULL, NOTHING, Plan, plan
+from poolkeeper.core.policy.capacity import TOLERANCE_SECONDS, Capacity
+from poolkeeper.core.policy.shortage import REACH, Need
+from poolkeeper.core.policy.sizing import FULL, NOTHING, Plan, plan
+from poolkeeper.core.values.observation import ArrivalBucket
 
 NOW = 1_700_000_000.0
 

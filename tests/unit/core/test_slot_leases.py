@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.core.slot_leases import MOST_UNCONFIRMED, Holder, Promises, share
+from poolkeeper.core.front.slot_leases import MOST_UNCONFIRMED, Holder, Promises, share
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from statistics import NormalDist, fmean
 
 import pytest
 
-from poolkeeper.core import start_time
-from poolkeeper.core.start_time import StartSample, StartTimes
-from poolkeeper.core.state import initial_state
+from poolkeeper.core.learning import start_time
+from poolkeeper.core.learning.start_time import StartSample, StartTimes
+from poolkeeper.core.learning.state import initial_state
 from tests.unit.core.strategies import T0, spec_of, taught
 
 Draw = Callable[[random.Random], float]

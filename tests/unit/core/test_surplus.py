@@ -2,10 +2,10 @@
 
 import pytest
 
-from poolkeeper.core.decision import Reason
-from poolkeeper.core.load import Load
-from poolkeeper.core.policy import decide
-from poolkeeper.core.state import PoolState
+from poolkeeper.core.learning.load import Load
+from poolkeeper.core.learning.state import PoolState
+from poolkeeper.core.policy.decide import decide
+from poolkeeper.core.values.decision import Reason
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from poolkeeper.core.switching import (
+from poolkeeper.core.front.switching import (
     RELEASE_SECONDS,
     SETTLE_SECONDS,
     Facts,

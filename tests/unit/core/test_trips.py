@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poolkeeper.core import service, start_time
-from poolkeeper.core.decision import Reason
-from poolkeeper.core.ledger import Ledger, Sample, record
-from poolkeeper.core.observation import Observation, Replicas, StartingReplica
-from poolkeeper.core.policy import decide
-from poolkeeper.core.spec import PoolSpec
-from poolkeeper.core.start_time import StartSample
+from poolkeeper.core.learning import service, start_time
+from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.policy.decide import decide
+from poolkeeper.core.values.decision import Reason
+from poolkeeper.core.values.ledger import Ledger, Sample, record
+from poolkeeper.core.values.observation import Observation, Replicas, StartingReplica
+from poolkeeper.core.values.spec import PoolSpec
 from tests.unit.core.strategies import T0, spec_of, taught
 
 START_SECONDS = 20.0

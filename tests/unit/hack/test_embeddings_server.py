@@ -14,7 +14,7 @@ import pytest
 from aiohttp import ClientSession, web
 
 from hack.kindcluster.versions import HACK
-from poolkeeper.sources.metrics_engines import ServerLoad, read_load
+from poolkeeper.sources.http.engines import ServerLoad, read_load
 
 
 class SlowModel:

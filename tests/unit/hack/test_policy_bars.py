@@ -15,11 +15,11 @@ from hack.bench.policy_overshoot import CONCURRENCY, had_and_needed, needed_repl
 from hack.bench.policy_robust import HEAVY, TROUBLES, Trouble, robust
 from hack.bench.policy_runs import Case, Run, Runs, Seen
 from hack.bench.policy_table import cheapest_mix
-from poolkeeper.backtest.always_on import waits_when_always_on
-from poolkeeper.backtest.replay import Outcome
-from poolkeeper.backtest.setting import Disturbance, Setting
-from poolkeeper.backtest.start_times import Constant, Lognormal
-from poolkeeper.backtest.trace import PoolTrace, Trace
+from poolkeeper.backtest.simulation.always_on import waits_when_always_on
+from poolkeeper.backtest.simulation.replay import Outcome
+from poolkeeper.backtest.simulation.setting import Disturbance, Setting
+from poolkeeper.backtest.simulation.start_times import Constant, Lognormal
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace
 from tests.unit.backtest.traces import pool
 
 SETTING = Setting(budget_seconds=120)

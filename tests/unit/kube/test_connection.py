@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from poolkeeper.kube.connection import log_in
-from poolkeeper.kube.errors import CredentialsMissing
+from poolkeeper.kube.transport.connection import log_in
+from poolkeeper.kube.transport.errors import CredentialsMissing
 
 
 @pytest.fixture(autouse=True)

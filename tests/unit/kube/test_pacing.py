@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.kube.errors import ApiError, ApiUnreachable, KubeFailure
-from poolkeeper.kube.retry import Backoff, retry_delay_seconds
-from poolkeeper.kube.token_bucket import TokenBucket
+from poolkeeper.kube.objects.token_bucket import TokenBucket
+from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable, KubeFailure
+from poolkeeper.kube.transport.retry import Backoff, retry_delay_seconds
 
 LONGEST = Backoff(base_seconds=0.1, ceiling_seconds=2.0, draw=lambda _, most: most)
 

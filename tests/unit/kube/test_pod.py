@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from poolkeeper.kube.pod import Pod, project_pod
-from poolkeeper.kube.timestamps import format_micro_time, format_timestamp, parse_timestamp
+from poolkeeper.api.timestamps import format_micro_time, format_timestamp, parse_timestamp
+from poolkeeper.kube.watch.pod import Pod, project_pod
 
 AT = 1_767_225_600.0
 

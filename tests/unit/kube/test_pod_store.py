@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.kube.pod import PodVersion, project_pod
-from poolkeeper.kube.pod_store import PodStore
+from poolkeeper.kube.watch.pod import PodVersion, project_pod
+from poolkeeper.kube.watch.pod_store import PodStore
 
 NAMESPACE = "serving"
 

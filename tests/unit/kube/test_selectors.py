@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.kube.selectors import InvalidSelector, parse_selector
+from poolkeeper.kube.transport.selectors import InvalidSelector, parse_selector
 
 LABELS = {"app": "worker", "tier": "gpu", "example.com/role": "", "n": "1"}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from poolkeeper.sources.base import SourceFailure
-from poolkeeper.sources.metrics_engines import Engine, Series, ServerLoad, read_load
+from poolkeeper.sources.http.engines import Engine, Series, ServerLoad, read_load
 
 VLLM = """# HELP vllm:num_requests_running Number of requests in model execution batches.
 # TYPE vllm:num_requests_running gauge

@@ -3,8 +3,8 @@
 import pytest
 
 from poolkeeper.api.demand import DemandSource, RedisList
-from poolkeeper.core.ledger import Sample
-from poolkeeper.core.observation import Unavailable
+from poolkeeper.core.values.ledger import Sample
+from poolkeeper.core.values.observation import Unavailable
 from poolkeeper.sources.base import PoolKey, SourceFailure
 from poolkeeper.sources.queue import Depth
 from poolkeeper.sources.registry import queue_of

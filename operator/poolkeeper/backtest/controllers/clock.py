@@ -1,6 +1,6 @@
 """The clock that Poolkeeper reads in a replay: the replay's own, or one that is put back again and again."""
 
-from poolkeeper.backtest.controllers.base import NEVER, TICK, next_tick, tick_after
+from poolkeeper.backtest.simulation.controller import NEVER, TICK, next_tick, tick_after
 
 STEP_EVERY_SECONDS = 3600.0
 

@@ -10,7 +10,7 @@ range. The forecast is their ARIMA's simplest member, an exponentially weighted 
 import math
 from dataclasses import dataclass
 
-from poolkeeper.backtest.controllers.base import NEVER, TICK, Pool, next_tick
+from poolkeeper.backtest.simulation.controller import NEVER, TICK, Pool, next_tick
 
 BIN_SECONDS = 60.0
 HEAD, TAIL, MARGIN = 0.05, 0.99, 0.1

@@ -9,7 +9,7 @@ minReplicas may be 0 and the same formula starts the first replicas.
 import math
 from collections import deque
 
-from poolkeeper.backtest.controllers.base import NEVER, Pool, next_tick, tick_after
+from poolkeeper.backtest.simulation.controller import NEVER, Pool, next_tick, tick_after
 
 SYNC_SECONDS = 15.0
 TOLERANCE = 0.1

@@ -16,8 +16,8 @@ a 503; here that caller is taken to wait, which is kinder.
 
 from collections import deque
 
-from poolkeeper.backtest.controllers.base import NEVER, Pool, is_tick, next_tick, tick_after
 from poolkeeper.backtest.controllers.hpa import SYNC_SECONDS, Recommender
+from poolkeeper.backtest.simulation.controller import NEVER, Pool, is_tick, next_tick, tick_after
 
 
 class Keda:

@@ -17,7 +17,7 @@ without any grace; a greater one pays what is left of it. A burst capacity of 0 
 import math
 from collections import deque
 
-from poolkeeper.backtest.controllers.base import NEVER, Pool, next_tick, tick_after
+from poolkeeper.backtest.simulation.controller import NEVER, Pool, next_tick, tick_after
 
 TICK_SECONDS = 2.0
 PANIC_WINDOW_SHARE = 0.1

@@ -9,7 +9,7 @@ once.
 import math
 from collections import deque
 
-from poolkeeper.backtest.controllers.base import NEVER, Pool, is_tick, next_tick, tick_after
+from poolkeeper.backtest.simulation.controller import NEVER, Pool, is_tick, next_tick, tick_after
 
 
 class KubeAI:

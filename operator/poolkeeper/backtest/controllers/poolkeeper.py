@@ -13,17 +13,17 @@ from dataclasses import replace
 from time import perf_counter
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.backtest.controllers.base import NEVER, Pool, next_tick, tick_after
 from poolkeeper.backtest.controllers.clock import SteppingClock
-from poolkeeper.backtest.replica import Replica
-from poolkeeper.backtest.setting import Setting
-from poolkeeper.core.decision import Decision
-from poolkeeper.core.ledger import Ledger, Sample, record
-from poolkeeper.core.observation import Observation, Replicas, StartingReplica, Unavailable
-from poolkeeper.core.policy import decide
-from poolkeeper.core.spec import PoolSpec, SourceSpec
-from poolkeeper.core.start_time import StartSample, learn
-from poolkeeper.core.state import PoolState, initial_state
+from poolkeeper.backtest.simulation.controller import NEVER, Pool, next_tick, tick_after
+from poolkeeper.backtest.simulation.replica import Replica
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.core.learning.start_time import StartSample, learn
+from poolkeeper.core.learning.state import PoolState, initial_state
+from poolkeeper.core.policy.decide import decide
+from poolkeeper.core.values.decision import Decision
+from poolkeeper.core.values.ledger import Ledger, Sample, record
+from poolkeeper.core.values.observation import Observation, Replicas, StartingReplica, Unavailable
+from poolkeeper.core.values.spec import PoolSpec, SourceSpec
 
 SOURCE = "queue"
 STALE_AFTER_SECONDS = 10.0

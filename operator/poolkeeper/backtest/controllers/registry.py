@@ -4,7 +4,6 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from poolkeeper.backtest.controllers.base import Controller
 from poolkeeper.backtest.controllers.histogram import HybridHistogram
 from poolkeeper.backtest.controllers.hpa import Hpa
 from poolkeeper.backtest.controllers.keda import Keda, KedaHttp, Keepalive
@@ -13,7 +12,8 @@ from poolkeeper.backtest.controllers.kubeai import KubeAI
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
 from poolkeeper.backtest.controllers.timeouts import AlwaysOn, FixedIdle, SkiRental
 from poolkeeper.backtest.controllers.wva import Wva
-from poolkeeper.backtest.setting import Setting
+from poolkeeper.backtest.simulation.controller import Controller
+from poolkeeper.backtest.simulation.setting import Setting
 
 OPTIMUM = "optimum"
 POOLKEEPER = "poolkeeper"

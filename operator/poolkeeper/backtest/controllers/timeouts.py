@@ -7,7 +7,7 @@ interval. Ski rental keeps an idle replica for as long as a start costs, which i
 import math
 from collections import deque
 
-from poolkeeper.backtest.controllers.base import NEVER, TICK, Pool, next_tick
+from poolkeeper.backtest.simulation.controller import NEVER, TICK, Pool, next_tick
 
 
 class AlwaysOn:

@@ -1,1 +1,4 @@
-"""What the cheapest schedule with no avoidable break would have cost, had it known everything beforehand."""
+"""What the cheapest schedule without an avoidable late request would have cost in hindsight.
+
+In: a trace and a setting. Out: replica-seconds. May import: `backtest.simulation`.
+"""

@@ -8,8 +8,8 @@ from enum import StrEnum
 from poolkeeper.backtest.optimum.bound import cover_bound, fluid_bound
 from poolkeeper.backtest.optimum.layers import layered_cost
 from poolkeeper.backtest.optimum.one_replica import best_schedule, waits_of
-from poolkeeper.backtest.setting import Setting
-from poolkeeper.backtest.trace import PoolTrace
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.traces.trace import PoolTrace
 
 
 class Kind(StrEnum):

@@ -1,1 +1,4 @@
-"""Traces from files: one module per format, told apart by the first line."""
+"""Traces from files: one module per format, recognised by the first line.
+
+In: a path. Out: a `Trace`. May import: `backtest.traces`.
+"""

@@ -9,7 +9,7 @@ import random
 from pathlib import Path
 
 from poolkeeper.backtest.readers.lines import number, records
-from poolkeeper.backtest.trace import PoolTrace, Trace, TraceError, sorted_pool
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, sorted_pool
 
 DEVELOPERS = 24
 MEAN_PAUSE_SECONDS = 8 * 3600.0

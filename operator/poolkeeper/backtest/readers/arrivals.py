@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from poolkeeper.backtest.readers.lines import number, records
-from poolkeeper.backtest.trace import Trace, TraceBuilder
+from poolkeeper.backtest.traces.trace import Trace, TraceBuilder
 
 
 def read_arrivals(path: Path, default_service: float) -> Trace:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from poolkeeper.backtest.readers.lines import opened
-from poolkeeper.backtest.trace import PoolTrace, Trace, TraceError, sorted_pool
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, sorted_pool
 
 MINUTE_SECONDS = 60.0
 BUSY_SHARE = 0.5

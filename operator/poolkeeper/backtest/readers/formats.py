@@ -11,7 +11,7 @@ from poolkeeper.backtest.readers.lines import first_line
 from poolkeeper.backtest.readers.llm import read_azure_llm, read_mooncake
 from poolkeeper.backtest.readers.prometheus import read_prometheus
 from poolkeeper.backtest.readers.servegen import read_servegen
-from poolkeeper.backtest.trace import Trace, TraceError
+from poolkeeper.backtest.traces.trace import Trace, TraceError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from poolkeeper.backtest.trace import TraceError
+from poolkeeper.backtest.traces.trace import TraceError
 
 
 @contextmanager

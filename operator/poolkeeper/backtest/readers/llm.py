@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from poolkeeper.backtest.readers.lines import first_line, number, opened, records
-from poolkeeper.backtest.trace import Trace, TraceBuilder, TraceError
+from poolkeeper.backtest.traces.trace import Trace, TraceBuilder, TraceError
 
 PROMPT_TOKENS_PER_SECOND = 8_000.0
 SECONDS_PER_GENERATED_TOKEN = 0.02

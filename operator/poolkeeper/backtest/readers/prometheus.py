@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from poolkeeper.backtest.readers.lines import opened
-from poolkeeper.backtest.trace import PoolTrace, Trace, TraceError, sorted_pool
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, sorted_pool
 
 LONGEST_STEP_SECONDS = 3_600.0
 """A rate holds for one step; a longer hole between two values means that nothing is known in between."""

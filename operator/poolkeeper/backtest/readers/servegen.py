@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from poolkeeper.backtest.readers.lines import number, records
-from poolkeeper.backtest.trace import PoolTrace, Trace, TraceError, sorted_pool
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, sorted_pool
 
 WINDOW_SECONDS = 600.0
 HIGHEST_MEAN_RATE = 0.02

@@ -1,0 +1,5 @@
+"""HTTP/1.1: reading heads and bodies, carrying one request to a replica and its answer back.
+
+In: a connection and the pool it belongs to. Out: bytes to the replica and to the client. May import:
+`activator.routing`, `activator.gate`, `activator.net`.
+"""

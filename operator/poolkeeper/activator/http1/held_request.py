@@ -1,0 +1,165 @@
+"""One HTTP/1 request from its head to the end of its answer."""
+
+import asyncio
+
+import h11
+
+from poolkeeper.activator.gate.budget import Charge
+from poolkeeper.activator.gate.deadlines import stated_seconds
+from poolkeeper.activator.gate.gate import Gate, Ticket
+from poolkeeper.activator.http1 import head
+from poolkeeper.activator.http1.answer import Answer
+from poolkeeper.activator.http1.body import RequestBody
+from poolkeeper.activator.http1.exchange import Exchange
+from poolkeeper.activator.http1.outgoing import Outgoing
+from poolkeeper.activator.net.connection import Connection
+from poolkeeper.activator.net.refusals import ClientGone, Refused
+from poolkeeper.activator.net.splice import splice
+from poolkeeper.activator.observing.access_log import AccessEntry, path_only
+from poolkeeper.activator.routing.pools import Pools
+from poolkeeper.activator.routing.reach import reach_replica
+
+
+class HeldRequest:
+    """Waits at the pool's gate, then goes to exactly one replica."""
+
+    def __init__(
+        self,
+        pools: Pools,
+        gate: Gate,
+        connection: Connection,
+        http: h11.Connection,
+        request: h11.Request,
+        head_charge: Charge,
+    ) -> None:
+        self._pools = pools
+        self._gate = gate
+        self._connection = connection
+        self._request = request
+        self._headers = head.text_headers(request)
+        self._body = RequestBody(
+            http,
+            connection,
+            pools.limits,
+            head_charge,
+            Charge(pools.total_bytes, gate.bytes),
+            is_empty=not head.has_body(self._headers),
+        )
+        self._answer = Answer(http, connection, is_http_1_1=request.http_version == b"1.1")
+        self._replica: Connection | None = None
+        self._ticket: Ticket | None = None
+        self._loop = asyncio.get_running_loop()
+        self._log = AccessEntry(
+            gate.route.key, request.method.decode("ascii"), path_only(request.target), connection.peer
+        )
+
+    async def serve(self) -> None:
+        """Raises ClientGone where the client left, or got less than a whole answer and must be cut off."""
+        began = self._loop.time()
+        try:
+            await self._pass_through_gate()
+            self._log.outcome = "Answered"
+        except Refused as refused:
+            self._gate.metrics.refused(refused.cause)
+            self._log.outcome = refused.cause.value
+            if self._ticket is not None and not self._log.replica:
+                self._log.waited_seconds = self._loop.time() - self._ticket.arrived_at
+            await self._refuse(refused)
+        except (ClientGone, OSError):
+            self._gate.metrics.abandoned()
+            self._log.outcome = "ClientGone"
+            raise ClientGone from None
+        finally:
+            self._log.status, self._log.sent_bytes = self._answer.status, self._answer.sent_bytes
+            self._log.total_seconds = self._loop.time() - began
+            self._log.write()
+
+    async def _pass_through_gate(self) -> None:
+        length = self._headers.get("content-length", "")
+        ticket = self._gate.enter(
+            head.client_of(self._gate.route, self._headers, self._connection.peer),
+            body_bytes=int(length) if length.isdecimal() else 0,
+            limit_seconds=stated_seconds(self._headers),
+        )
+        self._ticket = ticket
+        self._connection.on_end = lambda: self._client_left(ticket)
+        try:
+            if self._connection.ended:
+                raise ClientGone
+            await self._hold(ticket)
+            self._log.replica, replica = await reach_replica(
+                self._gate, ticket, self._connection, self._pools.limits, self._wait
+            )
+            self._log.waited_seconds = self._loop.time() - ticket.arrived_at
+            await self._exchange(replica, ticket)
+        finally:
+            self._connection.on_end = None
+            self._body.release()
+            self._gate.leave(ticket, completed=self._answer.is_complete)
+            if self._replica is not None:
+                self._replica.abort()
+
+    async def _hold(self, ticket: Ticket) -> None:
+        """Collect the body while the request waits; sooner or later this ends with a replica or Refused."""
+        ticket.on_decided = self._connection.interrupt
+        try:
+            await self._body.fill(lambda: not ticket.replica.done())
+        except h11.RemoteProtocolError as error:
+            raise head.bad_request(f"The body is no HTTP: {error}.") from None
+        ticket.on_decided = None
+
+    async def _wait(self, ticket: Ticket) -> str:
+        seconds = self._gate.route.heartbeat_seconds
+        with self._pools.hang_ups.watching(self._connection):
+            if not seconds or not self._takes_heartbeats:
+                return await ticket.replica
+            while not (await asyncio.wait((ticket.replica,), timeout=seconds))[0]:
+                self._answer.heartbeat()
+                await self._answer.flush()
+            return ticket.replica.result()
+
+    @property
+    def _takes_heartbeats(self) -> bool:
+        """Answers to HEAD have no body, and a WebSocket can't be opened any more after a status of 200."""
+        return (
+            head.accepts_event_stream(self._headers)
+            and self._request.method != b"HEAD"
+            and not head.wants_websocket(self._headers)
+        )
+
+    async def _exchange(self, replica: Connection, ticket: Ticket) -> None:
+        self._replica = replica
+        if self._connection.ended:
+            raise ClientGone
+        exchange = Exchange(
+            Outgoing(self._request, self._headers, self._connection.peer),
+            replica,
+            self._answer,
+            begins=lambda: self._gate.answer_begins(ticket),
+            waited_seconds=self._log.waited_seconds,
+            closes=self._gate.route.leaves_path or self._pools.is_stopping,
+        )
+        try:
+            await exchange.run(self._body)
+        except Refused:
+            if self._connection.ended:
+                raise ClientGone from None
+            raise
+        if exchange.is_switched:
+            self._connection.on_end = None
+            await splice(self._connection, replica)
+        self._replica = None
+        await replica.close()
+
+    async def _refuse(self, refused: Refused) -> None:
+        if not self._answer.can_still_refuse:
+            raise ClientGone  # a cut connection is the only way left to say that the answer is not whole
+        self._answer.refuse(refused, waited_seconds=self._log.waited_seconds)
+        await self._answer.flush()
+
+    def _client_left(self, ticket: Ticket) -> None:
+        self._gate.leave(ticket)
+        if not ticket.replica.done():
+            ticket.replica.set_exception(ClientGone())
+        if self._replica is not None:
+            self._replica.abort()

@@ -1,0 +1,170 @@
+"""All pools that this activator serves, as the controller's latest table names them."""
+
+import asyncio
+from collections.abc import Callable
+
+from poolkeeper.activator.gate.budget import Budget
+from poolkeeper.activator.gate.gate import Gate
+from poolkeeper.activator.net.hang_ups import HangUps
+from poolkeeper.activator.net.limits import Limits
+from poolkeeper.activator.net.refusals import Cause, Refused
+from poolkeeper.activator.observing.metrics import Metrics
+from poolkeeper.activator.routing.departures import Departures
+from poolkeeper.api.activation import PoolReport, PoolRoute, RoutingTable
+
+PoolId = tuple[str, str]
+
+_STOPPING = "The front that took this request has to stop. It was not executed: try again."
+
+
+class Pools:
+    """Gates by pool and by local port.
+
+    A pool that is missing from a table keeps its gate and its ports for `absence_seconds`, with nothing
+    released: a new leader that has not read everything yet, or an edited source, would otherwise refuse all
+    that is held. After that it takes no more, and its gate stays until its last request has ended; should the
+    pool come back, it gets this gate again, so that what is under way at a replica still counts there.
+    """
+
+    def __init__(self, limits: Limits, metrics: Metrics) -> None:
+        self.limits = limits
+        self.metrics = metrics
+        self.hang_ups = HangUps()
+        self.departures = Departures()
+        self.total_requests = Budget(limits.total_requests)
+        self.total_bytes = Budget(limits.total_bytes)
+        self.total_head_bytes = Budget(limits.total_head_bytes)
+        self.issue = 0
+        self.is_stopping = False
+        self.was_told_since_stop = asyncio.Event()
+        self._is_closed = False
+        self.on_change: Callable[[], None] | None = None
+        self.on_ports_gone: Callable[[], None] | None = None
+        self._gates: dict[PoolId, Gate] = {}
+        self._absent: dict[PoolId, asyncio.TimerHandle] = {}
+        self._leaving: dict[PoolId, Gate] = {}
+        self._ports: dict[int, Gate] = {}
+        self._expiry: asyncio.TimerHandle | None = None
+
+    @property
+    def ports(self) -> frozenset[int]:
+        """Ports to listen on."""
+        return frozenset(self._ports)
+
+    def apply(self, table: RoutingTable) -> bool:
+        """Take over a table; False, and nothing changed, if a newer one is in force."""
+        if table.issue < self.issue:
+            return False
+        self.issue = table.issue
+        if self.is_stopping:
+            self.was_told_since_stop.set()
+        named = {(route.namespace, route.name): self._gate_for(route) for route in table.pools}
+        for pool, gate in self._gates.items():
+            if pool not in named:
+                self._is_missing(pool, gate)
+        self._gates |= named
+        # A port of a missing pool may have been given to another one: the table in force decides.
+        self._ports = {
+            listen_port: gate for listen_port, gate in self._ports.items() if gate.pool in self._absent
+        } | {
+            port.listen_port: named[route.namespace, route.name]
+            for route in table.pools
+            for port in route.ports
+        }
+        self._expire_in(table.valid_seconds)
+        for listen_port in self._ports:
+            if self.sends_away(listen_port):
+                self.departures.tell(listen_port)
+        return True
+
+    def gate_at(self, port: int) -> Gate:
+        """The gate that a local port leads to; raises Refused."""
+        if port not in self._ports:
+            if self._is_closed:
+                raise Refused(Cause.STOPPING, _STOPPING)
+            raise Refused(Cause.NO_POOL, "No model is served at this address any more.")
+        return self._ports[port]
+
+    def reports(self) -> tuple[PoolReport, ...]:
+        """What is held and done for every pool."""
+        return tuple(gate.report() for gate in self._all())
+
+    def sends_away(self, port: int) -> bool:
+        """Whether a connection without an open request has nothing more to do at this port."""
+        return self.is_stopping or port not in self._ports or self._ports[port].route.leaves_path
+
+    def stop(self) -> None:
+        """This process is to end: idle connections go elsewhere, whoever comes here still is held."""
+        self.is_stopping = True
+        self.departures.tell_all()
+
+    def close(self) -> None:
+        """Refuse whoever comes from now on, and let idle connections go; who waits goes on waiting."""
+        self.is_stopping = self._is_closed = True
+        for gate in self._all():
+            gate.close(Cause.STOPPING, _STOPPING)
+        self.departures.tell_all()
+
+    def refuse_all(self) -> None:
+        """Answer everybody who waits, for this process ends."""
+        for gate in self._gates.values():
+            gate.refuse_all(Cause.STOPPING, _STOPPING)
+
+    async def until_empty(self) -> None:
+        """Wait until no request waits or is being worked on."""
+        while not all(gate.is_empty for gate in self._all()):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+    def _all(self) -> tuple[Gate, ...]:
+        return (*self._gates.values(), *self._leaving.values())
+
+    def _gate_for(self, route: PoolRoute) -> Gate:
+        pool = (route.namespace, route.name)
+        if (absence := self._absent.pop(pool, None)) is not None:
+            absence.cancel()
+        gate = self._gates.get(pool) or self._leaving.pop(pool, None)
+        if gate is None:
+            gate = Gate(route, self.total_requests, self.metrics.of_pool(*pool), self._changed)
+        else:
+            gate.reopen()
+            gate.update(route)
+        if self._is_closed:
+            gate.close(Cause.STOPPING, _STOPPING)
+        return gate
+
+    def _is_missing(self, pool: PoolId, gate: Gate) -> None:
+        gate.withdraw_replicas()
+        if pool not in self._absent:
+            loop = asyncio.get_running_loop()
+            self._absent[pool] = loop.call_later(self.limits.absence_seconds, self._is_gone, pool)
+
+    def _is_gone(self, pool: PoolId) -> None:
+        del self._absent[pool]
+        gate = self._leaving[pool] = self._gates.pop(pool)
+        ports = [port for port, other in self._ports.items() if other is gate]
+        for port in ports:
+            del self._ports[port]
+        gate.close(Cause.NO_POOL, "This model's pool is gone.")
+        gate.refuse_all(Cause.NO_POOL, "This model's pool is gone.")
+        for port in ports:
+            self.departures.tell(port)
+        if self.on_ports_gone is not None:
+            self.on_ports_gone()
+        self._changed()
+
+    def _changed(self) -> None:
+        for pool in [pool for pool, gate in self._leaving.items() if gate.is_empty]:
+            del self._leaving[pool]
+            self.metrics.forget(*pool)
+        if self.on_change is not None:
+            self.on_change()
+
+    def _expire_in(self, seconds: float) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._expiry = asyncio.get_running_loop().call_later(seconds, self.withdraw_replicas)
+
+    def withdraw_replicas(self) -> None:
+        """Hold everything until the next table: the controller has been silent for too long."""
+        for gate in self._gates.values():
+            gate.withdraw_replicas()

@@ -1,0 +1,107 @@
+"""What about a Service and its pods makes holding requests unreliable, each with what to do about it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from poolkeeper.core.values.decision import Verdict
+from poolkeeper.kube.objects.services import Service, ServicePort
+
+SUITABLE = "requests to the Service can be held while the pool is at zero"
+PRE_STOP_SECONDS = 5
+PROBE_PERIOD_SECONDS = 10
+"""Kubernetes' own, where a probe states none."""
+LONG_PROBE_PERIOD_SECONDS = 2
+
+
+class Problem(NamedTuple):
+    """A CamelCase word for the condition, and a sentence for people."""
+
+    reason: str
+    message: str
+
+
+def service_advice(
+    service: Service,
+    port: ServicePort,
+    pod_template: Mapping[str, Any] | None,
+    network: Sequence[Problem] = (),
+) -> Verdict:
+    """Everything that is wrong, the worst first, whose reason the verdict bears; `pod_template` is None where
+    it is not known. `network` is what keeps the activators from the pods.
+    """
+    problems = [*network, *_about_service(service, port)]
+    message = SUITABLE
+    if pod_template is not None:
+        container = _container_of(port, pod_template)
+        hook = (container.get("lifecycle") or {}).get("preStop") or {}
+        problems += _about_stopping(container, hook)
+        if hook and "sleep" not in hook:
+            message += (
+                f"; container {_name(container)} has a preStop hook of its own: that it takes at least "
+                f"{PRE_STOP_SECONDS} s can't be seen from here"
+            )
+        message += "".join(_about_probing(container))
+    if not problems:
+        return Verdict(True, "RequestsCanBeHeld", message)
+    return Verdict(False, problems[0].reason, "; ".join(each.message for each in problems))
+
+
+def _about_service(service: Service, port: ServicePort) -> Iterator[Problem]:
+    if port.speaks_tls:
+        yield Problem(
+            "TlsBackend",
+            f"port {port.port} of Service {service.name} is for TLS, which ends at the pods: activators "
+            "can't read such requests; terminate TLS before the Service, or set the port's appProtocol to "
+            "what it speaks without",
+        )
+    if service.publishes_not_ready:
+        yield Problem(
+            "NotReadyPublished",
+            f"Service {service.name} has publishNotReadyAddresses: clients are led to pods that are still "
+            "loading; take it away",
+        )
+    if service.is_local:
+        yield Problem(
+            "LocalTrafficOnly",
+            f"Service {service.name} has internalTrafficPolicy Local: clients on nodes without an activator "
+            "reach nobody while the pool is at zero; use Cluster",
+        )
+
+
+def _about_stopping(container: Mapping[str, Any], hook: Mapping[str, Any]) -> Iterator[Problem]:
+    risk = (
+        "a client with a kept-alive connection may send a request to a pod that is stopping; set its "
+        f"lifecycle.preStop.sleep.seconds: {PRE_STOP_SECONDS}"
+    )
+    if not hook:
+        yield Problem("PreStopMissing", f"container {_name(container)} has no preStop hook: {risk}")
+    elif "sleep" in hook and (seconds := (hook["sleep"] or {}).get("seconds", 0)) < PRE_STOP_SECONDS:
+        yield Problem(
+            "PreStopTooShort", f"the preStop hook of container {_name(container)} sleeps {seconds} s: {risk}"
+        )
+
+
+def _about_probing(container: Mapping[str, Any]) -> Iterator[str]:
+    """No reason to hold nothing; but what is held goes nowhere before the kubelet has looked."""
+    for kind in ("startupProbe", "readinessProbe"):
+        probe = container.get(kind)
+        seconds = 0 if probe is None else probe.get("periodSeconds") or PROBE_PERIOD_SECONDS
+        if seconds > LONG_PROBE_PERIOD_SECONDS:
+            yield (
+                f"; the {kind} of container {_name(container)} comes only every {seconds} s, and held "
+                f"requests wait for it: set its periodSeconds: 1"
+            )
+
+
+def _container_of(port: ServicePort, template: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The container that the Service's port leads to; the first where none declares it, as none need."""
+    containers: list[Mapping[str, Any]] = list((template.get("spec") or {}).get("containers") or ())
+    for container in containers:
+        for each in container.get("ports") or ():
+            if port.target_port in (each.get("name"), each.get("containerPort")):
+                return container
+    return containers[0] if containers else {}
+
+
+def _name(container: Mapping[str, Any]) -> str:
+    return str(container.get("name", "of the target"))

@@ -1,0 +1,43 @@
+"""The trace slices in the package, and the two halves of a trace: one to tune on, one to report."""
+
+from array import array
+from importlib.resources import as_file, files
+
+from poolkeeper.backtest.readers.formats import Reading, read_trace
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace
+
+AGENT_SESSIONS = "agent-sessions.csv.gz"
+AZURE_FUNCTIONS = "azure-functions-2019.jsonl.gz"
+AZURE_CODE = "azure-llm-2023-code.csv.gz"
+SERVEGEN = "servegen-deepseek-r1.csv.gz"
+
+
+def bundled(name: str, seed: int = 0) -> Trace:
+    """One of the slices (see slices/LICENCES.md)."""
+    with as_file(files("poolkeeper.backtest").joinpath("slices", name)) as path:
+        return read_trace(path, None, Reading(seed))
+
+
+def tuning_half(trace: Trace) -> Trace:
+    """Odd pools (the first, the third, …), or the first half of the time where there is only one pool."""
+    return _half(trace, 0)
+
+
+def reported_half(trace: Trace) -> Trace:
+    """Even pools, or the second half of the time: never tuned on."""
+    return _half(trace, 1)
+
+
+def _half(trace: Trace, which: int) -> Trace:
+    if len(trace.pools) > 1:
+        return Trace(trace.name, trace.pools[which::2])
+    pool = trace.pools[0]
+    middle = (pool.arrivals[0] + pool.arrivals[-1]) / 2
+    kept = [
+        (arrival, service)
+        for arrival, service in zip(pool.arrivals, pool.services, strict=True)
+        if (arrival >= middle) == bool(which)
+    ]
+    began = kept[0][0] if which else 0.0
+    arrivals = array("d", [arrival - began for arrival, _ in kept])
+    return Trace(trace.name, (PoolTrace(pool.name, arrivals, array("d", [service for _, service in kept])),))

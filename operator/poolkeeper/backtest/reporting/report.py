@@ -1,0 +1,174 @@
+"""The comparison as one self-contained HTML page: a table and three plots per trace."""
+
+from collections.abc import Sequence
+from html import escape
+
+from poolkeeper.backtest.comparison import Comparison, Results
+from poolkeeper.backtest.controllers.registry import POOLKEEPER
+from poolkeeper.backtest.reporting.plots import Line, Point, axis, lines, scatter
+from poolkeeper.backtest.simulation.accounting import PoolFigures, Row
+from poolkeeper.backtest.simulation.start_times import StartTimes
+from poolkeeper.backtest.simulation.timeline import replicas_per_bin, requests_per_bin
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace
+
+BINS = 240
+JOINED = (POOLKEEPER, "fixed")
+STYLE = """
+body { font: 15px/1.5 sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #e6e6e6; }
+th:first-child, td:first-child { text-align: left; }
+tr.ours { font-weight: bold; }
+figure { margin: 1.5rem 0; } figcaption { color: #555; } svg { width: 100%; height: auto; }
+"""
+HEADINGS = (
+    "policy", "accelerator-hours", "× optimum", "breaks %", "wait p50 s", "wait p95 s", "wait p99 s",
+    "cold starts", "scale actions", "most replicas", "dollars",
+)  # fmt: skip
+
+
+def report(comparison: Comparison, results: Results) -> str:
+    """The page; everything it shows is in `results`."""
+    sections = []
+    width = len(comparison.policies)
+    for number, trace in enumerate(comparison.traces):
+        part = slice(number * width, (number + 1) * width)
+        sections.append(_section(comparison, trace, results.rows[part], results.pools[part]))
+    flags = ", ".join(f"{key} {value}" for key, value in comparison.parameters.items() if value is not None)
+    start_times = _figure(_start_times(comparison.start_times), "Start-time quantiles of the model.")
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8"><title>Poolkeeper backtest</title>',
+            f"<style>{STYLE}</style></head><body>",
+            f"<h1>Poolkeeper backtest</h1><p>{escape(flags)}</p>",
+            *sections,
+            start_times,
+            "</body></html>\n",
+        ]
+    )
+
+
+def _section(
+    comparison: Comparison, trace: Trace, rows: Sequence[Row], pools: Sequence[Sequence[PoolFigures]]
+) -> str:
+    busiest = max(range(len(trace.pools)), key=lambda place: len(trace.pools[place]))
+    named = [(row.policy, each[busiest]) for row, each in zip(rows, pools, strict=True)]
+    first = rows[0]
+    return "\n".join(
+        [
+            f"<h2>{escape(trace.name)}</h2>",
+            f"<p>{first.requests} requests, {first.pools} pools. Optimum ({first.optimum_kind}): "
+            f"{first.optimum_hours:.2f} accelerator-hours. {first.unavoidable_breaks_percent:.2f} % of the "
+            "requests break the budget in an always-on pool too.</p>",
+            _table(rows),
+            _figure(frontier(rows), "Cost against breaks: nearer to the lower left corner is better."),
+            _figure(
+                _demand(trace.pools[busiest]),
+                f"Requests over time, pool {escape(trace.pools[busiest].name)}.",
+            ),
+            _figure(_replicas(trace.pools[busiest], named), "Replicas paid for over time, same pool."),
+        ]
+    )
+
+
+def _figure(plot: str, caption: str) -> str:
+    return f"<figure>{plot}<figcaption>{caption}</figcaption></figure>"
+
+
+def _table(rows: Sequence[Row]) -> str:
+    head = "".join(f"<th>{name}</th>" for name in HEADINGS)
+    body = "".join(
+        f"<tr{_ours(row)}><td>{escape(row.policy)}</td>"
+        + "".join(f"<td>{cell}</td>" for cell in _cells(row))
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _ours(row: Row) -> str:
+    return ' class="ours"' if row.policy.startswith(POOLKEEPER) else ""
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        f"{row.accelerator_hours:.2f}",
+        _shown(row.ratio_to_optimum, ".2f"),
+        f"{row.breaks_percent:.2f}",
+        _shown(row.wait_p50_seconds, ".1f"),
+        _shown(row.wait_p95_seconds, ".1f"),
+        _shown(row.wait_p99_seconds, ".1f"),
+        _shown(row.cold_starts, "d"),
+        _shown(row.scale_actions, "d"),
+        _shown(row.max_replicas, "d"),
+        _shown(row.dollars, ".2f"),
+    ]
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "" if value is None else f"{value:{form}}"
+
+
+def frontier(rows: Sequence[Row]) -> str:
+    """One policy with several parameters is a frontier of its own: its dots are joined from cheap to dear."""
+    points = [
+        Point(row.breaks_percent, row.accelerator_hours, row.policy, row.policy.startswith(POOLKEEPER))
+        for row in rows
+    ]
+    series = [
+        sorted(
+            (point for point in points if point.label.partition(":")[0] == name),
+            key=lambda point: (point.y, -point.x),
+        )
+        for name in JOINED
+    ]
+    breaks = axis("requests that waited longer than the budget, %", [point.x for point in points])
+    hours = axis("accelerator-hours", [point.y for point in points])
+    return scatter(points, breaks, hours, [each for each in series if len(each) > 1])
+
+
+def _demand(pool: PoolTrace) -> str:
+    begin, end = _span(pool)
+    counts = requests_per_bin(pool.arrivals, begin, end, BINS)
+    width = (end - begin) / BINS
+    points = [((begin + place * width) / 3600, count / width * 60) for place, count in enumerate(counts)]
+    return lines(
+        [Line(points, "requests per minute", has_steps=True)],
+        axis("hours", [end / 3600]),
+        axis("requests per minute", [y for _, y in points]),
+    )
+
+
+def _replicas(pool: PoolTrace, figures: Sequence[tuple[str, PoolFigures]]) -> str:
+    begin, end = _span(pool)
+    width = (end - begin) / BINS
+    drawn = [
+        Line(
+            [
+                ((begin + place * width) / 3600, mean)
+                for place, mean in enumerate(replicas_per_bin(each.replicas_over_time, begin, end, BINS))
+            ],
+            name,
+            has_steps=True,
+        )
+        for name, each in figures
+        if each.replicas_over_time
+    ]
+    most = [y for line in drawn for _, y in line.points]
+    return lines(drawn, axis("hours", [end / 3600]), axis("replicas", most))
+
+
+def _span(pool: PoolTrace) -> tuple[float, float]:
+    """From zero to just after the last arrival, so that it falls into the last bin."""
+    return 0.0, pool.arrivals[-1] + 1.0
+
+
+def _start_times(model: StartTimes) -> str:
+    shares = [step / 100 for step in range(1, 100)]
+    points = [(100 * share, model.quantile(share)) for share in shares]
+    return lines(
+        [Line(points, "seconds until a replica is ready")],
+        axis("share of the starts, %", [100.0]),
+        axis("seconds", [y for _, y in points]),
+    )

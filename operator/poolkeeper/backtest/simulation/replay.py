@@ -1,0 +1,308 @@
+"""Replays the requests of one pool against a controller, event by event.
+
+The queue is first in, first out. A replica takes requests from the moment it is ready, `concurrency` at a
+time; the oldest ready replica with a free slot takes the next request. A number of replicas that is lowered
+removes starting replicas first (the youngest ahead), as Kubernetes does, then ready ones, the emptiest first;
+one that is busy finishes its work before it terminates, which is kinder than most clusters are.
+
+The pools of a trace end together: one that falls quiet early is still decided for, and what it runs is still
+paid for, until the last request of any pool has come.
+"""
+
+import heapq
+import random
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from poolkeeper.backtest.simulation.controller import NEVER, Controller
+from poolkeeper.backtest.simulation.replica import Replica
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.start_times import StartTimes
+from poolkeeper.backtest.traces.trace import PoolTrace
+
+AFTERMATH_SECONDS = 7_200.0
+"""How long after the trace's end (and the budget) a replay goes on at most: longer than any peer's cooldown.
+"""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one replay of one pool came to; waits are in seconds, one per request, in order of arrival."""
+
+    waits: "array[float]" = field(default_factory=lambda: array("d"))
+    accelerator_seconds: float = 0.0
+    busy_seconds: float = 0.0
+    cold_starts: int = 0
+    scale_actions: int = 0
+    max_replicas: int = 0
+    ended_at: float = 0.0
+    replicas_over_time: list[tuple[float, int, int]] = field(default_factory=list)
+    start_seconds: list[float] = field(default_factory=list)
+
+
+class Replay:
+    """One pool while it is being replayed; it is also the view that controllers get of it."""
+
+    def __init__(
+        self,
+        trace: PoolTrace,
+        setting: Setting,
+        start_times: StartTimes,
+        controller: Controller,
+        *,
+        ends_at: float = 0.0,
+    ) -> None:
+        self.setting = setting
+        self.controller = controller
+        self.head = 0
+        self.tail = 0
+        self.completed = 0
+        self.desired = setting.min_replicas
+        self.ready = 0
+        self.starting: list[Replica] = []
+        self.newly_ready: list[Replica] = []
+        self.outcome = Outcome(max_replicas=setting.min_replicas)
+        self._arrivals: Sequence[float] = trace.arrivals.tolist()
+        self._services: Sequence[float] = trace.services.tolist()
+        self._ends_at = max(ends_at, trace.arrivals[-1])
+        self._start_times = start_times
+        self._random = random.Random(f"{setting.seed} starts {trace.name}")  # noqa: S311
+        self._numbered = 0
+        self._started = 0
+        self._start_seconds = 0.0
+        self._replicas: list[Replica] = []
+        self._serving: list[Replica] = []
+        self._free: list[tuple[int, Replica]] = []
+        self._completions: list[tuple[float, int, Replica]] = []
+        self._terminations: list[float] = []
+        self._write: tuple[float, int] = (NEVER, 0)
+        self._load = 0.0
+        self._load_at = 0.0
+        self._busy_replicas = 0
+        self._busy_at = 0.0
+        for _ in range(setting.min_replicas):
+            self._make_ready(self._new_replica(0.0, 0.0), 0.0)
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait."""
+        return self.tail - self.head
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that replicas work on."""
+        return self.head - self.completed
+
+    @property
+    def mean_start_seconds(self) -> float | None:
+        """The mean time of the starts that became ready, or None before the first."""
+        return self._start_seconds / self._started if self._started else None
+
+    def load_integral(self, now: float) -> float:
+        """Request-seconds spent waiting or being worked on since the trace began."""
+        return self._load + (self.tail - self.completed) * (now - self._load_at)
+
+    def terminating(self, now: float) -> int:
+        """Replicas that were told to stop and are not gone yet."""
+        while self._terminations and self._terminations[0] <= now:
+            heapq.heappop(self._terminations)
+        return len(self._terminations) + sum(replica.is_stopping for replica in self._replicas)
+
+    def run(self) -> Outcome:
+        """Replays the whole trace; the returned outcome covers it until the pool is back at its minimum, and
+        never ends before the trace.
+        """
+        controller, completions, starting = self.controller, self._completions, self.starting
+        arrivals, requests = self._arrivals, len(self._arrivals)
+        latest = self._latest()
+        next_arrival = arrivals[0]
+        now = 0.0
+        while True:
+            completes = completions[0][0] if completions else NEVER
+            becomes_ready = starting[0].ready_at if starting else NEVER
+            now_or_later = min(next_arrival, completes, becomes_ready, self._write[0], controller.wake_at)
+            if now_or_later > latest or (now_or_later > self._ends_at and self._is_over(now_or_later)):
+                break
+            now = max(now, now_or_later)
+            if completes == now_or_later:
+                self._complete(now)
+            elif becomes_ready == now_or_later:
+                self._become_ready(now)
+            elif self._write[0] == now_or_later:
+                self._scale(now, self._write[1])
+            elif next_arrival == now_or_later:
+                self._arrive(now)
+                next_arrival = arrivals[self.tail] if self.tail < requests else NEVER
+            else:
+                self._decide(now)
+        return self._close(now)
+
+    def _latest(self) -> float:
+        return self._ends_at + self.setting.budget_seconds + AFTERMATH_SECONDS
+
+    def _is_over(self, next_event: float) -> bool:
+        if self.tail > self.completed or self._write[0] != NEVER:
+            return False
+        return next_event == NEVER or self.desired <= self.setting.min_replicas
+
+    def _requests_changed(self, now: float) -> None:
+        seen_at = self.controller.sees_requests_at(now)
+        if seen_at < self.controller.wake_at:
+            self.controller.wake_at = seen_at
+
+    def _replicas_changed(self, now: float) -> None:
+        seen_at = self.controller.sees_replicas_at(now)
+        if seen_at < self.controller.wake_at:
+            self.controller.wake_at = seen_at
+
+    def _count_load(self, now: float) -> None:
+        self._load += (self.tail - self.completed) * (now - self._load_at)
+        self._load_at = now
+
+    def _arrive(self, now: float) -> None:
+        self._count_load(now)
+        self.tail += 1
+        self._requests_changed(now)
+        if self._free:
+            self._take(now)
+
+    def _take(self, now: float) -> None:
+        """Gives waiting requests to free slots, oldest request and oldest replica first."""
+        free, waits, arrivals, services = self._free, self.outcome.waits, self._arrivals, self._services
+        concurrency = self.setting.concurrency
+        while free and self.head < self.tail:
+            replica = free[0][1]
+            if replica.is_stopping or replica.busy >= concurrency:
+                heapq.heappop(free)
+                replica.is_listed = False
+                continue
+            if replica.busy == 0:
+                self._count_busy(now, 1)
+            replica.busy += 1
+            waits.append(now - arrivals[self.head])
+            heapq.heappush(self._completions, (now + services[self.head], self.head, replica))
+            self.head += 1
+
+    def _complete(self, now: float) -> None:
+        self._count_load(now)
+        _, _, replica = heapq.heappop(self._completions)
+        self.completed += 1
+        replica.busy -= 1
+        self._requests_changed(now)
+        if replica.busy == 0:
+            self._count_busy(now, -1)
+            if replica.is_stopping:
+                self._terminate(replica, now)
+        if not replica.is_stopping:
+            self._list_free(replica)
+            self._take(now)
+
+    def _count_busy(self, now: float, change: int) -> None:
+        self.outcome.busy_seconds += self._busy_replicas * (now - self._busy_at)
+        self._busy_replicas += change
+        self._busy_at = now
+
+    def _list_free(self, replica: Replica) -> None:
+        if not replica.is_listed:
+            replica.is_listed = True
+            heapq.heappush(self._free, (replica.number, replica))
+
+    def _become_ready(self, now: float) -> None:
+        replica = self.starting.pop(0)
+        self._started += 1
+        self._start_seconds += now - replica.asked_at
+        self.newly_ready.append(replica)
+        self._make_ready(replica, now)
+        self._take(now)
+        self._replicas_changed(now)
+        self._requests_changed(now)
+
+    def _make_ready(self, replica: Replica, now: float) -> None:
+        replica.is_ready = True
+        self.ready += 1
+        self._serving.append(replica)
+        self._list_free(replica)
+        self._note(now)
+
+    def _decide(self, now: float) -> None:
+        wanted = self.controller.step(now, self)
+        wanted = min(max(wanted, self.setting.min_replicas), self.setting.max_replicas)
+        written = self._write[1] if self._write[0] != NEVER else self.desired
+        if wanted != written:
+            self._write = (now + self.setting.write_seconds, wanted)
+
+    def _scale(self, now: float, replicas: int) -> None:
+        self._write = (NEVER, 0)
+        if replicas == self.desired:
+            return
+        self.outcome.scale_actions += 1
+        for _ in range(replicas - self.desired):
+            self._start(now)
+        for _ in range(self.desired - replicas):
+            self._stop_one(now)
+        self.desired = replicas
+        self.outcome.max_replicas = max(self.outcome.max_replicas, replicas)
+        self._note(now)
+        self._replicas_changed(now)
+
+    def _new_replica(self, asked_at: float, ready_at: float) -> Replica:
+        self._numbered += 1
+        replica = Replica(self._numbered, asked_at, ready_at)
+        self._replicas.append(replica)
+        return replica
+
+    def _start(self, now: float) -> None:
+        seconds = self._start_times.draw(self._random, self.outcome.cold_starts)
+        self.outcome.start_seconds.append(seconds)
+        replica = self._new_replica(now, now + seconds)
+        self.outcome.cold_starts += 1
+        self.starting.append(replica)
+        self.starting.sort(key=_ready_at)
+
+    def _stop_one(self, now: float) -> None:
+        if self.starting:
+            replica = max(self.starting, key=_asked_at)
+            self.starting.remove(replica)
+        else:
+            replica = min(reversed(self._serving), key=_busyness)
+            self._serving.remove(replica)
+            self.ready -= 1
+        replica.is_stopping = True
+        if replica.busy == 0:
+            self._terminate(replica, now)
+
+    def _terminate(self, replica: Replica, now: float) -> None:
+        gone_at = now + self.setting.termination_seconds
+        self._replicas.remove(replica)
+        heapq.heappush(self._terminations, gone_at)
+        self.outcome.accelerator_seconds += gone_at - replica.asked_at
+
+    def _note(self, now: float) -> None:
+        self.outcome.replicas_over_time.append((now, self.desired, self.ready))
+
+    def _close(self, now: float) -> Outcome:
+        """Charges what still runs, and counts requests that nobody ever took as having waited to the very
+        end.
+        """
+        outcome = self.outcome
+        now = max(now, self._ends_at)
+        self._count_busy(now, 0)
+        for replica in self._replicas:
+            outcome.accelerator_seconds += now - replica.asked_at
+        for index in range(self.head, len(self._arrivals)):
+            outcome.waits.append(self._latest() - self._arrivals[index])
+        outcome.ended_at = now
+        return outcome
+
+
+def _ready_at(replica: Replica) -> float:
+    return replica.ready_at
+
+
+def _asked_at(replica: Replica) -> float:
+    return replica.asked_at
+
+
+def _busyness(replica: Replica) -> int:
+    return replica.busy

@@ -1,0 +1,81 @@
+"""`poolkeeper activator`: the process that holds requests."""
+
+import argparse
+import asyncio
+import gc
+import os
+import resource
+import secrets
+import signal
+import socket
+from pathlib import Path
+
+import uvloop
+
+from poolkeeper.activator.observing.logs import set_up_logs
+from poolkeeper.activator.process import Address, Settings
+from poolkeeper.activator.process import run as run_process
+
+EVERYWHERE = ""
+"""A pod is reached on all of its addresses: asyncio listens on 0.0.0.0 and on ::, or on the one of them that
+there is. A host of "::" would mean IPv6 alone, since asyncio's sockets never serve both families."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the subcommand."""
+    parser.add_argument(
+        "--token-file", type=Path, required=True, help="file with the token shared with the controller"
+    )
+    parser.add_argument(
+        "--control", type=_address, default=(EVERYWHERE, 8082), help="HOST:PORT for the controller"
+    )
+    parser.add_argument(
+        "--listen", type=_address, default=(EVERYWHERE, 8080), help="HOST:PORT for probes and metrics"
+    )
+    parser.add_argument("--identity", default=os.environ.get("POD_NAME") or socket.gethostname())
+    parser.add_argument("--grace-seconds", type=float, default=600.0, help="longest to finish after SIGTERM")
+    parser.add_argument("--no-access-log", action="store_true", help="do not write a line per request")
+    parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs until SIGTERM or SIGINT; returns the exit status."""
+    set_up_logs(arguments.log_level, access=not arguments.no_access_log)
+    _allow_many_files()
+    _collect_seldom()
+    settings = Settings(
+        identity=f"{arguments.identity}/{secrets.token_hex(4)}",
+        token_file=arguments.token_file,
+        control=arguments.control,
+        probes=arguments.listen,
+        grace_seconds=arguments.grace_seconds,
+    )
+    uvloop.run(_until_told_to_stop(settings))
+    return 0
+
+
+async def _until_told_to_stop(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run_process(settings, stop)
+
+
+def _allow_many_files() -> None:
+    """Every held request is an open file: take as many as the system grants."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _collect_seldom() -> None:
+    """Look less often for objects that only hold each other: next to none of a request's do, and each look
+    through thousands of held requests is a pause. What is loaded by now is never looked through again."""
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,157 @@
+"""`poolkeeper leave`: what is done before the operator is uninstalled, for those who stay.
+
+The activators are taken out of all Services, since a Service must not lead to pods that no longer exist; and
+pools at zero, which nobody brings back any more, are named or scaled up. Whatever fails is said and left: the
+exit status is 0, within a bounded time, since an operator that can't be removed is worse.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from poolkeeper.commands.left_at_zero import Outcome, list_pools, look_after, managed_pools
+from poolkeeper.commands.stand_down import Controller, stood_down
+from poolkeeper.controller.loop.clock import AnchoredClock
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.objects.endpoint_slices import MANAGED_BY, MANAGED_BY_LABEL, delete_slice, list_slices
+from poolkeeper.kube.objects.leases import LeaseClient
+from poolkeeper.kube.objects.scale import ScaleClient
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.discovery import Discovery
+from poolkeeper.kube.transport.errors import KubeFailure
+from poolkeeper.logs import configure_logs
+
+logger = logging.getLogger(__name__)
+
+LOOKS = 3
+BETWEEN_LOOKS_SECONDS = 2.0
+BY_HAND = f"kubectl delete endpointslices --all-namespaces --selector {MANAGED_BY_LABEL}={MANAGED_BY}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the subcommand."""
+    parser.add_argument(
+        "--namespace",
+        default=os.environ.get("POD_NAMESPACE", "default"),
+        help="namespace of the controller and of its lease (default: POD_NAMESPACE, else default)",
+    )
+    parser.add_argument(
+        "--controller",
+        metavar="DEPLOYMENT",
+        help="scale this to zero first, so that it undoes nothing (default: none runs)",
+    )
+    parser.add_argument("--lease-name", default="poolkeeper", help="name of its lease (%(default)s)")
+    parser.add_argument(
+        "--watch-namespace",
+        action="append",
+        default=[],
+        metavar="NAMESPACE",
+        help="only there; may be repeated",
+    )
+    parser.add_argument(
+        "--restore-replicas",
+        action="store_true",
+        help="scale pools at zero up to replicas.min, or to 1 (default: only name them)",
+    )
+    parser.add_argument(
+        "--without-activators",
+        action="store_true",
+        help="there are none, so leave Services alone: to look at them may not be allowed",
+    )
+    parser.add_argument(
+        "--timeout-seconds", type=float, default=75.0, help="end within about this time (%(default)g)"
+    )
+    parser.add_argument("--kubeconfig", help="kubeconfig file (default: the pod's service account)")
+    parser.add_argument("--context", help="context in the kubeconfig (default: the current one)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carries the command out; the exit status is 0 whatever happens."""
+    configure_logs("info", "text")
+    try:
+        asyncio.run(_leave_in_time(args))
+    except Exception:
+        logger.exception("This is a bug. Services may still lead to activators; to be sure: %s", BY_HAND)
+    return 0
+
+
+async def _leave_in_time(args: argparse.Namespace) -> None:
+    try:
+        async with asyncio.timeout(args.timeout_seconds):
+            await _leave(args)
+    except TimeoutError:
+        logger.error(
+            "Not done within %g s. Services may still lead to activators; to be sure: %s",
+            *(args.timeout_seconds, BY_HAND),
+        )
+    except KubeFailure as failure:
+        logger.error("Nothing could be done: %s. By hand: %s", failure, BY_HAND)
+
+
+async def _leave(args: argparse.Namespace) -> None:
+    namespaces = tuple(args.watch_namespace)
+    async with await KubeClient.from_environment(args.kubeconfig, args.context) as client:
+        scales = ScaleClient(client, Discovery(client))
+        async with _without_controller(client, scales, args) as is_sure:
+            if not args.without_activators:
+                await _clean_services(client, namespaces, looks=1 if is_sure else LOOKS)
+            await _look_after_pools(client, scales, namespaces, restores=args.restore_replicas)
+
+
+@asynccontextmanager
+async def _without_controller(
+    client: KubeClient, scales: ScaleClient, args: argparse.Namespace
+) -> AsyncIterator[bool]:
+    if args.controller is None:
+        yield False
+        return
+    controller = Controller(
+        TargetKey(args.namespace, "apps/v1", "Deployment", args.controller),
+        LeaseClient(client, args.namespace, args.lease_name, AnchoredClock()),
+    )
+    async with stood_down(scales, controller) as is_sure:
+        if not is_sure:
+            logger.warning("It may write again what is deleted now; to be sure, once it is gone: %s", BY_HAND)
+        yield is_sure
+
+
+async def _clean_services(client: KubeClient, namespaces: Sequence[str], *, looks: int) -> None:
+    """Looks more than once where a controller that is just ending may have written a slice meanwhile."""
+    for look in range(looks):
+        try:
+            for each in await list_slices(client, namespaces):
+                await delete_slice(client, each)
+                logger.info("Service %s/%s is left to its pods.", each.pool.namespace, each.service)
+        except KubeFailure as failure:
+            logger.error("Services may still lead to activators: %s. By hand: %s", failure, BY_HAND)
+            return
+        if look < looks - 1:
+            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+
+
+async def _look_after_pools(
+    client: KubeClient, scales: ScaleClient, namespaces: Sequence[str], *, restores: bool
+) -> None:
+    try:
+        pools = managed_pools(await list_pools(client, namespaces))
+    except KubeFailure as failure:
+        logger.error("Which pools stay at zero is not known: %s", failure)
+        return
+    outcomes = await look_after(scales, pools, restores=restores)
+    for outcome in outcomes:
+        _tell(outcome)
+    if not any(outcome.problem or outcome.replicas == 0 for outcome in outcomes):
+        logger.info("No pool stays at zero.")
+
+
+def _tell(outcome: Outcome) -> None:
+    managed = outcome.managed
+    if outcome.problem:
+        logger.error("Pool %s may stay at zero: %s", managed.pool, outcome.problem)
+    elif outcome.is_restored:
+        logger.info("Pool %s was at zero and is told to have %d.", managed.pool, outcome.replicas)
+    elif outcome.replicas == 0:
+        logger.warning("Pool %s stays at zero. To bring it back: %s", managed.pool, managed.command)

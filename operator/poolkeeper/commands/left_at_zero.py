@@ -1,0 +1,129 @@
+"""Pools that stay at zero once nobody scales them any more: which they are, and how they come back."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from poolkeeper.api.base import API_VERSION
+from poolkeeper.api.pool import AcceleratorPoolSpec, PoolMode
+from poolkeeper.controller.intake.deletion_sweep import POOLS
+from poolkeeper.controller.pool.pool import Declaration
+from poolkeeper.controller.reporting.conditions import ConditionType
+from poolkeeper.core.values.identity import PoolKey, TargetKey
+from poolkeeper.kube.objects.scale import ScaleClient
+from poolkeeper.kube.transport.client import JsonObject, KubeClient
+from poolkeeper.kube.transport.errors import ApiError, KubeFailure, ScaleConflict
+from poolkeeper.kube.transport.paths import api_path, namespaced_path
+from poolkeeper.kube.watch.reflector import WatchTiming, list_all
+
+WRITE_ATTEMPTS = 3
+AT_ONCE = 8
+WRITTEN_BY_US_NEVERTHELESS = "ReplicasChangedElsewhere"
+"""The one conflict in which a pool is scaled all the same."""
+
+
+class Managed(NamedTuple):
+    """A pool that is scaled by us; `replicas` are the fewest with which it answers, within its bounds."""
+
+    pool: PoolKey
+    target: TargetKey
+    replicas: int
+
+    @property
+    def command(self) -> str:
+        """What brings it back by hand."""
+        kind = ".".join(filter(None, (self.target.kind.lower(), self.target.group)))
+        return (
+            f"kubectl --namespace {self.target.namespace} scale {kind}/{self.target.name} "
+            f"--replicas={self.replicas}"
+        )
+
+
+class Outcome(NamedTuple):
+    """What became of a pool: `replicas` that it is told to have now, None where `problem` hides them."""
+
+    managed: Managed
+    replicas: int | None
+    is_restored: bool = False
+    problem: str = ""
+
+
+async def list_pools(client: KubeClient, namespaces: Iterable[str]) -> list[JsonObject]:
+    """All pools of these namespaces, or of all; none where the kind is gone. Raises KubeFailure."""
+    paths = [namespaced_path(API_VERSION, each, POOLS) for each in namespaces] or [
+        api_path(API_VERSION, POOLS)
+    ]
+    found: list[JsonObject] = []
+    for path in paths:
+        try:
+            found += (await list_all(client, path, lambda raw: raw, WatchTiming()))[0]
+        except ApiError as failure:
+            if failure.status != 404:
+                raise
+    return found
+
+
+def managed_pools(bodies: Iterable[Mapping[str, Any]]) -> list[Managed]:
+    """Those whose targets we scale: not those that only observe, nor those whose target is somebody else's.
+
+    The oldest pool of a target stands for it, as it does while the controller runs.
+    """
+    found: dict[TargetKey, Managed] = {}
+    for body in sorted(bodies, key=_age):
+        declaration = Declaration.from_body(body)
+        spec, target = declaration.spec, declaration.target
+        if spec is None or target is None or spec.mode is not PoolMode.ENFORCE:
+            continue
+        if "deletionTimestamp" not in body["metadata"] and not _belongs_to_others(body):
+            # Two versions of one group are the same object.
+            same = target._replace(api_version=target.group)
+            found.setdefault(same, Managed(declaration.key, target, _fewest(spec)))
+    return sorted(found.values())
+
+
+async def look_after(scales: ScaleClient, pools: Iterable[Managed], *, restores: bool) -> list[Outcome]:
+    """What each pool is told to have; those at zero are scaled up first, if that is wanted."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(managed: Managed) -> Outcome:
+        async with places:
+            try:
+                return await _look_after(scales, managed, restores=restores)
+            except KubeFailure as failure:
+                return Outcome(managed, None, problem=failure.message)
+
+    return list(await asyncio.gather(*(one(each) for each in pools)))
+
+
+async def _look_after(scales: ScaleClient, managed: Managed, *, restores: bool) -> Outcome:
+    for attempt in range(WRITE_ATTEMPTS):
+        scale = await scales.read(managed.target)
+        if scale.replicas or not restores:
+            break
+        try:
+            written = await scales.write(managed.target, scale, managed.replicas)
+        except ScaleConflict:
+            if attempt == WRITE_ATTEMPTS - 1:
+                raise
+        else:
+            return Outcome(managed, written.replicas, is_restored=True)
+    return Outcome(managed, scale.replicas)
+
+
+def _fewest(spec: AcceleratorPoolSpec) -> int:
+    return min(max(1, spec.replicas.min), spec.replicas.max)
+
+
+def _belongs_to_others(body: Mapping[str, Any]) -> bool:
+    """Whether the controller has said that an autoscaler, or an older pool, scales the same target."""
+    return any(
+        condition.get("type") == ConditionType.CONFLICT
+        and condition.get("status") == "True"
+        and condition.get("reason") != WRITTEN_BY_US_NEVERTHELESS
+        for condition in (body.get("status") or {}).get("conditions") or ()
+    )
+
+
+def _age(body: Mapping[str, Any]) -> tuple[str, str, str]:
+    metadata = body["metadata"]
+    return metadata.get("creationTimestamp", ""), metadata["namespace"], metadata["name"]

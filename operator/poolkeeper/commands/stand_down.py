@@ -1,0 +1,106 @@
+"""Sees to it that no controller writes any more: its pods are told to go, and its lease is held meanwhile."""
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from poolkeeper.controller.loop.clock import monotonic_seconds
+from poolkeeper.controller.loop.leadership import Leadership
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.objects.leases import LeaseClient
+from poolkeeper.kube.objects.scale import ScaleClient
+from poolkeeper.kube.transport.errors import KubeFailure, ScaleConflict, TargetMissing
+
+logger = logging.getLogger(__name__)
+
+WRITE_ATTEMPTS = 5
+LOOK_EVERY_SECONDS = 0.5
+PODS_GO_WITHIN_SECONDS = 20.0
+LEASE_IS_FREE_WITHIN_SECONDS = 20.0
+"""A controller frees it as it ends; that of one that was killed runs out after 10 s."""
+READ_TIMEOUT_SECONDS = 5.0
+
+
+class Controller(NamedTuple):
+    """The Deployment whose pods are the controller, and the Lease that the leading one holds."""
+
+    deployment: TargetKey
+    lease: LeaseClient
+
+
+@asynccontextmanager
+async def stood_down(scales: ScaleClient, controller: Controller) -> AsyncIterator[bool]:
+    """Within it, and for some seconds more, no controller leads; False where that is not sure, with the
+    reason in the log.
+
+    Holding the lease keeps out a standby that has not noticed yet that it is to end: it would go on as the
+    next leader, and undo what is done here.
+    """
+    try:
+        await _stop(scales, controller.deployment)
+        await controller.lease.read(timeout_seconds=READ_TIMEOUT_SECONDS)
+    except (KubeFailure, TimeoutError) as failure:
+        reason = failure.message if isinstance(failure, KubeFailure) else "its pods do not go"
+        logger.warning("Whether the controller has stopped is not sure: %s", reason)
+        yield False
+        return
+    async with _leading(controller.lease) as leads:
+        if not leads:
+            logger.warning("Whether the controller has stopped is not sure: somebody else holds its lease.")
+        yield leads
+
+
+async def _stop(scales: ScaleClient, deployment: TargetKey) -> None:
+    """Returns once all its pods have been told to stop. Raises KubeFailure, TimeoutError."""
+    try:
+        await _scale_to_zero(scales, deployment)
+        async with asyncio.timeout(PODS_GO_WITHIN_SECONDS):
+            while True:
+                if not (await scales.read(deployment)).current_replicas:
+                    return
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
+    except TargetMissing:
+        # No pod of it is left to be told.
+        return
+
+
+async def _scale_to_zero(scales: ScaleClient, deployment: TargetKey) -> None:
+    for attempt in range(WRITE_ATTEMPTS):
+        scale = await scales.read(deployment)
+        if not scale.replicas:
+            return
+        try:
+            await scales.write(deployment, scale, 0)
+        except ScaleConflict:
+            # Its status changes while a rollout goes on, and with it the version.
+            if attempt == WRITE_ATTEMPTS - 1:
+                raise
+        else:
+            return
+
+
+@asynccontextmanager
+async def _leading(lease: LeaseClient) -> AsyncIterator[bool]:
+    """Holds the lease as one more replica would; whether that succeeded.
+
+    It is left to run out in the end, not freed: a standby may still not have noticed.
+    """
+    leads = asyncio.Event()
+    leadership = Leadership(
+        lease,
+        f"leave_{uuid.uuid4().hex[:12]}",
+        monotonic_seconds,
+        on_change=lambda is_leading: leads.set() if is_leading else None,
+    )
+    striving = asyncio.create_task(leadership.run())
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEASE_IS_FREE_WITHIN_SECONDS):
+                await leads.wait()
+        yield leads.is_set()
+    finally:
+        striving.cancel()

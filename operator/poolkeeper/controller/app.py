@@ -1,0 +1,260 @@
+"""Puts the controller together and runs it: every dependency is made here and passed in."""
+
+import asyncio
+import logging
+import signal
+import socket
+import uuid
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import kopf
+from prometheus_client import CollectorRegistry
+
+from poolkeeper.controller.front.activators import Activators, ActivatorSettings
+from poolkeeper.controller.front.backend_ports import BackendPorts
+from poolkeeper.controller.front.http_pools import HttpPools
+from poolkeeper.controller.front.network_reach import NetworkReach
+from poolkeeper.controller.intake.deletion_sweep import Census
+from poolkeeper.controller.intake.demand_readers import DemandReaders
+from poolkeeper.controller.intake.install_classes import install_classes
+from poolkeeper.controller.intake.updates import Intake
+from poolkeeper.controller.intake.watching import watch_kinds
+from poolkeeper.controller.loop import health
+from poolkeeper.controller.loop.agenda import Agenda
+from poolkeeper.controller.loop.clock import AnchoredClock, monotonic_seconds
+from poolkeeper.controller.loop.leadership import AlwaysLeading, Leadership, Leads
+from poolkeeper.controller.loop.loop import Loop
+from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.controller.pool.store import Store
+from poolkeeper.controller.pool.surroundings import SurroundingsReader
+from poolkeeper.controller.reconcile.reconciler import Reconciler
+from poolkeeper.controller.reporting.pool_metrics import PoolCollector
+from poolkeeper.controller.reporting.report import Reporter
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.objects.conflicts import scalers_in
+from poolkeeper.kube.objects.events import EventRecorder
+from poolkeeper.kube.objects.leases import LeaseClient
+from poolkeeper.kube.objects.scale import ScaleClient
+from poolkeeper.kube.objects.secrets import SecretReader
+from poolkeeper.kube.objects.status import StatusWriter
+from poolkeeper.kube.objects.targets import TargetReader
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.connection import log_in
+from poolkeeper.kube.transport.discovery import Discovery
+from poolkeeper.kube.watch.pods import CLUSTER_WIDE_ABOVE, PodWatch
+from poolkeeper.sources.addresses import AddressPolicy
+from poolkeeper.sources.hub import DemandHub
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the flags of `poolkeeper controller` say."""
+
+    namespace: str
+    watch_namespaces: tuple[str, ...] = ()
+    lease_name: str = "poolkeeper"
+    identity: str = ""
+    listen: str = "0.0.0.0:8080"
+    allowed_cidrs: tuple[str, ...] = ()
+    denied_cidrs: tuple[str, ...] = ()
+    kubeconfig: str | None = None
+    context: str | None = None
+    elects_leader: bool = True
+    installs_classes: bool = False
+    activators: ActivatorSettings | None = None
+
+
+async def run_controller(options: Options, registry: kopf.OperatorRegistry) -> None:
+    """Run one replica until it is told to stop; `registry` holds the handlers. Raises what ended it."""
+    async with await KubeClient.from_environment(options.kubeconfig, options.context) as client:
+        addresses = AddressPolicy.from_cidrs(
+            allowed=options.allowed_cidrs,
+            denied=options.denied_cidrs,
+            api_server=await _addresses_of(client.host),
+        )
+        await Controller(options, registry, client, addresses).run()
+
+
+class Controller:
+    """One replica of the operator."""
+
+    def __init__(
+        self,
+        options: Options,
+        handlers: kopf.OperatorRegistry,
+        client: KubeClient,
+        addresses: AddressPolicy,
+    ) -> None:
+        self._options = options
+        self._handlers = handlers
+        self._client = client
+        self._clock = AnchoredClock()
+        self._identity = options.identity or socket.gethostname()
+        self._stopping = asyncio.Event()
+        self._store = Store()
+        self._agenda: Agenda[PoolKey] = Agenda(self._clock)
+        self._leadership = self._make_leadership()
+        self._events = EventRecorder(client, self._clock, host=self._identity)
+        self._pods = self._make_pod_watch()
+        read_secret = SecretReader(client).read_secret
+        self._queues = DemandHub(
+            lambda pool, news: self._intake.published(pool, news), read_secret, addresses, self._clock
+        )
+        self._discovery = Discovery(client)
+        self._activators = Activators(client, options.activators, lambda: self._http.heard(), self._clock)
+        self._http = self._make_http_pools()
+        readers = DemandReaders(self._queues, self._http)
+        self._intake = Intake(
+            self._store, self._agenda, readers, self._pods, is_leading=self._leadership.may_write
+        )
+        self._census = Census(client, self._store, self._intake, namespaces=options.watch_namespaces)
+        self._registry = CollectorRegistry()
+        self._loop = self._make_loop()
+
+    async def run(self) -> None:
+        """Run until told to stop. Raises what ended any of the parts; the others end with the process."""
+        live = {"loop": self._loop_problem}
+        ready = {"pools": self._pools_problem, "pods": self._pods_problem}
+        async with health.serving(self._options.listen, self._registry, live=live, ready=ready):
+            self._install_signal_handlers()
+            parts = {name: asyncio.create_task(part, name=name) for name, part in self._parts().items()}
+            try:
+                ended, _ = await asyncio.wait(parts.values(), return_when=asyncio.FIRST_COMPLETED)
+                for task in ended:
+                    task.result()
+            finally:
+                await self._leadership.resign()
+                # A look that goes on would find the client closed, and call that a bug.
+                parts["loop"].cancel()
+
+    def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
+        return {
+            "leadership": self._lead(),
+            "loop": self._decide(),
+            "queues": self._queues.run(),
+            "activators": self._activators.run(),
+            "http": self._http.run(),
+            "events": self._events.run(),
+            "watch": self._watch(),
+            "stop": self._wait_for_signal(),
+        }
+
+    async def _decide(self) -> None:
+        # Not before all classes are known: else every pool would complain about its own at each start.
+        await self._census.synced.wait()
+        await self._loop.run()
+
+    async def _wait_for_signal(self) -> None:
+        await self._stopping.wait()
+
+    async def _lead(self) -> None:
+        await self._leadership.run()
+        await self._stopping.wait()
+
+    async def _watch(self) -> None:
+        await self._census.wait_for_kinds()
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self._census.run())
+            if self._options.installs_classes:
+                beside.create_task(install_classes(self._client, self._leadership))
+            await watch_kinds(
+                self._handlers,
+                self._intake,
+                partial(log_in, self._options.kubeconfig, self._options.context),
+                self._install_signal_handlers,
+                namespaces=self._options.watch_namespaces,
+            )
+            if not self._stopping.is_set():
+                raise RuntimeError("the watch of pools has ended")
+
+    def _install_signal_handlers(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
+
+    def _make_leadership(self) -> Leads:
+        if not self._options.elects_leader:
+            return AlwaysLeading()
+        # A name that no other process has, so that one that was started twice is never taken for one.
+        identity = f"{self._identity}_{uuid.uuid4().hex[:12]}"
+        leases = LeaseClient(self._client, self._options.namespace, self._options.lease_name, self._clock)
+        return Leadership(
+            leases, identity, monotonic_seconds, on_change=lambda _: self._intake.leadership_changed()
+        )
+
+    def _make_pod_watch(self) -> PodWatch:
+        return PodWatch(
+            self._client,
+            self._pods_changed,
+            cluster_wide_above=None if self._options.watch_namespaces else CLUSTER_WIDE_ABOVE,
+        )
+
+    def _pods_changed(self, namespace: str) -> None:
+        self._intake.pods_changed(namespace)
+        self._http.pods_changed(namespace)
+
+    def _make_http_pools(self) -> HttpPools:
+        return HttpPools(
+            self._store,
+            self._client,
+            self._activators,
+            BackendPorts(
+                self._client,
+                TargetReader(self._client, self._discovery).read,
+                NetworkReach(self._client, self._activators.place, self._clock),
+            ),
+            self._leadership,
+            lambda pool, news: self._intake.published(pool, news),
+            lambda pool: self._intake.may_stop_now(pool),
+            self._clock,
+            namespaces=self._options.watch_namespaces,
+        )
+
+    def _make_loop(self) -> Loop:
+        timings = Timings(self._registry)
+        may_write = self._leadership.may_write
+        self._registry.register(PoolCollector(self._store.all, may_write, lambda: len(self._agenda)))
+        reconciler = Reconciler(
+            self._store,
+            scales=ScaleClient(self._client, self._discovery),
+            pods=self._pods,
+            surroundings=SurroundingsReader(
+                TargetReader(self._client, self._discovery).read,
+                partial(scalers_in, self._client),
+                self._clock,
+            ),
+            leadership=self._leadership,
+            reporter=Reporter(StatusWriter(self._client), self._events, self._leadership, self._clock),
+            timings=timings,
+            clock=self._clock,
+            may_stop=self._http.may_stop,
+        )
+        return Loop(self._agenda, reconciler, timings, self._clock)
+
+    def _loop_problem(self) -> str | None:
+        stuck_seconds = self._loop.stuck_seconds()
+        if stuck_seconds < health.LONGEST_WAITING_SECONDS:
+            return None
+        return f"a pool has been waiting for {stuck_seconds:.0f} s to be looked at, and no other was either"
+
+    def _pools_problem(self) -> str | None:
+        return None if self._census.synced.is_set() else "not all pools and classes have been seen yet"
+
+    def _pods_problem(self) -> str | None:
+        unknown = sorted(each for each in self._store.namespaces if self._pods.failure(each))
+        return f"the pods of {', '.join(unknown[:5])} are not known" if unknown else None
+
+
+async def _addresses_of(url: str) -> list[str]:
+    """The IPs of the API server, as far as they can be resolved."""
+    host = urlsplit(url).hostname
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return sorted({str(address[0]) for *_, address in found})

@@ -1,0 +1,63 @@
+"""Calls the roll of pools once: a table made before all of them are known would refuse what others hold."""
+
+from collections.abc import Callable, Sequence
+
+from poolkeeper.api.base import API_VERSION
+from poolkeeper.controller.intake.deletion_sweep import PAGE, POOLS
+from poolkeeper.controller.pool.store import Store
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.paths import api_path, namespaced_path
+
+CALL_AGAIN_SECONDS = 10.0
+"""A pool may be deleted before the watch has delivered it."""
+
+
+class PoolRoll:
+    """Says when every pool that there was has been delivered; from then on the watch keeps the store true.
+
+    The census knows this of pools and classes together; requests are held for a pool of any class.
+    """
+
+    def __init__(
+        self, client: KubeClient, store: Store, namespaces: Sequence[str], clock: Callable[[], float]
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._namespaces = namespaces
+        self._clock = clock
+        self._missing: set[PoolKey] | None = None
+        self._called_at = float("-inf")
+
+    async def is_complete(self) -> bool:
+        """Whether all are here; raises ApiError, ApiUnreachable."""
+        if self._missing != set() and self._clock() - self._called_at >= CALL_AGAIN_SECONDS:
+            try:
+                self._missing = await self._keys()
+            except ApiError as failure:
+                if failure.status != 404:
+                    raise
+                # The kind is not served, or not yet: an API server that starts does not know it for a moment.
+                return False
+            self._called_at = self._clock()
+        self._missing = {key for key in self._missing or () if self._store.get(key) is None}
+        return not self._missing
+
+    async def _keys(self) -> set[PoolKey]:
+        paths = [namespaced_path(API_VERSION, each, POOLS) for each in self._namespaces]
+        found: set[PoolKey] = set()
+        for path in paths or [api_path(API_VERSION, POOLS)]:
+            position = ""
+            while True:
+                page = await self._client.request(
+                    "GET", path, query=(("limit", PAGE), ("continue", position))
+                )
+                for item in page.get("items") or ():
+                    metadata = item["metadata"]
+                    if "deletionTimestamp" not in metadata:
+                        found.add(PoolKey(metadata["namespace"], metadata["name"]))
+                position = (page.get("metadata") or {}).get("continue", "")
+                if not position:
+                    break
+        return found

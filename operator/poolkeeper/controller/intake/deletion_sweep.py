@@ -1,0 +1,125 @@
+"""Counts now and then what exists: a watch that was down does not say what was deleted meanwhile."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from poolkeeper.api.base import API_VERSION
+from poolkeeper.controller.intake.updates import Intake
+from poolkeeper.controller.pool.store import Store
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError, KubeFailure
+from poolkeeper.kube.transport.paths import api_path, namespaced_path
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 300.0
+UNSYNCED_INTERVAL_SECONDS = 10.0
+"""Something may be deleted before the watch of a starting operator has delivered it."""
+CHECK_SECONDS = 0.1
+RETRY_SECONDS = 0.5
+PAGE = 500
+POOLS, CLASSES = "acceleratorpools", "acceleratorclasses"
+
+
+class Census:
+    """Drops from the store what is gone; what is new comes by the watch alone."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        store: Store,
+        intake: Intake,
+        *,
+        namespaces: Iterable[str] = (),
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._intake = intake
+        self._namespaces = tuple(namespaces)
+        self.synced = asyncio.Event()
+        """Set once everything that existed when the operator started has been seen."""
+        self._counted: tuple[set[str], set[PoolKey]] = set(), set()
+
+    async def wait_for_kinds(self) -> None:
+        """Return once the API server serves our kinds, so that they can be watched."""
+        is_first = True
+        while not await self._are_kinds_served():
+            if is_first:
+                logger.warning("The CRDs of %s are not installed: waiting for them", API_VERSION)
+            is_first = False
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def run(self) -> None:
+        """Count until cancelled: until all that was counted is seen, then every few minutes."""
+        while True:
+            try:
+                await self.take()
+            except KubeFailure as failure:
+                logger.warning("Pools and classes can't be listed: %s", failure)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            await self._wait_for_the_watch()
+            if self.synced.is_set():
+                await asyncio.sleep(INTERVAL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
+
+    async def take(self) -> None:
+        """Count once."""
+        pools_before = {pool.key: pool.declaration.uid for pool in self._store.all()}
+        classes_before = set(self._store.classes)
+        pools = await self._uids_of_pools()
+        classes = {item["metadata"]["name"] for item in await self._list(api_path(API_VERSION, CLASSES))}
+        for key, uid in pools_before.items():
+            if pools.get(key) != uid:
+                self._intake.pool_gone(key, uid)
+        for name in classes_before - classes:
+            self._intake.class_gone(name)
+        self._counted = classes, set(pools)
+
+    async def _wait_for_the_watch(self) -> None:
+        """Return once the watch has delivered what was counted, or the count has grown old."""
+        classes, pools = self._counted
+        counted_at = time.monotonic()
+        while not self.synced.is_set() and time.monotonic() - counted_at < UNSYNCED_INTERVAL_SECONDS:
+            pools = {key for key in pools if self._store.get(key) is None}
+            if not pools and classes <= self._intake.classes_seen:
+                self.synced.set()
+            else:
+                await asyncio.sleep(CHECK_SECONDS)
+
+    async def _are_kinds_served(self) -> bool:
+        try:
+            served = await self._client.request("GET", api_path(API_VERSION))
+        except ApiError as failure:
+            if failure.status == 404:
+                return False
+            logger.warning("The kinds can't be looked up: %s", failure)
+            return False
+        except KubeFailure as failure:
+            logger.warning("The kinds can't be looked up: %s", failure)
+            return False
+        return {POOLS, CLASSES} <= {resource["name"] for resource in served.get("resources") or ()}
+
+    async def _uids_of_pools(self) -> dict[PoolKey, str]:
+        paths = [namespaced_path(API_VERSION, namespace, POOLS) for namespace in self._namespaces]
+        items = [item for path in paths or [api_path(API_VERSION, POOLS)] for item in await self._list(path)]
+        return {
+            PoolKey(item["metadata"]["namespace"], item["metadata"]["name"]): item["metadata"]["uid"]
+            for item in items
+            if "deletionTimestamp" not in item["metadata"]
+        }
+
+    async def _list(self, path: str) -> list[Mapping[str, Any]]:
+        items: list[Mapping[str, Any]] = []
+        position = ""
+        while True:
+            query: list[tuple[str, str | int]] = [("limit", PAGE), ("continue", position)]
+            page = await self._client.request("GET", path, query=query)
+            items += page.get("items") or ()
+            position = (page.get("metadata") or {}).get("continue", "")
+            if not position:
+                return items

@@ -1,0 +1,38 @@
+"""What kopf calls: events of our two kinds go into the store, and nothing else happens here."""
+
+from typing import Any
+
+import kopf
+
+from poolkeeper.api.base import GROUP, VERSION
+from poolkeeper.core.values.identity import PoolKey
+
+registry = kopf.OperatorRegistry()
+
+
+@kopf.on.login(registry=registry)
+async def log_in(memo: kopf.Memo, **_: Any) -> kopf.ConnectionInfo:
+    """The same credentials as those of all other requests."""
+    connection: kopf.ConnectionInfo = await memo.log_in()
+    return connection
+
+
+@kopf.on.event(GROUP, VERSION, "acceleratorpools", registry=registry)
+async def pool_changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
+    """A pool was listed, added, changed or deleted; one that is being deleted is gone for us."""
+    body = event["object"]
+    metadata = body["metadata"]
+    if event["type"] == "DELETED" or "deletionTimestamp" in metadata:
+        memo.intake.pool_gone(PoolKey(metadata["namespace"], metadata["name"]), metadata["uid"])
+    else:
+        memo.intake.pool_seen(body)
+
+
+@kopf.on.event(GROUP, VERSION, "acceleratorclasses", registry=registry)
+async def class_changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
+    """A class was listed, added, changed or deleted."""
+    name = event["object"]["metadata"]["name"]
+    if event["type"] == "DELETED":
+        memo.intake.class_gone(name)
+    else:
+        memo.intake.class_seen(name, event["object"])

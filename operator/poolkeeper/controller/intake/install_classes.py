@@ -1,0 +1,46 @@
+"""Keeps the classes that come with the operator applied, while this replica leads."""
+
+import asyncio
+import logging
+
+from poolkeeper.api.base import API_VERSION
+from poolkeeper.api.catalogue import Figure, catalogue
+from poolkeeper.controller.loop.leadership import Leads, NotLeading
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError, KubeFailure
+from poolkeeper.kube.transport.paths import api_path
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 10.0
+
+
+async def install_classes(client: KubeClient, leadership: Leads) -> None:
+    """Apply every class once; one that somebody else has changed is left as it is."""
+    remaining = list(catalogue())
+    while remaining:
+        try:
+            await _apply(client, leadership, remaining[0])
+            remaining.pop(0)
+        except NotLeading:
+            await asyncio.sleep(1.0)
+        except (KubeFailure, TimeoutError) as failure:
+            logger.warning("Class %s not applied: %s", remaining[0]["metadata"]["name"], failure or "timeout")
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _apply(client: KubeClient, leadership: Leads, manifest: Figure) -> None:
+    path = api_path(API_VERSION, "acceleratorclasses", manifest["metadata"]["name"])
+    try:
+        async with leadership.writing():
+            await client.request(
+                "PATCH",
+                path,
+                query=[("fieldManager", "poolkeeper")],
+                body=manifest,
+                content_type="application/apply-patch+yaml",
+            )
+    except ApiError as failure:
+        if failure.status != 409:
+            raise
+        logger.info("Class %s was changed by somebody and stays as it is", manifest["metadata"]["name"])

@@ -1,0 +1,82 @@
+"""The one loop: takes what is dirty or due, and looks at each pool by itself, whatever that one does."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from poolkeeper.controller.loop.agenda import Agenda
+from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.core.values.identity import PoolKey
+
+logger = logging.getLogger(__name__)
+
+CONCURRENT_POOLS = 32
+FIRST_RETRY_SECONDS = 1.0
+LONGEST_RETRY_SECONDS = 300.0
+
+
+class LooksAtPools(Protocol):
+    """Does the work of one look at one pool."""
+
+    async def reconcile(self, key: PoolKey) -> float | None:
+        """Bring a pool up to date; returns when to come back without news."""
+
+    async def explain_failure(self, key: PoolKey, error: Exception) -> None:
+        """Say on the pool what went wrong."""
+
+
+class Loop:
+    """Up to CONCURRENT_POOLS pools wait for the API server at the same time; each one by itself."""
+
+    def __init__(
+        self,
+        agenda: Agenda[PoolKey],
+        reconciler: LooksAtPools,
+        timings: Timings,
+        clock: Callable[[], float],
+    ) -> None:
+        self._agenda = agenda
+        self._reconciler = reconciler
+        self._timings = timings
+        self._clock = clock
+        self._ended_at = clock()
+        self._slots = asyncio.Semaphore(CONCURRENT_POOLS)
+
+    def stuck_seconds(self) -> float:
+        """For how long a pool has waited without any look having ended: an API server that is slow to answer
+        lets many wait, and a restart would only lose what is known."""
+        return min(self._agenda.longest_waiting_seconds(), self._clock() - self._ended_at)
+
+    async def run(self) -> None:
+        """Look at pools until cancelled."""
+        async with asyncio.TaskGroup() as looks:
+            while True:
+                await self._slots.acquire()
+                key = await self._agenda.take()
+                looks.create_task(self._look(key))
+
+    async def _look(self, key: PoolKey) -> None:
+        try:
+            come_back_at = await self._reconciler.reconcile(key)
+            self._agenda.release(key)
+            if come_back_at is not None:
+                self._agenda.schedule(key, come_back_at)
+        except Exception as error:
+            await self._back_off(key, error)
+        finally:
+            self._ended_at = self._clock()
+            self._agenda.done(key)
+            self._slots.release()
+
+    async def _back_off(self, key: PoolKey, error: Exception) -> None:
+        logger.exception("A look at a pool failed", extra={"pool": str(key)})
+        self._timings.count_pool_error()
+        # Counted by the agenda, which forgets a pool that is deleted while it is held.
+        doublings = min(self._agenda.holds(key), 16)
+        wait_seconds = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0**doublings)
+        self._agenda.hold(key, self._clock() + wait_seconds)
+        try:
+            await self._reconciler.explain_failure(key, error)
+        except Exception:
+            logger.exception("The failure could not be reported", extra={"pool": str(key)})

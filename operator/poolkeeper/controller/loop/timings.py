@@ -1,0 +1,39 @@
+"""Metrics of the operator itself: how long decisions and reactions take, and which writes failed."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+REACTION_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 5.0, 10.0, 60.0)
+DECIDE_BUCKETS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.1)
+
+
+class Timings:
+    """How fast the operator itself is, and what of its writes failed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.decide = Histogram(
+            "poolkeeper_decide_seconds", "Time of one decision.", buckets=DECIDE_BUCKETS, registry=registry
+        )
+        self._reaction = Histogram(
+            "poolkeeper_reaction_seconds",
+            "From the reading of a queue until the scale write that it led to was answered.",
+            buckets=REACTION_BUCKETS,
+            registry=registry,
+        )
+        self._failed_writes = Counter(
+            "poolkeeper_scale_write_failures", "Scale writes that failed.", ["reason"], registry=registry
+        )
+        self._pool_errors = Counter(
+            "poolkeeper_pool_errors", "Looks at a pool that ended in an error of our own.", registry=registry
+        )
+
+    def observe_reaction(self, seconds: float) -> None:
+        """A write followed a reading after so long."""
+        self._reaction.observe(seconds)
+
+    def count_failed_write(self, reason: str) -> None:
+        """A scale write was refused or not answered."""
+        self._failed_writes.labels(reason).inc()
+
+    def count_pool_error(self) -> None:
+        """A pool could not be looked at."""
+        self._pool_errors.inc()

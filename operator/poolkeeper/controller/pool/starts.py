@@ -1,0 +1,147 @@
+"""Which replica was asked for when: pods matched to the writes that called for them, and what they teach."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from poolkeeper.core.learning.start_time import MAX_UIDS, StartSample
+from poolkeeper.core.values.observation import Replicas, StartingReplica
+from poolkeeper.kube.watch.pod import Pod
+
+CLOCK_SKEW_SECONDS = 2.0
+"""A pod's creation is a whole second of the API server's clock, so it may seem to lie before the write."""
+LONGEST_UNWITNESSED_SECONDS = 3600.0
+"""A pod that got ready later than this after its creation has rather flapped than loaded."""
+WITNESS_SECONDS = 5.0
+"""A pod that says it got ready longer ago than this did so while nobody looked."""
+RUNNING_SAMPLE_GROWTH = 1.2
+"""A start that still runs is learned anew whenever it has grown by this factor."""
+
+
+class Starts:
+    """The starts of one pool."""
+
+    def __init__(self) -> None:
+        self._asks: deque[float] = deque(maxlen=10_000)
+        self._asked_at: dict[str, float] = {}
+        self._served: set[str] = set()
+        self._learned: set[str] = set()
+        self._running: dict[str, float] = {}
+        self._loading: set[str] = set()
+        self._short_since: float | None = None
+
+    def scaled(self, before: int, after: int, at: float) -> None:
+        """The target was told to have `after` replicas instead of `before`."""
+        self._asks.extend([at] * (after - before))
+        for _ in range(min(before - after, len(self._asks))):
+            self._asks.pop()
+
+    def follow(self, pods: Iterable[Pod], now: float) -> None:
+        """Match new pods to the oldest writes that nobody has answered yet; forget pods that are gone."""
+        present = {pod.uid: pod for pod in pods}
+        self._forget_others(present)
+        new = [pod for uid, pod in present.items() if uid not in self._asked_at]
+        for pod in sorted(new, key=lambda pod: pod.created_at or now):
+            created_at = pod.created_at or now
+            is_answer = self._asks and self._asks[0] <= created_at + CLOCK_SKEW_SECONDS
+            self._asked_at[pod.uid] = self._asks.popleft() if is_answer else created_at
+        for pod in present.values():
+            self._note_service(pod, now)
+
+    def replicas(self, desired: int, pods: Iterable[Pod], now: float) -> Replicas:
+        """The target as a decision sees it; a replica without a pod yet is starting too."""
+        present = [pod for pod in pods if not pod.is_finished]
+        live = [pod for pod in present if not pod.is_terminating]
+        ready = sum(pod.is_ready for pod in live)
+        starting = [
+            StartingReplica(self._asked_at[pod.uid], pod.scheduled_at is not None)
+            for pod in live
+            if not pod.is_ready
+        ]
+        starting += self._without_pod(desired - ready - len(starting), now)
+        starting.sort(key=lambda replica: replica.asked_at)
+        return Replicas(
+            desired=desired,
+            ready=ready,
+            starting=tuple(starting[: max(0, desired - ready)]),
+            terminating=len(present) - len(live),
+        )
+
+    @property
+    def short_since(self) -> float | None:
+        """Since when replicas have been missing that no pod stands for; None while none are."""
+        return self._short_since
+
+    def samples(self, pods: Iterable[Pod], now: float) -> list[StartSample]:
+        """What these pods teach since the last call: failures, then the ready by age, then the loading."""
+        untold = [pod for pod in pods if pod.uid not in self._learned and not pod.is_terminating]
+        ready = sorted((pod for pod in untold if pod.is_ready), key=lambda pod: pod.ready_at or now)
+        failed = [pod for pod in untold if _can_not_start(pod) and pod.uid not in self._served]
+        loading = [pod for pod in untold if not pod.is_ready and not _can_not_start(pod)]
+        self._learned.update(pod.uid for pod in (*ready, *failed))
+        believed = [pod for pod in ready if _took_seconds(pod) <= LONGEST_UNWITNESSED_SECONDS]
+        growing = [pod for pod in loading if self._has_grown(pod, now)]
+        # No more than the learned state remembers by uid: else a restart would count some of them again.
+        ended = [*failed, *believed][-MAX_UIDS:]
+        return [self._sample(pod, now) for pod in (*ended, *growing)]
+
+    def _forget_others(self, present: Mapping[str, Pod]) -> None:
+        for uid in self._asked_at.keys() - present.keys():
+            del self._asked_at[uid]
+            self._running.pop(uid, None)
+            self._served.discard(uid)
+            self._loading.discard(uid)
+            self._learned.discard(uid)
+
+    def _note_service(self, pod: Pod, now: float) -> None:
+        """A replica that was ready once and is not any more starts again now, as far as a decision goes."""
+        if pod.is_ready:
+            self._served.add(pod.uid)
+        elif pod.uid in self._served:
+            self._served.discard(pod.uid)
+            self._asked_at[pod.uid] = now
+        else:
+            self._loading.add(pod.uid)
+
+    def _without_pod(self, missing: int, now: float) -> list[StartingReplica]:
+        if missing <= 0:
+            self._short_since = None
+            return []
+        self._short_since = self._short_since or now
+        known = list(self._asks)[-missing:]
+        unknown = [self._short_since] * (missing - len(known))
+        return [StartingReplica(asked_at, is_scheduled=False) for asked_at in (*unknown, *known)]
+
+    def _has_grown(self, pod: Pod, now: float) -> bool:
+        age = now - self._asked_at[pod.uid]
+        if age < RUNNING_SAMPLE_GROWTH * self._running.get(pod.uid, 1.0):
+            return False
+        self._running[pod.uid] = age
+        return True
+
+    def _sample(self, pod: Pod, now: float) -> StartSample:
+        return StartSample(
+            uid=pod.uid,
+            asked_at=self._asked_at[pod.uid],
+            observed_at=now,
+            created_at=pod.created_at,
+            scheduled_at=pod.scheduled_at,
+            started_at=pod.started_at,
+            ready_at=self._ready_at(pod, now),
+            failed=_can_not_start(pod),
+        )
+
+    def _ready_at(self, pod: Pod, now: float) -> float | None:
+        """Our own clock where we saw it get ready: the pod tells whole seconds of another clock."""
+        if pod.ready_at is None or not pod.is_ready:
+            return None
+        is_witnessed = pod.uid in self._loading and abs(now - pod.ready_at) <= WITNESS_SECONDS
+        return now if is_witnessed else pod.ready_at
+
+
+def _can_not_start(pod: Pod) -> bool:
+    """A pod whose image can't be pulled or that keeps crashing is no slow start: it may go on for days."""
+    return (pod.is_finished or pod.has_failed) and not pod.is_ready
+
+
+def _took_seconds(pod: Pod) -> float:
+    return (pod.ready_at or 0.0) - (pod.created_at or 0.0)

@@ -1,0 +1,104 @@
+"""All pools and classes that exist, and which of them belong together."""
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec
+from poolkeeper.controller.pool.pool import Declaration, Pool
+from poolkeeper.core.values.identity import PoolKey, TargetKey
+
+Value = TypeVar("Value", bound=Hashable)
+TargetObject = tuple[str, str, str, str]
+
+
+class Index(Generic[Value]):
+    """Pools by something that they declare."""
+
+    def __init__(self) -> None:
+        self._keys: dict[Value, set[PoolKey]] = {}
+
+    def add(self, value: Value, key: PoolKey) -> None:
+        """Enter a pool."""
+        self._keys.setdefault(value, set()).add(key)
+
+    def discard(self, value: Value, key: PoolKey) -> None:
+        """Take a pool out."""
+        keys = self._keys.get(value, set())
+        keys.discard(key)
+        if not keys:
+            self._keys.pop(value, None)
+
+    def values(self) -> set[Value]:
+        """All values that some pool declares."""
+        return set(self._keys)
+
+    def keys(self, value: Value) -> set[PoolKey]:
+        """The pools that declare this value."""
+        return self._keys.get(value, set())
+
+
+class Store:
+    """Plain data: whoever changes it tells the agenda."""
+
+    def __init__(self) -> None:
+        self.classes: dict[str, AcceleratorClassSpec] = {}
+        self._pools: dict[PoolKey, Pool] = {}
+        self._indexed: dict[PoolKey, Declaration] = {}
+        self._by_namespace: Index[str] = Index()
+        self._by_target: Index[TargetObject] = Index()
+        self._by_class: Index[str] = Index()
+
+    def __len__(self) -> int:
+        return len(self._pools)
+
+    def get(self, key: PoolKey) -> Pool | None:
+        """The pool, if it (still) exists."""
+        return self._pools.get(key)
+
+    def all(self) -> list[Pool]:
+        """Every pool."""
+        return list(self._pools.values())
+
+    @property
+    def namespaces(self) -> set[str]:
+        """Where there are pools."""
+        return self._by_namespace.values()
+
+    def put(self, pool: Pool) -> None:
+        """Add a pool, or take note of what its declaration says now."""
+        self.remove(pool.key)
+        declaration = pool.declaration
+        self._pools[pool.key] = pool
+        self._indexed[pool.key] = declaration
+        self._by_namespace.add(pool.key.namespace, pool.key)
+        if declaration.spec and declaration.target:
+            self._by_target.add(_object(declaration.target), pool.key)
+            self._by_class.add(declaration.spec.accelerator.class_, pool.key)
+
+    def remove(self, key: PoolKey) -> None:
+        """Take a pool out, if it is there."""
+        if self._pools.pop(key, None) is None:
+            return
+        declaration = self._indexed.pop(key)
+        self._by_namespace.discard(key.namespace, key)
+        if declaration.spec and declaration.target:
+            self._by_target.discard(_object(declaration.target), key)
+            self._by_class.discard(declaration.spec.accelerator.class_, key)
+
+    def in_namespace(self, namespace: str) -> list[Pool]:
+        """The pools of a namespace."""
+        return [self._pools[key] for key in self._by_namespace.keys(namespace)]
+
+    def of_class(self, name: str) -> list[Pool]:
+        """The pools that name a class."""
+        return [self._pools[key] for key in self._by_class.keys(name)]
+
+    def sharing(self, target: TargetKey) -> list[Pool]:
+        """The pools with this target, the one that may write it first: the oldest, by name among equals."""
+        pools = [self._pools[key] for key in self._by_target.keys(_object(target))]
+        return sorted(pools, key=lambda pool: (pool.declaration.created_at, pool.key.name))
+
+
+def _object(target: TargetKey) -> TargetObject:
+    """Two versions of one group name the same object."""
+    return target.namespace, target.group, target.kind, target.name

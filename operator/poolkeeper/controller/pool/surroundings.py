@@ -1,0 +1,101 @@
+"""What around a pool is read now and then: its target's pod template, and who else scales the target."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from poolkeeper.advice.placement import chips_per_replica, placement_advice
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec
+from poolkeeper.core.values.decision import Verdict
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.objects.conflicts import NamespaceScalers, Scaler
+from poolkeeper.kube.objects.targets import Target
+from poolkeeper.kube.transport.errors import KubeFailure
+
+REREAD_SECONDS = 300.0
+RETRY_SECONDS = 60.0
+SCALERS_KEPT_SECONDS = 60.0
+
+UNREAD = Verdict(None, "NotReadYet", "the target's pod template has not been read yet")
+PLACED = Verdict(True, "TemplateFitsClass", "the pod template fits the nodes of the class")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What was found, and until when it is believed; `scalers_unknown` says why there may be more scalers."""
+
+    placement: Verdict = UNREAD
+    chips: int = 1
+    scalers: tuple[Scaler, ...] = ()
+    scalers_unknown: str = ""
+    expires_at: float = 0.0
+
+
+class SurroundingsReader:
+    """Reads what is around a target. A part that can't be read is unknown and hinders nothing, but a scaler
+    that was seen counts until a list without it was read."""
+
+    def __init__(
+        self,
+        read_target: Callable[[TargetKey], Awaitable[Target]],
+        list_scalers: Callable[[str], Awaitable[NamespaceScalers]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._read_target = read_target
+        self._list_scalers = list_scalers
+        self._clock = clock
+        self._scalers: dict[str, tuple[float, asyncio.Task[NamespaceScalers]]] = {}
+
+    async def read(
+        self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec, before: Surroundings
+    ) -> Surroundings:
+        """What is around the target now, given what was there before."""
+        placement, chips = await self._placement(target, class_name, accelerator)
+        scalers, unknown = await self._scalers_of(target, before.scalers)
+        wait_seconds = RETRY_SECONDS if unknown else REREAD_SECONDS
+        expires_at = self._clock() + wait_seconds * random.uniform(0.8, 1.2)  # noqa: S311
+        return Surroundings(placement, chips, scalers, unknown, expires_at)
+
+    async def _placement(
+        self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec
+    ) -> tuple[Verdict, int]:
+        try:
+            found = await self._read_target(target)
+        except KubeFailure as failure:
+            return Verdict(None, "TemplateUnknown", f"the pod template can't be read: {failure.message}"), 1
+        template = found.pod_template
+        if template is None:
+            return Verdict(None, "TemplateElsewhere", f"{target} keeps no pod template in spec.template"), 1
+        chips = chips_per_replica(accelerator, template, found.pods_per_replica)
+        advice = placement_advice(class_name, accelerator, template)
+        if not advice:
+            return PLACED, chips
+        return Verdict(False, advice[0].reason, "; ".join(each.message for each in advice)), chips
+
+    async def _scalers_of(
+        self, target: TargetKey, before: tuple[Scaler, ...]
+    ) -> tuple[tuple[Scaler, ...], str]:
+        try:
+            found = await self._scalers_in(target.namespace)
+        except KubeFailure as failure:
+            return before, failure.message
+        unseen = (scaler for scaler in before if scaler.kind in found.unknown)
+        return (*found.of(target), *unseen), "; ".join(found.unknown.values())
+
+    async def _scalers_in(self, namespace: str) -> NamespaceScalers:
+        """One list serves all pools of a namespace that ask within a minute."""
+        now = self._clock()
+        self._forget_old_scalers(now)
+        if namespace not in self._scalers:
+            self._scalers[namespace] = now, asyncio.ensure_future(self._list_scalers(namespace))
+        _, task = self._scalers[namespace]
+        return await asyncio.shield(task)
+
+    def _forget_old_scalers(self, now: float) -> None:
+        """Also those of namespaces that no pool asks about any more; the oldest list comes first."""
+        while self._scalers:
+            namespace, (listed_at, _) = next(iter(self._scalers.items()))
+            if now - listed_at <= SCALERS_KEPT_SECONDS:
+                return
+            del self._scalers[namespace]

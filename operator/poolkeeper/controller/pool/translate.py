@@ -1,0 +1,61 @@
+"""From what users declare to what a decision depends on."""
+
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec
+from poolkeeper.api.demand import DemandSource
+from poolkeeper.api.pool import AcceleratorPoolSpec, StartMode, TargetReference
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.core.values.spec import PoolSpec, SourceSpec
+from poolkeeper.sources.registry import sees_in_flight
+
+DEFAULT_START_SECONDS = 60
+"""Expected start time where neither the pool nor its class says anything."""
+
+
+def pool_spec(
+    declared: AcceleratorPoolSpec, accelerator: AcceleratorClassSpec, *, chips: int = 1
+) -> PoolSpec:
+    """The values that `decide` is given; `chips` per replica come from the pod template."""
+    prior = (
+        declared.cold_start.expected_seconds or accelerator.expected_start_seconds or DEFAULT_START_SECONDS
+    )
+    return PoolSpec(
+        max_replicas=declared.replicas.max,
+        budget_seconds=declared.cold_start.budget_seconds,
+        min_replicas=declared.replicas.min,
+        concurrency=declared.concurrency,
+        objective_percent=float(declared.cold_start.objective_percent),
+        start=start_mode(declared),
+        when_unattainable=declared.cold_start.when_unattainable,
+        zero_mode=declared.scale_to_zero.mode,
+        idle_seconds=declared.scale_to_zero.idle_seconds,
+        drains_on_termination=declared.scale_down.drains_on_termination,
+        sources=tuple(source_spec(source) for source in declared.demand),
+        start_prior_seconds=prior,
+        node_tail_seconds=accelerator.node_tail_seconds,
+        chips_per_replica=chips,
+    )
+
+
+def start_mode(declared: AcceleratorPoolSpec) -> StartMode:
+    """`Auto` starts at once where somebody holds a connection, and waits for the deadline in queues."""
+    mode = declared.cold_start.start
+    if mode is not StartMode.AUTO:
+        return mode
+    is_held = any(source.http for source in declared.demand)
+    return StartMode.IMMEDIATELY if is_held else StartMode.AT_DEADLINE
+
+
+def source_spec(source: DemandSource) -> SourceSpec:
+    """How far one source can be trusted."""
+    return SourceSpec(
+        name=source.name,
+        poll_seconds=source.poll_milliseconds / 1000,
+        stale_after_seconds=source.stale_after_seconds,
+        sees_in_flight=sees_in_flight(source),
+        max_service_seconds=source.max_service_seconds,
+    )
+
+
+def target_key(namespace: str, target: TargetReference) -> TargetKey:
+    """The object that a pool scales."""
+    return TargetKey(namespace, target.api_version, target.kind, target.name)

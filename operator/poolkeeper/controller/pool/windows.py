@@ -1,0 +1,63 @@
+"""Warm windows: declared times in which some replicas stay up, as cron expressions in a time zone."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+from poolkeeper.api.pool import WarmWindow
+from poolkeeper.core.values.observation import WarmFloor
+
+
+def window_problems(windows: Sequence[WarmWindow]) -> list[str]:
+    """What is wrong with each window that can't be followed, as sentences."""
+    return [problem for window in windows if (problem := _problem(window))]
+
+
+def warm_floor(now: float, windows: Sequence[WarmWindow]) -> WarmFloor:
+    """The replicas that the open windows ask for, and when a window opens or closes next.
+
+    A window is open if its last opening is later than its last closing. Windows that can't be followed are
+    left out.
+    """
+    followed = [window for window in windows if not _problem(window)]
+    floor = max((window.replicas for window in followed if _is_open(now, window)), default=0)
+    changes = [
+        at for window in followed for at in (_next(now, window, "start"), _next(now, window, "end")) if at
+    ]
+    return WarmFloor(floor, min(changes, default=None))
+
+
+def _problem(window: WarmWindow) -> str | None:
+    try:
+        zone = ZoneInfo(window.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return f"window {window.name}: no time zone {window.time_zone!r}; write one like Europe/Berlin"
+    for field in ("start", "end"):
+        expression = getattr(window, field)
+        try:
+            CronSim(expression, datetime.now(zone))
+        except CronSimError as error:
+            return f"window {window.name}: {field} {expression!r} is no cron expression ({error})"
+    return None
+
+
+def _is_open(now: float, window: WarmWindow) -> bool:
+    opened, closed = _last(now, window, "start"), _last(now, window, "end")
+    return opened is not None and (closed is None or opened > closed)
+
+
+def _next(now: float, window: WarmWindow, field: str) -> float | None:
+    return _occurrence(now, window, field, reverse=False)
+
+
+def _last(now: float, window: WarmWindow, field: str) -> float | None:
+    # One second on, since looking back leaves out the second that it begins with.
+    return _occurrence(now + 1.0, window, field, reverse=True)
+
+
+def _occurrence(now: float, window: WarmWindow, field: str, *, reverse: bool) -> float | None:
+    instant = datetime.fromtimestamp(int(now), UTC).astimezone(ZoneInfo(window.time_zone))
+    found = next(CronSim(getattr(window, field), instant, reverse=reverse), None)
+    return found.timestamp() if isinstance(found, datetime) else None

@@ -1,0 +1,126 @@
+"""What Prometheus sees: timings as they happen, and one set of series per pool made when it is asked for."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.core.values.observation import Reading
+
+POOL = ("namespace", "pool")
+
+
+class PoolCollector(Collector):
+    """Reads the pools when asked, so that nothing is kept up to date that nobody reads.
+
+    Only the replica that leads shows pools: summing over replicas counts nothing twice.
+    """
+
+    def __init__(
+        self, pools: Callable[[], Iterable[Pool]], is_leading: Callable[[], bool], waiting: Callable[[], int]
+    ) -> None:
+        self._pools = pools
+        self._is_leading = is_leading
+        self._waiting = waiting
+
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        """All families, those of pools last."""
+        is_leading = self._is_leading()
+        pools = list(self._pools())
+        yield _gauge("poolkeeper_leader", "1 on the replica that writes.", float(is_leading))
+        yield _gauge("poolkeeper_pools", "Pools that are known.", len(pools))
+        yield _gauge("poolkeeper_pools_waiting", "Pools that wait to be looked at.", self._waiting())
+        yield from _pool_families(pools if is_leading else [])
+
+
+def _pool_families(pools: list[Pool]) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+    yield _replica_family(pools)
+    yield _demand_family(pools)
+    yield _condition_family(pools)
+    yield from _start_families(pools)
+    yield from _count_families(pools)
+
+
+def _replica_family(pools: list[Pool]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "poolkeeper_pool_replicas", "Replicas of the target by state.", labels=(*POOL, "state")
+    )
+    for pool in pools:
+        replicas = pool.observation.replicas if pool.observation else None
+        if replicas:
+            family.add_metric((*pool.key, "desired"), replicas.desired)
+            family.add_metric((*pool.key, "ready"), replicas.ready)
+            family.add_metric((*pool.key, "starting"), len(replicas.starting))
+            family.add_metric((*pool.key, "terminating"), replicas.terminating)
+    return family
+
+
+def _demand_family(pools: list[Pool]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "poolkeeper_pool_requests",
+        "Requests by state, per source; absent while the source is unknown.",
+        labels=(*POOL, "source", "state"),
+    )
+    for pool in pools:
+        for reading in pool.observation.demand if pool.observation else ():
+            if isinstance(reading, Reading):
+                family.add_metric((*pool.key, reading.source, "queued"), reading.queued)
+                family.add_metric((*pool.key, reading.source, "orphaned"), reading.orphaned)
+                if reading.in_flight is not None:
+                    family.add_metric((*pool.key, reading.source, "in_flight"), reading.in_flight)
+    return family
+
+
+def _condition_family(pools: list[Pool]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "poolkeeper_pool_condition",
+        "1 for the status that a condition has.",
+        labels=(*POOL, "type", "status"),
+    )
+    for pool in pools:
+        for condition in list(pool.history.conditions.values()):
+            family.add_metric((*pool.key, condition.type, condition.status.value), 1)
+    return family
+
+
+def _start_families(pools: list[Pool]) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+    seconds = GaugeMetricFamily(
+        "poolkeeper_pool_cold_start_seconds",
+        "Learned time from the scale write until a replica is ready.",
+        labels=(*POOL, "quantile"),
+    )
+    starts = CounterMetricFamily(
+        "poolkeeper_pool_cold_starts", "Starts that were measured.", labels=(*POOL, "outcome")
+    )
+    budget = GaugeMetricFamily("poolkeeper_pool_budget_seconds", "Longest promised wait.", labels=POOL)
+    for pool in pools:
+        if pool.resolved:
+            budget.add_metric(pool.key, pool.resolved.budget_seconds)
+        if pool.state:
+            learned = pool.state.starts
+            starts.add_metric((*pool.key, "ready"), learned.samples)
+            starts.add_metric((*pool.key, "failed"), learned.failures)
+            if learned.samples:
+                seconds.add_metric((*pool.key, "0.5"), learned.p50_seconds)
+                seconds.add_metric((*pool.key, "0.95"), learned.p95_seconds)
+    yield from (seconds, starts, budget)
+
+
+def _count_families(pools: list[Pool]) -> Iterator[CounterMetricFamily]:
+    decided = CounterMetricFamily(
+        "poolkeeper_pool_decisions", "Decisions by reason.", labels=(*POOL, "reason")
+    )
+    writes = CounterMetricFamily(
+        "poolkeeper_pool_scale_writes", "Scale writes by direction.", labels=(*POOL, "direction")
+    )
+    for pool in pools:
+        for reason, count in list(pool.decided.items()):
+            decided.add_metric((*pool.key, str(reason)), count)
+        for direction, count in list(pool.writes.items()):
+            writes.add_metric((*pool.key, direction), count)
+    yield from (decided, writes)
+
+
+def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, documentation, value=value)

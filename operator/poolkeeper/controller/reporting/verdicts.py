@@ -1,0 +1,69 @@
+"""Everything that is to be said about a pool now, as one verdict per condition."""
+
+from poolkeeper.api.pool import PoolMode
+from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.pool.store import Store
+from poolkeeper.controller.pool.windows import window_problems
+from poolkeeper.controller.reporting import conditions
+from poolkeeper.controller.reporting.conditions import ConditionType
+from poolkeeper.core.values.decision import Verdict
+from poolkeeper.kube.transport.errors import KubeFailure
+
+
+def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: float) -> dict[str, Verdict]:
+    """All conditions of a pool; `pods_failure` says why its pods may be out of date."""
+    replicas = pool.observation.replicas if pool.observation else None
+    return {
+        ConditionType.READY: _readiness(store, pool, pods_failure),
+        **conditions.from_decision(pool.decision),
+        ConditionType.SCALED_TO_ZERO: conditions.scaled_to_zero(replicas),
+        ConditionType.CONFLICT: rival(store, pool) or _contest(pool, now),
+        ConditionType.PLACEMENT_MATCHES: pool.surroundings.placement,
+        **({ConditionType.SERVICE_SUITS: pool.service} if pool.service else {}),
+    }
+
+
+def rival(store: Store, pool: Pool) -> Verdict | None:
+    """Who else scales the target, so that this pool must not; None where it may."""
+    target = pool.declaration.target
+    if target is None:
+        return None
+    if pool.surroundings.scalers:
+        scaler = pool.surroundings.scalers[0]
+        return conditions.other_scaler(f"{scaler.kind} {scaler.name}", scaler.kind)
+    # A pool that was deleted just now is in no list any more.
+    owner = next(iter(store.sharing(target)), pool)
+    return None if owner is pool else conditions.shared_target(owner.key)
+
+
+def _contest(pool: Pool, now: float) -> Verdict:
+    declared = pool.declaration.spec
+    is_enforced = declared is not None and declared.mode is PoolMode.ENFORCE
+    if is_enforced and pool.target.is_contested(now):
+        return conditions.contested(pool.target.foreign_writes(now))
+    if pool.surroundings.scalers_unknown:
+        return conditions.unknown_scalers(pool.surroundings.scalers_unknown)
+    return conditions.NO_CONFLICT
+
+
+def _readiness(store: Store, pool: Pool, pods_failure: KubeFailure | None) -> Verdict:
+    declared = pool.declaration.spec
+    if declared is None:
+        return conditions.invalid_spec(pool.declaration.problem)
+    if declared.accelerator.class_ not in store.classes:
+        return conditions.unknown_class(
+            declared.accelerator.class_, store.classes, is_held=pool.resolved is None
+        )
+    if pool.target.failure:
+        return conditions.unreadable_target(pool.target.failure)
+    if pool.target.scale and not pool.target.are_pods_told:
+        return conditions.unknown_pods(pool.target.selector)
+    if pods_failure:
+        return Verdict(None, "PodsUnknown", f"the pods may be out of date: {pods_failure.message}")
+    if declared.mode is PoolMode.OBSERVE:
+        return conditions.OBSERVED
+    if conflict := rival(store, pool):
+        return Verdict(False, conflict.reason, conflict.message)
+    if problems := window_problems(declared.scale_to_zero.windows):
+        return conditions.invalid_windows(problems)
+    return conditions.MANAGED

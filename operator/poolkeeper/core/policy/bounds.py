@@ -1,0 +1,99 @@
+"""The floor and the ceiling of this moment, and whether the promise can be kept within them."""
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+from poolkeeper.api.pool import WhenUnattainable, ZeroMode
+from poolkeeper.core.learning.start_time import StartTimes
+from poolkeeper.core.values.decision import Reason, Verdict
+from poolkeeper.core.values.observation import Observation
+from poolkeeper.core.values.spec import PoolSpec
+
+PROVEN_STARTS = 5
+"""Own starts that must have been seen before anything is kept warm or said about the promise."""
+RETEST_SECONDS = 86_400.0
+SAID = 4096
+"""Sentences that are kept, since a pool's stay the same from one start to the next: some KiB per 10 pools."""
+_NOT_LIMITED = Verdict(False, "WithinBounds", "the ceiling allows what the demand needs")
+
+
+class Limits(NamedTuple):
+    """The fewest and the most replicas now, and why the floor is where it is."""
+
+    floor: int
+    ceiling: int
+    floor_reason: Reason
+    floor_message: str
+    changes_at: float
+
+
+def limits(spec: PoolSpec, observation: Observation, starts: StartTimes, up_seconds: float) -> Limits:
+    """The bounds of this moment. A quota below the floor wins: what is not there can't be kept up.
+
+    A pool that is kept warm is let down once it has been up for RETEST_SECONDS and is idle: only a new start
+    can show that starts have become faster.
+    """
+    ceiling = spec.max_replicas
+    if observation.ceiling is not None:
+        ceiling = max(min(ceiling, observation.ceiling), 0)
+    window = observation.warm_floor
+    changes_at = math.inf if window.changes_at is None else window.changes_at
+    floor, reason, message = _declared_floor(spec.min_replicas, spec.zero_mode is ZeroMode.NEVER)
+    if floor < 1 and up_seconds < RETEST_SECONDS and keeps_warm(spec, starts):
+        floor, reason = 1, Reason.KEPT_WARM
+        message = (
+            f"kept warm: a start takes {starts.p95_seconds:.0f} s (p95), longer than the "
+            f"{spec.budget_seconds:g} s that a request may wait"
+        )
+    if window.replicas > floor:
+        floor, reason = window.replicas, Reason.WARM_WINDOW
+        message = f"a warm window asks for {window.replicas} replicas"
+    return Limits(floor if floor < ceiling else ceiling, ceiling, reason, message, changes_at)
+
+
+@lru_cache(maxsize=SAID)
+def _declared_floor(min_replicas: int, is_never_zero: bool) -> tuple[int, Reason, str]:
+    if is_never_zero and min_replicas < 1:
+        return 1, Reason.AT_FLOOR, "the pool never goes to zero (scaleToZero.mode is Never)"
+    return min_replicas, Reason.AT_FLOOR, f"the pool keeps at least {min_replicas} replicas"
+
+
+def keeps_warm(spec: PoolSpec, starts: StartTimes) -> bool:
+    """Whether the pool asked to be kept warm and its own starts show that it needs to be."""
+    if spec.when_unattainable is not WhenUnattainable.KEEP_WARM or starts.samples < PROVEN_STARTS:
+        return False
+    return starts.p95_seconds > spec.budget_seconds
+
+
+def budget_attainable(spec: PoolSpec, starts: StartTimes) -> Verdict:
+    """Whether a start, and what comes before and after it, fits the budget at the declared objective."""
+    seconds = starts.quantile(spec.allowed_share)
+    return _attainable(
+        starts.samples, seconds, spec.objective_percent, spec.budget_seconds, spec.margin_seconds
+    )
+
+
+@lru_cache(maxsize=SAID)
+def _attainable(
+    samples: int, seconds: float, objective_percent: float, budget_seconds: float, margin_seconds: float
+) -> Verdict:
+    takes = f"{objective_percent:g} % of starts take up to {seconds:.0f} s"
+    if samples < PROVEN_STARTS:
+        message = f"{samples} of {PROVEN_STARTS} starts have been seen; until then {takes} is an expectation"
+        return Verdict(None, "NotEnoughStarts", message)
+    budget = f"a request may wait {budget_seconds:g} s"
+    if seconds + margin_seconds <= budget_seconds:
+        return Verdict(True, "StartFitsBudget", f"{takes}, {budget}")
+    return Verdict(
+        False, "StartExceedsBudget", f"{takes}, but {budget}: raise budgetSeconds or keep a replica up"
+    )
+
+
+def limited(limits: Limits, replicas: int, more: int) -> Verdict:
+    """Whether the ceiling holds back what the demand needs."""
+    if more and replicas >= limits.ceiling:
+        return Verdict(
+            True, "AtCeiling", f"the demand needs more than the {limits.ceiling} replicas allowed now"
+        )
+    return _NOT_LIMITED

@@ -1,0 +1,119 @@
+"""The decision: how many replicas a pool should have now, and why.
+
+`decide` takes what was seen, updates what is remembered, and asks the rules in order; the first that has an
+opinion wins. Rules only look at a `Case`; each returns a `Choice` or None.
+"""
+
+import math
+
+from poolkeeper.core.learning import history
+from poolkeeper.core.learning.state import PoolState
+from poolkeeper.core.policy import bounds, outlook, say
+from poolkeeper.core.policy.case import Case, Choice
+from poolkeeper.core.policy.starting import (
+    cancel,
+    hold_while_starting,
+    outgrown_at,
+    plan_starts,
+    start,
+    start_ahead,
+)
+from poolkeeper.core.policy.stopping import lowest_safe, stop, stop_surplus
+from poolkeeper.core.values.decision import Decision, Reason, Verdict
+from poolkeeper.core.values.demand import Workload, survey
+from poolkeeper.core.values.observation import Observation
+from poolkeeper.core.values.spec import PoolSpec
+
+
+def decide(
+    now: float, spec: PoolSpec, observation: Observation, state: PoolState
+) -> tuple[Decision, PoolState]:
+    """Decide how many replicas the target should have at `now`.
+
+    Pure: the same arguments give the same result. A `now` that is earlier than one seen before counts as the
+    latest one seen.
+    """
+    now = now if now > state.clock else state.clock
+    workload = survey(now, spec, observation, max(spec.idle_seconds or 0.0, state.starts.p50_seconds))
+    state = history.remember(now, spec, workload, observation.replicas, state)
+    attainable = bounds.budget_attainable(spec, state.starts)
+    if observation.replicas is None:
+        choice = Choice(state.desired or 0, Reason.TARGET_UNKNOWN, say.TARGET_UNKNOWN)
+        limited = Verdict(None, "TargetUnknown", say.TARGET_UNKNOWN)
+        return _conclude(choice, workload, attainable, limited), state
+    if observation.replicas.desired:
+        state = outlook.weigh_idling(now, spec, state)
+        state = outlook.weigh_load(now, spec, workload, state)
+    else:
+        state = outlook.expect_arrival(now, spec, state)
+    limits = bounds.limits(spec, observation, state.starts, _up_seconds(now, state))
+    plan = plan_starts(now, spec, workload, observation.replicas, limits.ceiling, state)
+    case = Case(now, spec, workload, state, observation.replicas, limits, plan)
+    choice = _choose(case)
+    if choice.replicas < observation.replicas.desired:
+        state = state._replace(ahead_at=None)
+    return _conclude(choice, workload, attainable, bounds.limited(limits, choice.replicas, plan.more)), state
+
+
+def _up_seconds(now: float, state: PoolState) -> float:
+    return 0.0 if state.ready_since is None else now - state.ready_since
+
+
+def _choose(case: Case) -> Choice:
+    return (
+        _keep_in_bounds(case)
+        or start_ahead(case)
+        or start(case)
+        or _hold_while_unknown(case)
+        or cancel(case)
+        or hold_while_starting(case)
+        or stop_surplus(case)
+        or _hold_while_working(case)
+        or stop(case)
+    )
+
+
+def _conclude(choice: Choice, workload: Workload, attainable: Verdict, limited: Verdict) -> Decision:
+    review_at = min(choice.due_at, workload.fresh_until)
+    # By position: names take longer, and this is done at every poll of every pool.
+    return Decision(
+        choice.replicas,
+        choice.reason,
+        choice.message,
+        None if math.isinf(review_at) else review_at,
+        workload.verdict,
+        attainable,
+        limited,
+        None if math.isinf(choice.due_at) else choice.due_at,
+    )
+
+
+def _keep_in_bounds(case: Case) -> Choice | None:
+    """Declared bounds come first; what is too much goes as soon as that is safe."""
+    desired, limits = case.replicas.desired, case.limits
+    if desired < limits.floor:
+        return Choice(limits.floor, limits.floor_reason, limits.floor_message)
+    if desired <= limits.ceiling:
+        return None
+    lowered = lowest_safe(case, limits.ceiling)
+    if lowered < desired:
+        return Choice(lowered, Reason.OUT_OF_BOUNDS, say.above_ceiling(desired, limits.ceiling))
+    return Choice(desired, Reason.OUT_OF_BOUNDS, say.above_ceiling_but_busy(desired, limits.ceiling))
+
+
+def _hold_while_unknown(case: Case) -> Choice | None:
+    """What is not known is not zero."""
+    if case.workload.is_known:
+        return None
+    desired = case.replicas.desired
+    return Choice(desired, Reason.DEMAND_UNKNOWN, say.demand_unknown(desired, case.workload.verdict.message))
+
+
+def _hold_while_working(case: Case) -> Choice | None:
+    workload, desired = case.workload, case.replicas.desired
+    if workload.queued:
+        message = say.within_budget(case.spec, workload, desired)
+        return Choice(desired, Reason.WITHIN_BUDGET, message, outgrown_at(case))
+    if workload.in_flight:
+        return Choice(desired, Reason.BUSY, say.busy(workload, desired))
+    return None

@@ -1,0 +1,84 @@
+"""What to expect next: what idling, a restart and the present load mean for this pool now."""
+
+from poolkeeper.api.pool import ZeroMode
+from poolkeeper.core.learning import idle, load, objective
+from poolkeeper.core.learning.idle import Terms
+from poolkeeper.core.learning.state import PoolState
+from poolkeeper.core.policy.bounds import PROVEN_STARTS
+from poolkeeper.core.values.demand import Workload
+from poolkeeper.core.values.spec import PoolSpec
+
+RESERVE = 1.5
+"""Standard deviations of a Poisson load that are kept in reserve."""
+COMPANY = 2.0
+"""A start that is late breaks the requests that wait, and as many that come after them."""
+LEAD_TAIL = 0.2
+"""A start ahead of a request is early enough four times out of five."""
+
+
+def terms(spec: PoolSpec, state: PoolState) -> Terms:
+    """What a restart costs at present, and how long it takes from the first request on."""
+    start = state.starts.p50_seconds
+    restart = start + spec.node_tail_seconds
+    breaks = state.objective.price * restart if start > spec.budget_seconds else 0.0
+    return Terms(restart, start + _delay_seconds(spec, state), breaks)
+
+
+def _delay_seconds(spec: PoolSpec, state: PoolState) -> float:
+    """How long a start waits for more requests, as a rule."""
+    if not spec.may_delay:
+        return 0.0
+    tail = state.objective.allowance(spec.allowed_share) / (COMPANY * state.objective.per_start)
+    reckoned_with = state.starts.quantile(min(tail, objective.MOST_RISK))
+    return max(0.0, spec.budget_seconds - spec.margin_seconds - reckoned_with)
+
+
+def weigh_idling(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
+    """Settle, once per idle time, how long it pays to stay up."""
+    is_newly_ready = state.ready_since == now
+    if state.idle_since is None or (state.idle_seconds is not None and not is_newly_ready):
+        return state
+    if spec.zero_mode is ZeroMode.FIXED and spec.idle_seconds is not None:
+        return state._replace(idle_seconds=spec.idle_seconds)
+    more_seconds = idle.timeout(state.gaps, now - state.gaps.arrived_at, terms(spec, state))
+    return state._replace(idle_seconds=now - state.idle_since + more_seconds)
+
+
+def expect_arrival(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
+    """Settle, once per idle time at zero, when to start for a request that is expected but has not come."""
+    if state.idle_since is None or state.ahead_at is not None:
+        return state
+    starts, arrived_at = state.starts, state.gaps.arrived_at
+    if starts.samples < PROVEN_STARTS or starts.p50_seconds <= spec.budget_seconds:
+        return state
+    lead_seconds = starts.quantile(LEAD_TAIL)
+    age = idle.start_ahead_age(state.gaps, now - arrived_at, lead_seconds, terms(spec, state))
+    return state._replace(ahead_at=max(arrived_at + age, now + lead_seconds))
+
+
+def needed_replicas(spec: PoolSpec, workload: Workload, state: PoolState) -> int:
+    """Replicas that the present load keeps busy, with a reserve where a start outlasts the budget."""
+    rate = state.service.per_replica(spec.concurrency, workload.in_flight)
+    spread = RESERVE if state.starts.p50_seconds > spec.budget_seconds else 0.0
+    return load.needed_replicas(state.load, spec.concurrency, rate, spread)
+
+
+def weigh_load(now: float, spec: PoolSpec, workload: Workload, state: PoolState) -> PoolState:
+    """Remember how many replicas were needed within half to all of the time that a restart is worth.
+
+    Where there is only one, nothing is ever surplus.
+    """
+    if spec.max_replicas == 1:
+        return state
+    needed = needed_replicas(spec, workload, state)
+    peak = load.note_peak(state.load, now, needed, _window_seconds(spec, state))
+    return state if peak is state.load else state._replace(load=peak)
+
+
+def peak_fades_at(spec: PoolSpec, state: PoolState) -> float:
+    """When the remembered peak of the load may be lower than now, at the earliest."""
+    return state.load.window_began_at + _window_seconds(spec, state)
+
+
+def _window_seconds(spec: PoolSpec, state: PoolState) -> float:
+    return max(0.5 * (state.starts.p50_seconds + spec.node_tail_seconds), load.SHORTEST_SECONDS)

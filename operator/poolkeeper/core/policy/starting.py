@@ -1,0 +1,219 @@
+"""Rules about starts: how many, how late, and when to take one back."""
+
+import math
+from itertools import accumulate
+from operator import itemgetter
+
+from poolkeeper.api.pool import StartMode
+from poolkeeper.core.learning import load, objective
+from poolkeeper.core.learning.state import PoolState
+from poolkeeper.core.policy import outlook, say, sizing
+from poolkeeper.core.policy.capacity import Capacity
+from poolkeeper.core.policy.case import Case, Choice
+from poolkeeper.core.policy.shortage import Need
+from poolkeeper.core.policy.sizing import Plan
+from poolkeeper.core.policy.stopping import confirmed_idle_at, is_expecting, starting_are_unused
+from poolkeeper.core.values.decision import Reason
+from poolkeeper.core.values.demand import Workload
+from poolkeeper.core.values.observation import Replicas
+from poolkeeper.core.values.spec import PoolSpec
+
+EARLIEST_TAIL = 0.2
+"""A starting replica is reckoned to be ready after the time that one start in five exceeds, or sooner if a
+new one is, which can't be ready before it."""
+CAUTION = 0.9
+"""Part of the learned service rate that is reckoned with: the next requests may take longer."""
+MOST_GROWTH = 3
+FIRST_STEP = 32
+"""Until replicas are ready, at most FIRST_STEP or MOST_GROWTH times the ready ones are asked for."""
+CATCH_UP = 0.05
+"""Part of a broken request's price that counts when replicas are added to catch up with a backlog."""
+LATE_SHARE = 0.25
+LEARNED_STARTS = 3
+"""Own starts that must have been seen before one may be delayed: where a third of them are slow, the first
+two are fast ones half of the time."""
+_REQUESTS = itemgetter(1)
+
+
+def plan_starts(
+    now: float, spec: PoolSpec, workload: Workload, replicas: Replicas, ceiling: int, state: PoolState
+) -> Plan:
+    """What the waiting requests need beyond the replicas that are there or on their way."""
+    if not workload.queued:
+        return sizing.NOTHING
+    starts = state.starts
+    allowance = state.objective.allowance(spec.allowed_share)
+    waiting = workload.waiting
+    due = tuple(accumulate(map(_REQUESTS, waiting)))
+
+    def start_seconds(requests: float) -> float:
+        tail = allowance / (outlook.COMPANY * requests)
+        return starts.quantile(tail if tail < objective.MOST_RISK else objective.MOST_RISK)
+
+    need = Need(
+        waiting,
+        due,
+        spec.budget_seconds - spec.margin_seconds,
+        spec.budget_seconds / 4.0,
+        starts.quantile(EARLIEST_TAIL),
+        start_seconds,
+    )
+    capacity = _capacity(now, spec, workload, replicas, allowance, state)
+    return sizing.plan(now, need, capacity, state.load.lasting_growth, ceiling - replicas.desired)
+
+
+def _capacity(
+    now: float, spec: PoolSpec, workload: Workload, replicas: Replicas, allowance: float, state: PoolState
+) -> Capacity:
+    """What takes requests already, or will."""
+    ready = min(replicas.ready, replicas.desired)
+    return Capacity(
+        free=max(0.0, ready * spec.concurrency - workload.in_flight) if ready else 0.0,
+        ready=ready,
+        ready_at=_ready_at(now, replicas, allowance, state) if replicas.starting else (),
+        slots=spec.concurrency,
+        rate=CAUTION * state.service.per_replica(spec.concurrency, workload.in_flight),
+    )
+
+
+def _ready_at(now: float, replicas: Replicas, allowance: float, state: PoolState) -> tuple[float, ...]:
+    tail = max(EARLIEST_TAIL, min(allowance, objective.MOST_RISK))
+    ages = [now - starting.asked_at for starting in replicas.starting]
+    return tuple([now + state.starts.remaining(age, tail) for age in ages])
+
+
+def start_ahead(case: Case) -> Choice | None:
+    """Where a start outlasts the budget, a growing load is met before its requests are late."""
+    spec, state, desired = case.spec, case.state, case.replicas.desired
+    if case.workload.is_empty or desired >= case.limits.ceiling:
+        return None
+    start_seconds = _expected_start(case)
+    shortfall_seconds = _shortfall_seconds(case, start_seconds)
+    if case.plan.late:
+        shortfall_seconds = max(shortfall_seconds, LATE_SHARE * start_seconds)
+    if shortfall_seconds <= 0.0:
+        return None
+    needed = outlook.needed_replicas(spec, case.workload, state)
+    if case.plan.late or not case.replicas.ready:
+        needed = max(needed, _to_catch_up(case, shortfall_seconds))
+    needed = min(needed, _usable(case, start_seconds))
+    wanted = min(needed, case.limits.ceiling, max(desired, FIRST_STEP, MOST_GROWTH * case.replicas.ready))
+    needed_at_once = case.plan.more if case.plan.late else 0
+    if wanted <= desired + needed_at_once:
+        return None
+    return Choice(wanted, Reason.START_AHEAD, say.ahead(case.workload, start_seconds, wanted))
+
+
+def outgrown_at(case: Case) -> float:
+    """When a start ahead may be due though no reading changes: at the next poll, if at all.
+
+    Requests that wait get later with time alone.
+    """
+    has_room = case.replicas.desired < case.limits.ceiling
+    if not has_room or not case.workload.queued or _shortfall_seconds(case, _expected_start(case)) <= 0.0:
+        return math.inf
+    poll_seconds = case.spec.poll_seconds
+    polled_at = max((reading.observed_at for reading in case.workload.readings), default=case.now)
+    return max(polled_at, case.now - 0.5 * poll_seconds) + poll_seconds
+
+
+def _shortfall_seconds(case: Case, start_seconds: float) -> float:
+    """By how much a start outlasts the budget."""
+    return start_seconds - case.spec.budget_seconds + case.spec.margin_seconds
+
+
+def _expected_start(case: Case) -> float:
+    """What a start is reckoned to take: the median, but no less than those that are running show."""
+    starts = case.state.starts
+    expected = starts.p50_seconds if starts.samples >= LEARNED_STARTS else starts.quantile(EARLIEST_TAIL)
+    if not case.replicas.starting:
+        return expected
+    ages = [case.now - starting.asked_at for starting in case.replicas.starting]
+    return max([expected, *(age + starts.remaining(age, 0.5) for age in ages)])
+
+
+def _usable(case: Case, start_seconds: float) -> int:
+    """Replicas that what waits, what runs and what comes while they start could fill at once.
+
+    Growth is expected to go on for as long as it has been watched, and no longer.
+    """
+    workload, carried, spec = case.workload, case.state.load, case.spec
+    watched_seconds = load.smoothing_seconds(spec.budget_seconds)
+    expected = max(carried.lasting_growth, 0.0) * min(start_seconds, watched_seconds)
+    requests = workload.queued + max(workload.in_flight, carried.in_flight) + expected
+    return math.ceil(requests / spec.concurrency)
+
+
+def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
+    """Replicas that work off a backlog before too many more requests are late.
+
+    If `load` replicas keep up with the arrivals and the oldest request is `shortfall` late, k of them leave
+    load × rate × shortfall / (1 - load / k) requests late until they have caught up; the k at which one more
+    costs a start and saves less than that in breaks is load × (1 + √(price × rate × shortfall)).
+    """
+    spec, state = case.spec, case.state
+    rate = state.service.per_replica(spec.concurrency, case.workload.in_flight)
+    carried = state.load.replicas(spec.concurrency, rate)
+    hurry = math.sqrt(CATCH_UP * state.objective.price * rate * shortfall_seconds)
+    return int(carried * (1.0 + hurry))
+
+
+def start(case: Case) -> Choice | None:
+    """Ask for the replicas that the waiting requests need, when their start can wait no longer."""
+    plan, desired = case.plan, case.replicas.desired
+    if not plan.more:
+        return None
+    ready = min(case.replicas.ready, desired)
+    most = min(case.limits.ceiling, max(desired, FIRST_STEP, MOST_GROWTH * ready))
+    wanted = min(desired + plan.more, most)
+    if wanted <= desired:
+        if desired >= case.limits.ceiling:
+            return Choice(desired, Reason.AT_CEILING, say.at_ceiling(case.workload.queued, desired))
+        return None
+    explained = say.start(case.now, case.spec, case.workload, plan, case.state.starts.samples)
+    if plan.late:
+        return Choice(wanted, Reason.START_AT_ONCE, f"{explained}: start now")
+    undelayed = _why_not_delayed(case)
+    if undelayed:
+        return Choice(wanted, Reason.START_AT_ONCE, f"{explained}; {undelayed}: start now")
+    if plan.start_at <= case.now:
+        return Choice(wanted, Reason.START_FOR_DEADLINE, say.due(explained, case.spec, wanted - desired))
+    message = say.not_due(explained, case.spec, plan.start_at - case.now)
+    return Choice(desired, Reason.WAITING_FOR_DEADLINE, message, plan.start_at)
+
+
+def _why_not_delayed(case: Case) -> str:
+    """Why a start that could wait does not, or nothing."""
+    if not case.spec.may_delay:
+        return say.IMMEDIATELY if case.spec.start is StartMode.IMMEDIATELY else say.STRICTEST
+    if case.state.starts.samples < LEARNED_STARTS:
+        return say.too_few_starts(case.state.starts.samples, LEARNED_STARTS)
+    return ""
+
+
+def cancel(case: Case) -> Choice | None:
+    """Take back starts that nobody needs any more: the queue has drained before they were ready."""
+    replicas = case.replicas
+    if not replicas.starting or case.workload.queued or is_expecting(case):
+        return None
+    kept = max(case.limits.floor, replicas.desired - len(replicas.starting))
+    if kept >= replicas.desired or (case.workload.in_flight and kept < max(case.state.load.recent_peak, 1)):
+        return None
+    if not starting_are_unused(case):
+        return None
+    due_at = confirmed_idle_at(case)
+    if case.workload.is_empty and due_at > case.now:
+        return Choice(replicas.desired, Reason.STARTING, say.starting(replicas), due_at)
+    return Choice(kept, Reason.START_CANCELLED, say.cancelled(case.now, replicas, kept))
+
+
+def hold_while_starting(case: Case) -> Choice | None:
+    """Which replica goes is not ours to choose, so none goes while one is loading."""
+    replicas = case.replicas
+    if not replicas.starting:
+        return None
+    first = min(starting.asked_at for starting in replicas.starting)
+    remaining = case.state.starts.remaining(case.now - first, 0.5)
+    due_at = case.now + max(remaining, 1.0) if case.workload.queued else math.inf
+    due_at = min(due_at, outgrown_at(case))
+    return Choice(replicas.desired, Reason.STARTING, say.starting(replicas, remaining), due_at)

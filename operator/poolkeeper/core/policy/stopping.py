@@ -1,0 +1,104 @@
+"""Rules about stops: when idling no longer pays, what is surplus, and what may go without touching work."""
+
+import math
+
+from poolkeeper.core.learning import daytime
+from poolkeeper.core.policy import outlook, say
+from poolkeeper.core.policy.case import Case, Choice
+from poolkeeper.core.values.decision import Reason
+
+MINIMUM_UP_SECONDS = 2.0
+
+
+def stop_surplus(case: Case) -> Choice | None:
+    """Replicas that the load of the last time did not need go, where that can't hit work."""
+    workload, replicas = case.workload, case.replicas
+    kept = max(case.limits.floor, 1, case.state.load.recent_peak)
+    if kept >= replicas.desired or workload.queued:
+        return None
+    if workload.is_empty and _stop_at(case)[0] <= case.now:
+        return None
+    is_idle = workload.is_empty and not workload.unseen_seconds and confirmed_idle_at(case) <= case.now
+    if not (is_idle or case.spec.drains_on_termination):
+        return None
+    return Choice(kept, Reason.STOP_SURPLUS, say.surplus(workload, replicas.desired, kept))
+
+
+def stop(case: Case) -> Choice:
+    """An idle pool goes down to its floor once idling has become dearer than the next start."""
+    desired, floor = case.replicas.desired, case.limits.floor
+    if desired <= floor:
+        return _at_floor(case)
+    stop_at, reason = _stop_at(case)
+    idle_for = case.now - (case.state.idle_since if case.state.idle_since is not None else case.now)
+    if case.now < stop_at:
+        fades_at = outlook.peak_fades_at(case.spec, case.state) if desired > max(floor, 1) else math.inf
+        due_at = max(min(stop_at, fades_at), case.now)
+        return Choice(desired, reason, say.idle(desired, idle_for, stop_at - case.now, reason), due_at)
+    return Choice(floor, Reason.STOP_IDLE, say.stopped(floor, idle_for, case.state.idle_seconds or 0.0))
+
+
+def _at_floor(case: Case) -> Choice:
+    limits = case.limits
+    if case.replicas.desired == 0:
+        if is_expecting(case) and limits.ceiling > 0:
+            age = case.now - case.state.gaps.arrived_at
+            return Choice(1, Reason.START_AHEAD, say.expected(age, by_daytime=_goes_by_daytime(case, age)))
+        due_at = math.inf if case.state.ahead_at is None else case.state.ahead_at
+        return Choice(0, Reason.AT_ZERO, say.AT_ZERO, min(limits.changes_at, due_at))
+    return Choice(case.replicas.desired, limits.floor_reason, limits.floor_message, limits.changes_at)
+
+
+def _goes_by_daytime(case: Case, age: float) -> bool:
+    return case.state.gaps.daytime.is_proven and age > daytime.LONG_SECONDS
+
+
+def is_expecting(case: Case) -> bool:
+    """Whether a start ahead of a request that has not come yet is due."""
+    return case.state.ahead_at is not None and case.state.ahead_at <= case.now
+
+
+def _stop_at(case: Case) -> tuple[float, Reason]:
+    """When an idle pool may stop, and what it waits for."""
+    state, workload = case.state, case.workload
+    confirmed_at = confirmed_idle_at(case)
+    idle_since = state.idle_since if state.idle_since is not None else case.now
+    stop_at = max(confirmed_at, idle_since + (state.idle_seconds or 0.0))
+    if state.ready_since is not None:
+        stop_at = max(stop_at, state.ready_since + MINIMUM_UP_SECONDS)
+    unseen_until = state.worked_at + workload.unseen_seconds if workload.unseen_seconds else -math.inf
+    if unseen_until > stop_at:
+        return unseen_until, Reason.IN_FLIGHT_UNSEEN
+    return stop_at, Reason.IDLE
+
+
+def confirmed_idle_at(case: Case) -> float:
+    """One empty reading may fall between a request's leaving the queue and its being seen in flight."""
+    idle_since = case.state.idle_since
+    if idle_since is None:
+        return math.inf
+    poll_seconds = case.spec.poll_seconds
+    oldest = min([reading.observed_at for reading in case.workload.readings])
+    if oldest > idle_since + 0.5 * poll_seconds:
+        return case.now
+    return max(idle_since, case.now) + poll_seconds
+
+
+def starting_are_unused(case: Case) -> bool:
+    """Whether no starting replica can have taken work already, its readiness not being known here yet."""
+    if case.workload.is_empty and case.workload.unseen_seconds == 0.0:
+        return True
+    fastest = 0.5 * case.state.starts.quantiles[0]
+    return all(case.now - starting.asked_at < fastest for starting in case.replicas.starting)
+
+
+def lowest_safe(case: Case, target: int) -> int:
+    """How far the replicas may be lowered now towards `target` without touching work or a needed start."""
+    replicas, workload = case.replicas, case.workload
+    if not workload.is_known:
+        return replicas.desired
+    if replicas.starting:
+        unused = starting_are_unused(case)
+        return max(target, replicas.desired - len(replicas.starting)) if unused else replicas.desired
+    is_idle = workload.is_empty and _stop_at(case)[0] <= case.now
+    return target if is_idle or case.spec.drains_on_termination else replicas.desired

@@ -1,0 +1,115 @@
+"""What all sources of a pool say together, and whether that can be believed."""
+
+import math
+from heapq import merge
+from typing import NamedTuple
+
+from poolkeeper.core.values.decision import Verdict
+from poolkeeper.core.values.observation import ArrivalBucket, Demand, Observation, Reading
+from poolkeeper.core.values.spec import PoolSpec, SourceSpec
+
+_NO_SOURCES = Verdict(False, "NoSources", "the pool declares no source of demand")
+_FRESH = Verdict(True, "Fresh", "every source has been read in time")
+
+
+class Workload(NamedTuple):
+    """The demand of a pool at one instant, its sources added up.
+
+    Sources that can't be believed are left out and `verdict` says why; what the others hold is a lower bound.
+    `fresh_until` is when the first reading gets too old. `unseen_seconds` is how long work that was taken may
+    go on without being seen: 0 where every source sees it, infinite where nobody knows.
+    """
+
+    queued: int
+    in_flight: int
+    orphaned: int
+    waiting: tuple[ArrivalBucket, ...]
+    readings: tuple[Reading, ...]
+    verdict: Verdict
+    fresh_until: float
+    unseen_seconds: float
+
+    @property
+    def is_known(self) -> bool:
+        """Whether every source can be believed."""
+        return self.verdict.holds is True
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits and nothing is seen in flight, as far as is known."""
+        return self.queued == 0 and self.in_flight == 0
+
+
+def survey(now: float, spec: PoolSpec, observation: Observation, empty_hold_seconds: float) -> Workload:
+    """Add up what can be believed. A server that came back empty is not believed for `empty_hold_seconds`."""
+    readings: list[Reading] = []
+    problem = None if spec.sources else _NO_SOURCES
+    queued = in_flight = orphaned = 0
+    fresh_until, unseen_seconds = math.inf, 0.0
+    for source in spec.sources:
+        demand = _find(observation.demand, source.name)
+        doubt = _doubt(now, source, demand, empty_hold_seconds)
+        if doubt is not None or not isinstance(demand, Reading):
+            problem = problem or doubt
+            continue
+        readings.append(demand)
+        queued += demand.queued
+        orphaned += demand.orphaned
+        stale_at = demand.observed_at + source.stale_after_seconds
+        fresh_until = stale_at if stale_at < fresh_until else fresh_until
+        if source.sees_in_flight and demand.in_flight is not None:
+            in_flight += demand.in_flight
+        else:
+            unseen_seconds = max(unseen_seconds, source.max_service_seconds or math.inf)
+    waiting, verdict = _by_arrival(readings), problem or _believed(unseen_seconds)
+    return Workload(
+        queued, in_flight, orphaned, waiting, tuple(readings), verdict, fresh_until, unseen_seconds
+    )
+
+
+def _find(demands: tuple[Demand, ...], name: str) -> Demand | None:
+    for demand in demands:
+        if demand.source == name:
+            return demand
+    return None
+
+
+def _doubt(
+    now: float, source: SourceSpec, demand: Demand | None, empty_hold_seconds: float
+) -> Verdict | None:
+    """Why a source can't be believed now, or None."""
+    if demand is None:
+        return Verdict(False, "NotReported", f"source {source.name} has not reported yet")
+    if not isinstance(demand, Reading):
+        return Verdict(False, demand.reason, demand.message)
+    age = now - demand.observed_at
+    if abs(age) > source.stale_after_seconds:
+        limit = source.stale_after_seconds
+        return Verdict(
+            False, "Stale", f"source {source.name} was last read {age:.0f} s ago, more than {limit:.0f} s"
+        )
+    if demand.emptied_at is not None and now - demand.emptied_at < empty_hold_seconds:
+        return Verdict(
+            False,
+            "CameBackEmpty",
+            f"the server of source {source.name} restarted and came back empty "
+            f"{now - demand.emptied_at:.0f} s ago; for {empty_hold_seconds:.0f} s its work may still return",
+        )
+    return None
+
+
+def _believed(unseen_seconds: float) -> Verdict:
+    if unseen_seconds == 0.0:
+        return _FRESH
+    limit = "is not limited" if math.isinf(unseen_seconds) else f"takes up to {unseen_seconds:.0f} s"
+    return Verdict(
+        True,
+        "InFlightUnseen",
+        f"every source has been read in time; work that was taken {limit} and is not seen",
+    )
+
+
+def _by_arrival(readings: list[Reading]) -> tuple[ArrivalBucket, ...]:
+    if len(readings) == 1:
+        return readings[0].waiting
+    return tuple(merge(*(reading.waiting for reading in readings)))

@@ -1,0 +1,30 @@
+"""The activators' pods, as the controller finds them beside itself."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.paths import namespaced_path
+from poolkeeper.kube.watch.pod import project_pod
+
+
+class ActivatorPod(NamedTuple):
+    """One activator. `takes_new`: it is ready, and not told to stop."""
+
+    uid: str
+    addresses: tuple[str, ...]
+    takes_new: bool
+    labels: Mapping[str, str]
+
+
+async def list_activators(client: KubeClient, namespace: str, selector: str) -> list[ActivatorPod]:
+    """All that run, those that finish what they hold included; raises ApiError, ApiUnreachable."""
+    listed = await client.request(
+        "GET", namespaced_path("v1", namespace, "pods"), query=(("labelSelector", selector),)
+    )
+    pods = [project_pod(raw) for raw in listed["items"]]
+    return [
+        ActivatorPod(pod.uid, pod.addresses, pod.is_ready and not pod.is_terminating, pod.labels)
+        for pod in pods
+        if pod.addresses and not pod.is_finished
+    ]

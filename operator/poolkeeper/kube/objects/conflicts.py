@@ -1,0 +1,81 @@
+"""Who else scales the targets of a namespace: HorizontalPodAutoscalers and KEDA's ScaledObjects."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.paths import namespaced_path
+
+
+class ScalerKind(NamedTuple):
+    """A kind whose objects scale something by `.spec.scaleTargetRef`."""
+
+    api_version: str
+    plural: str
+    kind: str
+
+
+SCALER_KINDS = (
+    ScalerKind("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"),
+    ScalerKind("keda.sh/v1alpha1", "scaledobjects", "ScaledObject"),
+)
+
+
+class Scaler(NamedTuple):
+    """An object that scales the same kind of thing that pools do; only `group` of the target counts,
+    since versions of one group show the same object."""
+
+    kind: str
+    name: str
+    target_group: str
+    target_kind: str
+    target_name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceScalers:
+    """The scalers of one namespace; `unknown` says of each kind that could not be asked for why not."""
+
+    scalers: tuple[Scaler, ...] = ()
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, target: TargetKey) -> tuple[Scaler, ...]:
+        """Those that scale this target."""
+        wanted = (target.group, target.kind, target.name)
+        return tuple(scaler for scaler in self.scalers if scaler[2:] == wanted)
+
+
+async def scalers_in(client: KubeClient, namespace: str) -> NamespaceScalers:
+    """All scalers of a namespace. A kind that is not served has no objects; one that may not be listed is
+    unknown. Raises ApiError, ApiUnreachable."""
+    scalers: list[Scaler] = []
+    unknown: dict[str, str] = {}
+    for kind in SCALER_KINDS:
+        try:
+            answer = await client.request("GET", namespaced_path(kind.api_version, namespace, kind.plural))
+        except ApiError as failure:
+            if failure.status == 403:
+                unknown[kind.kind] = (
+                    f"poolkeeper may not list {kind.plural} of {kind.api_version} in namespace {namespace}: "
+                    "grant it as the chart does"
+                )
+            elif failure.status != 404:
+                raise
+        else:
+            scalers.extend(_scalers(kind, answer.get("items") or ()))
+    return NamespaceScalers(tuple(scalers), unknown)
+
+
+def _scalers(kind: ScalerKind, items: Iterable[Mapping[str, Any]]) -> Iterable[Scaler]:
+    for item in items:
+        target = (item.get("spec") or {}).get("scaleTargetRef") or {}
+        # KEDA leaves out what it takes for granted: a Deployment of apps/v1.
+        group = target.get("apiVersion", "apps/v1").rpartition("/")[0]
+        name = target.get("name", "")
+        yield Scaler(kind.kind, item["metadata"]["name"], group, target.get("kind", "Deployment"), name)

@@ -1,0 +1,185 @@
+"""Kubernetes events about pools: one object per pool, reason and message, whose count goes up.
+
+What is recorded here is for people; nothing waits for it and nothing fails because of it.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from enum import StrEnum
+from typing import NamedTuple
+
+from poolkeeper.api.base import API_VERSION
+from poolkeeper.api.timestamps import format_timestamp
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.objects.token_bucket import TokenBucket
+from poolkeeper.kube.transport.client import JsonObject, KubeClient
+from poolkeeper.kube.transport.errors import ApiError, KubeFailure
+from poolkeeper.kube.transport.paths import namespaced_path
+
+logger = logging.getLogger(__name__)
+
+BURST = 20
+REFILL_SECONDS = 30.0
+"""A pool may say twenty things at once, then two a minute: more than anybody reads."""
+PENDING = 1000
+REMEMBERED = 10_000
+MESSAGE_BYTES = 1024
+NAME_LENGTH = 200
+
+
+class EventType(StrEnum):
+    """What an event means for the one who reads it."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+class Happening(NamedTuple):
+    """Something that happened to a pool."""
+
+    pool: PoolKey
+    uid: str
+    type: EventType
+    reason: str
+    message: str
+
+    @property
+    def event_name(self) -> str:
+        """Name of its event, the same whenever and by whomever it is recorded."""
+        identity = "\0".join((self.uid, self.reason, self.message))
+        digest = hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
+        # An object's name ends in a letter or digit before the dot as well.
+        return f"{self.pool.name[:NAME_LENGTH].rstrip('-.')}.{digest}"
+
+
+class EventRecorder:
+    """Takes happenings at any time and writes them one after the other while `run` runs.
+
+    `dropped` counts those that were given up: over the rate of their pool, too many waiting, or refused.
+    """
+
+    def __init__(
+        self, client: KubeClient, clock: Callable[[], float], *, component: str = "poolkeeper", host: str = ""
+    ) -> None:
+        self.dropped = 0
+        self._client = client
+        self._clock = clock
+        self._source = {"component": component, "host": host}
+        self._pending: asyncio.Queue[Happening] = asyncio.Queue(PENDING)
+        self._buckets: OrderedDict[PoolKey, TokenBucket] = OrderedDict()
+        self._counts: OrderedDict[str, int] = OrderedDict()
+
+    def record(self, pool: PoolKey, uid: str, event_type: EventType, reason: str, message: str) -> None:
+        """Notes that something happened; returns at once and never raises."""
+        if not self._bucket(pool).take(self._clock()):
+            self.dropped += 1
+            return
+        try:
+            self._pending.put_nowait(Happening(pool, uid, event_type, reason, _cut(message)))
+        except asyncio.QueueFull:
+            self.dropped += 1
+
+    async def run(self) -> None:
+        """Writes what was recorded, until cancelled."""
+        while True:
+            happening = await self._pending.get()
+            try:
+                await self._write(happening)
+            except KubeFailure as failure:
+                self.dropped += 1
+                logger.info("event %s of pool %s not written: %s", happening.reason, happening.pool, failure)
+            finally:
+                self._pending.task_done()
+
+    async def flush(self) -> None:
+        """Waits until everything that was recorded so far is written or given up."""
+        await self._pending.join()
+
+    def _bucket(self, pool: PoolKey) -> TokenBucket:
+        bucket = self._buckets.pop(pool, None) or TokenBucket.full(BURST, REFILL_SECONDS, self._clock())
+        self._buckets[pool] = bucket
+        _forget_oldest(self._buckets)
+        return bucket
+
+    async def _write(self, happening: Happening) -> None:
+        key = f"{happening.pool.namespace}/{happening.event_name}"
+        count = self._counts.pop(key, 0) + 1
+        if count == 1:
+            count = await self._create(happening)
+        elif not await self._bump(happening, count):
+            # Events expire, after an hour by default.
+            count = await self._create(happening)
+        self._counts[key] = count
+        _forget_oldest(self._counts)
+
+    async def _create(self, happening: Happening) -> int:
+        """Creates the event, or counts it up where the operator that led before us has created it."""
+        now = format_timestamp(self._clock())
+        event = self._event(happening, now)
+        try:
+            await self._client.request("POST", _path(happening), body=event)
+        except ApiError as failure:
+            if failure.status != 409:
+                raise
+            found = await self._client.request("GET", _path(happening, happening.event_name))
+            count = int(found.get("count") or 1) + 1
+            await self._bump(happening, count)
+            return count
+        return 1
+
+    async def _bump(self, happening: Happening, count: int) -> bool:
+        """Whether the event was still there to be counted up."""
+        patch = {"count": count, "lastTimestamp": format_timestamp(self._clock())}
+        try:
+            await self._client.request(
+                "PATCH",
+                _path(happening, happening.event_name),
+                body=patch,
+                content_type="application/merge-patch+json",
+            )
+        except ApiError as failure:
+            if failure.status != 404:
+                raise
+            return False
+        return True
+
+    def _event(self, happening: Happening, now: str) -> JsonObject:
+        pool = happening.pool
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": happening.event_name, "namespace": pool.namespace},
+            "involvedObject": {
+                "apiVersion": API_VERSION,
+                "kind": "AcceleratorPool",
+                "namespace": pool.namespace,
+                "name": pool.name,
+                "uid": happening.uid,
+            },
+            "type": happening.type,
+            "reason": happening.reason,
+            "message": happening.message,
+            "source": self._source,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+
+
+def _path(happening: Happening, *name: str) -> str:
+    return namespaced_path("v1", happening.pool.namespace, "events", *name)
+
+
+def _cut(message: str) -> str:
+    encoded = message.encode()
+    if len(encoded) <= MESSAGE_BYTES:
+        return message
+    return encoded[: MESSAGE_BYTES - 3].decode(errors="ignore") + "…"
+
+
+def _forget_oldest(entries: OrderedDict[PoolKey, TokenBucket] | OrderedDict[str, int]) -> None:
+    while len(entries) > REMEMBERED:
+        entries.popitem(last=False)

@@ -1,0 +1,89 @@
+"""The Lease that says which replica of the operator may write (coordination.k8s.io/v1)."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from poolkeeper.api.timestamps import format_micro_time
+from poolkeeper.core.lease import LeaseRecord
+from poolkeeper.kube.transport.client import JsonObject, KubeClient
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.paths import namespaced_path
+
+API_VERSION = "coordination.k8s.io/v1"
+
+
+class StoredLease(NamedTuple):
+    """What a Lease says, and the version of it that a write must name."""
+
+    record: LeaseRecord
+    version: str
+
+
+class LeaseClient:
+    """Reads and writes one Lease; every request ends within the time that the caller gives it.
+
+    `clock` (Unix seconds) only fills in the timestamps for people; nothing is decided by them.
+    """
+
+    def __init__(self, client: KubeClient, namespace: str, name: str, clock: Callable[[], float]) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._name = name
+        self._clock = clock
+        self._last: JsonObject = {}
+
+    async def read(self, *, timeout_seconds: float) -> StoredLease | None:
+        """The Lease, or None where there is none. Raises ApiError, ApiUnreachable."""
+        try:
+            lease = await self._client.request("GET", self._path(self._name), timeout_seconds=timeout_seconds)
+        except ApiError as failure:
+            if failure.status == 404:
+                self._last = {}
+                return None
+            raise
+        return self._stored(lease)
+
+    async def write(self, record: LeaseRecord, version: str | None, *, timeout_seconds: float) -> StoredLease:
+        """Replaces that version of the Lease, or creates it where `version` is None.
+
+        Tried once. Raises ApiError (409: somebody else was faster), ApiUnreachable (who knows).
+        """
+        metadata = dict(self._last.get("metadata") or {}) if version else {}
+        metadata.update(name=self._name, namespace=self._namespace)
+        if version:
+            metadata["resourceVersion"] = version
+        lease = {
+            "apiVersion": API_VERSION,
+            "kind": "Lease",
+            "metadata": metadata,
+            "spec": self._spec(record),
+        }
+        method, path = ("PUT", self._path(self._name)) if version else ("POST", self._path())
+        written = await self._client.request(method, path, body=lease, timeout_seconds=timeout_seconds)
+        return self._stored(written)
+
+    def _spec(self, record: LeaseRecord) -> JsonObject:
+        now = format_micro_time(self._clock())
+        last = self._last.get("spec") or {}
+        is_renewal = last.get("holderIdentity") == record.holder and "acquireTime" in last
+        return {
+            "holderIdentity": record.holder,
+            "leaseDurationSeconds": record.duration_seconds,
+            "leaseTransitions": record.transitions,
+            "acquireTime": last["acquireTime"] if is_renewal else now,
+            "renewTime": now,
+        }
+
+    def _stored(self, lease: JsonObject) -> StoredLease:
+        self._last = lease
+        spec = lease.get("spec") or {}
+        record = LeaseRecord(
+            holder=spec.get("holderIdentity") or "",
+            duration_seconds=spec.get("leaseDurationSeconds") or 0,
+            transitions=spec.get("leaseTransitions") or 0,
+            renewal=spec.get("renewTime") or "",
+        )
+        return StoredLease(record, lease["metadata"]["resourceVersion"])
+
+    def _path(self, *name: str) -> str:
+        return namespaced_path(API_VERSION, self._namespace, "leases", *name)

@@ -1,0 +1,127 @@
+"""NetworkPolicies and labels of namespaces, reduced to what decides whether a pod reaches another by TCP."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.paths import api_path, namespaced_path
+from poolkeeper.kube.transport.selectors import Requirement
+
+NETWORKING = "networking.k8s.io/v1"
+NAME_LABEL = "kubernetes.io/metadata.name"
+"""The one label that each namespace has: its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSelector:
+    """All requirements together; without any it selects everything."""
+
+    requirements: tuple[Requirement, ...] = ()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether an object with these labels is selected."""
+        return all(part.holds(labels) for part in self.requirements)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyPeer:
+    """Who is meant by one entry of `from` or `to`: pods, of the policy's own namespace where `namespaces` is
+    None, or a network (`is_network`), of which nothing more is kept."""
+
+    pods: LabelSelector = LabelSelector()
+    namespaces: LabelSelector | None = None
+    is_network: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyPort:
+    """TCP ports of the pod that is connected to: one by number or name, a range of them, or all (None)."""
+
+    port: int | str | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRule:
+    """What a policy allows: these peers (None: everybody) on these TCP ports (None: all)."""
+
+    peers: tuple[PolicyPeer, ...] | None = None
+    ports: tuple[PolicyPort, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPolicy:
+    """`ingress` and `egress` are what it allows the pods that it selects; None where it says nothing about
+    that direction."""
+
+    namespace: str
+    name: str
+    pods: LabelSelector
+    ingress: tuple[PolicyRule, ...] | None
+    egress: tuple[PolicyRule, ...] | None
+
+
+async def list_policies(client: KubeClient, namespace: str) -> tuple[NetworkPolicy, ...]:
+    """All of a namespace; raises ApiError, ApiUnreachable."""
+    listed = await client.request("GET", namespaced_path(NETWORKING, namespace, "networkpolicies"))
+    return tuple(project_policy(raw) for raw in listed.get("items") or ())
+
+
+async def namespace_labels(client: KubeClient, namespace: str) -> Mapping[str, str]:
+    """Raises ApiError, ApiUnreachable."""
+    found = await client.request("GET", api_path("v1", "namespaces", namespace))
+    return dict(found["metadata"].get("labels") or {})
+
+
+def project_policy(raw: Mapping[str, Any]) -> NetworkPolicy:
+    """The projection of a NetworkPolicy's JSON."""
+    spec = raw.get("spec") or {}
+    kinds = spec.get("policyTypes") or ("Ingress", *(("Egress",) if spec.get("egress") else ()))
+    return NetworkPolicy(
+        namespace=raw["metadata"]["namespace"],
+        name=raw["metadata"]["name"],
+        pods=_selector(spec.get("podSelector") or {}),
+        ingress=_rules(spec.get("ingress") or (), "from") if "Ingress" in kinds else None,
+        egress=_rules(spec.get("egress") or (), "to") if "Egress" in kinds else None,
+    )
+
+
+def _rules(rules: Iterable[Mapping[str, Any]], peers: str) -> tuple[PolicyRule, ...]:
+    # A list that is there and empty means the same as one that is not: everybody, and all ports.
+    return tuple(
+        PolicyRule(
+            peers=tuple(_peer(each) for each in rule[peers]) if rule.get(peers) else None,
+            ports=_ports(rule["ports"]) if rule.get("ports") else None,
+        )
+        for rule in rules
+    )
+
+
+def _peer(raw: Mapping[str, Any]) -> PolicyPeer:
+    if "ipBlock" in raw:
+        return PolicyPeer(is_network=True)
+    namespaces = raw.get("namespaceSelector")
+    return PolicyPeer(
+        pods=_selector(raw.get("podSelector") or {}),
+        namespaces=None if namespaces is None else _selector(namespaces),
+    )
+
+
+def _ports(ports: Iterable[Mapping[str, Any]]) -> tuple[PolicyPort, ...]:
+    return tuple(
+        PolicyPort(each.get("port"), each.get("endPort"))
+        for each in ports
+        if each.get("protocol", "TCP") == "TCP"
+    )
+
+
+def _selector(raw: Mapping[str, Any]) -> LabelSelector:
+    equal = [Requirement(key, frozenset((value,))) for key, value in (raw.get("matchLabels") or {}).items()]
+    return LabelSelector((*equal, *(_requirement(each) for each in raw.get("matchExpressions") or ())))
+
+
+def _requirement(raw: Mapping[str, Any]) -> Requirement:
+    values = raw.get("values")
+    is_negated = raw["operator"] in ("NotIn", "DoesNotExist")
+    return Requirement(raw["key"], frozenset(values) if values else None, is_negated)

@@ -1,0 +1,117 @@
+"""The one write that matters: the replicas of a target, through its /scale subresource."""
+
+import asyncio
+from dataclasses import dataclass
+
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.transport.client import REQUEST_TIMEOUT_SECONDS, JsonObject, KubeClient
+from poolkeeper.kube.transport.discovery import Discovery, Resource
+from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable, KubeFailure, ScaleConflict
+from poolkeeper.kube.transport.refusals import refusal_of_target
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A target's replicas as /scale shows them.
+
+    `replicas` is what the target was told to have, `current_replicas` how many pods its controller counts,
+    ready or not. `selector` matches its pods; it is empty where the kind does not tell. `resource_version`
+    and `uid` make a later write fail if anybody else wrote, or replaced the object, in between.
+    """
+
+    replicas: int
+    current_replicas: int
+    selector: str
+    resource_version: str
+    uid: str
+
+
+class ScaleClient:
+    """Reads and writes /scale of any kind that has it."""
+
+    def __init__(self, client: KubeClient, discovery: Discovery) -> None:
+        self._client = client
+        self._discovery = discovery
+
+    async def read(self, target: TargetKey, *, timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> Scale:
+        """The target's replicas now. Raises TargetFailure, ApiError, ApiUnreachable."""
+        return await self._exchange(target, "GET", None, timeout_seconds)
+
+    async def write(
+        self,
+        target: TargetKey,
+        scale: Scale,
+        replicas: int,
+        *,
+        timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
+    ) -> Scale:
+        """Sets the replicas of the object that `scale` was read from, if nobody has written since.
+
+        Never tried twice; after ApiUnreachable it may or may not have taken effect. Raises ScaleConflict and
+        other TargetFailures, ApiError, ApiUnreachable.
+        """
+        body = {
+            "apiVersion": "autoscaling/v1",
+            "kind": "Scale",
+            "metadata": {
+                "name": target.name,
+                "namespace": target.namespace,
+                "resourceVersion": scale.resource_version,
+                "uid": scale.uid,
+            },
+            "spec": {"replicas": replicas},
+        }
+        return await self._exchange(target, "PUT", body, timeout_seconds)
+
+    async def _exchange(
+        self, target: TargetKey, method: str, body: JsonObject | None, timeout_seconds: float
+    ) -> Scale:
+        try:
+            # Discovery counts too: the holder of a lease must know when a write can no longer begin.
+            async with asyncio.timeout(timeout_seconds):
+                resource = await self._discovery.resolve_scalable(target.api_version, target.kind)
+                return await self._exchange_with(resource, target, method, body, timeout_seconds)
+        except TimeoutError as failure:
+            raise ApiUnreachable(
+                "ApiTimeout", f"{method} of the scale of {target} took longer than {timeout_seconds:g} s"
+            ) from failure
+
+    async def _exchange_with(
+        self,
+        resource: Resource,
+        target: TargetKey,
+        method: str,
+        body: JsonObject | None,
+        timeout_seconds: float,
+    ) -> Scale:
+        path = resource.path(target.namespace, target.name, "scale")
+        try:
+            return _scale(
+                await self._client.request(method, path, body=body, timeout_seconds=timeout_seconds)
+            )
+        except ApiError as failure:
+            raise self._explained(failure, target, method, resource) from failure
+
+    def _explained(
+        self, failure: ApiError, target: TargetKey, method: str, resource: Resource
+    ) -> KubeFailure:
+        if failure.status == 409:
+            return ScaleConflict(
+                f"{target} was changed or replaced by somebody else: {failure.message}; it is read again"
+            )
+        if failure.status == 404 and not failure.object_name:
+            self._discovery.forget(target.api_version)
+        verb = "get" if method == "GET" else "update"
+        return refusal_of_target(failure, target, resource, verb, subresource="/scale")
+
+
+def _scale(answer: JsonObject) -> Scale:
+    metadata, status = answer["metadata"], answer.get("status") or {}
+    return Scale(
+        # A zero is left out of the JSON.
+        replicas=(answer.get("spec") or {}).get("replicas", 0),
+        current_replicas=status.get("replicas", 0),
+        selector=status.get("selector", ""),
+        resource_version=metadata["resourceVersion"],
+        uid=metadata["uid"],
+    )

@@ -1,0 +1,41 @@
+"""Secrets that sources of demand need, read only in the pool's own namespace."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+
+from poolkeeper.core.values.failures import SecretUnavailable
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable
+from poolkeeper.kube.transport.paths import namespaced_path
+
+
+class SecretReader:
+    """Reads one Secret at a time: no list, no watch, nothing kept."""
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+
+    async def read_secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
+        """All keys of a Secret. Raises SecretUnavailable, whose text never holds what the Secret does."""
+        try:
+            secret = await self._client.request("GET", namespaced_path("v1", namespace, "secrets", name))
+        except ApiUnreachable as failure:
+            raise SecretUnavailable(failure.reason, failure.message) from failure
+        except ApiError as failure:
+            raise _explained(failure, namespace, name) from failure
+        return {key: b64decode(value) for key, value in (secret.get("data") or {}).items()}
+
+
+def _explained(failure: ApiError, namespace: str, name: str) -> SecretUnavailable:
+    if failure.status == 403:
+        return SecretUnavailable(
+            "SecretForbidden",
+            f"poolkeeper may not read Secret {namespace}/{name}: add {namespace} to the chart's value "
+            "secretNamespaces",
+        )
+    if failure.status == 404:
+        return SecretUnavailable(
+            "SecretNotFound",
+            f"Secret {namespace}/{name} does not exist: create it, or correct the name in the pool's demand",
+        )
+    return SecretUnavailable(failure.reason, failure.message)

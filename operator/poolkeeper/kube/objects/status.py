@@ -1,0 +1,63 @@
+"""The status of pools, written whole and by one writer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from poolkeeper.api.base import API_VERSION
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.transport.client import REQUEST_TIMEOUT_SECONDS, KubeClient
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.paths import namespaced_path
+
+PLURAL = "acceleratorpools"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRejected:
+    """The API server did not take a status; the same one would be rejected again."""
+
+    reason: str
+    message: str
+
+
+class StatusWriter:
+    """Replaces the status of a pool."""
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+
+    async def write(
+        self,
+        pool: PoolKey,
+        uid: str,
+        status: dict[str, Any],
+        *,
+        timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
+    ) -> StatusRejected | None:
+        """Sets the whole status of the pool that has this uid; None also where that pool is gone.
+
+        What no repetition can help is returned, not raised: a status against the schema, or another pool of
+        that name by now (both 422), or too many others that write at once (409).
+        Raises ApiError, ApiUnreachable.
+        """
+        # A merge patch would keep what the new status leaves out, and lists need to be replaced anyway.
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        path = namespaced_path(API_VERSION, pool.namespace, PLURAL, pool.name, "status")
+        try:
+            await self._client.request(
+                "PATCH",
+                path,
+                body=patch,
+                content_type="application/json-patch+json",
+                timeout_seconds=timeout_seconds,
+            )
+        except ApiError as failure:
+            if failure.status == 404:
+                return None
+            if failure.status in (409, 422):
+                return StatusRejected(failure.reason, failure.message)
+            raise
+        return None

@@ -1,0 +1,109 @@
+"""Which kinds the API server serves, and which of them can be scaled."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from poolkeeper.kube.transport.client import JsonObject, KubeClient
+from poolkeeper.kube.transport.errors import ApiError, KindUnknown, NoScaleSubresource
+from poolkeeper.kube.transport.paths import api_path, namespaced_path
+
+MISS_SECONDS = 10.0
+"""How long the answer that something is not there is believed: a CRD may be installed at any time."""
+
+
+class Resource(NamedTuple):
+    """A kind as the API server serves it; `plural` names it in paths and in RBAC rules."""
+
+    api_version: str
+    kind: str
+    plural: str
+    is_namespaced: bool
+    has_scale: bool
+
+    @property
+    def group(self) -> str:
+        """The API group, empty for the core group."""
+        return self.api_version.rpartition("/")[0]
+
+    def path(self, namespace: str, name: str, *subresource: str) -> str:
+        """The path of one object of this kind."""
+        return namespaced_path(self.api_version, namespace, self.plural, name, *subresource)
+
+
+class Discovery:
+    """Finds kinds; what was found is remembered, what was not is asked for again after a while."""
+
+    def __init__(self, client: KubeClient, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._monotonic = monotonic
+        self._served: dict[str, dict[str, Resource]] = {}
+        self._fetched_at: dict[str, float] = {}
+        self._fetching: dict[str, asyncio.Lock] = {}
+
+    async def resolve(self, api_version: str, kind: str) -> Resource:
+        """A namespaced kind. Raises KindUnknown, ApiError, ApiUnreachable."""
+        found = await self._find(api_version, kind)
+        if found is None:
+            raise KindUnknown(
+                f"the API server has no kind {kind} in {api_version}: correct targetRef, or install its CRD"
+            )
+        if not found.is_namespaced:
+            raise KindUnknown(f"{kind} in {api_version} is not namespaced: a pool can't scale it")
+        return found
+
+    async def resolve_scalable(self, api_version: str, kind: str) -> Resource:
+        """A kind with /scale. Raises KindUnknown, NoScaleSubresource, ApiError, ApiUnreachable."""
+        found = await self.resolve(api_version, kind)
+        if not found.has_scale:
+            found = await self._refreshed(api_version, kind) or found
+        if not found.has_scale:
+            raise NoScaleSubresource(
+                f"{kind} in {api_version} has no /scale subresource, so its replicas can't be set: "
+                "name the workload that owns the replicas"
+            )
+        return found
+
+    def forget(self, api_version: str) -> None:
+        """Asks again at the next use: a path that was served is gone."""
+        self._served.pop(api_version, None)
+        self._fetched_at.pop(api_version, None)
+
+    async def _find(self, api_version: str, kind: str) -> Resource | None:
+        known = self._served.get(api_version, {}).get(kind)
+        return known or await self._refreshed(api_version, kind)
+
+    async def _refreshed(self, api_version: str, kind: str) -> Resource | None:
+        # Many pools may miss at once, after a start for example: one of them asks, the others wait for it.
+        async with self._fetching.setdefault(api_version, asyncio.Lock()):
+            age_seconds = self._monotonic() - self._fetched_at.get(api_version, float("-inf"))
+            if age_seconds >= MISS_SECONDS:
+                self._served[api_version] = await self._fetch(api_version)
+                self._fetched_at[api_version] = self._monotonic()
+        return self._served[api_version].get(kind)
+
+    async def _fetch(self, api_version: str) -> dict[str, Resource]:
+        try:
+            answer = await self._client.request("GET", api_path(api_version))
+        except ApiError as failure:
+            if failure.status == 404:
+                return {}
+            raise
+        return _resources(api_version, answer)
+
+
+def _resources(api_version: str, answer: JsonObject) -> dict[str, Resource]:
+    served = answer.get("resources") or []
+    scalable = {entry["name"].removesuffix("/scale") for entry in served if entry["name"].endswith("/scale")}
+    return {
+        entry["kind"]: Resource(
+            api_version,
+            entry["kind"],
+            entry["name"],
+            bool(entry.get("namespaced")),
+            entry["name"] in scalable,
+        )
+        for entry in served
+        if "/" not in entry["name"]
+    }

@@ -1,0 +1,121 @@
+"""A pod reduced to what a decision and the learning of start times need."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from poolkeeper.api.timestamps import parse_timestamp
+
+FAILED_WAITS = frozenset(
+    {
+        "CrashLoopBackOff",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "ErrImageNeverPull",
+        "ErrImagePull",
+        "ImageInspectError",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "RunContainerError",
+    }
+)
+"""Reasons for which the kubelet keeps a container waiting that do not pass by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One pod. Instants are Unix seconds of the cluster's clocks, whole seconds, None until reached.
+
+    `started_at` is when the last of its containers began to run, `ready_at` when it last became ready.
+    `failure` is why it can't serve (a phase or a reason of the kubelet), empty while it may still come up.
+    `owner_uid` is the object that controls it, for example a ReplicaSet. `is_finished` pods run no more.
+    `addresses` are its IPs, the main one first.
+    """
+
+    uid: str
+    name: str
+    namespace: str
+    labels: Mapping[str, str] = field(hash=False)
+    owner_uid: str
+    created_at: float | None
+    scheduled_at: float | None
+    started_at: float | None
+    ready_at: float | None
+    is_ready: bool
+    is_terminating: bool
+    is_finished: bool
+    failure: str
+    restarts: int
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it can't serve and won't without a change."""
+        return bool(self.failure)
+
+
+class PodVersion(NamedTuple):
+    """A pod as of one resourceVersion, so that news can be told from what was overtaken."""
+
+    pod: Pod
+    version: int
+
+
+def project_pod(raw: Mapping[str, Any]) -> Pod:
+    """The projection of a pod's JSON."""
+    metadata, status = raw["metadata"], raw.get("status") or {}
+    containers = status.get("containerStatuses") or []
+    ready_at = _met_at(status, "Ready")
+    return Pod(
+        uid=metadata["uid"],
+        name=metadata["name"],
+        namespace=metadata["namespace"],
+        labels=metadata.get("labels") or {},
+        owner_uid=_controller(metadata.get("ownerReferences") or ()),
+        created_at=parse_timestamp(metadata.get("creationTimestamp")),
+        scheduled_at=_met_at(status, "PodScheduled"),
+        started_at=_started_at(containers),
+        ready_at=ready_at,
+        is_ready=ready_at is not None,
+        is_terminating="deletionTimestamp" in metadata,
+        is_finished=status.get("phase") in ("Succeeded", "Failed"),
+        failure=_failure(status, containers),
+        restarts=sum(container.get("restartCount", 0) for container in containers),
+        addresses=tuple(each["ip"] for each in status.get("podIPs") or () if each.get("ip")),
+    )
+
+
+def _controller(owners: Iterable[Mapping[str, Any]]) -> str:
+    return next((owner["uid"] for owner in owners if owner.get("controller")), "")
+
+
+def _met_at(status: Mapping[str, Any], kind: str) -> float | None:
+    """When a condition became True; None while it is not."""
+    for condition in status.get("conditions") or ():
+        if condition["type"] == kind and condition["status"] == "True":
+            return parse_timestamp(condition.get("lastTransitionTime"))
+    return None
+
+
+def _started_at(containers: Iterable[Mapping[str, Any]]) -> float | None:
+    starts = [
+        parse_timestamp((container.get("state") or {}).get("running", {}).get("startedAt"))
+        for container in containers
+    ]
+    known = [start for start in starts if start is not None]
+    return max(known) if known and len(known) == len(starts) else None
+
+
+def _failure(status: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> str:
+    if status.get("phase") == "Failed":
+        return str(status.get("reason") or "Failed")
+    for container in (*containers, *(status.get("initContainerStatuses") or ())):
+        reason = (container.get("state") or {}).get("waiting", {}).get("reason", "")
+        if reason in FAILED_WAITS:
+            return str(reason)
+    return ""
+
+
+def project_pod_version(raw: Mapping[str, Any]) -> PodVersion:
+    """The projection with its version; versions of one kind are ordered numbers (KEP-5504)."""
+    return PodVersion(project_pod(raw), int(raw["metadata"]["resourceVersion"]))

@@ -1,0 +1,69 @@
+"""The pods of the namespaces that hold pools, kept true to lists and watch events in any order."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+
+from poolkeeper.kube.watch.pod import Pod, PodVersion
+
+DELETIONS_REMEMBERED = 10_000
+
+
+class PodStore:
+    """Pods by namespace and uid. News that is older than what is known changes nothing."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, PodVersion]] = {}
+        self._snapshots: dict[str, Mapping[str, Pod]] = {}
+        self._deleted: OrderedDict[str, None] = OrderedDict()
+
+    def pods(self, namespace: str) -> Mapping[str, Pod]:
+        """The pods of a namespace by uid, as an unchanging snapshot."""
+        if namespace not in self._snapshots:
+            known = self._known.get(namespace, {})
+            self._snapshots[namespace] = {uid: entry.pod for uid, entry in known.items()}
+        return self._snapshots[namespace]
+
+    def put(self, news: PodVersion) -> bool:
+        """A pod was created, changed or listed; says whether anything that we look at is different."""
+        pod = news.pod
+        known = self._known.setdefault(pod.namespace, {})
+        before = known.get(pod.uid)
+        if pod.uid in self._deleted or (before and news.version < before.version):
+            return False
+        known[pod.uid] = news
+        return self._noted(pod.namespace, before is None or before.pod != pod)
+
+    def remove(self, pod: Pod) -> bool:
+        """A pod is gone; says whether it was there."""
+        # No pod comes back under its uid: whatever this news has overtaken is void.
+        self._deleted[pod.uid] = None
+        while len(self._deleted) > DELETIONS_REMEMBERED:
+            self._deleted.popitem(last=False)
+        removed = self._known.get(pod.namespace, {}).pop(pod.uid, None)
+        return self._noted(pod.namespace, removed is not None)
+
+    def reconcile(self, listed: Iterable[PodVersion], namespaces: Iterable[str]) -> set[str]:
+        """Makes these namespaces hold what a list said and no more; returns those that changed.
+
+        Only a list tells of the pods that were deleted while no watch was open.
+        """
+        wanted: dict[str, dict[str, PodVersion]] = {namespace: {} for namespace in namespaces}
+        for entry in listed:
+            if entry.pod.namespace in wanted:
+                wanted[entry.pod.namespace][entry.pod.uid] = entry
+        return {namespace for namespace, entries in wanted.items() if self._replace(namespace, entries)}
+
+    def drop(self, namespace: str) -> None:
+        """Forgets a namespace."""
+        self._known.pop(namespace, None)
+        self._snapshots.pop(namespace, None)
+
+    def _replace(self, namespace: str, entries: dict[str, PodVersion]) -> bool:
+        before = self.pods(namespace)
+        self._known[namespace] = entries
+        return self._noted(namespace, before != {uid: entry.pod for uid, entry in entries.items()})
+
+    def _noted(self, namespace: str, has_changed: bool) -> bool:
+        if has_changed:
+            self._snapshots.pop(namespace, None)
+        return has_changed

@@ -1,0 +1,162 @@
+"""The pods of all pools: one watch per namespace, or one for the whole cluster when there are many."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Set
+from typing import NamedTuple
+
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import KubeFailure
+from poolkeeper.kube.transport.paths import api_path, namespaced_path
+from poolkeeper.kube.watch.pod import Pod, PodVersion, project_pod_version
+from poolkeeper.kube.watch.pod_store import PodStore
+from poolkeeper.kube.watch.reflector import NOT_LISTED, Reflector, WatchTiming, list_all
+
+CLUSTER_WIDE_ABOVE = 50
+CLUSTER = ""
+COALESCE_SECONDS = 0.02
+EVENTS_APART_SECONDS = 0.005
+MOST_SHARE_OF_TIME = 0.1
+"""While many events come, passing them on takes about this share of the time, up to the time to coalesce."""
+
+
+class _Watch(NamedTuple):
+    reflector: Reflector[PodVersion]
+    task: asyncio.Task[None]
+
+
+class PodWatch:
+    """Follows the pods of some namespaces and calls `on_change` with each in which something changed, and
+    with each whose pods are current again after they were not.
+
+    Above `cluster_wide_above` namespaces all pods are watched at once and the others thrown away; None never
+    does that, for an operator that was granted single namespaces only. Calls for one namespace that come
+    close together become one; an event is passed on as soon as the calls before it allow, since somebody may
+    be waiting for the pod that is ready now.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        on_change: Callable[[str], None],
+        *,
+        cluster_wide_above: int | None = CLUSTER_WIDE_ABOVE,
+        timing: WatchTiming | None = None,
+    ) -> None:
+        self._client = client
+        self._on_change = on_change
+        self._cluster_wide_above = cluster_wide_above
+        self._timing = timing or WatchTiming()
+        self._store = PodStore()
+        self._followed: frozenset[str] = frozenset()
+        self._watches: dict[str, _Watch] = {}
+        self._catching_up: dict[str, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._changed: set[str] = set()
+        self._next_at = float("-inf")
+
+    def follow(self, namespaces: set[str]) -> None:
+        """Follows exactly these namespaces from now on. Needs a running event loop."""
+        added = namespaces - self._followed
+        for namespace in self._followed - namespaces:
+            self._end(self._catching_up.pop(namespace, None))
+            self._store.drop(namespace)
+        self._followed = frozenset(namespaces)
+        was_cluster_wide = CLUSTER in self._watches
+        wanted = {CLUSTER} if self._is_cluster_wide(was_cluster_wide) else set(namespaces)
+        for place in self._watches.keys() - wanted:
+            self._end(self._watches.pop(place).task)
+        for place in wanted - self._watches.keys():
+            self._watches[place] = self._started(place)
+        for namespace in added if was_cluster_wide and CLUSTER in wanted else ():
+            self._catching_up[namespace] = asyncio.create_task(self._catch_up(namespace))
+
+    def pods(self, namespace: str) -> Mapping[str, Pod]:
+        """The pods of a followed namespace by uid, as last seen; ask `failure` whether that is current."""
+        return self._store.pods(namespace)
+
+    def failure(self, namespace: str) -> KubeFailure | None:
+        """Why the pods of a namespace may be out of date; None while they are current."""
+        if namespace in self._catching_up or namespace not in self._followed:
+            return NOT_LISTED
+        watch = self._watches.get(namespace) or self._watches[CLUSTER]
+        return watch.reflector.failure
+
+    async def close(self) -> None:
+        """Ends all watches."""
+        self.follow(set())
+        await asyncio.gather(*self._ending, return_exceptions=True)
+
+    def _is_cluster_wide(self, is_now: bool) -> bool:
+        if self._cluster_wide_above is None:
+            return False
+        # Some slack, so that one namespace coming and going does not start all watches anew each time.
+        limit = self._cluster_wide_above * 4 // 5 if is_now else self._cluster_wide_above
+        return len(self._followed) > limit
+
+    def _started(self, place: str) -> _Watch:
+        def covered() -> frozenset[str]:
+            return frozenset((place,)) if place else self._followed
+
+        def on_list(listed: list[PodVersion]) -> None:
+            self._note(self._store.reconcile(listed, covered()))
+
+        def on_current() -> None:
+            self._note(covered())
+
+        reflector = Reflector(
+            self._client, _path(place), project_pod_version, on_list, self._take, on_current, self._timing
+        )
+        return _Watch(reflector, asyncio.create_task(reflector.run()))
+
+    def _take(self, event_type: str, news: PodVersion) -> None:
+        namespace = news.pod.namespace
+        if namespace not in self._followed:
+            return
+        has_changed = self._store.remove(news.pod) if event_type == "DELETED" else self._store.put(news)
+        if has_changed:
+            self._note({namespace}, delay_seconds=self._next_at - _now())
+
+    async def _catch_up(self, namespace: str) -> None:
+        """Reads a namespace whose pods the running watch of the cluster has let pass so far."""
+        failures = 0
+        while True:
+            try:
+                listed, _ = await list_all(self._client, _path(namespace), project_pod_version, self._timing)
+                break
+            except KubeFailure:
+                await asyncio.sleep(self._timing.backoff.delay_seconds(failures))
+                failures += 1
+        # The watch has gone on meanwhile: what it knows by now is newer than this list.
+        for news in listed:
+            self._store.put(news)
+        self._catching_up.pop(namespace)
+        self._note({namespace})
+
+    def _end(self, task: asyncio.Task[None] | None) -> None:
+        if task:
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+            task.cancel()
+
+    def _note(self, namespaces: Set[str], *, delay_seconds: float = COALESCE_SECONDS) -> None:
+        if namespaces and not self._changed:
+            asyncio.get_running_loop().call_later(max(0.0, delay_seconds), self._tell)
+        self._changed |= namespaces
+
+    def _tell(self) -> None:
+        began = time.monotonic()
+        changed, self._changed = self._changed, set()
+        for namespace in changed & self._followed:
+            self._on_change(namespace)
+        took_seconds = time.monotonic() - began
+        pause_seconds = max(EVENTS_APART_SECONDS, took_seconds / MOST_SHARE_OF_TIME)
+        self._next_at = _now() + min(COALESCE_SECONDS, pause_seconds)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _path(place: str) -> str:
+    return namespaced_path("v1", place, "pods") if place else api_path("v1", "pods")

@@ -1,0 +1,131 @@
+"""Keeps a local copy of one collection: list in chunks, then watch, then list again where that is needed."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from poolkeeper.kube.transport.client import STALL_SECONDS, JsonObject, KubeClient
+from poolkeeper.kube.transport.errors import ApiError, KubeFailure
+from poolkeeper.kube.transport.retry import Backoff
+
+logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+NOT_LISTED = KubeFailure("NotListed", "the API server has not listed them yet")
+
+
+@dataclass(frozen=True, slots=True)
+class WatchTiming:
+    """How lists and watches are paced; a watch ends by itself after `server_timeout_seconds`."""
+
+    page_size: int = 500
+    page_timeout_seconds: float = 30.0
+    server_timeout_seconds: int = 300
+    stall_seconds: float = STALL_SECONDS
+    backoff: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.2, ceiling_seconds=30.0))
+
+
+async def list_all(
+    client: KubeClient, path: str, project: Callable[[JsonObject], Item], timing: WatchTiming
+) -> tuple[list[Item], str]:
+    """All items of a collection, projected page by page, and the version to watch from.
+
+    Raises ApiError (410: it took so long that it must be begun again), ApiUnreachable.
+    """
+    items: list[Item] = []
+    token = ""
+    while True:
+        query: list[tuple[str, str | int]] = [("limit", timing.page_size)]
+        if token:
+            query.append(("continue", token))
+        page = await client.request("GET", path, query=query, timeout_seconds=timing.page_timeout_seconds)
+        items.extend(project(raw) for raw in page.get("items") or ())
+        token = page["metadata"].get("continue", "")
+        if not token:
+            return items, page["metadata"]["resourceVersion"]
+
+
+class Reflector(Generic[Item]):
+    """Reports a collection's content and every change of it, for as long as it runs.
+
+    `on_list` gets everything there is, after a start and after each gap; `on_event` gets ADDED, MODIFIED and
+    DELETED. `failure` says why what was reported may be out of date, None while the watch is open;
+    `on_current` is called when it becomes None.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        path: str,
+        project: Callable[[JsonObject], Item],
+        on_list: Callable[[list[Item]], None],
+        on_event: Callable[[str, Item], None],
+        on_current: Callable[[], None],
+        timing: WatchTiming,
+    ) -> None:
+        self.failure: KubeFailure | None = NOT_LISTED
+        self._client = client
+        self._path = path
+        self._project = project
+        self._on_list = on_list
+        self._on_event = on_event
+        self._on_current = on_current
+        self._timing = timing
+        self._version: str | None = None
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Lists and watches until cancelled; whatever goes wrong is waited out."""
+        while True:
+            delay_seconds = self._timing.backoff.base_seconds
+            try:
+                await self._list_and_watch()
+            except KubeFailure as failure:
+                delay_seconds = self._noted(failure)
+            except Exception as failure:
+                # One object of a form nobody foresaw must not end the watch of all the others.
+                logger.exception("watch of %s failed", self._path)
+                self._version = None
+                delay_seconds = self._noted(KubeFailure("WatchFailed", repr(failure)))
+            await asyncio.sleep(delay_seconds)
+
+    async def _list_and_watch(self) -> None:
+        if self._version is None:
+            items, self._version = await list_all(self._client, self._path, self._project, self._timing)
+            self._on_list(items)
+        query: list[tuple[str, str | int]] = [
+            ("resourceVersion", self._version),
+            ("allowWatchBookmarks", "true"),
+            ("timeoutSeconds", self._timing.server_timeout_seconds),
+        ]
+        async with self._client.watch(
+            self._path, query=query, stall_seconds=self._timing.stall_seconds
+        ) as events:
+            self._note_current()
+            async for event in events:
+                self._take(event)
+
+    def _note_current(self) -> None:
+        was_failing, self.failure = self.failure is not None, None
+        if was_failing:
+            self._on_current()
+
+    def _take(self, event: JsonObject) -> None:
+        raw = event["object"]
+        if event["type"] != "BOOKMARK":
+            self._on_event(event["type"], self._project(raw))
+        # Only now: an event that could not be taken in must come again.
+        self._version = raw["metadata"]["resourceVersion"]
+        self._failures = 0
+
+    def _noted(self, failure: KubeFailure) -> float:
+        if isinstance(failure, ApiError) and failure.status == 410:
+            self._version = None
+        self.failure = failure
+        delay_seconds = self._timing.backoff.delay_seconds(self._failures)
+        self._failures += 1
+        logger.info("watch of %s interrupted, again in %.1f s: %s", self._path, delay_seconds, failure)
+        asked_seconds = failure.retry_after_seconds if isinstance(failure, ApiError) else None
+        return max(delay_seconds, asked_seconds or 0.0)

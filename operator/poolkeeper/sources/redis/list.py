@@ -1,0 +1,79 @@
+"""Jobs in a Redis list; with a processing list (the LMOVE pattern) the work in flight shows too.
+
+A drained list has no key, so a missing key is an empty queue. Entries carry no arrival times.
+"""
+
+from hashlib import blake2b
+
+from poolkeeper.api.demand import RedisList
+from poolkeeper.sources.queue import Depth
+from poolkeeper.sources.redis.question import (
+    Command,
+    Question,
+    ask_for_type,
+    integer,
+    is_wrong_type,
+    refuse_errors,
+    rows,
+)
+from poolkeeper.sources.redis.queue import RedisQueue
+from poolkeeper.sources.redis.wire import Reply
+
+
+def redis_list(declared: RedisList) -> RedisQueue:
+    """A queue that is read with LLEN, and LINDEX for what is in flight."""
+    if declared.processing_list is None:
+        question = _waiting_only(declared.list)
+    else:
+        question = _waiting_and_in_flight(declared.list, declared.processing_list)
+    return RedisQueue(declared, question, sees_in_flight=declared.processing_list is not None)
+
+
+def _waiting_only(key: str) -> Question:
+    def interpret(replies: list[Reply]) -> Depth | Question:
+        (length,) = replies
+        return ask_for_type(key, "list") if is_wrong_type(length) else Depth(queued=integer(length, key))
+
+    return Question.of([("LLEN", key)], interpret)
+
+
+def _waiting_and_in_flight(key: str, processing: str) -> Question:
+    """Both lists in one transaction: a job that moves between them meanwhile is counted exactly once.
+
+    A job missed in both could stop the replica that works on it.
+    """
+    commands: list[Command] = [
+        ("MULTI",),
+        ("LLEN", key),
+        ("LLEN", processing),
+        ("LINDEX", processing, 0),
+        ("LINDEX", processing, -1),
+        ("EXEC",),
+    ]
+
+    def interpret(replies: list[Reply]) -> Depth | Question:
+        for queued in replies[:-1]:
+            refuse_errors(queued, key)
+        waiting, taken, newest, oldest = rows(replies[-1], key)
+        if is_wrong_type(waiting):
+            return ask_for_type(key, "list")
+        if is_wrong_type(taken):
+            return ask_for_type(processing, "list")
+        return Depth(
+            queued=integer(waiting, key),
+            in_flight=integer(taken, processing),
+            in_flight_marker=_digest(processing, newest, oldest),
+            in_flight_ends=(_digest(processing, newest), _digest(processing, oldest)),
+        )
+
+    return Question.of(commands, interpret)
+
+
+def _digest(key: str, *entries: Reply) -> str:
+    """Changes with the entries at both ends; entries may be large or secret and are not kept themselves."""
+    digest = blake2b(digest_size=8)
+    for entry in entries:
+        refuse_errors(entry, key)
+        content = entry if isinstance(entry, bytes) else b""
+        digest.update(len(content).to_bytes(8, "big") + content)
+    return digest.hexdigest()

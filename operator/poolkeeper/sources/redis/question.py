@@ -1,0 +1,72 @@
+"""A question to Redis: packed commands, and what their replies mean."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hiredis import ReplyError
+
+from poolkeeper.sources.base import SourceFailure
+from poolkeeper.sources.queue import Depth
+from poolkeeper.sources.redis import errors as redis_errors
+from poolkeeper.sources.redis.wire import Reply, pack
+
+Command = tuple[str | bytes | int, ...]
+Interpret = Callable[[list[Reply]], "Depth | Question"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Commands packed once and sent at every poll; `interpret` turns their replies into a depth.
+
+    Where the replies leave something open, `interpret` returns the next question. It raises SourceFailure.
+    """
+
+    request: bytes
+    replies: int
+    interpret: Interpret
+
+    @classmethod
+    def of(cls, commands: list[Command], interpret: Interpret) -> "Question":
+        """Pack commands for sending."""
+        return cls(b"".join(pack(*command) for command in commands), len(commands), interpret)
+
+
+def is_wrong_type(reply: Reply) -> bool:
+    """Whether a command was refused because the key holds another type."""
+    return isinstance(reply, ReplyError) and redis_errors.code(reply) == "WRONGTYPE"
+
+
+def ask_for_type(key: str, expected: str) -> Question:
+    """Find out what a key of the wrong type holds, to be able to say so."""
+
+    def interpret(replies: list[Reply]) -> Depth:
+        found = replies[0].decode("ascii", "replace") if isinstance(replies[0], bytes) else "something else"
+        raise SourceFailure(
+            "WrongType",
+            f"Key {key!r} holds a {found}, not a {expected}; correct the key in the pool's demand, "
+            "or use the source for that type.",
+        )
+
+    return Question.of([("TYPE", key)], interpret)
+
+
+def refuse_errors(reply: Reply, key: str) -> None:
+    """Raise the SourceFailure that an error reply stands for."""
+    if isinstance(reply, ReplyError):
+        raise redis_errors.failure(reply, key)
+
+
+def integer(reply: Reply, key: str) -> int:
+    """A count; raises SourceFailure for an error reply, since a missing number is never a zero."""
+    refuse_errors(reply, key)
+    if not isinstance(reply, int):
+        raise SourceFailure("ServerError", f"The Redis server answered for {key!r} with no number.")
+    return reply
+
+
+def rows(reply: Reply, key: str) -> list[Reply]:
+    """An array; raises SourceFailure for an error reply."""
+    refuse_errors(reply, key)
+    if not isinstance(reply, list):
+        raise SourceFailure("ServerError", f"The Redis server answered for {key!r} with no list.")
+    return reply

@@ -1,0 +1,116 @@
+"""A logged-in connection to Redis that reads many queues in one batch."""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from typing import Protocol
+
+from hiredis import ReplyError
+
+from poolkeeper.sources.base import CredentialsRejected, SourceFailure
+from poolkeeper.sources.queue import Outcome
+from poolkeeper.sources.redis import errors as redis_errors
+from poolkeeper.sources.redis.question import Question
+from poolkeeper.sources.redis.wire import Reply, Wire, pack
+
+MAX_ROUNDS = 16
+
+_WHO_ANSWERS = pack("INFO", "server")
+_connections = itertools.count(1)
+
+
+class Asking(Protocol):
+    """A queue that can be read over this connection."""
+
+    @property
+    def question(self) -> Question:
+        """What is asked at every poll."""
+
+
+async def log_in(wire: Wire, username: str | None, password: bytes | None, database: int) -> None:
+    """Log in and select the database; raises SourceFailure."""
+    if username is not None or password is not None:
+        user = () if username is None else (username,)
+        (reply,) = await wire.exchange(pack("AUTH", *user, password or b""), 1)
+        if isinstance(reply, ReplyError):
+            raise redis_errors.login_failure(reply)
+    if database:
+        (reply,) = await wire.exchange(pack("SELECT", database), 1)
+        if isinstance(reply, ReplyError):
+            raise redis_errors.failure(reply, f"database {database}")
+
+
+class RedisSession:
+    """One connection.
+
+    `server_id` is Redis' run id, asked with every batch since a proxy may move an open connection to another
+    server. For a user who may not ask, each connection counts as another server: a restart, which ends the
+    connection, is never missed.
+    """
+
+    def __init__(self, wire: Wire, timeout_seconds: float) -> None:
+        self.server_id = f"connection-{next(_connections)}"
+        self._wire = wire
+        self._timeout_seconds = timeout_seconds
+
+    async def read(self, queues: Sequence[Asking]) -> list[Outcome]:
+        """Read all queues in one batch, and in a few more what the first answers leave open."""
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await self._settle([queue.question for queue in queues])
+        except TimeoutError as error:
+            raise SourceFailure(
+                "Timeout",
+                f"The Redis server did not answer within {self._timeout_seconds:g} s; "
+                "demand is unknown until it does.",
+            ) from error
+
+    def close(self) -> None:
+        """Drop the connection at once."""
+        self._wire.close()
+
+    async def _settle(self, answers: Sequence[Outcome | Question]) -> list[Outcome]:
+        settled = list(answers)
+        for _ in range(MAX_ROUNDS):
+            places = [place for place, answer in enumerate(settled) if isinstance(answer, Question)]
+            if not places:
+                break
+            questions = [answer for answer in settled if isinstance(answer, Question)]
+            for place, answer in zip(places, await self._ask(questions), strict=True):
+                settled[place] = answer
+        return [_unsettled() if isinstance(answer, Question) else answer for answer in settled]
+
+    async def _ask(self, questions: Sequence[Question]) -> list[Outcome | Question]:
+        request = b"".join([_WHO_ANSWERS, *(question.request for question in questions)])
+        expected = 1 + sum(question.replies for question in questions)
+        who, *replies = await self._wire.exchange(request, expected)
+        self.server_id = _run_id(who) or self.server_id
+        answers: list[Outcome | Question] = []
+        start = 0
+        for question in questions:
+            end = start + question.replies
+            answers.append(_answer(question, replies[start:end]))
+            start = end
+        return answers
+
+
+def _run_id(info: Reply) -> str | None:
+    if not isinstance(info, bytes):
+        return None
+    lines = (line.partition(b":") for line in info.splitlines())
+    return next((value.decode("ascii", "replace") for name, _, value in lines if name == b"run_id"), None)
+
+
+def _answer(question: Question, replies: list[Reply]) -> Outcome | Question:
+    try:
+        return question.interpret(replies)
+    except CredentialsRejected:
+        raise
+    except SourceFailure as failure:
+        return failure
+    except (IndexError, TypeError, ValueError):
+        return SourceFailure("ServerError", "The Redis server answered in a form that is not known.")
+
+
+def _unsettled() -> SourceFailure:
+    return SourceFailure("ServerError", "The Redis server's answers change faster than they can be read.")

@@ -1,0 +1,151 @@
+"""Jobs in a Redis stream: what its consumer group has not delivered waits, what is pending is in flight.
+
+XINFO GROUPS gives both at once. Its `lag` is null once entries ahead of the group were deleted, and absent
+before Redis 7: then the undelivered entries are counted, in pages and up to a bound. An entry's id begins
+with the millisecond of its arrival (redis.io, "Redis streams"), unless the producer chose ids of its own.
+"""
+
+from dataclasses import replace
+
+from hiredis import ReplyError
+
+from poolkeeper.api.demand import RedisStream
+from poolkeeper.sources.base import SourceFailure
+from poolkeeper.sources.queue import Depth
+from poolkeeper.sources.redis.question import Command, Question, ask_for_type, integer, is_wrong_type, rows
+from poolkeeper.sources.redis.queue import RedisQueue
+from poolkeeper.sources.redis.wire import Reply
+
+PAGE_ENTRIES = 100
+MAX_COUNTED_ENTRIES = 1_000
+"""Where the lag has to be counted, a longer queue counts as this long: entries come with their bodies."""
+
+_EARLIEST_MILLISECONDS = 10**12
+"""September 2001: a smaller number in an id is no date."""
+_MAX_SEQUENCE = 2**64 - 1
+
+
+def redis_stream(declared: RedisStream) -> RedisQueue:
+    """A queue that is read with XINFO GROUPS, XPENDING and XRANGE."""
+    return RedisQueue(declared, _Stream(declared.stream, declared.group).question(), sees_in_flight=True)
+
+
+class _Stream:
+    def __init__(self, stream: str, group: str) -> None:
+        self._stream = stream
+        self._group = group
+
+    def question(self) -> Question:
+        """What waits and what is in flight."""
+        commands: list[Command] = [
+            ("XINFO", "GROUPS", self._stream),
+            ("XPENDING", self._stream, self._group),
+            ("XLEN", self._stream),
+        ]
+        return Question.of(commands, self._read)
+
+    def _read(self, replies: list[Reply]) -> Depth | Question:
+        groups, pending, length = replies
+        if is_wrong_type(groups):
+            return ask_for_type(self._stream, "stream")
+        state = self._group_state(groups)
+        in_flight = integer(state.get(b"pending"), self._stream)
+        depth = Depth(
+            queued=0,
+            in_flight=in_flight,
+            in_flight_marker=self._marker(pending),
+            in_flight_ends=(self._oldest(pending),),
+        )
+        lag, delivered = state.get(b"lag"), state.get(b"last-delivered-id")
+        if not isinstance(delivered, bytes):
+            raise SourceFailure("ServerError", f"XINFO GROUPS {self._stream!r} names no last-delivered-id.")
+        if lag is None:
+            return self._count(depth, delivered)
+        # The lag still counts what was trimmed away undelivered; no more can wait than there is.
+        waiting = min(integer(lag, self._stream), integer(length, self._stream))
+        return self._date(replace(depth, queued=waiting), delivered) if waiting else depth
+
+    def _group_state(self, groups: Reply) -> dict[Reply, Reply]:
+        if isinstance(groups, ReplyError) and "no such key" in str(groups).lower():
+            raise SourceFailure(
+                "StreamMissing",
+                f"There is no stream {self._stream!r}; create it with: {self._create_command()}.",
+            )
+        for group in rows(groups, self._stream):
+            fields = rows(group, self._stream)
+            state = dict(zip(fields[::2], fields[1::2], strict=True))
+            if state.get(b"name") == self._group.encode():
+                return state
+        raise SourceFailure(
+            "GroupMissing",
+            f"Stream {self._stream!r} has no consumer group {self._group!r}; "
+            f"create it with: {self._create_command()}.",
+        )
+
+    def _create_command(self) -> str:
+        return f"XGROUP CREATE {self._stream} {self._group} 0 MKSTREAM"
+
+    def _marker(self, pending: Reply) -> str:
+        """How many entries are pending, and the first and the last of them."""
+        count, first, last, *_ = rows(pending, self._stream)
+        ends = (end.decode("ascii", "replace") if isinstance(end, bytes) else "" for end in (first, last))
+        return ":".join((str(count), *ends))
+
+    def _oldest(self, pending: Reply) -> str:
+        """The first pending entry and who holds any: a consumer that claims entries shows as a new name."""
+        _, first, _, consumers = rows(pending, self._stream)
+        listed = rows(consumers, self._stream) if consumers else []
+        names = sorted(str(rows(consumer, self._stream)[0]) for consumer in listed)
+        return f"{first!s} {' '.join(names)}"
+
+    def _date(self, depth: Depth, delivered: bytes) -> Question:
+        """Ask when the first undelivered entry arrived."""
+
+        def interpret(replies: list[Reply]) -> Depth:
+            entries = rows(replies[0], self._stream)
+            return replace(depth, oldest_arrived_at=_arrived_at(entries[0])) if entries else depth
+
+        return Question.of([("XRANGE", self._stream, _after(delivered), "+", "COUNT", 1)], interpret)
+
+    def _count(self, depth: Depth, last_seen: bytes) -> Question:
+        """Count undelivered entries, one page a question."""
+
+        def interpret(replies: list[Reply]) -> Depth | Question:
+            entries = rows(replies[0], self._stream)
+            if not entries:
+                return depth
+            counted = replace(
+                depth,
+                queued=depth.queued + len(entries),
+                oldest_arrived_at=_arrived_at(entries[0]) if depth.queued == 0 else depth.oldest_arrived_at,
+            )
+            if len(entries) < PAGE_ENTRIES or counted.queued >= MAX_COUNTED_ENTRIES:
+                return counted
+            return self._count(counted, _entry_id(entries[-1]))
+
+        return Question.of(
+            [("XRANGE", self._stream, _after(last_seen), "+", "COUNT", PAGE_ENTRIES)], interpret
+        )
+
+
+def _entry_id(entry: Reply) -> bytes:
+    if isinstance(entry, list) and entry and isinstance(entry[0], bytes):
+        return entry[0]
+    raise SourceFailure("ServerError", "XRANGE returned an entry without an id.")
+
+
+def _arrived_at(entry: Reply) -> float | None:
+    """The instant in an entry's id; None where the producer counts instead of taking Redis' own ids."""
+    milliseconds, _ = _split(_entry_id(entry))
+    return milliseconds / 1000 if milliseconds >= _EARLIEST_MILLISECONDS else None
+
+
+def _after(entry_id: bytes) -> str:
+    """The smallest id after this one; the exclusive form `(id` is only known since Redis 6.2."""
+    milliseconds, sequence = _split(entry_id)
+    return f"{milliseconds + 1}-0" if sequence == _MAX_SEQUENCE else f"{milliseconds}-{sequence + 1}"
+
+
+def _split(entry_id: bytes) -> tuple[int, int]:
+    milliseconds, _, sequence = entry_id.partition(b"-")
+    return int(milliseconds), int(sequence or 0)

@@ -1,0 +1,199 @@
+"""A reconciler with everything around it in the test's hands: clock, API server, pods and lease."""
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec
+from poolkeeper.controller.intake.updates import Intake
+from poolkeeper.controller.loop.agenda import Agenda
+from poolkeeper.controller.loop.leadership import NotLeading
+from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.controller.pool.store import Store
+from poolkeeper.controller.pool.surroundings import SurroundingsReader
+from poolkeeper.controller.reconcile.reconciler import Reconciler
+from poolkeeper.controller.reporting.report import Reporter
+from poolkeeper.core.values.identity import PoolKey, TargetKey
+from poolkeeper.core.values.ledger import Sample
+from poolkeeper.kube.objects.conflicts import NamespaceScalers
+from poolkeeper.kube.objects.events import EventType
+from poolkeeper.kube.objects.scale import Scale
+from poolkeeper.kube.objects.targets import Target
+from poolkeeper.kube.transport.errors import KubeFailure, TargetMissing
+from poolkeeper.kube.watch.pod import Pod
+
+
+class Lease:
+    """Held or not, as the test says."""
+
+    def __init__(self) -> None:
+        self.is_held = True
+
+    def may_write(self) -> bool:
+        return self.is_held
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        if not self.is_held:
+            raise NotLeading
+        yield
+
+    async def run(self) -> None:
+        raise NotImplementedError
+
+    async def resign(self) -> None:
+        self.is_held = False
+
+
+class Scales:
+    """/scale of every target; the next calls fail as `failures` says."""
+
+    def __init__(self) -> None:
+        self.replicas: dict[str, int] = {}
+        self.selector = "app={name}"
+        self.reads = 0
+        self.while_reading: Callable[[], object] = lambda: None
+        self.writes: list[tuple[str, int]] = []
+        self.read_failures: deque[KubeFailure] = deque()
+        self.write_failures: deque[Exception] = deque()
+
+    async def read(self, target: TargetKey) -> Scale:
+        self.reads += 1
+        self.while_reading()
+        if self.read_failures:
+            raise self.read_failures.popleft()
+        if target.name not in self.replicas:
+            raise TargetMissing(f"{target} does not exist")
+        return Scale(self.replicas[target.name], 0, self.selector.format(name=target.name), "1", "uid")
+
+    async def write(self, target: TargetKey, scale: Scale, replicas: int) -> Scale:
+        if self.write_failures:
+            raise self.write_failures.popleft()
+        self.writes.append((target.name, replicas))
+        self.replicas[target.name] = replicas
+        return replace(scale, replicas=replicas)
+
+
+class Statuses:
+    """Keeps what was written."""
+
+    def __init__(self) -> None:
+        self.written: list[dict[str, Any]] = []
+
+    async def write(self, pool: PoolKey, uid: str, status: dict[str, Any]) -> None:
+        self.written.append(status)
+
+
+class Pods:
+    """The pods of every namespace."""
+
+    def __init__(self) -> None:
+        self.present: dict[str, Pod] = {}
+        self.problem: KubeFailure | None = None
+
+    def pods(self, namespace: str) -> Mapping[str, Pod]:
+        return self.present
+
+    def failure(self, namespace: str) -> KubeFailure | None:
+        return self.problem
+
+    def follow(self, namespaces: set[str]) -> None:
+        """Every namespace is followed."""
+
+
+class Cluster:
+    """One test's world; `now` moves only when the test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+        self.lease, self.scales, self.statuses, self.pods = Lease(), Scales(), Statuses(), Pods()
+        self.events: list[tuple[str, str]] = []
+        self.scalers: NamespaceScalers | KubeFailure = NamespaceScalers()
+        self.looked_around: list[str] = []
+        self.while_looking_around: Callable[[], object] = lambda: None
+        self.registry = CollectorRegistry()
+        self.store = Store()
+        self.agenda: Agenda[PoolKey] = Agenda(self.clock)
+        self.intake = Intake(self.store, self.agenda, self, self.pods, is_leading=self.lease.may_write)
+        self.reconciler = Reconciler(
+            self.store,
+            scales=self.scales,
+            pods=self.pods,
+            surroundings=SurroundingsReader(self.read_target, self.list_scalers, self.clock),
+            leadership=self.lease,
+            reporter=Reporter(self.statuses, self, self.lease, self.clock),
+            timings=Timings(self.registry),
+            clock=self.clock,
+        )
+        self.store.classes["cpu"] = AcceleratorClassSpec(
+            vendor="None", display_name="CPU", node_tail_seconds=0
+        )
+
+    def clock(self) -> float:
+        return self.now
+
+    def assign(self, pool: PoolKey, sources: object) -> None:
+        """Nothing is polled: tests publish."""
+
+    def forget(self, pool: PoolKey) -> None:
+        """Nothing was polled."""
+
+    def record(self, pool: PoolKey, uid: str, event_type: EventType, reason: str, message: str) -> None:
+        self.events.append((str(event_type), reason))
+
+    async def read_target(self, target: TargetKey) -> Target:
+        self.looked_around.append(target.name)
+        self.while_looking_around()
+        return Target("uid", 1, {"spec": {"containers": []}})
+
+    async def list_scalers(self, namespace: str) -> NamespaceScalers:
+        if isinstance(self.scalers, KubeFailure):
+            raise self.scalers
+        return self.scalers
+
+    def declare(
+        self, name: str = "pool", *, generation: int = 1, status: object = None, **changes: Any
+    ) -> PoolKey:
+        """A pool as the watch delivers it."""
+        redis_list = {"address": "redis:6379", "list": "jobs", "processingList": "busy"}
+        spec = {
+            "targetRef": {"name": "worker"},
+            "accelerator": {"class": "cpu"},
+            "replicas": {"min": 0, "max": 2},
+            "coldStart": {"budgetSeconds": 1, "start": "Immediately"},
+            "scaleToZero": {"mode": "Fixed", "idleSeconds": 5},
+            "demand": [{"name": "jobs", "redisList": redis_list}],
+            **changes,
+        }
+        metadata = {
+            "namespace": "ns",
+            "name": name,
+            "uid": f"uid-{name}",
+            "generation": generation,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+        }
+        self.intake.pool_seen({"metadata": metadata, "spec": spec, "status": status})
+        return PoolKey("ns", name)
+
+    def publish(self, queued: int, in_flight: int = 0, name: str = "pool") -> None:
+        """The queue was read just now."""
+        self.intake.published(PoolKey("ns", name), Sample("jobs", self.now, queued, in_flight))
+
+    async def look(self, name: str = "pool") -> float | None:
+        """One look at a pool."""
+        return await self.reconciler.reconcile(PoolKey("ns", name))
+
+    def condition(self, kind: str, name: str = "pool") -> tuple[str, str]:
+        """Status and reason of a condition."""
+        pool = self.store.get(PoolKey("ns", name))
+        assert pool is not None
+        condition = pool.history.conditions[kind]
+        return condition.status.value, condition.reason
+
+    def decisions(self) -> int:
+        """How often anything was decided."""
+        return int(self.registry.get_sample_value("poolkeeper_decide_seconds_count") or 0)

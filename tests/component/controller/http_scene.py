@@ -1,0 +1,361 @@
+"""Pools behind Services, the rest in the test's hands: clock, API server, activators, servers."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+
+from poolkeeper.api.activation import PoolReport, PoolRoute, Report, RoutingTable, WaitingRequests
+from poolkeeper.controller.front.activators import Activators, ActivatorSettings
+from poolkeeper.controller.front.backend_ports import BackendPorts
+from poolkeeper.controller.front.http_pools import HttpPools
+from poolkeeper.controller.front.network_reach import NetworkReach
+from poolkeeper.controller.intake.updates import Intake
+from poolkeeper.controller.loop.agenda import Agenda
+from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.pool.store import Store
+from poolkeeper.controller.pool.surroundings import PLACED, Surroundings
+from poolkeeper.core.front.switching import SETTLE_SECONDS
+from poolkeeper.core.values.decision import Decision, Reason, Verdict
+from poolkeeper.core.values.identity import PoolKey, TargetKey
+from poolkeeper.core.values.ledger import Sample
+from poolkeeper.core.values.observation import Unavailable
+from poolkeeper.kube.objects.endpoint_slices import ActivatorSlice, project_slice
+from poolkeeper.kube.objects.scale import Scale
+from poolkeeper.kube.objects.targets import Target
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.watch.pod import Pod
+from poolkeeper.sources.base import SourceFailure
+from poolkeeper.sources.http.scrape import PoolLoad
+from tests.component.controller.cluster import Lease, Pods
+
+KNOWN = Verdict(True, "Fresh", "")
+CHAT = PoolKey("ns", "chat")
+ONE, OTHER = "10.9.0.1", "10.9.0.2"
+"""Activators."""
+POD = "10.1.0.1"
+SETTINGS = ActivatorSettings("ns", "app=activator", 8082, Path("token"))
+
+
+class Api:
+    """The API server, as far as it is asked."""
+
+    def __init__(self) -> None:
+        self.serves_pools = True
+        self.answers_for_services = asyncio.Event()
+        self.answers_for_services.set()
+        self.answers_for_slices = asyncio.Event()
+        self.answers_for_slices.set()
+        self.pools: dict[str, dict[str, Any]] = {}
+        self.slices: dict[str, dict[str, Any]] = {}
+        self.services: dict[str, dict[str, Any]] = {}
+        self.activators: list[dict[str, Any]] = []
+        self.policies: list[dict[str, Any]] = []
+        self.hides_policies = False
+        self.policies_read = 0
+        self.written: list[tuple[str, str]] = []
+        self.makes_endpoints = True
+        self.ready_uids: Callable[[], list[str]] = list
+
+    async def request(
+        self, method: str, path: str, *, body: Any = None, query: Any = (), **_unused: Any
+    ) -> dict[str, Any]:
+        """One request, answered at once."""
+        await asyncio.sleep(0)
+        _, _, inside = path.partition("/ns/")
+        plural, _, name = (inside or path.rpartition("/")[2]).partition("/")
+        if plural == "endpointslices" and "!=" in dict(query).get("labelSelector", ""):
+            ready = self.ready_uids() if self.makes_endpoints else []
+            return {"items": [{"endpoints": [{"targetRef": {"uid": uid}} for uid in ready]}]}
+        if plural == "endpointslices":
+            # A list is of the instant at which it was asked for, however late it comes.
+            listed = {"items": list(self.slices.values())}
+            await self.answers_for_slices.wait()
+            return listed if method == "GET" else self._write(method, name, body)
+        if plural == "services":
+            await self.answers_for_services.wait()
+            if name not in self.services:
+                raise ApiError(404, "NotFound", "no such Service")
+            return self.services[name]
+        if plural == "acceleratorpools" and not self.serves_pools:
+            raise ApiError(404, "NotFound", "the server could not find the requested resource")
+        if plural == "networkpolicies":
+            self.policies_read += 1
+            if self.hides_policies:
+                raise ApiError(403, "Forbidden", "may not list networkpolicies")
+            return {"items": self.policies}
+        if plural == "ns":
+            return {"metadata": {"name": "ns", "labels": {"kubernetes.io/metadata.name": "ns"}}}
+        if plural == "pods":
+            return {"items": self.activators}
+        assert plural == "acceleratorpools", path
+        return {"items": list(self.pools.values())}
+
+    def _write(self, method: str, name: str, body: Any) -> dict[str, Any]:
+        self.written.append((method, name))
+        if method == "DELETE":
+            del self.slices[name]
+        else:
+            self.slices[name] = body
+        return {}
+
+
+class Link:
+    """An activator that takes tables as `send_mode` says, and reports what the test put into it."""
+
+    def __init__(self, address: str, port: int, token_file: Path, heard: Any) -> None:
+        self.address, self.heard = address, heard
+        self.spoke_lately = True
+        self.send_mode = "take"
+        self.attempts = 0
+        self.tables: list[RoutingTable] = []
+        self.process = f"{address}/1"
+        self.issue = 0
+        self.pools: dict[PoolKey, PoolReport] = {}
+        self.is_silent = False
+
+    @property
+    def report(self) -> Report | None:
+        if self.is_silent:
+            return None
+        if self._report is None:
+            self._report = Report(activator=self.process, issue=self.issue, pools=tuple(self.pools.values()))
+        return self._report
+
+    _report: Report | None = None
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def send(self, table: RoutingTable) -> bool:
+        self.attempts += 1
+        await asyncio.sleep(0)
+        if self.send_mode == "freeze":
+            await asyncio.Event().wait()
+        if self.send_mode == "fail" or table.issue < self.issue:
+            return False
+        self.tables.append(table)
+        if self.send_mode == "take":
+            self.says(issue=table.issue)
+        return True
+
+    def says(self, *, issue: int | None = None, pool: PoolReport | None = None) -> None:
+        """It reports this from now on."""
+        self.issue = self.issue if issue is None else issue
+        if pool is not None:
+            self.pools[PoolKey(pool.namespace, pool.name)] = pool
+        self._report = None
+        self.heard()
+
+    def route(self, name: str = "chat") -> PoolRoute | None:
+        """What the table that it took last says about a pool."""
+        routes = self.tables[-1].pools if self.tables else ()
+        return next((route for route in routes if route.name == name), None)
+
+
+class Servers:
+    """The model servers of all pools: idle until the test says otherwise."""
+
+    load = PoolLoad(0, {}, False)
+    problem: SourceFailure | None = None
+    began: int = 0
+
+    def __init__(self, **_: Any) -> None:
+        """They are the same whatever their port and path."""
+
+    async def read(self, client: aiohttp.ClientSession, addresses: Iterable[str]) -> PoolLoad:
+        type(self).began += 1
+        await asyncio.sleep(0)
+        if self.problem is not None:
+            raise self.problem
+        return self.load
+
+
+@dataclass
+class HttpScene:
+    """One replica of the operator; its activators are found by `links`, by their address."""
+
+    now: float = 1_000_000.0
+    api: Api = field(default_factory=Api)
+    lease: Lease = field(default_factory=Lease)
+    store: Store = field(default_factory=Store)
+    links: dict[str, Link] = field(default_factory=dict)
+    published: list[Sample | Unavailable] = field(default_factory=list)
+    running: list["asyncio.Task[None]"] = field(default_factory=list)
+    settings: ActivatorSettings = SETTINGS
+    readings: Counter[PoolKey] = field(default_factory=Counter)
+    successor: "HttpScene | None" = None
+
+    def __post_init__(self) -> None:
+        self.api.ready_uids = lambda: [pod.uid for pool in self.store.all() for pod in pool.pods]
+        client = cast(KubeClient, self.api)
+        self.activators = Activators(client, self.settings, lambda: self.http.heard(), self.clock)
+        self.http = HttpPools(
+            self.store,
+            client,
+            self.activators,
+            BackendPorts(client, self.read_target, NetworkReach(client, self.activators.place, self.clock)),
+            self.lease,
+            self.publish,
+            lambda _: None,
+            self.clock,
+        )
+        self.intake = Intake(
+            self.store, Agenda(self.clock), self.http, Pods(), is_leading=self.lease.may_write
+        )
+
+    def clock(self) -> float:
+        return self.now
+
+    def publish(self, pool: PoolKey, news: Sample | Unavailable) -> None:
+        """A reading of a pool has ended."""
+        self.readings[pool] += 1
+        self.published.append(news)
+
+    async def read_target(self, _: TargetKey) -> Target:
+        return Target("uid", 1, {"spec": {"containers": []}})
+
+    def start(self) -> None:
+        """Run until the test ends."""
+        for part in (self.activators.run(), self.http.run()):
+            self.running.append(asyncio.create_task(part))
+
+    async def settle(self, seconds: float = 0.25) -> None:
+        """Let the operator do all that it has to do at this instant of its clock.
+
+        On a busy machine the time alone may be too short for a reading of each pool.
+        """
+        readings, busy = dict(self.readings), self.running and self.api.answers_for_services.is_set()
+        await asyncio.sleep(seconds)
+        if not busy:
+            return
+        async with asyncio.timeout(20):
+            while any(self.readings[key] <= readings.get(key, 0) for key in self.http._reading):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    async def pass_by(self, seconds: float) -> None:
+        """Let the clock go on, a second at a time."""
+        for _ in range(round(seconds)):
+            self.now += 1.0
+            await self.settle(0.12)
+
+    def add_activator(self, address: str) -> None:
+        """A ready pod."""
+        ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+        self.api.activators.append(
+            {
+                "metadata": {"name": address, "namespace": "ns", "uid": address},
+                "status": {
+                    "phase": "Running",
+                    "podIPs": [{"ip": address}],
+                    "podIP": address,
+                    "conditions": [ready],
+                },
+            }
+        )
+
+    def add_service(self, name: str = "chat") -> None:
+        """A Service with port 80."""
+        spec = {"clusterIP": "10.0.0.1", "selector": {"app": name}, "ports": [{"port": 80, "name": "web"}]}
+        self.api.services[name] = {"metadata": {"name": name}, "spec": spec}
+
+    def body(self, name: str = "chat", *, created: int = 1, generation: int = 1, **changes: Any) -> Any:
+        """A pool as the API server has it."""
+        http = {"service": "chat", "port": 80, **changes.pop("http", {})}
+        spec = {
+            "targetRef": {"name": name},
+            "accelerator": {"class": "cpu"},
+            "replicas": {"max": 2},
+            "concurrency": 8,
+            "coldStart": {"budgetSeconds": 60},
+            "demand": [{"name": "web", "http": http, "pollMilliseconds": 100}],
+            **changes,
+        }
+        metadata = {
+            "namespace": "ns",
+            "name": name,
+            "uid": f"uid-{name}",
+            "generation": generation,
+            "creationTimestamp": f"2026-01-0{created}T00:00:00Z",
+        }
+        return {"metadata": metadata, "spec": spec}
+
+    def exists(self, body: Any) -> None:
+        """It is in the API server, whether or not the watch has delivered it."""
+        self.api.pools[body["metadata"]["name"]] = body
+
+    def declare(self, name: str = "chat", *, ready: Iterable[str] = (), **changes: Any) -> Pool:
+        """A pool that exists, was delivered and looked at; its decision is to be at zero."""
+        body = self.body(name, **changes)
+        self.exists(body)
+        self.intake.pool_seen(body)
+        pool = self.store.get(PoolKey("ns", name))
+        assert pool is not None
+        pool.surroundings = Surroundings(placement=PLACED)
+        pool.target.scale = Scale(1, 1, "app=x", "1", "uid")
+        self.decides(pool, 0)
+        pool.pods = tuple(ready_pod(address) for address in ready)
+        return pool
+
+    @staticmethod
+    def decides(pool: Pool, replicas: int) -> None:
+        """The decision about a pool from now on."""
+        pool.decision = Decision(replicas, Reason.IDLE, "", None, KNOWN, KNOWN, KNOWN)
+
+    def slice(self, service: str = "chat") -> ActivatorSlice | None:
+        """The Service's slice of ours, of IPv4."""
+        raw = self.api.slices.get(f"{service}-poolkeeper-ipv4")
+        return project_slice(raw) if raw else None
+
+    def demand(self) -> tuple[int, int | None] | None:
+        """What was published last: requests that wait, and those in flight; None where demand is unknown."""
+        news = self.published[-1]
+        return (news.queued, news.in_flight) if isinstance(news, Sample) else None
+
+    async def guarded(self) -> None:
+        """The pool `chat` idles with one replica, and may be stopped."""
+        self.declare(ready=[POD])
+        self.start()
+        await self.settle()
+        await self.pass_by(SETTLE_SECONDS + 2)
+        assert self.http.may_stop(CHAT)
+
+    def succeed(self) -> "HttpScene":
+        """Another leader of the same cluster instead of this one: same activators, and no pool seen yet."""
+        self.close()
+        other = self.successor = HttpScene(now=self.now, api=self.api, links=self.links)
+        for link in self.links.values():
+            link.heard = other.http.heard
+        return other
+
+    def close(self) -> None:
+        """End all that runs, here and at those that came after."""
+        if self.successor is not None:
+            self.successor.close()
+        for task in self.running:
+            task.cancel()
+        for pool in self.store.all():
+            self.http.forget(pool.key)
+
+
+def ready_pod(address: str) -> Pod:
+    """A ready pod of a target."""
+    return Pod(address, address, "ns", {}, "", 0.0, 0.0, 0.0, 0.0, True, False, False, "", 0, (address,))
+
+
+def holding(*, requests: int = 0, in_flight: int = 0, at: str = "10.1.0.1", completed: int = 0) -> PoolReport:
+    """A report about the pool `chat`."""
+    return PoolReport(
+        namespace="ns",
+        name="chat",
+        waiting=(WaitingRequests(age_seconds=1.0, requests=requests),) if requests else (),
+        in_flight=in_flight,
+        at_replicas={at: in_flight} if in_flight else {},
+        arrived=requests + in_flight + completed,
+        completed=completed,
+    )

@@ -1,0 +1,229 @@
+"""When status and events are written: on changes, and never for nothing."""
+
+import json
+
+from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.pool.told_reasons import AGAIN_SECONDS
+from poolkeeper.kube.transport.errors import NoScaleSubresource, TargetForbidden, TargetMissing
+from poolkeeper.kube.watch.pod import project_pod
+from tests.component.controller.cluster import Cluster
+
+
+async def settled(cluster: Cluster) -> None:
+    """An idle pool at zero that has said everything."""
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare()
+    cluster.publish(0)
+    await cluster.look()
+
+
+async def test_a_new_pool_is_told_about_at_once(cluster: Cluster) -> None:
+    await settled(cluster)
+    (status,) = cluster.statuses.written
+    assert status["decision"]["reason"] == "AtZero"
+    assert {each["type"] for each in status["conditions"]} >= {"Ready", "DemandKnown", "ScaledToZero"}
+    assert len(json.dumps(status["learned"])) <= 4096
+
+
+async def test_a_queue_longer_than_a_status_can_tell_is_answered_and_explained(cluster: Cluster) -> None:
+    await settled(cluster)
+    cluster.now += 1.0
+    cluster.publish(10**18, in_flight=2**62)
+    await cluster.look()
+    assert cluster.scales.writes
+    status = cluster.statuses.written[-1]
+    assert status["demand"] == {"queued": 2**31 - 1, "inFlight": 2**31 - 1}
+    assert status["decisions"][-1]["queued"] == 2**31 - 1
+
+
+async def test_an_idle_pool_writes_nothing_more(cluster: Cluster) -> None:
+    await settled(cluster)
+    for _ in range(3_600):
+        cluster.now += 2.0
+        cluster.publish(0)
+        await cluster.look()
+    assert len(cluster.statuses.written) == 1
+
+
+async def test_an_idle_pool_that_is_read_as_before_is_not_even_decided(cluster: Cluster) -> None:
+    await settled(cluster)
+    before = cluster.decisions()
+    for _ in range(200):
+        cluster.now += 1.0
+        cluster.publish(0)
+        await cluster.look()
+    assert cluster.decisions() - before <= 3
+
+
+async def test_an_idle_pool_whose_queue_falls_silent_is_unknown_in_time(cluster: Cluster) -> None:
+    await settled(cluster)
+    cluster.now += 20.0
+    await cluster.look()
+    assert cluster.condition("DemandKnown") == ("False", "Stale")
+    cluster.publish(0)
+    await cluster.look()
+    assert cluster.condition("DemandKnown")[0] == "True"
+
+
+async def test_an_operator_that_restarts_repeats_nothing(cluster: Cluster) -> None:
+    await settled(cluster)
+    restarted = Cluster()
+    restarted.now = cluster.now + 100.0
+    restarted.scales.replicas["worker"] = 0
+    restarted.declare(status=cluster.statuses.written[0])
+    restarted.publish(0)
+    await restarted.look()
+    assert restarted.statuses.written == []
+    assert restarted.events == []
+
+
+async def test_changed_numbers_are_written_once_a_minute(cluster: Cluster) -> None:
+    cluster.scales.replicas["worker"] = 2
+    cluster.declare(replicas={"min": 3, "max": 3})
+    for second in range(300):
+        cluster.publish(15 + second % 3)
+        await cluster.look()
+        cluster.now += 1.0
+    assert 5 <= len(cluster.statuses.written) <= 10
+
+
+async def test_a_condition_that_turns_is_an_event_and_so_is_its_recovery(cluster: Cluster) -> None:
+    cluster.declare()
+    await cluster.look()
+    assert ("Warning", "TargetMissing") in cluster.events
+    cluster.scales.replicas["worker"] = 0
+    cluster.now += 60.0
+    cluster.publish(0)
+    await cluster.look()
+    assert ("Normal", "Managed") in cluster.events
+    before = len(cluster.events)
+    await cluster.look()
+    assert len(cluster.events) == before
+
+
+UNREADABLE = {
+    "TargetForbidden": TargetForbidden("may not read it"),
+    "TargetMissing": TargetMissing("is not there"),
+    "NoScaleSubresource": NoScaleSubresource("has none"),
+}
+
+
+async def look_a_minute_later(cluster: Cluster) -> None:
+    """A look that reads the target, however often that has failed before."""
+    cluster.now += 75.0
+    cluster.intake.leadership_changed()
+    cluster.publish(0)
+    await cluster.look()
+
+
+async def look_at_unreadable_target(cluster: Cluster, reason: str) -> None:
+    """A look a minute later, at a target that can't be read for this reason."""
+    cluster.scales.read_failures.append(UNREADABLE[reason])
+    await look_a_minute_later(cluster)
+    assert cluster.condition("Ready") == ("False", reason)
+
+
+def warnings(cluster: Cluster) -> list[str]:
+    """The reasons of warnings, without those about demand."""
+    return [reason for kind, reason in cluster.events if kind == "Warning" and reason in UNREADABLE]
+
+
+async def test_another_reason_for_the_same_status_is_an_event_at_once_and_once(cluster: Cluster) -> None:
+    cluster.declare()
+    for reason in ("TargetMissing", "TargetMissing", "TargetForbidden", "TargetForbidden"):
+        await look_at_unreadable_target(cluster, reason)
+    assert warnings(cluster) == ["TargetMissing", "TargetForbidden"]
+
+
+async def test_another_reason_for_a_good_status_is_no_warning(cluster: Cluster) -> None:
+    await settled(cluster)
+    cluster.now += 60.0
+    cluster.declare(generation=2, mode="Observe")
+    cluster.publish(0)
+    await cluster.look()
+    assert cluster.events == [("Normal", "Observed")]
+
+
+async def test_reasons_that_alternate_for_hours_are_no_storm_of_events(cluster: Cluster) -> None:
+    cluster.declare()
+    for _ in range(60):
+        for reason in ("TargetMissing", "TargetForbidden"):
+            await look_at_unreadable_target(cluster, reason)
+    told = warnings(cluster)
+    assert told[:2] == ["TargetMissing", "TargetForbidden"]
+    assert 4 <= len(told) <= 2 * (1 + 120 * 75.0 / AGAIN_SECONDS)
+
+
+async def test_the_reason_that_remains_is_told_in_the_end(cluster: Cluster) -> None:
+    cluster.declare()
+    for reason in ("TargetMissing", "TargetForbidden", *["TargetMissing"] * 20):
+        await look_at_unreadable_target(cluster, reason)
+    assert warnings(cluster) == ["TargetMissing", "TargetForbidden", "TargetMissing"]
+
+
+async def test_a_reason_that_is_told_again_and_again_keeps_no_other_from_being_told(cluster: Cluster) -> None:
+    cluster.declare()
+    for reason in ("TargetMissing", "TargetForbidden", "TargetMissing", "NoScaleSubresource"):
+        await look_at_unreadable_target(cluster, reason)
+    assert warnings(cluster) == ["TargetMissing", "TargetForbidden", "NoScaleSubresource"]
+
+
+async def test_another_reason_after_a_restart_is_told_and_the_same_is_not(cluster: Cluster) -> None:
+    cluster.declare()
+    await look_at_unreadable_target(cluster, "TargetMissing")
+    restarted = Cluster()
+    restarted.now = cluster.now
+    restarted.declare(status=cluster.statuses.written[-1])
+    for reason in ("TargetMissing", "TargetForbidden"):
+        await look_at_unreadable_target(restarted, reason)
+    assert warnings(restarted) == ["TargetForbidden"]
+
+
+async def test_a_status_that_turns_is_told_however_often(cluster: Cluster) -> None:
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare()
+    for _ in range(3):
+        await look_at_unreadable_target(cluster, "TargetForbidden")
+        await look_a_minute_later(cluster)
+        assert cluster.condition("Ready") == ("True", "Managed")
+    assert warnings(cluster) == ["TargetForbidden"] * 3
+
+
+async def test_a_pod_that_can_not_start_is_told_about_once_also_after_a_restart(cluster: Cluster) -> None:
+    await settled(cluster)
+    waiting = {"name": "model", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    metadata = {"uid": "a", "name": "worker-a", "namespace": "ns", "labels": {"app": "worker"}}
+    stuck = project_pod({"metadata": metadata, "status": {"containerStatuses": [waiting]}})
+    for _ in range(2):
+        cluster.pods.present = {"a": stuck}
+        cluster.intake.pods_changed("ns")
+        await cluster.look()
+        cluster.now += 120.0
+    restarted = Cluster()
+    restarted.now, restarted.events, restarted.pods.present = cluster.now, cluster.events, {"a": stuck}
+    restarted.scales.replicas["worker"] = 1
+    restarted.declare(status=cluster.statuses.written[-1])
+    restarted.publish(0)
+    await restarted.look()
+    assert cluster.events.count(("Warning", "StartFailed")) == 1
+    assert cluster.statuses.written[-1]["coldStart"]["failed"] == 1
+
+
+async def test_the_last_twenty_decisions_are_kept(cluster: Cluster) -> None:
+    await settled(cluster)
+    for _ in range(30):
+        cluster.now += 0.5
+        cluster.publish(3)
+        await cluster.look()
+        cluster.scales.replicas["worker"] = 0
+        cluster.now += 400.0
+        cluster.publish(0)
+        await cluster.look()
+    pool = cluster.store.get(cluster.declare())
+    assert isinstance(pool, Pool)
+    assert len(pool.history.records) == 20
+
+
+async def test_nothing_in_a_status_grows_without_bound(cluster: Cluster) -> None:
+    await settled(cluster)
+    assert len(json.dumps(cluster.statuses.written[-1])) < 16_384

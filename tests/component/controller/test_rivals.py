@@ -1,0 +1,61 @@
+"""Autoscalers beside a pool: nothing is written while one is there, or was when that could last be seen."""
+
+from poolkeeper.kube.objects.conflicts import NamespaceScalers, Scaler
+from poolkeeper.kube.transport.errors import ApiUnreachable, KubeFailure
+from tests.component.controller.cluster import Cluster
+
+HPA = Scaler("HorizontalPodAutoscaler", "rival", "apps", "Deployment", "worker")
+SILENT = ApiUnreachable("ApiTimeout", "no answer")
+FORBIDDEN = NamespaceScalers(unknown={"HorizontalPodAutoscaler": "poolkeeper may not list them"})
+
+
+async def look_beside(cluster: Cluster, scalers: NamespaceScalers | KubeFailure, queued: int = 0) -> None:
+    """A look ten minutes later, with these scalers in the namespace."""
+    cluster.now += 600.0
+    cluster.scalers = scalers
+    cluster.publish(queued)
+    await cluster.look()
+
+
+async def a_pool_with_a_rival(cluster: Cluster) -> None:
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare()
+    await look_beside(cluster, NamespaceScalers((HPA,)))
+    assert cluster.condition("Conflict") == ("True", "HorizontalPodAutoscaler")
+
+
+async def test_a_rival_counts_while_it_can_not_be_looked_for(cluster: Cluster) -> None:
+    await a_pool_with_a_rival(cluster)
+    for scalers in (SILENT, FORBIDDEN):
+        await look_beside(cluster, scalers, queued=3)
+        assert cluster.condition("Conflict") == ("True", "HorizontalPodAutoscaler")
+    assert cluster.scales.writes == []
+
+
+async def test_a_rival_that_is_gone_counts_no_more(cluster: Cluster) -> None:
+    await a_pool_with_a_rival(cluster)
+    await look_beside(cluster, NamespaceScalers(), queued=3)
+    assert cluster.condition("Conflict") == ("False", "NoOtherWriter")
+    assert cluster.scales.writes == [("worker", 2)]
+
+
+async def test_that_rivals_can_not_be_looked_for_is_told_and_hinders_nothing(cluster: Cluster) -> None:
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare()
+    await look_beside(cluster, FORBIDDEN, queued=3)
+    assert cluster.condition("Conflict") == ("Unknown", "ScalersUnknown")
+    assert cluster.scales.writes == [("worker", 2)]
+
+
+async def test_a_rival_that_comes_later_is_found_as_soon_as_it_writes(cluster: Cluster) -> None:
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare()
+    await look_beside(cluster, NamespaceScalers())
+    cluster.now += 61.0
+    cluster.scalers = NamespaceScalers((HPA,))
+    cluster.scales.replicas["worker"] = 2
+    cluster.publish(3)
+    await cluster.look()
+    cluster.publish(4)
+    await cluster.look()
+    assert cluster.condition("Conflict") == ("True", "HorizontalPodAutoscaler")

@@ -1,0 +1,150 @@
+"""Which pod answers which scale write, and what it teaches."""
+
+from typing import Any
+
+import pytest
+
+from poolkeeper.controller.pool.starts import Starts
+from poolkeeper.core.learning.start_time import MAX_UIDS
+from poolkeeper.core.values.observation import Replicas, StartingReplica
+from poolkeeper.kube.watch.pod import Pod
+
+
+def pod(uid: str, created_at: float, **changes: Any) -> Pod:
+    values: dict[str, Any] = {
+        "uid": uid,
+        "name": uid,
+        "namespace": "ns",
+        "labels": {},
+        "owner_uid": "",
+        "created_at": created_at,
+        "scheduled_at": None,
+        "started_at": None,
+        "ready_at": None,
+        "is_ready": False,
+        "is_terminating": False,
+        "is_finished": False,
+        "failure": "",
+        "restarts": 0,
+    }
+    return Pod(**values | changes)
+
+
+def ready(uid: str, created_at: float, ready_at: float, **changes: Any) -> Pod:
+    return pod(uid, created_at, ready_at=ready_at, is_ready=True, scheduled_at=created_at, **changes)
+
+
+def test_a_replica_that_was_asked_for_is_starting_before_it_has_a_pod() -> None:
+    starts = Starts()
+    starts.scaled(0, 2, at=100.0)
+    seen = starts.replicas(2, [], now=101.0)
+    assert seen == Replicas(2, 0, (StartingReplica(100.0, False), StartingReplica(100.0, False)))
+
+
+def test_a_pod_is_as_old_as_the_write_that_called_for_it() -> None:
+    starts = Starts()
+    starts.scaled(0, 1, at=100.6)
+    pods = [pod("a", created_at=100.0, scheduled_at=101.0)]
+    starts.follow(pods, now=101.0)
+    assert starts.replicas(1, pods, now=101.0).starting == (StartingReplica(100.6, True),)
+
+
+def test_a_pod_that_nobody_asked_for_is_as_old_as_itself() -> None:
+    starts = Starts()
+    pods = [pod("a", created_at=50.0)]
+    starts.follow(pods, now=101.0)
+    assert starts.replicas(1, pods, now=101.0).starting == (StartingReplica(50.0, False),)
+
+
+def test_lowering_takes_back_the_latest_requests() -> None:
+    starts = Starts()
+    starts.scaled(0, 1, at=100.0)
+    starts.scaled(1, 2, at=110.0)
+    starts.scaled(2, 1, at=115.0)
+    assert starts.replicas(1, [], now=116.0).starting == (StartingReplica(100.0, False),)
+
+
+def test_terminating_and_finished_pods_are_no_replicas() -> None:
+    pods = [ready("a", 0.0, 5.0, is_terminating=True), pod("b", 0.0, is_finished=True)]
+    starts = Starts()
+    starts.follow(pods, now=10.0)
+    assert starts.replicas(0, pods, now=10.0) == Replicas(desired=0, ready=0, terminating=1)
+
+
+def test_never_more_replicas_start_than_are_wanted() -> None:
+    pods = [pod("a", 0.0), pod("b", 1.0)]
+    starts = Starts()
+    starts.follow(pods, now=2.0)
+    assert len(starts.replicas(1, pods, now=2.0).starting) == 1
+
+
+def test_a_start_that_was_seen_is_learned_once_by_our_own_clock() -> None:
+    starts = Starts()
+    starts.scaled(0, 1, at=100.5)
+    starts.follow([pod("a", 100.0)], now=101.0)
+    pods = [ready("a", 100.0, ready_at=107.0)]
+    starts.follow(pods, now=107.8)
+    (sample,) = starts.samples(pods, now=107.8)
+    assert (sample.asked_at, sample.ready_at) == (100.5, 107.8)
+    assert starts.samples(pods, now=110.0) == []
+
+
+def test_a_start_that_nobody_saw_is_learned_from_the_pod() -> None:
+    starts = Starts()
+    pods = [ready("a", 100.0, ready_at=160.0)]
+    starts.follow(pods, now=9_000.0)
+    (sample,) = starts.samples(pods, now=9_000.0)
+    assert (sample.asked_at, sample.ready_at) == (100.0, 160.0)
+
+
+def test_a_pod_whose_readiness_flapped_long_after_its_start_teaches_nothing() -> None:
+    starts = Starts()
+    pods = [ready("a", 100.0, ready_at=90_000.0)]
+    starts.follow(pods, now=90_001.0)
+    assert starts.samples(pods, now=90_001.0) == []
+
+
+def test_a_failed_start_is_told_as_such_and_once() -> None:
+    starts = Starts()
+    pods = [pod("a", 100.0, is_finished=True, failure="OOMKilled")]
+    starts.follow(pods, now=130.0)
+    assert [sample.failed for sample in starts.samples(pods, now=130.0)] == [True]
+    assert starts.samples(pods, now=131.0) == []
+
+
+@pytest.mark.parametrize("failure", ["CrashLoopBackOff", "ImagePullBackOff"])
+def test_a_pod_that_can_not_start_is_a_failure_and_no_slow_start(failure: str) -> None:
+    starts = Starts()
+    loading = [pod("a", 100.0)]
+    starts.follow(loading, now=110.0)
+    assert [sample.failed for sample in starts.samples(loading, now=110.0)] == [False]
+    stuck = [pod("a", 100.0, failure=failure)]
+    starts.follow(stuck, now=200.0)
+    assert [sample.failed for sample in starts.samples(stuck, now=200.0)] == [True]
+    assert starts.samples(stuck, now=90_000.0) == []
+
+
+def test_no_more_is_told_than_a_restarted_operator_can_recognise() -> None:
+    starts = Starts()
+    failed = [pod(f"failed-{number}", 50.0, is_finished=True) for number in range(MAX_UIDS)]
+    pods = [*failed, ready("a", 100.0, ready_at=160.0)]
+    starts.follow(pods, now=200.0)
+    samples = starts.samples(pods, now=200.0)
+    assert len(samples) == MAX_UIDS
+    assert samples[-1].uid == "a"
+
+
+def test_a_start_that_goes_on_is_told_again_only_as_it_grows() -> None:
+    starts = Starts()
+    pods = [pod("a", 100.0)]
+    starts.follow(pods, now=110.0)
+    told = [bool(starts.samples(pods, now=now)) for now in (110.0, 110.5, 111.0, 113.0)]
+    assert told == [True, False, False, True]
+
+
+def test_a_replica_that_is_ready_no_more_starts_again_now() -> None:
+    starts = Starts()
+    starts.follow([ready("a", 100.0, 110.0)], now=120.0)
+    unready = [pod("a", 100.0, scheduled_at=100.0)]
+    starts.follow(unready, now=500.0)
+    assert starts.replicas(1, unready, now=501.0).starting == (StartingReplica(500.0, True),)
