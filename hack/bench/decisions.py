@@ -5,8 +5,8 @@ import tracemalloc
 from dataclasses import replace
 from time import process_time
 
-from poolkeeper.core.learning.start_time import StartSample, learn
-from poolkeeper.core.learning.state import PoolState, initial_state
+from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.ledger import Ledger, Sample, record
 from poolkeeper.core.values.observation import Observation, Reading, Replicas, StartingReplica

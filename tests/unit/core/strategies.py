@@ -3,9 +3,8 @@
 from hypothesis import strategies as st
 
 from poolkeeper.api.pool import StartMode, WhenUnattainable, ZeroMode
-from poolkeeper.core.learning import start_time
 from poolkeeper.core.learning.start_time import StartSample
-from poolkeeper.core.learning.state import PoolState, initial_state
+from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.values.observation import (
     ArrivalBucket,
     Demand,
@@ -87,7 +86,7 @@ def taught(spec: PoolSpec, starts: tuple[float, ...], now: float = T0) -> PoolSt
     for number, seconds in enumerate(starts):
         asked_at = now - 10_000.0 + 100.0 * number
         ready_at = asked_at + seconds
-        state = start_time.learn(state, StartSample(f"pod-{number}", asked_at, ready_at, ready_at=ready_at))
+        state = learn(state, StartSample(f"pod-{number}", asked_at, ready_at, ready_at=ready_at))
     return state
 
 

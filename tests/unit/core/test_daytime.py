@@ -9,7 +9,7 @@ import pytest
 from poolkeeper.core.learning import gaps, idle
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.idle import Terms
-from poolkeeper.core.learning.state import dump, load
+from poolkeeper.core.learning.state import dump, restore
 from tests.unit.core.strategies import spec_of, taught
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -102,6 +102,6 @@ def test_a_habit_outlives_a_restart() -> None:
     state = taught(spec, (START_SECONDS,) * 40)._replace(gaps=after_weeks(6))
     dumped = json.dumps(dump(state))
     assert len(dumped) <= 4096
-    restored = load(json.loads(dumped), state.clock, spec).gaps
+    restored = restore(json.loads(dumped), state.clock, spec).gaps
     monday = midnight(6, 0)
     assert start_after(restored, monday) == pytest.approx(start_after(state.gaps, monday), abs=900.0)

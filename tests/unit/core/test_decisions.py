@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from poolkeeper.api.pool import StartMode, WhenUnattainable, ZeroMode
-from poolkeeper.core.learning import start_time
 from poolkeeper.core.learning.start_time import StartSample
-from poolkeeper.core.learning.state import dump, load
+from poolkeeper.core.learning.state import dump, learn, restore
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.observation import Demand, Replicas
@@ -100,7 +99,7 @@ def test_a_start_that_nobody_carries_out_is_not_counted() -> None:
 
 
 def test_a_start_taken_back_is_no_evidence() -> None:
-    state = start_time.learn(taught(SPEC, STARTS), StartSample("slow", T0 - 300.0, T0))
+    state = learn(taught(SPEC, STARTS), StartSample("slow", T0 - 300.0, T0))
     assert state.starts.running
     _, state = decide(T0, SPEC, observe(reading(T0), replicas(0)), state)
     assert state.starts.running == ()
@@ -161,7 +160,7 @@ def test_unseen_work_that_may_take_any_time_holds_the_replicas_for_good() -> Non
 
 
 def test_unseen_work_may_have_begun_before_the_operator_or_while_it_was_blind() -> None:
-    state = load(dump(taught(UNSEEN, STARTS)), T0, UNSEEN)
+    state = restore(dump(taught(UNSEEN, STARTS)), T0, UNSEEN)
     for age, demand in (
         (0.0, reading(T0, (), None)),
         (590.0, reading(T0 + 590.0, (), None)),

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poolkeeper.core.learning import gaps, start_time
-from poolkeeper.core.learning.state import VERSION, PoolState, dump, initial_state, load
+from poolkeeper.core.learning import gaps
+from poolkeeper.core.learning.state import VERSION, PoolState, dump, initial_state, learn, restore
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Decision, Reason
 from poolkeeper.core.values.observation import Observation
@@ -38,7 +38,7 @@ def histories(draw: st.DrawFn) -> tuple[PoolSpec, list[Step], PoolState]:
     spec = draw(specs())
     state = initial_state(T0, spec)
     for sample in draw(st.lists(starts(), max_size=10)):
-        state = start_time.learn(state, sample)
+        state = learn(state, sample)
     now, steps = T0, []
     for pause in draw(st.lists(st.sampled_from((-60.0, 0.0, 0.5, 3.0, 50.0, 900.0)), min_size=1, max_size=6)):
         now += pause
@@ -123,7 +123,7 @@ def test_what_was_learned_survives_a_restart_in_4_kib(
     dumped = dump(state)
     text = json.dumps(dumped)
     assert len(text) <= 4096
-    restored = load(json.loads(text), state.clock, spec)
+    restored = restore(json.loads(text), state.clock, spec)
     assert dump(restored) == dumped
 
 
@@ -152,11 +152,11 @@ def test_what_was_learned_survives_a_restart_in_4_kib(
     ],
 )
 def test_garbage_in_the_status_gives_the_initial_state(garbage: object) -> None:
-    assert load(garbage, T0, SPEC) == initial_state(T0, SPEC)
+    assert restore(garbage, T0, SPEC) == initial_state(T0, SPEC)
 
 
 @pytest.mark.parametrize("key", sorted(GOOD))
 @pytest.mark.parametrize("value", [10**30, [10**30] * 3, [-1] * 9, [0] * 40, "0"])
 def test_a_damaged_field_never_raises(key: str, value: object) -> None:
-    decision, _ = decide(T0, SPEC, OBSERVATION, load({**GOOD, key: value}, T0, SPEC))
+    decision, _ = decide(T0, SPEC, OBSERVATION, restore({**GOOD, key: value}, T0, SPEC))
     assert decision.replicas in (0, 1)

@@ -10,7 +10,7 @@ import pytest
 
 from poolkeeper.core.learning import start_time
 from poolkeeper.core.learning.start_time import StartSample, StartTimes
-from poolkeeper.core.learning.state import initial_state
+from poolkeeper.core.learning.state import initial_state, learn
 from tests.unit.core.strategies import T0, spec_of, taught
 
 Draw = Callable[[random.Random], float]
@@ -107,22 +107,22 @@ def test_one_regime_is_rarely_taken_for_two(draw: Draw) -> None:
 
 def test_the_same_pod_counts_once() -> None:
     state = taught(spec_of(), (30.0,))
-    again = start_time.learn(state, StartSample("pod-0", T0, T0 + 99.0, ready_at=T0 + 99.0))
+    again = learn(state, StartSample("pod-0", T0, T0 + 99.0, ready_at=T0 + 99.0))
     assert again is state
 
 
 def test_a_start_that_outlasts_the_others_is_evidence_before_it_ends() -> None:
     state = taught(spec_of(), (30.0,) * 5)
-    running = start_time.learn(state, StartSample("slow", T0, T0 + 300.0))
+    running = learn(state, StartSample("slow", T0, T0 + 300.0))
     assert running.starts.quantile(0.1) > 250.0
     assert running.starts.samples == 5
-    ended = start_time.learn(running, StartSample("slow", T0, T0 + 320.0, ready_at=T0 + 320.0))
+    ended = learn(running, StartSample("slow", T0, T0 + 320.0, ready_at=T0 + 320.0))
     assert (ended.starts.samples, ended.starts.running) == (6, ())
 
 
 def test_a_failed_start_is_not_a_fast_one() -> None:
     state = taught(spec_of(), (30.0,) * 5)
-    failed = start_time.learn(state, StartSample("bad", T0, T0 + 2.0, failed=True))
+    failed = learn(state, StartSample("bad", T0, T0 + 2.0, failed=True))
     assert failed.starts.p50_seconds == state.starts.p50_seconds
     assert (failed.starts.samples, failed.starts.failures) == (5, 1)
 
@@ -130,7 +130,7 @@ def test_a_failed_start_is_not_a_fast_one() -> None:
 @pytest.mark.parametrize("seconds", [-5.0, 0.0, math.nan, math.inf, 1e9])
 def test_impossible_durations_are_ignored(seconds: float) -> None:
     state = taught(spec_of(), (30.0,) * 3)
-    assert start_time.learn(state, StartSample("odd", T0, T0, ready_at=T0 + seconds)) is state
+    assert learn(state, StartSample("odd", T0, T0, ready_at=T0 + seconds)) is state
 
 
 def test_the_remaining_time_shrinks_with_age_and_never_ends_below_zero() -> None:
@@ -150,7 +150,7 @@ def test_phases_are_told_apart() -> None:
     state = initial_state(T0, spec_of())
     for number in range(3):
         sample = StartSample(f"{number}", T0, T0 + 60.0, T0 + 1.0, T0 + 10.0, T0 + 15.0, T0 + 60.0)
-        state = start_time.learn(state, sample)
+        state = learn(state, sample)
     medians = [phase.p50_seconds for phase in state.starts.phases]
     assert medians == pytest.approx([10.0, 5.0, 45.0])
 
@@ -158,7 +158,7 @@ def test_phases_are_told_apart() -> None:
 def test_memory_is_bounded() -> None:
     state = taught(spec_of(), tuple(30.0 + number % 7 for number in range(200)))
     for number in range(50):
-        state = start_time.learn(state, StartSample(f"running-{number}", T0, T0 + 40.0))
+        state = learn(state, StartSample(f"running-{number}", T0, T0 + 40.0))
     assert len(state.starts.seconds) == start_time.MAX_SAMPLES
     assert len(state.starts.uids) == start_time.MAX_UIDS
     assert len(state.starts.running) == start_time.MAX_RUNNING

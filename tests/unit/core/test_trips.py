@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poolkeeper.core.learning import service, start_time
+from poolkeeper.core.learning import service
 from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.state import learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.ledger import Ledger, Sample, record
@@ -50,7 +51,7 @@ class Pool:
                 self.starting.remove(asked_at)
                 self.ready += 1
                 sample = StartSample(f"{asked_at}", asked_at, self.now, ready_at=asked_at + START_SECONDS)
-                state = start_time.learn(state, sample)
+                state = learn(state, sample)
             self.work()
             marker = f"{len(self.waits)}"
             poll = Sample("queue", self.now, len(self.queue), len(self.busy_until), marker)

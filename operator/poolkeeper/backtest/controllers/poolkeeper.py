@@ -17,8 +17,8 @@ from poolkeeper.backtest.controllers.clock import SteppingClock
 from poolkeeper.backtest.simulation.controller import NEVER, Pool, next_tick, tick_after
 from poolkeeper.backtest.simulation.replica import Replica
 from poolkeeper.backtest.simulation.setting import Setting
-from poolkeeper.core.learning.start_time import StartSample, learn
-from poolkeeper.core.learning.state import PoolState, initial_state
+from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Decision
 from poolkeeper.core.values.ledger import Ledger, Sample, record

@@ -17,8 +17,7 @@ from poolkeeper.controller.reporting import conditions
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.controller.reporting.report import Reporter
 from poolkeeper.controller.reporting.verdicts import rival, verdicts
-from poolkeeper.core.learning.start_time import learn
-from poolkeeper.core.learning.state import PoolState, load
+from poolkeeper.core.learning.state import PoolState, learn, restore
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey, TargetKey
@@ -160,7 +159,7 @@ class Reconciler:
     def _remember(self, pool: Pool, spec: PoolSpec) -> PoolState:
         """The pool's state with all that its pods have taught until now."""
         now = self._clock()
-        state = pool.state or load(pool.learned, now, spec)
+        state = pool.state or restore(pool.learned, now, spec)
         pool.starts.follow(pool.pods, now)
         for sample in pool.starts.samples(pool.pods, now):
             before, state = state, learn(state, sample)

@@ -11,13 +11,10 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from zlib import crc32
 
 from poolkeeper.core.learning.mixture import Mixture, fit, single
-
-if TYPE_CHECKING:
-    from poolkeeper.core.learning.state import PoolState
 
 MAX_SAMPLES = 40
 MAX_UIDS = 48
@@ -136,12 +133,6 @@ def keep_running(times: StartTimes, starting: int) -> StartTimes:
     if len(times.running) <= starting:
         return times
     return refit(times._replace(running=times.running[len(times.running) - starting :]))
-
-
-def learn(state: "PoolState", sample: StartSample) -> "PoolState":
-    """Enter one start of the pool, as far as it has come; the same start delivered twice counts once."""
-    starts = enter(state.starts, sample)
-    return state if starts is state.starts else state._replace(starts=starts)
 
 
 def enter(times: StartTimes, sample: StartSample) -> StartTimes:

@@ -20,7 +20,7 @@ from poolkeeper.core.learning.objective import (
     Objective,
 )
 from poolkeeper.core.learning.service import ServiceRate
-from poolkeeper.core.learning.start_time import StartTimes
+from poolkeeper.core.learning.start_time import StartSample, StartTimes
 from poolkeeper.core.values.observation import Reading
 from poolkeeper.core.values.spec import PoolSpec
 
@@ -68,6 +68,12 @@ def initial_state(now: float, spec: PoolSpec) -> PoolState:
     )
 
 
+def learn(state: PoolState, sample: StartSample) -> PoolState:
+    """Enter one start of the pool, as far as it has come. A start that is delivered twice counts once."""
+    starts = start_time.enter(state.starts, sample)
+    return state if starts is state.starts else state._replace(starts=starts)
+
+
 def dump(state: PoolState) -> Dumped:
     """The learned part as scaled integers, at most 4 KiB as JSON. What is observed anew is left out."""
     starts, account = state.starts, state.objective
@@ -101,23 +107,23 @@ def dump(state: PoolState) -> Dumped:
     }
 
 
-def load(dumped: object, now: float, spec: PoolSpec) -> PoolState:
+def restore(dumped: object, now: float, spec: PoolSpec) -> PoolState:
     """What `dump` wrote; anything else, or an older version, gives the initial state."""
     fresh = initial_state(now, spec)
     if not isinstance(dumped, Mapping) or dumped.get("version") != VERSION:
         return fresh
     try:
         return fresh._replace(
-            starts=_load_starts(dumped, spec.start_prior_seconds),
-            service=_load_service(dumped),
-            objective=_load_objective(dumped),
-            gaps=_load_gaps(dumped),
+            starts=_restore_starts(dumped, spec.start_prior_seconds),
+            service=_restore_service(dumped),
+            objective=_restore_objective(dumped),
+            gaps=_restore_gaps(dumped),
         )
     except (LookupError, TypeError, ValueError, ArithmeticError):
         return fresh
 
 
-def _load_starts(dumped: Mapping[str, object], prior_seconds: float) -> StartTimes:
+def _restore_starts(dumped: Mapping[str, object], prior_seconds: float) -> StartTimes:
     seconds = tuple(value / 1000 for value in _integers(dumped, "startMilliseconds", start_time.MAX_SAMPLES))
     weights = tuple(value / 1000 for value in _integers(dumped, "startWeights", start_time.MAX_SAMPLES))
     if len(seconds) != len(weights) or min(seconds, default=1.0) <= 0.0 or min(weights, default=1.0) <= 0.0:
@@ -140,12 +146,12 @@ def _load_starts(dumped: Mapping[str, object], prior_seconds: float) -> StartTim
     )
 
 
-def _load_service(dumped: Mapping[str, object]) -> ServiceRate:
+def _restore_service(dumped: Mapping[str, object]) -> ServiceRate:
     completions, busy_seconds = _integers(dumped, "service", 2)
     return ServiceRate(max(completions, 0) / 1000, max(busy_seconds, 0) / 1000)
 
 
-def _load_objective(dumped: Mapping[str, object]) -> Objective:
+def _restore_objective(dumped: Mapping[str, object]) -> Objective:
     balance, per_start, taken, broken, capacity_broken, price = _integers(dumped, "objective", 6)
     return Objective(
         balance=min(max(balance / 1000, LEAST_BALANCE), MOST_BALANCE),
@@ -157,17 +163,17 @@ def _load_objective(dumped: Mapping[str, object]) -> Objective:
     )
 
 
-def _load_gaps(dumped: Mapping[str, object]) -> Gaps:
+def _restore_gaps(dumped: Mapping[str, object]) -> Gaps:
     reached, ended = (_unpack(dumped, key, gaps.CONTEXTS, gaps.BINS) for key in ("gapsReached", "gapsEnded"))
     if any(end > reach for end, reach in zip(chain(*ended), chain(*reached), strict=True)):
         raise ValueError("more gaps ended in a bin than reached it")
     seen, recent, arrived_at = _integers(dumped, "gaps", 3)
     arrived_at_seconds = arrived_at / 10 if arrived_at > 0 else -math.inf
-    recent_requests, daytime = max(recent / 10, 0.0), _load_daytime(dumped)
+    recent_requests, daytime = max(recent / 10, 0.0), _restore_daytime(dumped)
     return Gaps(reached, ended, max(seen, 0), recent_requests, arrived_at_seconds, daytime)
 
 
-def _load_daytime(dumped: Mapping[str, object]) -> Daytime:
+def _restore_daytime(dumped: Mapping[str, object]) -> Daytime:
     ended, met = _unpack(dumped, "daytime", 2, ROWS)
     (score,) = _integers(dumped, "daytimeScore", 1)
     return Daytime(ended, met, score / 1000)

@@ -9,10 +9,9 @@ from poolkeeper.core.learning import load, objective
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import outlook, say, sizing
 from poolkeeper.core.policy.capacity import Capacity
-from poolkeeper.core.policy.case import Case, Choice
+from poolkeeper.core.policy.case import Case, Choice, confirmed_idle_at, is_expecting, starting_are_unused
 from poolkeeper.core.policy.shortage import Need
 from poolkeeper.core.policy.sizing import Plan
-from poolkeeper.core.policy.stopping import confirmed_idle_at, is_expecting, starting_are_unused
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Replicas

@@ -4,7 +4,7 @@ import math
 
 from poolkeeper.core.learning import daytime
 from poolkeeper.core.policy import outlook, say
-from poolkeeper.core.policy.case import Case, Choice
+from poolkeeper.core.policy.case import Case, Choice, confirmed_idle_at, is_expecting, starting_are_unused
 from poolkeeper.core.values.decision import Reason
 
 MINIMUM_UP_SECONDS = 2.0
@@ -53,11 +53,6 @@ def _goes_by_daytime(case: Case, age: float) -> bool:
     return case.state.gaps.daytime.is_proven and age > daytime.LONG_SECONDS
 
 
-def is_expecting(case: Case) -> bool:
-    """Whether a start ahead of a request that has not come yet is due."""
-    return case.state.ahead_at is not None and case.state.ahead_at <= case.now
-
-
 def _stop_at(case: Case) -> tuple[float, Reason]:
     """When an idle pool may stop, and what it waits for."""
     state, workload = case.state, case.workload
@@ -70,26 +65,6 @@ def _stop_at(case: Case) -> tuple[float, Reason]:
     if unseen_until > stop_at:
         return unseen_until, Reason.IN_FLIGHT_UNSEEN
     return stop_at, Reason.IDLE
-
-
-def confirmed_idle_at(case: Case) -> float:
-    """One empty reading may fall between a request's leaving the queue and its being seen in flight."""
-    idle_since = case.state.idle_since
-    if idle_since is None:
-        return math.inf
-    poll_seconds = case.spec.poll_seconds
-    oldest = min([reading.observed_at for reading in case.workload.readings])
-    if oldest > idle_since + 0.5 * poll_seconds:
-        return case.now
-    return max(idle_since, case.now) + poll_seconds
-
-
-def starting_are_unused(case: Case) -> bool:
-    """Whether no starting replica can have taken work already, its readiness not being known here yet."""
-    if case.workload.is_empty and case.workload.unseen_seconds == 0.0:
-        return True
-    fastest = 0.5 * case.state.starts.quantiles[0]
-    return all(case.now - starting.asked_at < fastest for starting in case.replicas.starting)
 
 
 def lowest_safe(case: Case, target: int) -> int:
