@@ -12,8 +12,9 @@ from pathlib import Path
 
 import uvloop
 
-from poolkeeper.activator.observing.logs import set_up_logs
+from poolkeeper.activator.observing import access_log
 from poolkeeper.activator.process import Settings, run
+from poolkeeper.logs import configure_logs
 
 CONTROL_PORT, PROBE_PORT = 8082, 8080
 
@@ -32,7 +33,8 @@ def main() -> None:
     parser.add_argument("--token-file", type=Path, required=True)
     parser.add_argument("--identity", required=True)
     arguments = parser.parse_args()
-    set_up_logs("INFO", access=False)
+    configure_logs("info", "json")
+    access_log.log.disabled = True
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     settings = Settings(

@@ -1,49 +1,73 @@
-"""Logs for machines (one JSON object a line) or for people; what is about a pool names it."""
+"""Logs of every command, with one set of flags: one JSON object per line, or text for people.
+
+Keys of the JSON: time, level, logger, message; pool and reason where the line is about a pool; error with a
+traceback; an access log line has the fields of its request besides.
+"""
 
 import json
 import logging
 import sys
+from argparse import ArgumentParser
 
 from poolkeeper.api.timestamps import format_micro_time
 
-EXTRA_FIELDS = ("pool", "reason")
+LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("json", "text")
+NAMED_KEYS = ("pool", "reason")
+MORE_FIELDS = "fields"
+"""Attribute of a log record: a mapping with further keys and values for its JSON line."""
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per record."""
+    """One JSON object per record.
+
+    python-json-logger would not be shorter: level, time and error need own code there too, and kopf's private
+    `extra` fields would have to be kept out of each line.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
-        line = {
+        line: dict[str, object] = {
             "time": format_micro_time(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {field: str(getattr(record, field)) for field in EXTRA_FIELDS if hasattr(record, field)}
+        line |= {key: str(getattr(record, key)) for key in NAMED_KEYS if hasattr(record, key)}
+        line |= getattr(record, MORE_FIELDS, {})
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return _encode(line)
 
 
 class TextFormatter(logging.Formatter):
-    """A line that is pleasant to read."""
+    """Time, level, message and pool, for people."""
 
     def __init__(self) -> None:
         super().__init__("{asctime} {levelname:7} {message}", style="{")
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record, led by its pool."""
+        """The record, followed by its pool."""
         pool = getattr(record, "pool", None)
         text = super().format(record)
         return f"{text} [{pool}]" if pool else text
 
 
+def add_log_arguments(parser: ArgumentParser) -> None:
+    """Add `--log-level` and `--log-format`; upper case is accepted too."""
+    parser.add_argument("--log-level", type=str.lower, default="info", choices=LEVELS)
+    parser.add_argument("--log-format", type=str.lower, default="json", choices=FORMATS)
+
+
 def configure_logs(level: str, log_format: str) -> None:
-    """Log to stderr from now on; libraries speak up from WARNING, or from DEBUG if that is asked for."""
+    """Log to standard error. Libraries log from WARNING on, with level debug from DEBUG on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
     logging.getLogger("poolkeeper").setLevel(level.upper())
+    # No line contains these, and finding them out costs more than writing the line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import uvloop
 
-from poolkeeper.activator.observing.logs import set_up_logs
+from poolkeeper.activator.observing import access_log
 from poolkeeper.activator.process import Address, Settings
 from poolkeeper.activator.process import run as run_process
+from poolkeeper.logs import add_log_arguments, configure_logs
 
 EVERYWHERE = ""
 """A pod is reached on all of its addresses: asyncio listens on 0.0.0.0 and on ::, or on the one of them that
@@ -35,12 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--identity", default=os.environ.get("POD_NAME") or socket.gethostname())
     parser.add_argument("--grace-seconds", type=float, default=600.0, help="longest to finish after SIGTERM")
     parser.add_argument("--no-access-log", action="store_true", help="do not write a line per request")
-    parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    add_log_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs until SIGTERM or SIGINT; returns the exit status."""
-    set_up_logs(arguments.log_level, access=not arguments.no_access_log)
+    configure_logs(arguments.log_level, arguments.log_format)
+    access_log.log.disabled = arguments.no_access_log
     _allow_many_files()
     _collect_seldom()
     settings = Settings(

@@ -11,7 +11,7 @@ from poolkeeper.controller.app import Options, run_controller
 from poolkeeper.controller.front.activators import ActivatorSettings
 from poolkeeper.controller.intake import handlers
 from poolkeeper.kube.transport.errors import KubeFailure
-from poolkeeper.logs import configure_logs
+from poolkeeper.logs import add_log_arguments, configure_logs
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     _add_address_arguments(parser)
     _add_activator_arguments(parser)
-    parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
-    parser.add_argument("--log-format", default="json", choices=("json", "text"))
+    add_log_arguments(parser)
     parser.add_argument(
         "--kubeconfig", help="kubeconfig file (default: the pod's service account, else KUBECONFIG)"
     )

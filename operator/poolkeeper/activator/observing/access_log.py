@@ -1,7 +1,7 @@
 """One line per request, without bodies, headers, query strings or what else may hold a credential."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 log = logging.getLogger("poolkeeper.activator.access")
 _MESSAGE = "%s %s -> %d %s"
@@ -30,8 +30,12 @@ class AccessEntry:
         self.total_seconds = round(self.total_seconds, 4)
         words = (self.method, self.path, self.status, self.outcome)
         record = logging.LogRecord(log.name, logging.INFO, __file__, 0, _MESSAGE, words, None)
-        record.entry = self
+        record.pool = self.pool
+        record.fields = {key: getattr(self, key) for key in _KEYS}
         log.handle(record)
+
+
+_KEYS = tuple(field.name for field in fields(AccessEntry) if field.name != "pool")
 
 
 def path_only(target: bytes) -> str:
