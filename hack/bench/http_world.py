@@ -29,7 +29,7 @@ MODEL_PORT = 8000
 LAGS_SECONDS = (0.0, 0.3, 1.0)
 """How late each node's kube-proxy hears of endpoints; the switch settles for longer than the last.
 
-Model pods sleep before they stop for as long as the condition ServiceSuits asks. With 2 s, one request in
+Model pods sleep before they stop for as long as the condition ServiceSuitable asks. With 2 s, one request in
 100,000 was lost: where no endpoint is ready, as right after an eviction of the only replica, Kubernetes falls
 back on all that are ending, and the slowest node still counted one among them that had ended.
 """

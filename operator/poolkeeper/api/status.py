@@ -121,5 +121,5 @@ class AcceleratorPoolStatus(ApiModel):
     learned: Annotated[dict[str, Any], AnyObject()] | None = None
     """What a restarted operator goes on with: at most 4 KiB, of no documented form."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap(("type",))] = ()
-    """Ready, DemandKnown, BudgetAttainable, ScaledToZero, Limited, Conflict, PlacementMatches and, for http,
-    ServiceSuits."""
+    """Ready, DemandKnown, BudgetAttainable, WithinLimits, SoleWriter, PlacementMatches and, for http,
+    ServiceSuitable: True means that all is well. ScaledToZero is a state and no judgement."""

@@ -117,8 +117,8 @@ def _fewest(spec: AcceleratorPoolSpec) -> int:
 def _belongs_to_others(body: Mapping[str, Any]) -> bool:
     """Whether the controller has said that an autoscaler, or an older pool, scales the same target."""
     return any(
-        condition.get("type") == ConditionType.CONFLICT
-        and condition.get("status") == "True"
+        condition.get("type") == ConditionType.SOLE_WRITER
+        and condition.get("status") == "False"
         and condition.get("reason") != WRITTEN_BY_US_NEVERTHELESS
         for condition in (body.get("status") or {}).get("conditions") or ()
     )

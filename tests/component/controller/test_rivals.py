@@ -21,21 +21,21 @@ async def a_pool_with_a_rival(cluster: Cluster) -> None:
     cluster.scales.replicas["worker"] = 0
     cluster.declare()
     await look_beside(cluster, NamespaceScalers((HPA,)))
-    assert cluster.condition("Conflict") == ("True", "HorizontalPodAutoscaler")
+    assert cluster.condition("SoleWriter") == ("False", "HorizontalPodAutoscaler")
 
 
 async def test_a_rival_counts_while_it_can_not_be_looked_for(cluster: Cluster) -> None:
     await a_pool_with_a_rival(cluster)
     for scalers in (SILENT, FORBIDDEN):
         await look_beside(cluster, scalers, queued=3)
-        assert cluster.condition("Conflict") == ("True", "HorizontalPodAutoscaler")
+        assert cluster.condition("SoleWriter") == ("False", "HorizontalPodAutoscaler")
     assert cluster.scales.writes == []
 
 
 async def test_a_rival_that_is_gone_counts_no_more(cluster: Cluster) -> None:
     await a_pool_with_a_rival(cluster)
     await look_beside(cluster, NamespaceScalers(), queued=3)
-    assert cluster.condition("Conflict") == ("False", "NoOtherWriter")
+    assert cluster.condition("SoleWriter") == ("True", "NoOtherWriter")
     assert cluster.scales.writes == [("worker", 2)]
 
 
@@ -43,7 +43,7 @@ async def test_that_rivals_can_not_be_looked_for_is_told_and_hinders_nothing(clu
     cluster.scales.replicas["worker"] = 0
     cluster.declare()
     await look_beside(cluster, FORBIDDEN, queued=3)
-    assert cluster.condition("Conflict") == ("Unknown", "ScalersUnknown")
+    assert cluster.condition("SoleWriter") == ("Unknown", "ScalersUnknown")
     assert cluster.scales.writes == [("worker", 2)]
 
 
@@ -58,4 +58,4 @@ async def test_a_rival_that_comes_later_is_found_as_soon_as_it_writes(cluster: C
     await cluster.look()
     cluster.publish(4)
     await cluster.look()
-    assert cluster.condition("Conflict") == ("True", "HorizontalPodAutoscaler")
+    assert cluster.condition("SoleWriter") == ("False", "HorizontalPodAutoscaler")

@@ -156,7 +156,7 @@ async def test_the_younger_of_two_pools_with_one_target_writes_nothing(cluster: 
     cluster.publish(3, name="b")
     await cluster.look("b")
     assert cluster.scales.writes == []
-    assert cluster.condition("Conflict", "b") == ("True", "TargetShared")
+    assert cluster.condition("SoleWriter", "b") == ("False", "TargetShared")
     cluster.intake.pool_gone(cluster.declare("a"), "uid-a")
     await cluster.look("b")
     assert cluster.scales.writes == [("worker", 2)]

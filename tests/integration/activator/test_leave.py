@@ -28,9 +28,9 @@ from tests.integration.operator.process import OperatorProcess
 from tests.integration.operator.world import eventually
 
 CONTROLLER = "poolkeeper"
-CONFLICT = {
-    "type": "Conflict",
-    "status": "True",
+OTHER_WRITER = {
+    "type": "SoleWriter",
+    "status": "False",
     "reason": "ScaledObject",
     "message": "",
     "lastTransitionTime": "2026-01-01T00:00:00Z",
@@ -136,8 +136,8 @@ async def test_pools_are_named_or_brought_back_within_their_bounds(
     await create_pool_of(kube_client, namespace, "floor", **bounds)
     await create_pool_of(kube_client, namespace, "busy", has=5)
     await create_pool_of(kube_client, namespace, "watched", mode="Observe")
-    await create_pool_of(kube_client, namespace, "rival", status={"conditions": [CONFLICT]})
-    contested = {**CONFLICT, "reason": "ReplicasChangedElsewhere"}
+    await create_pool_of(kube_client, namespace, "rival", status={"conditions": [OTHER_WRITER]})
+    contested = {**OTHER_WRITER, "reason": "ReplicasChangedElsewhere"}
     await create_pool_of(kube_client, namespace, "contested", status={"conditions": [contested]})
     names = ("idle", "floor", "busy", "watched", "rival", "contested")
 

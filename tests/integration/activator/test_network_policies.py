@@ -32,10 +32,10 @@ async def service_suits(scene: Scene, reason: str) -> str:
 
     async def holds() -> bool:
         conditions = (await scene.status()).get("conditions") or ()
-        found.update(next((each for each in conditions if each["type"] == "ServiceSuits"), {}))
+        found.update(next((each for each in conditions if each["type"] == "ServiceSuitable"), {}))
         return found.get("reason") == reason
 
-    await eventually(holds, f"ServiceSuits is {reason}", 45)
+    await eventually(holds, f"ServiceSuitable is {reason}", 45)
     return found["message"]
 
 

@@ -72,6 +72,6 @@ async def test_a_slice_that_somebody_deletes_comes_back(scene: Scene) -> None:
 async def test_what_is_wrong_with_the_service_is_said(scene: Scene) -> None:
     async def holds() -> bool:
         found = {each["type"]: each for each in (await scene.status()).get("conditions") or ()}
-        return bool(found.get("ServiceSuits", {}).get("reason") == "PreStopMissing")
+        return bool(found.get("ServiceSuitable", {}).get("reason") == "PreStopMissing")
 
     await eventually(holds, "the condition names the missing hook")

@@ -48,14 +48,14 @@ async def test_one_of_two_pools_with_the_same_target_writes(world: World) -> Non
         await asyncio.sleep(1.1)  # creation timestamps are whole seconds
         await world.create_pool("newer", replicas={"min": 2, "max": 2})
         world.operator().start()
-        condition = await has_condition(world, "Conflict", "True", "TargetShared", name="newer")
+        condition = await has_condition(world, "SoleWriter", "False", "TargetShared", name="newer")
         assert "older" in condition["message"]
         await asyncio.sleep(2)
         assert await world.replicas() == 0
         await world.push(1)
         await scaled_to(world, 1)
         await world.client.request("DELETE", world.path("acceleratorpools", "older"))
-        await has_condition(world, "Conflict", "False", name="newer")
+        await has_condition(world, "SoleWriter", "True", name="newer")
         await scaled_to(world, 2)
 
 
@@ -64,7 +64,7 @@ async def test_nothing_is_written_beside_a_horizontal_pod_autoscaler(world: Worl
     await world.client.request("POST", _hpas(world), body=_hpa())
     await world.create_pool()
     world.operator().start()
-    condition = await has_condition(world, "Conflict", "True", "HorizontalPodAutoscaler")
+    condition = await has_condition(world, "SoleWriter", "False", "HorizontalPodAutoscaler")
     assert "rival" in condition["message"]
     await world.push(1)
     await asyncio.sleep(2)
@@ -134,7 +134,7 @@ async def test_somebody_who_keeps_changing_the_replicas_is_noticed(world: World)
             await scaled_to(world, 1)
             await eventually(runs, "the replica is up")
             await world.scale(0)
-        await has_condition(world, "Conflict", "True", "ReplicasChangedElsewhere", seconds=40)
+        await has_condition(world, "SoleWriter", "False", "ReplicasChangedElsewhere", seconds=40)
         await scaled_to(world, 1)
 
 

@@ -110,7 +110,7 @@ class NetworkReach:
     def _tell_once(self, what: str, failure: KubeFailure) -> None:
         if what not in self._told:
             self._told.add(what)
-            logger.info("ServiceSuits does without %s: %s", what, failure)
+            logger.info("ServiceSuitable does without %s: %s", what, failure)
 
 
 def _names_of(template: Mapping[str, Any], number: int) -> frozenset[str]:

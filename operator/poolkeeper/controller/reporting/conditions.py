@@ -18,15 +18,15 @@ class ConditionType(StrEnum):
     DEMAND_KNOWN = "DemandKnown"
     BUDGET_ATTAINABLE = "BudgetAttainable"
     SCALED_TO_ZERO = "ScaledToZero"
-    LIMITED = "Limited"
-    CONFLICT = "Conflict"
+    WITHIN_LIMITS = "WithinLimits"
+    SOLE_WRITER = "SoleWriter"
     PLACEMENT_MATCHES = "PlacementMatches"
-    SERVICE_SUITS = "ServiceSuits"
+    SERVICE_SUITABLE = "ServiceSuitable"
 
 
 MANAGED = Verdict(True, "Managed", "the pool is being managed")
 OBSERVED = Verdict(True, "Observed", "mode Observe: decisions are recorded and nothing is written")
-NO_CONFLICT = Verdict(False, "NoOtherWriter", "nobody else writes the replicas of the target")
+SOLE_WRITER = Verdict(True, "NoOtherWriter", "only this pool changes the replicas of the target")
 
 
 def from_decision(decision: Decision | None) -> dict[str, Verdict]:
@@ -34,7 +34,7 @@ def from_decision(decision: Decision | None) -> dict[str, Verdict]:
     return {
         ConditionType.DEMAND_KNOWN: decision.demand_known if decision else _UNDECIDED,
         ConditionType.BUDGET_ATTAINABLE: decision.budget_attainable if decision else _UNDECIDED,
-        ConditionType.LIMITED: decision.limited if decision else _UNDECIDED,
+        ConditionType.WITHIN_LIMITS: decision.within_limits if decision else _UNDECIDED,
     }
 
 
@@ -104,7 +104,7 @@ def internal_error(error: Exception) -> Verdict:
 def shared_target(owner: PoolKey) -> Verdict:
     """An older pool has the same target."""
     return Verdict(
-        True,
+        False,
         "TargetShared",
         f"pool {owner.name} scales the same target and is older: delete one of them. This one does nothing.",
     )
@@ -113,7 +113,7 @@ def shared_target(owner: PoolKey) -> Verdict:
 def other_scaler(description: str, reason: str) -> Verdict:
     """An autoscaler has the same target."""
     return Verdict(
-        True,
+        False,
         reason,
         f"{description} scales the same target: delete it or the pool. Until then nothing is written.",
     )
@@ -127,7 +127,7 @@ def unknown_scalers(why: str) -> Verdict:
 def contested(times: int) -> Verdict:
     """Somebody keeps changing the replicas."""
     return Verdict(
-        True,
+        False,
         "ReplicasChangedElsewhere",
         f"somebody else has changed the replicas {times} times in ten minutes: find out who (a deployment "
         "tool that applies spec.replicas?) and stop it",

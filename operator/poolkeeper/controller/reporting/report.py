@@ -182,5 +182,5 @@ def _is_to_be_told(pool: Pool, before: Condition | None, condition: Condition, n
 
 
 def _is_good(condition: Condition) -> bool:
-    wants_false = condition.type in (ConditionType.LIMITED, ConditionType.CONFLICT)
-    return (condition.status is ConditionStatus.FALSE) == wants_false
+    """All conditions have one polarity, ScaledToZero aside: True means that all is well."""
+    return condition.status is ConditionStatus.TRUE

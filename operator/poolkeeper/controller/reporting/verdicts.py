@@ -17,9 +17,9 @@ def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: fl
         ConditionType.READY: _readiness(store, pool, pods_failure),
         **conditions.from_decision(pool.decision),
         ConditionType.SCALED_TO_ZERO: conditions.scaled_to_zero(replicas),
-        ConditionType.CONFLICT: rival(store, pool) or _contest(pool, now),
+        ConditionType.SOLE_WRITER: rival(store, pool) or _contest(pool, now),
         ConditionType.PLACEMENT_MATCHES: pool.surroundings.placement,
-        **({ConditionType.SERVICE_SUITS: pool.service} if pool.service else {}),
+        **({ConditionType.SERVICE_SUITABLE: pool.service} if pool.service else {}),
     }
 
 
@@ -43,7 +43,7 @@ def _contest(pool: Pool, now: float) -> Verdict:
         return conditions.contested(pool.target.foreign_writes(now))
     if pool.surroundings.scalers_unknown:
         return conditions.unknown_scalers(pool.surroundings.scalers_unknown)
-    return conditions.NO_CONFLICT
+    return conditions.SOLE_WRITER
 
 
 def _readiness(store: Store, pool: Pool, pods_failure: KubeFailure | None) -> Verdict:
@@ -63,7 +63,7 @@ def _readiness(store: Store, pool: Pool, pods_failure: KubeFailure | None) -> Ve
     if declared.mode is PoolMode.OBSERVE:
         return conditions.OBSERVED
     if conflict := rival(store, pool):
-        return Verdict(False, conflict.reason, conflict.message)
+        return conflict
     if problems := window_problems(declared.scale_to_zero.windows):
         return conditions.invalid_windows(problems)
     return conditions.MANAGED

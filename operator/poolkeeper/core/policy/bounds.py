@@ -15,7 +15,7 @@ PROVEN_STARTS = 5
 RETEST_SECONDS = 86_400.0
 SAID = 4096
 """Sentences that are kept, since a pool's stay the same from one start to the next: some KiB per 10 pools."""
-_NOT_LIMITED = Verdict(False, "WithinBounds", "the ceiling allows what the demand needs")
+_WITHIN_LIMITS = Verdict(True, "WithinBounds", "the ceiling allows the replicas that the demand needs")
 
 
 class Limits(NamedTuple):
@@ -90,10 +90,10 @@ def _attainable(
     )
 
 
-def limited(limits: Limits, replicas: int, more: int) -> Verdict:
-    """Whether the ceiling holds back what the demand needs."""
+def within_limits(limits: Limits, replicas: int, more: int) -> Verdict:
+    """Whether the ceiling allows as many replicas as the demand needs."""
     if more and replicas >= limits.ceiling:
         return Verdict(
-            True, "AtCeiling", f"the demand needs more than the {limits.ceiling} replicas allowed now"
+            False, "AtCeiling", f"the demand needs more than the {limits.ceiling} replicas allowed now"
         )
-    return _NOT_LIMITED
+    return _WITHIN_LIMITS

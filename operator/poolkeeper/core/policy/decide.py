@@ -39,8 +39,8 @@ def decide(
     attainable = bounds.budget_attainable(spec, state.starts)
     if observation.replicas is None:
         choice = Choice(state.desired or 0, Reason.TARGET_UNKNOWN, say.TARGET_UNKNOWN)
-        limited = Verdict(None, "TargetUnknown", say.TARGET_UNKNOWN)
-        return _conclude(choice, workload, attainable, limited), state
+        within_limits = Verdict(None, "TargetUnknown", say.TARGET_UNKNOWN)
+        return _conclude(choice, workload, attainable, within_limits), state
     if observation.replicas.desired:
         state = outlook.weigh_idling(now, spec, state)
         state = outlook.weigh_load(now, spec, workload, state)
@@ -52,7 +52,8 @@ def decide(
     choice = _choose(case)
     if choice.replicas < observation.replicas.desired:
         state = state._replace(ahead_at=None)
-    return _conclude(choice, workload, attainable, bounds.limited(limits, choice.replicas, plan.more)), state
+    within_limits = bounds.within_limits(limits, choice.replicas, plan.more)
+    return _conclude(choice, workload, attainable, within_limits), state
 
 
 def _up_seconds(now: float, state: PoolState) -> float:
@@ -73,7 +74,7 @@ def _choose(case: Case) -> Choice:
     )
 
 
-def _conclude(choice: Choice, workload: Workload, attainable: Verdict, limited: Verdict) -> Decision:
+def _conclude(choice: Choice, workload: Workload, attainable: Verdict, within_limits: Verdict) -> Decision:
     review_at = min(choice.due_at, workload.fresh_until)
     # By position: names take longer, and this is done at every poll of every pool.
     return Decision(
@@ -83,7 +84,7 @@ def _conclude(choice: Choice, workload: Workload, attainable: Verdict, limited: 
         None if math.isinf(review_at) else review_at,
         workload.verdict,
         attainable,
-        limited,
+        within_limits,
         None if math.isinf(choice.due_at) else choice.due_at,
     )
 

@@ -55,5 +55,5 @@ class Decision:
     review_at: float | None
     demand_known: Verdict
     budget_attainable: Verdict
-    limited: Verdict
+    within_limits: Verdict
     due_at: float | None = None
