@@ -39,7 +39,7 @@ generate: $(VENV)/.with-dev
 	$(BIN)/python hack/render_api_docs.py
 
 backtest: $(VENV)/.with-backtest
-	$(BIN)/python hack/bench/policy_table.py
+	$(BIN)/python -m hack.bench policy.table
 
 $(VENV)/.with-backtest: requirements/backtest.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -14,7 +14,14 @@ LONGEST_SECONDS = 240
 def test_no_request_is_lost_or_executed_twice_while_parts_are_stopped_and_killed(tmp_path: Path) -> None:
     tools("kube-apiserver", "etcd")  # to build them takes longer than the run may
     logs = tmp_path / "logs"
-    command = [sys.executable, "-m", "hack.bench.http_faults", f"--requests={REQUESTS}", f"--cycles={CYCLES}"]
+    command = [
+        sys.executable,
+        "-m",
+        "hack.bench",
+        "http.faults",
+        f"--requests={REQUESTS}",
+        f"--cycles={CYCLES}",
+    ]
     run = subprocess.run(
         [*command, f"--faults={FAULTS_PER_CYCLE}", "--minutes=3", f"--keep-logs={logs}"],
         cwd=ROOT,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hack.bench.http_client import ANSWERED, CUT, NO_ENDPOINT, REFUSED, RESET, TIMEOUT, Attempt
-from hack.bench.http_verdict import Kill, Victim, judge
+from hack.bench.http.scene.clients import ANSWERED, CUT, NO_ENDPOINT, REFUSED, RESET, TIMEOUT, Attempt
+from hack.bench.http.scene.losses import Kill, Victim, judge
 
 ACTIVATOR, MODEL, OTHER = "10.88.1.2", "10.88.2.2", "10.88.2.3"
 KILLS = [Kill(Victim.ACTIVATOR, ACTIVATOR, 100.0), Kill(Victim.MODEL, MODEL, 200.0)]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from hack.bench.cold_request import Start, report
-from hack.bench.cold_world import Marks, model, pool
+from hack.bench.http.cold_request import Start, report
+from hack.bench.http.scene.kind_model import Marks, model, pool
 
 
 def pod(*, running: bool = False, ready: bool = False) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from itertools import accumulate
 
 import pytest
 
-from hack.bench.policy_bars import measured
-from hack.bench.policy_finding import Finding
-from hack.bench.policy_objective import groups, verdict
-from hack.bench.policy_overshoot import CONCURRENCY, had_and_needed, needed_replicas
-from hack.bench.policy_robust import HEAVY, TROUBLES, Trouble, robust
-from hack.bench.policy_runs import Case, Run, Runs, Seen
-from hack.bench.policy_table import cheapest_mix
+from hack.bench.policy.bars import measured
+from hack.bench.policy.measures.finding import Finding
+from hack.bench.policy.measures.objective import groups, verdict
+from hack.bench.policy.measures.overshoot import CONCURRENCY, had_and_needed, needed_replicas
+from hack.bench.policy.measures.robust import HEAVY, TROUBLES, Trouble, robust
+from hack.bench.policy.measures.runs import Case, Run, Runs, Seen
+from hack.bench.policy.table import cheapest_mix
 from poolkeeper.backtest.simulation.always_on import waits_when_always_on
 from poolkeeper.backtest.simulation.replay import Outcome
 from poolkeeper.backtest.simulation.setting import Disturbance, Setting
@@ -128,7 +128,7 @@ def test_a_trouble_that_the_budget_has_no_room_for_has_to_be_told() -> None:
 
 
 def findings(trouble: Trouble, requests: PoolTrace, monkeypatch: pytest.MonkeyPatch) -> dict[str, Finding]:
-    monkeypatch.setattr("hack.bench.policy_robust.TROUBLES", (trouble,))
+    monkeypatch.setattr("hack.bench.policy.measures.robust.TROUBLES", (trouble,))
     with Runs(Trace("trace", (requests,)), 1) as runs:
         return {finding.subject: finding for finding in robust(runs)}
 

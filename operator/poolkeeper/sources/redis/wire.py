@@ -2,7 +2,7 @@
 
 redis-py's connection resolves the name itself and can't be told an IP to connect to and another name to
 expect in the certificate, so the address policy could not be enforced through it. Its parser, hiredis, is
-used directly; that also is what makes a batch of 10,000 replies cheap (hack/bench/redis_poll.py).
+used directly; that also is what makes a batch of 10,000 replies cheap (`hack.bench queue.redis_poll`).
 """
 
 import asyncio

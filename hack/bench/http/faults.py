@@ -1,6 +1,6 @@
 """Requests across a pool's way down and up while its parts are stopped and killed: none lost, none twice.
 
-    python -m hack.bench.http_faults [--requests 100000] [--cycles 50] [--faults 2] [--seed 1] [--minutes 30]
+    python -m hack.bench http.faults [--requests 100000] [--cycles 50] [--faults 2] [--seed 1] [--minutes 30]
 
 One pool, its real controller, two real activators and model servers as processes, on a real API server with
 Kubernetes' own endpoint slices. Clients on three nodes, whose kube-proxies hear of endpoints at once, after
@@ -18,7 +18,6 @@ import argparse
 import asyncio
 import random
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -27,11 +26,11 @@ from pathlib import Path
 
 import uvloop
 
-from hack.bench.http_client import Attempt, Client
-from hack.bench.http_network import is_inside, run_inside
-from hack.bench.http_pods import Pod
-from hack.bench.http_verdict import Kill, Verdict, Victim, judge
-from hack.bench.http_world import MODEL_PORT, World, world
+from hack.bench.http.scene.clients import Attempt, Client
+from hack.bench.http.scene.losses import Kill, Verdict, Victim, judge
+from hack.bench.http.scene.network import is_inside, run_inside
+from hack.bench.http.scene.pods import Pod
+from hack.bench.http.scene.pools import MODEL_PORT, World, world
 
 POOL = "chat"
 CONCURRENCY = 32
@@ -289,9 +288,8 @@ def report(verdict: Verdict, faults: Faults) -> None:
         print(f"  {attempt} ({apart})")
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Runs it; the exit status says whether the aim was met."""
-    parser = argparse.ArgumentParser(prog="python -m hack.bench.http_faults")
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--cycles", type=int, default=50)
     parser.add_argument("--faults", type=int, default=2, help="how many befall each cycle")
@@ -301,11 +299,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--keep-logs", type=Path, help="folder for all logs if the aim is missed")
     args = parser.parse_args(arguments)
     if not is_inside():
-        return run_inside("hack.bench.http_faults", arguments)
+        return run_inside("http.faults", arguments)
     is_met = uvloop.run(bench(args))
     print(f"aim, none lost but by a SIGKILL and none executed twice: {'met' if is_met else 'MISSED'}")
     return 0 if is_met else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

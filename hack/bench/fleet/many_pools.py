@@ -1,6 +1,6 @@
 """What many pools cost one operator: its start, its idling, and how fast it answers among them.
 
-    python -m hack.bench.fleet [--pools 1000] [--namespaces 100] [--idle-seconds 300] [--changes 200]
+    python -m hack.bench fleet.many_pools [--pools 1000] [--idle-seconds 300]
 
 Starts etcd, kube-apiserver, one redis-server and, once all pools exist, one operator on the loopback. Every
 pool has a Deployment and a list of its own, read twice a second. Nothing runs the Deployments' pods. An idle
@@ -10,7 +10,6 @@ pool's target is read again every few minutes, so a shorter time than the defaul
 import argparse
 import asyncio
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 
-from hack.bench.fleet_world import Fleet, Member, ReplicaWatch
-from hack.bench.footprint import cpu_seconds, resident_mib
+from hack.bench.fleet.footprint import cpu_seconds, resident_mib
+from hack.bench.fleet.scene.cluster import Fleet, Member, ReplicaWatch
 from tests.integration.control_plane import ControlPlane, control_plane
 from tests.integration.operator.process import OperatorProcess
 from tests.integration.redis.servers import LocalRedis
@@ -40,9 +39,17 @@ class Idle:
     requests_per_second: float
 
 
-async def main(arguments: Sequence[str]) -> None:
-    """Measures and prints."""
-    args = _arguments(arguments)
+def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
+    """Measures and prints; returns the exit status."""
+    parser.add_argument("--pools", type=int, default=1000)
+    parser.add_argument("--namespaces", type=int, default=100)
+    parser.add_argument("--idle-seconds", type=float, default=300.0)
+    parser.add_argument("--changes", type=int, default=200)
+    asyncio.run(_run(parser.parse_args(arguments)))
+    return 0
+
+
+async def _run(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder, control_plane(Path(folder)) as api_server:
         queue = LocalRedis(Path(folder))
         queue.start()
@@ -143,16 +150,3 @@ def _print_reaction(seconds: list[float], pools: int) -> None:
         f"from a queue's change to the scale write, {len(seconds)} changes among {pools} pools: "
         f"p50 {cuts[49]:.2f} s, p99 {cuts[98]:.2f} s, max {max(seconds):.2f} s"
     )
-
-
-def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="What many pools cost one operator.")
-    parser.add_argument("--pools", type=int, default=1000)
-    parser.add_argument("--namespaces", type=int, default=100)
-    parser.add_argument("--idle-seconds", type=float, default=300.0)
-    parser.add_argument("--changes", type=int, default=200)
-    return parser.parse_args(arguments)
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from hack.bench.http_client import ANSWERED, CUT, NO_ENDPOINT, REFUSED, RESET, Attempt
+from hack.bench.http.scene.clients import ANSWERED, CUT, NO_ENDPOINT, REFUSED, RESET, Attempt
 
 INSIDE_SECONDS = 2.0
 """What was inside a killed process must fail within this time."""

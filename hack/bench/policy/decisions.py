@@ -1,7 +1,8 @@
 """Prints how many decisions a second one core makes with requests waiting, and what a pool weighs."""
 
-import sys
+import argparse
 import tracemalloc
+from collections.abc import Sequence
 from dataclasses import replace
 from time import process_time
 
@@ -90,14 +91,11 @@ def kibibytes_per_pool() -> float:
     return (after - before) / len(kept) / 1024
 
 
-def main() -> int:
+def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Measures and prints; returns the exit status."""
+    parser.parse_args(arguments)
     print(f"{decisions_per_second():,.0f} decisions a second on one core with {WAITING} waiting requests")
     for name, observation in others(began := 200_000.0).items():
         print(f"{rate(observation, began + WAITING / 2):,.0f} with {name}")
     print(f"{kibibytes_per_pool():.1f} KiB per pool")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

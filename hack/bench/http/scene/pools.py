@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hack.bench.http_client import Node, follow_slices
-from hack.bench.http_front import CONTROL_PORT, PROBE_PORT
-from hack.bench.http_network import ACTIVATOR_NETWORK, MODEL_NETWORK, addresses
-from hack.bench.http_pods import NODE, Pod, Replicas, Template
+from hack.bench.http.scene.activator_process import CONTROL_PORT, PROBE_PORT
+from hack.bench.http.scene.clients import Node, follow_slices
+from hack.bench.http.scene.network import ACTIVATOR_NETWORK, MODEL_NETWORK, addresses
+from hack.bench.http.scene.pods import NODE, Pod, Replicas, Template
 from hack.bench.kinds import create, install_kinds
 from poolkeeper.advice.service import PRE_STOP_SECONDS
 from poolkeeper.api.base import API_VERSION
@@ -163,11 +163,17 @@ class World:
         await asyncio.gather(*pods, *(each.end() for each in self.replicas.values()))
 
     def _activator_command(self, name: str, address: str) -> list[str]:
-        command = [sys.executable, "-m", "hack.bench.http_front", "--address", address]
+        command = [sys.executable, "-m", "hack.bench.http.scene.activator_process", "--address", address]
         return [*command, "--token-file", str(self.token_file), "--identity", name]
 
     def _model_command(self, name: str, address: str) -> list[str]:
-        command = [sys.executable, "-m", "hack.bench.http_model", "--listen", f"{address}:{MODEL_PORT}"]
+        command = [
+            sys.executable,
+            "-m",
+            "hack.bench.http.scene.model_server",
+            "--listen",
+            f"{address}:{MODEL_PORT}",
+        ]
         record = str(self.folder / f"{name}.record")
         return [*command, "--load-seconds", str(self.load_seconds), "--record", record]
 

@@ -1,6 +1,6 @@
 """A whole cold request on a real cluster, beside what it takes to start the same pod by hand.
 
-    python -m hack.bench.cold_request [--rounds 20] [--name poolkeeper-bench] [--keep]
+    python -m hack.bench http.cold_request [--rounds 20] [--name poolkeeper-bench] [--keep]
 
 A kind cluster with Poolkeeper, and twice a model that takes no time to load. In turns, each from zero:
 
@@ -16,13 +16,12 @@ ready, and not from when its Service answers. The cluster is removed at the end.
 import argparse
 import asyncio
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from itertools import pairwise
 from statistics import quantiles
 
-from hack.bench.cold_world import BARE, POOLED, Marks, World, world
+from hack.bench.http.scene.kind_model import BARE, POOLED, Marks, World, world
 from hack.demo.commands import ROOT, kind_cluster
 
 AIM_SECONDS = 1.0
@@ -140,9 +139,8 @@ def report(floors: Sequence[Start], colds: Sequence[Start]) -> bool:
     return is_met
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Runs it; the exit status says whether the aim was met."""
-    parser = argparse.ArgumentParser(prog="python -m hack.bench.cold_request")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--name", default="poolkeeper-bench", help="the cluster's name")
     parser.add_argument("--keep", action="store_true", help="leave the cluster up")
@@ -155,7 +153,3 @@ def main(arguments: Sequence[str]) -> int:
     finally:
         if not args.keep:
             subprocess.run([hack_cluster, "down", "--name", args.name], check=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

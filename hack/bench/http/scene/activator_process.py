@@ -1,6 +1,6 @@
 """`poolkeeper activator` as in a pod, whose network is its own: it listens on one address only.
 
-python -m hack.bench.http_front --address IP --token-file FILE --identity NAME
+python -m hack.bench.http.scene.activator_process --address IP --token-file FILE --identity NAME
 """
 
 import argparse

@@ -26,15 +26,15 @@ def is_inside() -> bool:
     return _INSIDE in os.environ
 
 
-def run_inside(module: str, arguments: Sequence[str]) -> int:
-    """Run `python -m MODULE` in a new network; its exit status."""
+def run_inside(name: str, arguments: Sequence[str]) -> int:
+    """Runs `python -m hack.bench NAME` in a new network; its exit status."""
     for tool, package in (("unshare", "util-linux"), ("ip", "iproute2")):
         if shutil.which(tool) is None:
             print(f"{tool} is missing (on Debian: apt-get install {package})", file=sys.stderr)
             return 2
     rights = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     command = ["unshare", *rights, "--net", "--pid", "--fork", "--kill-child", "sh", "-c", _SET_UP, "sh"]
-    command += [sys.executable, "-m", module, *arguments]
+    command += [sys.executable, "-m", "hack.bench", name, *arguments]
     return subprocess.run(command, env={**os.environ, _INSIDE: "yes"}, check=False).returncode
 
 

@@ -1,6 +1,6 @@
 """Wall time of the two commands of the README from a fresh clone: all caches moved aside, then with them.
 
-    python -m hack.bench.wall_time [demo] [test]
+    python -m hack.bench project.wall_time [demo] [test]
 
 The clone and all caches (pip, Go, ours) live in one temporary folder, which is removed at the end together
 with the clusters in it. A cluster that runs on the same local ports must be down: `hack/cluster down --all`.
@@ -9,20 +9,19 @@ with the clusters in it. A cluster that runs on the same local ports must be dow
 import argparse
 import os
 import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LIMIT_SECONDS = 5_400
 
 
-def main() -> int:
+def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Runs each command cold and warm, and prints seconds and their ratio."""
-    parser = argparse.ArgumentParser(prog="python -m hack.bench.wall_time")
     parser.add_argument("targets", nargs="*", default=["demo", "test"], help="make targets (demo test)")
-    targets = parser.parse_args().targets
+    targets = parser.parse_args(arguments).targets
     with tempfile.TemporaryDirectory(prefix="poolkeeper-wall-time-") as folder:
         home = Path(folder) / "home"
         clone = Path(folder) / "clone"
@@ -52,7 +51,3 @@ def environment(home: Path) -> dict[str, str]:
         name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "GO", "POOLKEEPER"))
     }
     return {**kept, "HOME": str(home)}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """How fast the operator answers: from a change of a queue to the scale write, on a real API server.
 
-    python -m hack.bench.reaction [--changes 200] [--poll-milliseconds 500]
+    python -m hack.bench queue.reaction [--changes 200] [--poll-milliseconds 500]
 
 Starts etcd, kube-apiserver, redis-server and one operator on the loopback, lets jobs arrive in one queue
 after the other, and watches the targets. The time runs from before the job is pushed until the watch shows
@@ -11,7 +11,6 @@ the decision, GET and PUT of /scale, and the watch's own delay.
 import argparse
 import asyncio
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -31,12 +30,14 @@ AIM_SECONDS = 0.7
 CLASS = {"vendor": "None", "displayName": "CPU", "nodeTailSeconds": 0, "expectedStartSeconds": 30}
 
 
-async def main(arguments: Sequence[str]) -> int:
+def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Measures and prints; the exit status says whether the aim was met."""
-    parser = argparse.ArgumentParser(description="Time from a queue's change to the scale write.")
     parser.add_argument("--changes", type=int, default=200)
     parser.add_argument("--poll-milliseconds", type=int, default=500)
-    args = parser.parse_args(arguments)
+    return asyncio.run(_run(parser.parse_args(arguments)))
+
+
+async def _run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder, control_plane(Path(folder)) as api_server:
         queue = LocalRedis(Path(folder))
         queue.start()
@@ -125,7 +126,3 @@ def _print(seconds: list[float], poll_milliseconds: int) -> int:
     is_met = p99 <= AIM_SECONDS + max(0.0, poll_seconds - 0.5)
     print(f"aim, p99 within {AIM_SECONDS:g} s at 500 ms: {'met' if is_met else 'MISSED'}")
     return 0 if is_met else 1
-
-
-if __name__ == "__main__":
-    sys.exit(asyncio.run(main(sys.argv[1:])))

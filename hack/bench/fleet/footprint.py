@@ -1,17 +1,19 @@
 """What the operator costs before it does anything: import time, and the memory of an idle process.
 
-    python -m hack.bench.footprint
+    python -m hack.bench fleet.footprint
 
 Import times are the best of five processes each. Memory is the resident set of an operator that leads, with
 no pools, ten seconds after its start, on a real API server.
 """
 
+import argparse
 import asyncio
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from hack.bench.kinds import install_kinds
@@ -66,14 +68,12 @@ async def idle_operator(folder: Path, api_server: ControlPlane) -> tuple[float, 
             operator.stop()
 
 
-def main() -> None:
-    """Measures and prints."""
+def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
+    """Measures and prints; returns the exit status."""
+    parser.parse_args(arguments)
     for name, statement in COMMANDS.items():
         print(f"import of {name}: {min(import_seconds(statement) for _ in range(RUNS)):.2f} s")
     with tempfile.TemporaryDirectory() as folder, control_plane(Path(folder)) as api_server:
         memory_mib, cores = asyncio.run(idle_operator(Path(folder), api_server))
     print(f"idle operator: {memory_mib:.0f} MiB resident, {cores * 1000:.0f} mCPU")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

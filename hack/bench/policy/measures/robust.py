@@ -9,8 +9,8 @@ read is no reason to lower anything.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hack.bench.policy_finding import MINUTE_AND_A_HALF, Finding
-from hack.bench.policy_runs import Case, Run, Runs, share
+from hack.bench.policy.measures.finding import MINUTE_AND_A_HALF, Finding
+from hack.bench.policy.measures.runs import Case, Run, Runs, share
 from poolkeeper.backtest.simulation.setting import Disturbance, Setting
 from poolkeeper.backtest.simulation.start_times import Constant, Lognormal, Shifted, StartTimes
 

@@ -1,7 +1,7 @@
 """Measures Poolkeeper beside its peers and writes the tables of docs/policy.md.
 
     make backtest                                        on the bundled slices
-    python hack/bench/policy_table.py FILE [FILE …]      on full traces
+    python -m hack.bench policy.table FILE [FILE …]      on full traces
 
 On the slices it also draws the frontiers of cost against breaks into docs/images.
 
@@ -9,7 +9,6 @@ Only the reported half of a trace is measured: even pools, or the second half of
 """
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +31,7 @@ from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import parse_start_times
 from poolkeeper.backtest.traces.trace import Trace
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "policy.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "policy.md"
 BEGIN, END = "<!-- measured by make backtest: begin -->", "<!-- measured by make backtest: end -->"
 IMAGES = PAGE.parent / "images"
 PEERS = (
@@ -191,14 +190,13 @@ def insert(page: str, measured: str) -> str:
     return f"{before}{BEGIN}\n{measured}\n{END}{rest.partition(END)[2]}"
 
 
-def main() -> int:
+def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Measures and writes; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("traces", nargs="*", type=Path, help="full traces; without any, the bundled slices")
     parser.add_argument("--stdout", action="store_true", help="print the tables and leave the page alone")
-    arguments = parser.parse_args()
-    if arguments.traces:
-        sparse = dense = [reported_half(read_trace(path, None, Reading())) for path in arguments.traces]
+    options = parser.parse_args(arguments)
+    if options.traces:
+        sparse = dense = [reported_half(read_trace(path, None, Reading())) for path in options.traces]
     else:
         sparse = [reported_half(bundled(name)) for name in (AGENT_SESSIONS, AZURE_FUNCTIONS, SERVEGEN)]
         dense = [reported_half(bundled(AZURE_CODE))]
@@ -206,12 +204,8 @@ def main() -> int:
     for line in tables(sparse, dense):
         lines.append(line)
         print(line, flush=True)
-    if not arguments.stdout and not arguments.traces:
+    if not options.stdout and not options.traces:
         page = PAGE.read_text() if PAGE.exists() else "# How Poolkeeper decides\n"
         PAGE.write_text(insert(page, "\n".join(lines)))
         draw_frontiers(sparse[0])
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import redis.asyncio
@@ -134,15 +134,11 @@ async def measure(port: int, lists: int, rounds: int) -> None:
     await client.aclose()
 
 
-def main() -> None:
-    """Parse the command line and measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
+    """Measures and prints; returns the exit status."""
     parser.add_argument("--lists", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=15)
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
     with redis_server() as port:
-        asyncio.run(measure(port, arguments.lists, arguments.rounds))
-
-
-if __name__ == "__main__":
-    main()
+        asyncio.run(measure(port, options.lists, options.rounds))
+    return 0

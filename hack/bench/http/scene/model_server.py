@@ -1,6 +1,6 @@
 """A model server as a pod runs it: loads, becomes ready, answers, and writes down what it executes.
 
-    python -m hack.bench.http_model --listen HOST:PORT --load-seconds 0.5 --record FILE
+    python -m hack.bench.http.scene.model_server --listen HOST:PORT --load-seconds 0.5 --record FILE
 
 A line is written for every request before it is worked on, so that it is there even if the process is killed
 in the midst of it. Told to stop, it takes no new connection, finishes what runs, closes each connection with

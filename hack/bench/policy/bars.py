@@ -1,6 +1,6 @@
 """Holds Poolkeeper's policy against its bars and prints, for each, what was measured and whether it is kept.
 
-    python -m hack.bench.policy_bars [--bar NAME …] [FILE …]     without a FILE, on the bundled slices
+    python -m hack.bench policy.bars [--bar NAME …] [FILE …]     without a FILE, on the bundled slices
 
 Only the reported half of a trace is measured: even pools, or the second half of the time. Where a bar speaks
 of a share of late requests, those that are late in an always-on pool too are left out. The exit status says
@@ -9,19 +9,18 @@ whether one was missed.
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
-from hack.bench.policy_finding import HURRIED, STARTS, Bar, Finding
-from hack.bench.policy_objective import at_objectives, objective
-from hack.bench.policy_overshoot import overshoot
-from hack.bench.policy_robust import robust
-from hack.bench.policy_runs import Case, OutOfTime, Runs, Total
-from hack.bench.policy_table import OBJECTIVES, TIMEOUTS, cheapest_mix
+from hack.bench.policy.measures.finding import HURRIED, STARTS, Bar, Finding
+from hack.bench.policy.measures.objective import at_objectives, objective
+from hack.bench.policy.measures.overshoot import overshoot
+from hack.bench.policy.measures.robust import robust
+from hack.bench.policy.measures.runs import Case, OutOfTime, Runs, Total
+from hack.bench.policy.table import OBJECTIVES, TIMEOUTS, cheapest_mix
 from poolkeeper.api.pool import StartMode
 from poolkeeper.backtest.readers.bundled import (
     AGENT_SESSIONS,
@@ -187,11 +186,8 @@ def measured(
                     yield name, Finding("the rest", "there was no time for it", None)
 
 
-def main() -> int:
+def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Measures and prints; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
     parser.add_argument("--bar", action="append", choices=list(BARS), default=[], help="repeatable")
     parser.add_argument("--minutes", type=float, default=MINUTES, metavar="N",
                         help=f"stop after so long, and say what is left (default {MINUTES})")  # fmt: skip
@@ -200,15 +196,11 @@ def main() -> int:
                         f"(default {MOST_REQUESTS} on the bundled slices)")  # fmt: skip
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("traces", nargs="*", type=Path)
-    arguments = parser.parse_args()
-    until = time.monotonic() + 60 * arguments.minutes
+    options = parser.parse_args(arguments)
+    until = time.monotonic() + 60 * options.minutes
     counts = {True: 0, False: 0, None: 0}
-    for name, found in measured(subjects(arguments), arguments.processes, until):
+    for name, found in measured(subjects(options), options.processes, until):
         counts[found.is_kept] += 1
         print(f"{found.mark} {name}  {found.subject}: {found.measured}", flush=True)
     print(f"{counts[True]} kept, {counts[False]} missed, {counts[None]} untold")
     return 1 if counts[False] else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -14,8 +14,8 @@ ended are what it had to work off.
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from hack.bench.policy_finding import Finding
-from hack.bench.policy_runs import Case, Run, Runs
+from hack.bench.policy.measures.finding import Finding
+from hack.bench.policy.measures.runs import Case, Run, Runs
 from poolkeeper.backtest.simulation.accounting import breaks_in
 from poolkeeper.backtest.simulation.always_on import waits_when_always_on
 from poolkeeper.backtest.simulation.setting import Setting

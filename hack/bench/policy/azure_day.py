@@ -1,6 +1,6 @@
 """A day of Azure functions' applications through `poolkeeper backtest`, as a user would run it.
 
-    python -m hack.bench.azure_day FILE
+    python -m hack.bench policy.azure_day FILE
 
 FILE holds the applications as JSON lines with the containers of each minute. Poolkeeper, KEDA and the optimum
 are replayed on it. Seconds of a busy machine say little, so the processor's are printed beside them.
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 AIM_SECONDS = 30.0
@@ -21,11 +22,10 @@ POLICIES = ("poolkeeper", "keda", "optimum")
 PROCESSES = 2
 
 
-def main() -> int:
+def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Replays and prints; returns whether the aim was missed."""
-    parser = argparse.ArgumentParser(prog="python -m hack.bench.azure_day")
     parser.add_argument("trace", type=Path, help="the applications of a day")
-    trace = parser.parse_args().trace
+    trace = parser.parse_args(arguments).trace
     with tempfile.TemporaryDirectory(prefix="poolkeeper-azure-day-") as folder:
         results = Path(folder) / "results.json"
         began = time.monotonic()
@@ -49,7 +49,3 @@ def command(trace: Path, results: Path) -> list[str]:
     for policy in POLICIES:
         words += ["--policy", policy]
     return [sys.executable, "-m", "poolkeeper", "backtest", *words, "--processes", str(PROCESSES)]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

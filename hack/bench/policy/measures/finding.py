@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from hack.bench.policy_runs import Runs
+from hack.bench.policy.measures.runs import Runs
 from poolkeeper.backtest.simulation.start_times import Constant, Lognormal, StartTimes, TwoMode
 
 MINUTE_AND_A_HALF = Constant(90.0)

@@ -1,6 +1,6 @@
 """The activator beside nginx on the same path: latency added at a fixed rate, memory while holding, pacing.
 
-    python -m hack.bench.activator [--rate 1000] [--seconds 15] [--held 10000] [--body-bytes 8192]
+    python -m hack.bench http.activator [--rate 1000] [--seconds 15] [--held 10000] [--body-bytes 8192]
 
 Everything runs on 127.0.0.0/8. The front under test has a core of its own where the machine has two; the load
 and the replica share the other one, so the figures beside nginx in the same run are what counts. Each aim
@@ -24,7 +24,7 @@ from typing import cast
 
 import uvloop
 
-from hack.bench.activator_world import LOOPBACK, Front, Replica, activator, children, free_port, nginx
+from hack.bench.http.scene.fronts import LOOPBACK, Front, Replica, activator, children, free_port, nginx
 
 AIM_ADDED_MILLISECONDS = 100.0
 AIM_PEAK_MIB = 512.0
@@ -267,9 +267,8 @@ def described(latencies: Latencies) -> str:
     )
 
 
-def main() -> int:
+def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Runs it; the exit status says whether every aim was met."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rate", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--held", type=int, default=10_000)
@@ -277,14 +276,10 @@ def main() -> int:
     parser.add_argument("--slots", type=int, default=64)
     parser.add_argument("--released", type=int, default=1000)
     parser.add_argument("--concurrency", type=int, default=8)
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
     if shutil.which("nginx") is None:
         print("nginx is missing (on Debian: apt-get install nginx-light)", file=sys.stderr)
         return 2
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return 0 if uvloop.run(bench(arguments)) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return 0 if uvloop.run(bench(options)) else 1

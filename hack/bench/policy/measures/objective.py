@@ -9,9 +9,9 @@ where it does not, every request is in time at the least cost, and the objective
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from hack.bench.policy_finding import STARTS, Finding, Promise
-from hack.bench.policy_runs import Case, Run, Runs, share
-from hack.bench.policy_table import OBJECTIVES, cheapest_mix
+from hack.bench.policy.measures.finding import STARTS, Finding, Promise
+from hack.bench.policy.measures.runs import Case, Run, Runs, share
+from hack.bench.policy.table import OBJECTIVES, cheapest_mix
 from poolkeeper.backtest.simulation.setting import Setting
 
 SEEN_STARTS = 30

@@ -1,6 +1,6 @@
 """How soon a ready replica gets the first held request, and how soon warm requests bypass the activator.
 
-    python -m hack.bench.http_reaction [--releases 120] [--pools 12] [--rounds 3]
+    python -m hack.bench http.reaction [--releases 120] [--pools 12] [--rounds 3]
 
 The same scene as http_faults, without faults. A cold release runs from the backend's first successful answer
 to a probe until the first byte of a held request reaches that backend, both noted by the backend itself. The
@@ -12,7 +12,6 @@ through an activator.
 import argparse
 import asyncio
 import random
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -22,9 +21,9 @@ from statistics import quantiles
 
 import uvloop
 
-from hack.bench.http_client import ANSWERED, Attempt, Client
-from hack.bench.http_network import is_inside, run_inside
-from hack.bench.http_world import MODEL_PORT, World, world
+from hack.bench.http.scene.clients import ANSWERED, Attempt, Client
+from hack.bench.http.scene.network import is_inside, run_inside
+from hack.bench.http.scene.pools import MODEL_PORT, World, world
 
 AIM_MILLISECONDS = 50.0
 AIM_SECONDS = 5
@@ -147,9 +146,8 @@ def report_share(answers: Counter[tuple[int, bool]], rounds: int) -> bool:
     return is_met
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Runs it; the exit status says whether both aims were met."""
-    parser = argparse.ArgumentParser(prog="python -m hack.bench.http_reaction")
     parser.add_argument("--releases", type=int, default=120)
     parser.add_argument("--pools", type=int, default=12)
     parser.add_argument(
@@ -158,9 +156,5 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(arguments)
     if not is_inside():
-        return run_inside("hack.bench.http_reaction", arguments)
+        return run_inside("http.reaction", arguments)
     return 0 if uvloop.run(bench(args)) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
