@@ -45,7 +45,9 @@ class Control:
         except ValidationError as error:
             return web.Response(status=400, text=f"This is no routing table: {error}\n")
         if not self._pools.apply(table):
-            return web.Response(status=409, text=f"Table {self._pools.issue} is in force and newer.\n")
+            return web.Response(
+                status=409, text=f"Table {self._pools.table_version} is in force and newer.\n"
+            )
         await self._server.listen()
         self._reporter.changed()
         return web.Response(status=204)
@@ -67,7 +69,7 @@ def probes(pools: Pools) -> web.Application:
     async def readyz(_: web.Request) -> web.Response:
         if pools.is_stopping:
             return web.Response(status=503, text="stopping\n")
-        if not pools.issue:
+        if not pools.table_version:
             return web.Response(status=503, text="no routing table from the controller yet\n")
         return web.Response(text="ok\n")
 

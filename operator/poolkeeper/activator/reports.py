@@ -30,7 +30,7 @@ class Reporter:
         """The state at this moment."""
         return Report(
             activator=self._activator,
-            issue=self._pools.issue,
+            table_version=self._pools.table_version,
             unbound_ports=self._server.unbound_ports,
             is_stopping=self._pools.is_stopping,
             pools=self._pools.reports(),

@@ -5,15 +5,25 @@ Waiting times travel as ages, never as instants, so that the two clocks need not
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from poolkeeper.api.base import ApiModel
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Age = Annotated[float, Field(ge=0)]
 Total = Annotated[int, Field(ge=0)]
+
+
+def _on_the_wire(sent: str, also_read: str) -> Any:
+    """A field that is sent under a name of earlier releases and read under both.
+
+    During an upgrade, controllers and activators of two releases talk to each other: a table that an older
+    activator can't read would leave it without replicas after 30 s.
+    """
+    return Field(validation_alias=AliasChoices(sent, also_read), serialization_alias=sent)
+
 
 ROUTES_PATH = "/v1/routes"
 REPORTS_PATH = "/v1/reports"
@@ -58,8 +68,8 @@ class PoolRoute(ApiModel):
     """Ports that lead to the pool."""
     replicas: tuple[Replica, ...] = ()
     """Ready pods; none while the pool is at zero."""
-    leaves_path: bool = False
-    """Whether clients should connect anew, since the pods now answer the Service themselves."""
+    redirects_to_pods: Annotated[bool, _on_the_wire("leavesPath", "redirectsToPods")] = False
+    """Whether clients should open new connections, because the pods now answer the Service themselves."""
     hold_seconds: Annotated[int, Field(ge=1)]
     """Longest that a request without a time limit of its own is held."""
     ready_in_seconds: Age | None = None
@@ -84,7 +94,7 @@ class PoolRoute(ApiModel):
 class RoutingTable(ApiModel):
     """Everything an activator serves; it replaces the table before it unless it is older."""
 
-    issue: Total
+    table_version: Annotated[int, Field(ge=0), _on_the_wire("issue", "tableVersion")]
     """Grows with every table, also across controllers: Unix milliseconds of the leader that made it."""
     valid_seconds: Annotated[int, Field(ge=1)] = 30
     """After this without a newer table the replicas count as gone: their addresses may belong to others."""
@@ -127,8 +137,8 @@ class Report(ApiModel):
 
     activator: str
     """Name of the activator's pod and of its present process."""
-    issue: Total
-    """Issue of the table in force; 0 before the first."""
+    table_version: Annotated[int, Field(ge=0), _on_the_wire("issue", "tableVersion")]
+    """Version of the table in force; 0 before the first."""
     unbound_ports: tuple[int, ...] = ()
     """Ports of the table that could not be listened on."""
     is_stopping: bool = False

@@ -42,7 +42,7 @@ class Activator:
     port: int
     backend_port: int
     route: PoolRoute
-    issues: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    versions: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @property
     def url(self) -> str:
@@ -53,13 +53,13 @@ class Activator:
         """A new table: these replicas are ready now."""
         replicas = tuple(Replica(address=address, slots=slots) for address in addresses)
         self.route = self.route.model_copy(update={"replicas": replicas, **changes})
-        self.pools.apply(self.table(next(self.issues)))
+        self.pools.apply(self.table(next(self.versions)))
         await self.server.listen()
 
-    def table(self, issue: int, *, without_pool: bool = False, **changes: Any) -> RoutingTable:
-        """A table of this issue."""
+    def table(self, table_version: int, *, without_pool: bool = False, **changes: Any) -> RoutingTable:
+        """A table of this version."""
         pools = () if without_pool else (self.route.model_copy(update=changes),)
-        return RoutingTable(issue=issue, pools=pools)
+        return RoutingTable(table_version=table_version, pools=pools)
 
     @property
     def report(self) -> PoolReport:

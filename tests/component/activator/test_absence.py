@@ -10,7 +10,7 @@ from tests.component.activator.test_faults import GET, answer_ok
 
 def forget_the_pool(activator: Activator) -> None:
     """A table without the pool."""
-    activator.pools.apply(activator.table(next(activator.issues), without_pool=True))
+    activator.pools.apply(activator.table(next(activator.versions), without_pool=True))
 
 
 async def test_a_pool_that_is_missing_for_a_moment_loses_nobody(

@@ -35,11 +35,11 @@ class Process:
         )
         self.task = asyncio.create_task(run(settings, self.stop))
 
-    def table(self, issue: int, *replicas: Replica) -> str:
+    def table(self, table_version: int, *replicas: Replica) -> str:
         """One pool, as JSON."""
         ports = (PortRoute(service="chat", listen_port=self.data, backend_port=self.backend),)
         route = PoolRoute(namespace="serving", name="chat", ports=ports, replicas=replicas, hold_seconds=30)
-        return RoutingTable(issue=issue, pools=(route,)).model_dump_json(by_alias=True)
+        return RoutingTable(table_version=table_version, pools=(route,)).model_dump_json(by_alias=True)
 
     async def until_up(self, client: aiohttp.ClientSession) -> None:
         """Wait until it answers its probes."""
@@ -115,7 +115,7 @@ async def test_a_held_request_is_reported_at_once(process: Process, client: aioh
     await put(client, process, process.table(1))
     async with client.get(process.url("/v1/reports"), headers=TOKEN) as stream:
         first = Report.model_validate_json(await stream.content.readline())
-        assert (first.issue, first.unbound_ports, first.pools[0].waiting) == (1, (), ())
+        assert (first.table_version, first.unbound_ports, first.pools[0].waiting) == (1, (), ())
 
         _, writer = await asyncio.open_connection(LOOPBACK, process.data)
         writer.write(b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n")

@@ -183,7 +183,7 @@ async def test_replicas_of_a_silent_controller_are_not_trusted(
 
 async def test_an_older_table_changes_nothing(activator: Activator, serve_raw: ServeRaw) -> None:
     await activator.route_to(await serve_raw(answer_ok))
-    older = activator.pools.issue - 1
+    older = activator.pools.table_version - 1
     assert not activator.pools.apply(activator.table(older, replicas=()))
     assert (await raw(activator, GET)).endswith(b"ok")
 

@@ -100,7 +100,7 @@ async def test_pools_of_one_name_in_two_namespaces_do_not_mix(activator: Activat
         )
         for namespace, replica in replicas.items()
     }
-    activator.pools.apply(RoutingTable(issue=next(activator.issues), pools=tuple(at_zero.values())))
+    activator.pools.apply(RoutingTable(table_version=next(activator.versions), pools=tuple(at_zero.values())))
     await activator.server.listen()
 
     def held() -> dict[str, int]:
@@ -118,11 +118,11 @@ async def test_pools_of_one_name_in_two_namespaces_do_not_mix(activator: Activat
         await activator.until(lambda: held() == {"blue": 1, "green": 1})
         ready = {"replicas": (Replica(address="127.0.0.1", slots=8),)}
         pools = (at_zero["blue"].model_copy(update=ready), at_zero["green"])
-        activator.pools.apply(RoutingTable(issue=next(activator.issues), pools=pools))
+        activator.pools.apply(RoutingTable(table_version=next(activator.versions), pools=pools))
         assert (await blue).text == "blue"
         assert held() == {"blue": 0, "green": 1}
         pools = (at_zero["blue"], at_zero["green"].model_copy(update=ready))
-        activator.pools.apply(RoutingTable(issue=next(activator.issues), pools=pools))
+        activator.pools.apply(RoutingTable(table_version=next(activator.versions), pools=pools))
         assert (await green).text == "green"
     for replica in replicas.values():
         replica.close()

@@ -101,7 +101,7 @@ async def test_an_idle_channel_is_told_to_connect_anew_when_we_leave_the_path(
 ) -> None:
     await activator.route_to(replica)
     assert await channel.unary_unary(UNARY)(b"hello") == b"hello"
-    await activator.route_to(replica, leaves_path=True)
+    await activator.route_to(replica, redirects_to_pods=True)
     async with asyncio.timeout(10):
         await channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
 

@@ -60,7 +60,7 @@ async def test_kept_connections_are_closed_when_the_pods_answer_themselves(
     used, first = await warm_kept_connection(activator)
     unused, second = await asyncio.open_connection(LOOPBACK, activator.port)
     await asyncio.sleep(0.05)
-    await activator.route_to(address, leaves_path=True)
+    await activator.route_to(address, redirects_to_pods=True)
     async with asyncio.timeout(2):
         assert await used.read() == b""
         assert await unused.read() == b""
@@ -71,7 +71,7 @@ async def test_kept_connections_are_closed_when_the_pods_answer_themselves(
 async def test_a_connection_that_comes_late_may_ask_once_and_not_wait(
     activator: Activator, serve_raw: ServeRaw
 ) -> None:
-    await activator.route_to(await serve_raw(answer_ok), leaves_path=True)
+    await activator.route_to(await serve_raw(answer_ok), redirects_to_pods=True)
     reader, writer = await asyncio.open_connection(LOOPBACK, activator.port)
     await asyncio.sleep(0.2)
     writer.write(KEPT)
@@ -89,11 +89,11 @@ async def test_a_new_connection_has_its_moment_though_tables_go_on_saying_that_i
     activator: Activator, serve_raw: ServeRaw, leaves_already: bool
 ) -> None:
     address = await serve_raw(answer_ok)
-    await activator.route_to(address, leaves_path=leaves_already)
+    await activator.route_to(address, redirects_to_pods=leaves_already)
     reader, writer = await asyncio.open_connection(LOOPBACK, activator.port)
     for _ in range(3):
         await asyncio.sleep(0.05)
-        await activator.route_to(address, leaves_path=True)
+        await activator.route_to(address, redirects_to_pods=True)
     await asyncio.sleep(0.05)
     writer.write(KEPT)
     async with asyncio.timeout(2):
@@ -118,7 +118,7 @@ async def test_an_answer_that_began_before_is_finished_and_its_connection_then_c
     reader, writer = await asyncio.open_connection(LOOPBACK, activator.port)
     writer.write(KEPT)
     await reader.readuntil(b"first")
-    await activator.route_to(address, leaves_path=True)
+    await activator.route_to(address, redirects_to_pods=True)
     finish.set()
     async with asyncio.timeout(2):
         assert await reader.read() == b"-last"
@@ -172,7 +172,7 @@ async def test_no_call_reaches_the_replica_that_a_goaway_says_was_not_processed(
     reader, writer = await asyncio.open_connection(LOOPBACK, activator.port)
     writer.write(HELLO + call(1))
     await activator.until(lambda: bool(seen) and activator.report.in_flight == 0)
-    await activator.route_to(LOOPBACK, leaves_path=True)
+    await activator.route_to(LOOPBACK, redirects_to_pods=True)
     async with asyncio.timeout(10):
         told = last_streams(await reader.read())
     assert (told, seen) == ([h2_frames.MOST_STREAM, 3], [1, 3])
@@ -198,7 +198,7 @@ async def test_an_answer_is_not_cut_off_within_its_last_frame(start_activator: S
     reader, writer = await asyncio.open_connection(LOOPBACK, activator.port)
     writer.write(HELLO + call(1))
     received = await reader.readuntil(b"x" * 400)
-    await activator.route_to(LOOPBACK, leaves_path=True)
+    await activator.route_to(LOOPBACK, redirects_to_pods=True)
     await asyncio.sleep(0.4)
     finish.set()
     async with asyncio.timeout(5):
@@ -236,7 +236,7 @@ async def test_a_channel_without_a_call_is_told_to_go_when_the_pods_answer(activ
         async with asyncio.timeout(10):
             while channel.get_state(try_to_connect=True) is not grpc.ChannelConnectivity.READY:
                 await channel.wait_for_state_change(channel.get_state())
-        await activator.route_to(leaves_path=True)
+        await activator.route_to(redirects_to_pods=True)
         async with asyncio.timeout(5):
             await channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
 

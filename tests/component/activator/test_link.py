@@ -46,7 +46,7 @@ async def test_tables_go_and_reports_come_until_the_activator_is_gone(tmp_path: 
     writer.write(b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n")
     await until(link, 1, heard)
     assert link.report is not None
-    assert link.report.issue == 7
+    assert link.report.table_version == 7
     writer.close()
     await until(link, 0, heard)
 

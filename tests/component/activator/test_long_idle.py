@@ -29,8 +29,8 @@ async def test_a_cold_request_after_a_long_time_is_reported_and_answered(
     await until(link, 0, heard)
     url, limits = f"http://{LOOPBACK}:{process.data}", httpx.Limits(keepalive_expiry=None)
 
-    async def tell(issue: int, *replicas: Replica) -> None:
-        assert await link.send(RoutingTable.model_validate_json(process.table(issue, *replicas)))
+    async def tell(table_version: int, *replicas: Replica) -> None:
+        assert await link.send(RoutingTable.model_validate_json(process.table(table_version, *replicas)))
 
     async with httpx.AsyncClient(timeout=None, limits=limits) as client:
         await tell(1, Replica(address=LOOPBACK, slots=8))

@@ -81,7 +81,7 @@ async def test_a_refusal_says_how_long_the_request_was_held(activator: Activator
 async def test_a_pool_that_is_gone_is_forgotten(start_activator: StartActivator) -> None:
     activator = await start_activator(absence_seconds=0.0)
     assert value(activator, "held_requests") == 0
-    activator.pools.apply(activator.table(next(activator.issues), without_pool=True))
+    activator.pools.apply(activator.table(next(activator.versions), without_pool=True))
     await activator.until(lambda: value(activator, "held_requests") is None)
     await activator.route_to()
     assert value(activator, "held_requests") == 0

@@ -217,7 +217,7 @@ async def test_a_kept_connection_serves_many_requests_and_closes_when_leaving_th
             async with client.get(activator.url) as response:
                 assert "Connection" not in response.headers
                 await response.read()
-        await activator.route_to(address, leaves_path=True)
+        await activator.route_to(address, redirects_to_pods=True)
         async with client.get(activator.url) as response:
             assert response.headers["Connection"] == "close"
 

@@ -115,7 +115,7 @@ class Link:
         self.attempts = 0
         self.tables: list[RoutingTable] = []
         self.process = f"{address}/1"
-        self.issue = 0
+        self.table_version = 0
         self.pools: dict[PoolKey, PoolReport] = {}
         self.is_silent = False
 
@@ -124,7 +124,9 @@ class Link:
         if self.is_silent:
             return None
         if self._report is None:
-            self._report = Report(activator=self.process, issue=self.issue, pools=tuple(self.pools.values()))
+            self._report = Report(
+                activator=self.process, table_version=self.table_version, pools=tuple(self.pools.values())
+            )
         return self._report
 
     _report: Report | None = None
@@ -137,16 +139,16 @@ class Link:
         await asyncio.sleep(0)
         if self.send_mode == "freeze":
             await asyncio.Event().wait()
-        if self.send_mode == "fail" or table.issue < self.issue:
+        if self.send_mode == "fail" or table.table_version < self.table_version:
             return False
         self.tables.append(table)
         if self.send_mode == "take":
-            self.says(issue=table.issue)
+            self.says(table_version=table.table_version)
         return True
 
-    def says(self, *, issue: int | None = None, pool: PoolReport | None = None) -> None:
+    def says(self, *, table_version: int | None = None, pool: PoolReport | None = None) -> None:
         """It reports this from now on."""
-        self.issue = self.issue if issue is None else issue
+        self.table_version = self.table_version if table_version is None else table_version
         if pool is not None:
             self.pools[PoolKey(pool.namespace, pool.name)] = pool
         self._report = None

@@ -20,7 +20,7 @@ async def test_no_stop_before_every_activator_holds_what_arrives(scene: HttpScen
     assert late is not None
     assert (first.replicas, late.replicas) == ((), ())
     assert not scene.http.may_stop(CHAT), "the other may still pass requests on"
-    scene.links[OTHER].says(issue=scene.links[OTHER].tables[-1].issue)
+    scene.links[OTHER].says(table_version=scene.links[OTHER].tables[-1].table_version)
     await scene.pass_by(1)
     assert scene.http.may_stop(CHAT)
 
@@ -58,7 +58,7 @@ async def test_activators_stay_until_a_pod_is_an_endpoint_in_their_place(scene: 
     await scene.pass_by(2)
     route = scene.links[ONE].route()
     assert route is not None
-    assert route.leaves_path
+    assert route.redirects_to_pods
     assert scene.slice() is not None, "or nobody would answer the Service"
     scene.api.makes_endpoints = True
     await scene.settle(3 * http_endpoints.RETRY_SECONDS)

@@ -165,13 +165,13 @@ async def test_after_hours_at_zero_a_held_request_is_demand_at_once(scene: HttpS
     scene.declare()
     scene.start()
     await scene.settle()
-    before, issue = scene.slice(), scene.links[ONE].issue
+    before, table_version = scene.slice(), scene.links[ONE].table_version
     assert before is not None
     for _ in range(5):
         scene.now += 3600.0
         await scene.settle()
     assert scene.slice() == before, "it stays where requests arrive"
-    assert scene.links[ONE].issue > issue, "its table is renewed"
+    assert scene.links[ONE].table_version > table_version, "its table is renewed"
     assert scene.demand() == (0, 0)
     scene.links[ONE].says(pool=holding(requests=1))
     await scene.settle()

@@ -1,7 +1,7 @@
 """What leaders tell the activators: failovers, clocks that differ, frozen activators."""
 
 from poolkeeper.controller.front import activators
-from poolkeeper.core.front.slot_leases import MOST_UNCONFIRMED
+from poolkeeper.core.front.slot_grants import MOST_UNCONFIRMED
 from poolkeeper.kube.objects.scale import Scale
 from tests.component.controller.http_scene import CHAT, ONE, OTHER, POD, HttpScene, Link, holding
 
@@ -105,18 +105,18 @@ async def test_tables_of_a_leader_whose_clock_is_behind_are_taken(scene: HttpSce
     other.now -= 3600.0
     link = other.links[ONE]
     other.declare()
-    old = link.issue
+    old = link.table_version
     other.start()
     await other.settle()
-    assert link.tables[-1].issue > old
-    assert link.issue == link.tables[-1].issue
+    assert link.tables[-1].table_version > old
+    assert link.table_version == link.tables[-1].table_version
 
 
 async def test_a_higher_number_of_somebody_else_confirms_nothing(scene: HttpScene) -> None:
     await scene.guarded()
     link = scene.links[ONE]
     link.send_mode = "fail"
-    link.says(issue=link.issue + 10**9)
+    link.says(table_version=link.table_version + 10**9)
     await scene.pass_by(1)
     assert not scene.http.may_stop(CHAT), "it goes by a table of another leader, which may name replicas"
     link.send_mode = "take"
@@ -188,4 +188,4 @@ async def test_failed_sends_are_tried_again_and_take_no_room(scene: HttpScene) -
     assert len(activator.promises._sent) <= MOST_UNCONFIRMED
     link.send_mode = "take"
     await scene.settle()
-    assert link.issue == link.tables[-1].issue
+    assert link.table_version == link.tables[-1].table_version

@@ -16,15 +16,33 @@ from poolkeeper.core.front.switching import (
     step,
 )
 
-ISSUE = 100
+VERSION = 100
 IDLE_WARM = Facts(
-    wants_zero=True, ready=1, is_in_place=True, idle_seen_at=0.0, held=0, issue=ISSUE, confirmed=ISSUE
+    wants_zero=True,
+    ready=1,
+    is_in_place=True,
+    idle_seen_at=0.0,
+    held=0,
+    table_version=VERSION,
+    confirmed=VERSION,
 )
 AT_ZERO = Facts(
-    wants_zero=True, ready=0, is_in_place=True, idle_seen_at=0.0, held=0, issue=ISSUE, confirmed=ISSUE
+    wants_zero=True,
+    ready=0,
+    is_in_place=True,
+    idle_seen_at=0.0,
+    held=0,
+    table_version=VERSION,
+    confirmed=VERSION,
 )
 WARM = Facts(
-    wants_zero=False, ready=1, is_in_place=False, idle_seen_at=None, held=0, issue=ISSUE, confirmed=ISSUE
+    wants_zero=False,
+    ready=1,
+    is_in_place=False,
+    idle_seen_at=None,
+    held=0,
+    table_version=VERSION,
+    confirmed=VERSION,
 )
 
 
@@ -40,35 +58,39 @@ def test_the_way_down() -> None:
     assert (switch.phase, first.wants_activators, first.may_stop) == (Phase.JOINING, True, False)
     switch, settling = step(11.0, switch, IDLE_WARM)
     assert (switch.phase, settling.review_at) == (Phase.SETTLING, 11.0 + SETTLE_SECONDS)
-    switch, settled = step(11.0 + SETTLE_SECONDS, switch, facts(IDLE_WARM, issue=7, confirmed=6))
+    switch, settled = step(11.0 + SETTLE_SECONDS, switch, facts(IDLE_WARM, table_version=7, confirmed=6))
     assert (switch.phase, settled.may_stop) == (Phase.GUARDED, False), "the zero is older than the settling"
-    switch, told = step(17.0, switch, facts(IDLE_WARM, idle_seen_at=16.5, issue=8, confirmed=6))
+    switch, told = step(17.0, switch, facts(IDLE_WARM, idle_seen_at=16.5, table_version=8, confirmed=6))
     assert not told.may_stop, "an activator still passes on what reaches it"
-    switch, holding = step(18.0, switch, facts(IDLE_WARM, idle_seen_at=17.5, issue=9, confirmed=7))
+    switch, holding = step(18.0, switch, facts(IDLE_WARM, idle_seen_at=17.5, table_version=9, confirmed=7))
     assert not holding.may_stop, "the reading began before the activators held what arrives"
-    switch, idle = step(19.0, switch, facts(IDLE_WARM, idle_seen_at=18.5, issue=10, confirmed=7))
+    switch, idle = step(19.0, switch, facts(IDLE_WARM, idle_seen_at=18.5, table_version=10, confirmed=7))
     assert idle.may_stop
 
 
-@pytest.mark.parametrize("confirmed", [None, 0, ISSUE - 1])
+@pytest.mark.parametrize("confirmed", [None, 0, VERSION - 1])
 def test_an_activator_without_the_table_takes_the_leave_to_stop_back(confirmed: int | None) -> None:
-    guarded = Switch(Phase.GUARDED, 0.0, told_by=ISSUE, holding_since=1.0)
-    seen = facts(IDLE_WARM, idle_seen_at=2.0, issue=ISSUE + 5)
-    switch, before = step(3.0, guarded, facts(seen, confirmed=ISSUE))
+    guarded = Switch(Phase.GUARDED, 0.0, hold_version=VERSION, holding_since=1.0)
+    seen = facts(IDLE_WARM, idle_seen_at=2.0, table_version=VERSION + 5)
+    switch, before = step(3.0, guarded, facts(seen, confirmed=VERSION))
     switch, joined = step(4.0, switch, facts(seen, confirmed=confirmed, idle_seen_at=4.0))
-    switch, told = step(5.0, switch, facts(seen, confirmed=ISSUE + 5, idle_seen_at=4.5))
-    switch, fresh = step(6.0, switch, facts(seen, confirmed=ISSUE + 5, idle_seen_at=5.5))
+    switch, told = step(5.0, switch, facts(seen, confirmed=VERSION + 5, idle_seen_at=4.5))
+    switch, fresh = step(6.0, switch, facts(seen, confirmed=VERSION + 5, idle_seen_at=5.5))
     assert [each.may_stop for each in (before, joined, told, fresh)] == [True, False, False, True]
 
 
 def test_the_way_up() -> None:
     switch, holding = step(100.0, Switch(Phase.GUARDED, 0.0), AT_ZERO)
-    assert (holding.wants_activators, holding.leaves_path) == (True, False)
+    assert (holding.wants_activators, holding.redirects_to_pods) == (True, False)
     ready = facts(AT_ZERO, wants_zero=False, ready=1, held=7)
     switch, releasing = step(101.0, switch, ready)
-    assert (switch.phase, releasing.wants_activators, releasing.leaves_path) == (Phase.LEAVING, True, True)
+    assert (switch.phase, releasing.wants_activators, releasing.redirects_to_pods) == (
+        Phase.LEAVING,
+        True,
+        True,
+    )
     switch, left = step(102.0, switch, facts(ready, held=0))
-    assert (switch.phase, left.wants_activators, left.leaves_path) == (Phase.DIRECT, False, True)
+    assert (switch.phase, left.wants_activators, left.redirects_to_pods) == (Phase.DIRECT, False, True)
 
 
 def test_requests_that_stay_held_do_not_keep_the_activators_in_the_path_for_ever() -> None:
@@ -113,7 +135,7 @@ def test_a_restarted_controller_lets_the_endpoints_settle_once_more(has_slices: 
     assert switch.phase in (Phase.JOINING, Phase.SETTLING)
 
 
-def every_world(now: float, told_by: int) -> list[Facts]:
+def every_world(now: float, hold_version: int) -> list[Facts]:
     """All facts that make a difference at one instant."""
     return [
         Facts(
@@ -122,7 +144,7 @@ def every_world(now: float, told_by: int) -> list[Facts]:
             is_in_place=placed,
             idle_seen_at=idle,
             held=held,
-            issue=told_by + 1,
+            table_version=hold_version + 1,
             confirmed=confirmed,
         )
         for wants, ready, placed, idle, held, confirmed in product(
@@ -131,7 +153,7 @@ def every_world(now: float, told_by: int) -> list[Facts]:
             (True, False),
             (None, now, now - 1.0),
             (0, 3),
-            (None, told_by - 1, told_by, told_by + 1),
+            (None, hold_version - 1, hold_version, hold_version + 1),
         )
     ]
 
@@ -149,7 +171,7 @@ class History(NamedTuple):
         """The witnesses' account one step later."""
         placed = None if not seen.is_in_place else (now if self.placed_since is None else self.placed_since)
         is_guarded = switch.phase is Phase.GUARDED
-        held_by = None if not is_guarded else (seen.issue if self.held_by is None else self.held_by)
+        held_by = None if not is_guarded else (seen.table_version if self.held_by is None else self.held_by)
         holds = self.held_by is not None and is_guarded and (seen.confirmed or 0) >= self.held_by
         held = None if not holds else (now if self.held_since is None else self.held_since)
         return History(switch, placed, held_by, held)
@@ -158,9 +180,11 @@ class History(NamedTuple):
         """The same at the origin of time and of table numbers; what is long ago makes no difference."""
         switch = self.switch
         return History(
-            Switch(switch.phase, _ago(switch.since, 32), ISSUE if switch.told_by else 0, _since(switch)),
+            Switch(
+                switch.phase, _ago(switch.since, 32), VERSION if switch.hold_version else 0, _since(switch)
+            ),
             None if self.placed_since is None else _ago(self.placed_since, int(SETTLE_SECONDS) + 3),
-            None if self.held_by is None else ISSUE + self.held_by - switch.told_by,
+            None if self.held_by is None else VERSION + self.held_by - switch.hold_version,
             None if self.held_since is None else _ago(self.held_since, 3),
         )
 
@@ -177,7 +201,7 @@ def check_promises(now: float, seen: Facts, history: History, outcome: Step) -> 
     """What holds after every step of every history."""
     if not seen.ready or seen.wants_zero:
         assert outcome.wants_activators, "nobody would answer"
-        assert not outcome.leaves_path
+        assert not outcome.redirects_to_pods
     if outcome.may_stop and seen.ready:
         assert seen.is_in_place
         assert history.placed_since is not None
@@ -197,7 +221,7 @@ def test_every_history_keeps_the_promises() -> None:
     stops = 0
     while frontier:
         history = frontier.pop()
-        for seen in every_world(0.0, history.switch.told_by or ISSUE):
+        for seen in every_world(0.0, history.switch.hold_version or VERSION):
             switch, outcome = step(0.0, history.switch, seen)
             following = history.followed_by(0.0, seen, switch)
             check_promises(0.0, seen, following, outcome)

@@ -116,7 +116,7 @@ class Front:
     port: int
     control: int = 0
     backend: int = 0
-    issue: int = field(default=0)
+    table_version: int = field(default=0)
 
     async def route_to(self, slots: int, *addresses: str) -> None:
         """Replicas are ready at these addresses, with this many slots each."""
@@ -127,7 +127,7 @@ class Front:
         await self._route()
 
     async def _route(self, *replicas: RouteReplica) -> None:
-        self.issue += 1
+        self.table_version += 1
         route = PoolRoute(
             namespace="bench",
             name="bench",
@@ -137,7 +137,7 @@ class Front:
             held_requests=20_000,
             held_bytes=2**31,
         )
-        table = RoutingTable(issue=self.issue, valid_seconds=600, pools=(route,))
+        table = RoutingTable(table_version=self.table_version, valid_seconds=600, pools=(route,))
         async with (
             aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as client,
             client.put(

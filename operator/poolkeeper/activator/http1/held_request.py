@@ -137,7 +137,7 @@ class HeldRequest:
             self._answer,
             begins=lambda: self._gate.answer_begins(ticket),
             waited_seconds=self._log.waited_seconds,
-            closes=self._gate.route.leaves_path or self._pools.is_stopping,
+            closes=self._gate.route.redirects_to_pods or self._pools.is_stopping,
         )
         try:
             await exchange.run(self._body)

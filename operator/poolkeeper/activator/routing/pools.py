@@ -34,7 +34,7 @@ class Pools:
         self.total_requests = Budget(limits.total_requests)
         self.total_bytes = Budget(limits.total_bytes)
         self.total_head_bytes = Budget(limits.total_head_bytes)
-        self.issue = 0
+        self.table_version = 0
         self.is_stopping = False
         self.was_told_since_stop = asyncio.Event()
         self._is_closed = False
@@ -53,9 +53,9 @@ class Pools:
 
     def apply(self, table: RoutingTable) -> bool:
         """Take over a table; False, and nothing changed, if a newer one is in force."""
-        if table.issue < self.issue:
+        if table.table_version < self.table_version:
             return False
-        self.issue = table.issue
+        self.table_version = table.table_version
         if self.is_stopping:
             self.was_told_since_stop.set()
         named = {(route.namespace, route.name): self._gate_for(route) for route in table.pools}
@@ -91,7 +91,7 @@ class Pools:
 
     def sends_away(self, port: int) -> bool:
         """Whether a connection without an open request has nothing more to do at this port."""
-        return self.is_stopping or port not in self._ports or self._ports[port].route.leaves_path
+        return self.is_stopping or port not in self._ports or self._ports[port].route.redirects_to_pods
 
     def stop(self) -> None:
         """This process is to end: idle connections go elsewhere, whoever comes here still is held."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from poolkeeper.api.activation import PoolReport, PoolRoute, Report, RoutingTable
-from poolkeeper.core.front.slot_leases import Promises
+from poolkeeper.core.front.slot_grants import SlotGrants
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.activator_pods import ActivatorPod, list_activators
 from poolkeeper.kube.transport.client import KubeClient
@@ -48,7 +48,7 @@ class Activator:
     pod: ActivatorPod
     link: ActivatorLink
     tasks: tuple[asyncio.Task[None], ...] = ()
-    promises: Promises = field(default_factory=Promises)
+    promises: SlotGrants = field(default_factory=SlotGrants)
     is_known: bool = False
     process: str = ""
     routes: tuple[PoolRoute, ...] = ()
@@ -57,8 +57,8 @@ class Activator:
     has_pending: asyncio.Event = field(default_factory=asyncio.Event)
     _indexed: Report | None = None
     _by_pool: dict[PoolKey, PoolReport] = field(default_factory=dict)
-    _issue: int = 0
-    _issue_changed_at: float = float("-inf")
+    _table_version: int = 0
+    _version_changed_at: float = float("-inf")
 
     @property
     def report(self) -> Report | None:
@@ -76,15 +76,15 @@ class Activator:
     def post(self, table: RoutingTable, now: float) -> None:
         """Have this table sent instead of the one that still waits for its turn."""
         if self.pending is not None:
-            self.promises.withdrawn(self.pending.issue)
+            self.promises.withdrawn(self.pending.table_version)
         # Counted from here on, not from when it goes out: the next shares are made meanwhile.
-        self.promises.sent(table.issue, slots_of(table.pools))
+        self.promises.sent(table.table_version, slots_of(table.pools))
         self.pending, self.routes, self.sent_at = table, table.pools, now
         self.has_pending.set()
 
     def forget_tables(self) -> None:
         """What it goes by from now on is somebody else's: nothing that was promised tells what it may use."""
-        self.promises, self.is_known = Promises(), False
+        self.promises, self.is_known = SlotGrants(), False
         self.pending, self.routes, self.sent_at = None, (), float("-inf")
 
     def confirm(self, now: float, led_since: float) -> None:
@@ -94,15 +94,15 @@ class Activator:
             self.forget_tables()
             self.process = self.report.activator
         if self.report:
-            self.promises.confirmed(self.report.issue)
-            if self.report.issue != self._issue:
-                self._issue, self._issue_changed_at = self.report.issue, now
+            self.promises.confirmed(self.report.table_version)
+            if self.report.table_version != self._table_version:
+                self._table_version, self._version_changed_at = self.report.table_version, now
                 if not self.promises.is_known:
                     # Another leader's table has replaced ours: send it again, with a higher number.
                     self.sent_at = float("-inf")
         is_heard = self.report is not None or self.pod.takes_new
         patience = FOREIGN_TABLE_SECONDS if is_heard else FIRST_WORDS_SECONDS
-        self.is_known = self.promises.is_known or now - max(led_since, self._issue_changed_at) >= patience
+        self.is_known = self.promises.is_known or now - max(led_since, self._version_changed_at) >= patience
 
 
 class Activators:
@@ -171,11 +171,11 @@ class Activators:
             for each in self._by_uid.values():
                 _end(each)
 
-    def send(self, activator: Activator, routes: tuple[PoolRoute, ...], issue: int) -> None:
+    def send(self, activator: Activator, routes: tuple[PoolRoute, ...], table_version: int) -> None:
         """Have a table sent if it says anything new, or if the last one gets old; nobody waits for that."""
         now = self._now()
         if routes != activator.routes or now - activator.sent_at >= RESEND_SECONDS:
-            activator.post(RoutingTable(issue=issue, pools=routes), now)
+            activator.post(RoutingTable(table_version=table_version, pools=routes), now)
 
     def confirm(self) -> None:
         """Take note of the tables that the activators say they go by; called while this replica leads."""
@@ -192,12 +192,12 @@ class Activators:
             each.forget_tables()
 
     @property
-    def highest_issue(self) -> int:
+    def highest_version(self) -> int:
         """The highest number of a table that an activator goes by, whoever sent it."""
-        return max((each.report.issue for each in self._by_uid.values() if each.report), default=0)
+        return max((each.report.table_version for each in self._by_uid.values() if each.report), default=0)
 
     @property
-    def confirmed_issue(self) -> int | None:
+    def confirmed_version(self) -> int | None:
         """The oldest table of ours that one of those that report goes by, 0 where one goes by none of ours.
 
         Those that take nothing new count too: for a moment there are nodes that still lead to them.

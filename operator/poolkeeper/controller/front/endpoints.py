@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.front.activators import Activators
 from poolkeeper.controller.front.http_pool import HttpPool, ready_pods
-from poolkeeper.controller.front.initial_sync import PoolRoll
+from poolkeeper.controller.front.initial_sync import InitialSync
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
@@ -67,7 +67,7 @@ class HttpEndpoints:
         self._clock = clock
         self._changed = changed
         self._namespaces = namespaces
-        self._roll = PoolRoll(client, store, namespaces, clock)
+        self._initial_sync = InitialSync(client, store, namespaces, clock)
         self._read_at = self._listed_at = float("-inf")
         self._term = 0
         self._news = asyncio.Event()
@@ -125,7 +125,7 @@ class HttpEndpoints:
         return made
 
     async def _follow(self) -> None:
-        if not await self._roll.is_complete():
+        if not await self._initial_sync.is_complete():
             # What is not known yet is not gone: endpoints and tables stay as another leader left them.
             return
         slices = await self._read()

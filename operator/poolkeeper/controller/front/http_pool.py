@@ -9,7 +9,7 @@ from poolkeeper.api.demand import DemandSource, Http
 from poolkeeper.api.pool import AcceleratorPoolSpec
 from poolkeeper.controller.front.activators import Activator
 from poolkeeper.controller.pool.pool import Pool
-from poolkeeper.core.front.slot_leases import Holder, share
+from poolkeeper.core.front.slot_grants import Holder, share
 from poolkeeper.core.front.switching import Facts, Phase, Step, Switch, initial_switch, step
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.ledger import Sample
@@ -125,17 +125,17 @@ class HttpPool:
         *,
         has_slices: bool,
         is_in_place: bool,
-        issue: int,
+        table_version: int,
         confirmed: int | None,
     ) -> Step:
-        """The switch's next step; `is_in_place`, `issue` and `confirmed` are as in Facts."""
+        """The switch's next step; `is_in_place`, `table_version` and `confirmed` are as in Facts."""
         facts = Facts(
             wants_zero=pool.decision is not None and pool.decision.replicas == 0,
             ready=len(ready_addresses(pool)),
             is_in_place=is_in_place,
             idle_seen_at=self.idle_seen_at,
             held=sum(entry.requests for report in reports for entry in report.waiting),
-            issue=issue,
+            table_version=table_version,
             confirmed=confirmed,
         )
         self.switch, self.step = step(now, self.switch or initial_switch(now, has_slices=has_slices), facts)
@@ -173,7 +173,7 @@ class HttpPool:
                 ),
             ),
             replicas=self._replicas(pool, activator, activators),
-            leaves_path=self.step is not None and self.step.leaves_path,
+            redirects_to_pods=self.step is not None and self.step.redirects_to_pods,
             hold_seconds=spec.cold_start.budget_seconds if spec else 1,
             ready_in_seconds=_ready_in_seconds(pool, now),
             held_requests=self.http.held_requests,

@@ -79,7 +79,7 @@ class HttpPools:
             self._news.set,
             namespaces=namespaces,
         )
-        self._issue = 0
+        self._table_version = 0
         self._has_sent_tables = False
 
     def assign(self, pool: PoolKey, sources: Sequence[DemandSource]) -> None:
@@ -165,7 +165,9 @@ class HttpPools:
         if slices is not None:
             # Above all that is in force: a leader before this one may have had a clock that is ahead.
             now_milliseconds = int(self._clock() * 1000)
-            self._issue = max(self._issue + 1, now_milliseconds, self._activators.highest_issue + 1)
+            self._table_version = max(
+                self._table_version + 1, now_milliseconds, self._activators.highest_version + 1
+            )
             self._choose_ports(slices.values())
             by_pool = slices_by_pool(slices)
             for key, http in self._pools.items():
@@ -190,8 +192,8 @@ class HttpPools:
             self._reports(key),
             has_slices=bool(ours),
             is_in_place=self._are_in_place(http, ours, wanted),
-            issue=self._issue,
-            confirmed=self._activators.confirmed_issue,
+            table_version=self._table_version,
+            confirmed=self._activators.confirmed_version,
         )
         if http.switch and http.switch.phase is not phase_before:
             logger.info("%s: %s", http.switch.phase, step.message, extra={"pool": str(key)})
@@ -238,7 +240,7 @@ class HttpPools:
                     for key, http in sorted(self._pools.items())
                     if http.listen_port and (pool := self._store.get(key)) is not None
                 ]
-                self._activators.send(activator, (*routes, *unread), self._issue)
+                self._activators.send(activator, (*routes, *unread), self._table_version)
 
     def _is_unread(self, key: PoolKey) -> bool:
         """Whether only the slice of a pool is known: its declaration can't be read, and never could be."""

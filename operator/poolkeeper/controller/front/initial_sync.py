@@ -14,7 +14,7 @@ CALL_AGAIN_SECONDS = 10.0
 """A pool may be deleted before the watch has delivered it."""
 
 
-class PoolRoll:
+class InitialSync:
     """Says when every pool that there was has been delivered; from then on the watch keeps the store true.
 
     The census knows this of pools and classes together; requests are held for a pool of any class.

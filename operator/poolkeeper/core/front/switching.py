@@ -30,35 +30,36 @@ class Phase(StrEnum):
 class Switch:
     """The phase and the instant at which it began.
 
-    Once guarded: `told_by` is the number of the first table that tells the activators to hold,
+    Once guarded: `hold_version` is the number of the first table that tells the activators to hold,
     `holding_since` when all of them had said that they go by it, None while any has not.
     """
 
     phase: Phase
     since: float
-    told_by: int = 0
+    hold_version: int = 0
     holding_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known about one pool at one instant.
-
-    `is_in_place`: the activators, at least one of them ready, are endpoints of each of the pool's Services.
-    `wants_zero`: the decision is to stop the last replicas, or they are stopped. `idle_seen_at`: when the
-    last reading began that saw nothing wait and nothing in flight; None where something is, or where that is
-    unknown. `held`: requests that wait at activators; None if unknown. `issue`: number of the table that is
-    made by this step. `confirmed`: the oldest of our tables that an activator says it goes by, 0 where one
-    goes by none of ours; None where none reports.
-    """
+    """What is known about one pool at one instant."""
 
     wants_zero: bool
+    """Whether the last replicas should stop, or have stopped."""
     ready: int
+    """Ready replicas."""
     is_in_place: bool
+    """Whether the activators, at least one of them ready, are endpoints of the pool's Service."""
     idle_seen_at: float | None
+    """When the last reading began that saw nothing wait and nothing in flight; None where something does, or
+    where that is unknown."""
     held: int | None
-    issue: int
+    """Requests that wait at activators; None if unknown."""
+    table_version: int
+    """Version of the table that this step makes."""
     confirmed: int | None
+    """The oldest of our tables that an activator reports to use: 0 where one uses none of ours, None where no
+    activator reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Step:
     pods, and whether the last replicas may be stopped. `review_at` is when time alone changes the outcome."""
 
     wants_activators: bool
-    leaves_path: bool
+    redirects_to_pods: bool
     may_stop: bool
     message: str
     review_at: float | None = None
@@ -105,7 +106,7 @@ def _next(now: float, switch: Switch, facts: Facts) -> Switch:
         case Phase.SETTLING | Phase.GUARDED if not facts.is_in_place:
             return Switch(Phase.JOINING, now)
         case Phase.SETTLING if now >= switch.since + SETTLE_SECONDS:
-            return Switch(Phase.GUARDED, now, told_by=facts.issue)
+            return Switch(Phase.GUARDED, now, hold_version=facts.table_version)
         case Phase.GUARDED:
             return replace(switch, holding_since=_holding_since(now, switch, facts))
         case Phase.DIRECT | Phase.LEAVING:
@@ -127,7 +128,7 @@ def _next_up(now: float, switch: Switch, facts: Facts) -> Switch:
 def _holding_since(now: float, switch: Switch, facts: Facts) -> float | None:
     """An activator that still goes by an older table passes on what reaches it, unseen by a reading that
     began before; one that has just joined counts until it has a table too."""
-    if facts.confirmed is None or facts.confirmed < switch.told_by:
+    if facts.confirmed is None or facts.confirmed < switch.hold_version:
         return None
     return now if switch.holding_since is None else switch.holding_since
 

@@ -49,7 +49,7 @@ def share(concurrency: int, elsewhere: int, holders: Sequence[Holder]) -> dict[s
 
 
 @dataclass(slots=True)
-class Promises:
+class SlotGrants:
     """What one activator may be using at each replica, from the tables it was sent and the one it goes by.
 
     `in_force` is the number of that table, 0 where it is none of ours. `is_known` is False while the
@@ -60,9 +60,9 @@ class Promises:
     is_known: bool = False
     _sent: dict[int, Mapping[str, int]] = field(default_factory=dict)
 
-    def sent(self, issue: int, slots: Mapping[str, int]) -> None:
+    def sent(self, table_version: int, slots: Mapping[str, int]) -> None:
         """A table with these slots is on its way; it may arrive even if its sending seems to fail."""
-        self._sent[issue] = dict(slots)
+        self._sent[table_version] = dict(slots)
         if len(self._sent) > MOST_UNCONFIRMED:
             first, second = sorted(self._sent.keys() - {self.in_force})[:2]
             oldest, following = self._sent.pop(first), self._sent[second]
@@ -71,17 +71,17 @@ class Promises:
                 for replica in oldest.keys() | following.keys()
             }
 
-    def withdrawn(self, issue: int) -> None:
+    def withdrawn(self, table_version: int) -> None:
         """That table was never sent after all."""
-        self._sent.pop(issue, None)
+        self._sent.pop(table_version, None)
 
-    def confirmed(self, issue: int) -> None:
+    def confirmed(self, table_version: int) -> None:
         """The activator goes by this table: those of ours before it count no more. A number that is none of
         ours, however high, confirms nothing; 0 says that no table is in force."""
-        self.in_force = issue if issue in self._sent else 0
-        self.is_known = issue == 0 or issue in self._sent
+        self.in_force = table_version if table_version in self._sent else 0
+        self.is_known = table_version == 0 or table_version in self._sent
         if self.in_force:
-            self._sent = {each: slots for each, slots in self._sent.items() if each >= issue}
+            self._sent = {each: slots for each, slots in self._sent.items() if each >= table_version}
 
     def at(self, replica: str) -> int:
         """The most requests that the activator may have at a replica."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.core.front.slot_leases import MOST_UNCONFIRMED, Holder, Promises, share
+from poolkeeper.core.front.slot_grants import MOST_UNCONFIRMED, Holder, SlotGrants, share
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ class Activator:
     """Goes by the tables that reach it, in the order in which they were sent, and takes what they allow."""
 
     def __init__(self) -> None:
-        self.promises = Promises()
+        self.promises = SlotGrants()
         self.under_way: list[tuple[int, int]] = []
         self.unconfirmed: list[int] = []
         self.slots = self.taken = self.waiting = 0
@@ -63,10 +63,10 @@ def test_a_replica_never_has_more_than_its_concurrency(
     concurrency: int, steps: list[tuple[str, int]]
 ) -> None:
     activators = [Activator() for _ in range(3)]
-    for issue, (what, index) in enumerate(steps, 1):
+    for table_version, (what, index) in enumerate(steps, 1):
         activator = activators[index]
         if what == "share":
-            hand_out(concurrency, issue, activators)
+            hand_out(concurrency, table_version, activators)
         elif what == "another leader":
             change_leader(activators)
         elif what == "deliver" and activator.under_way:
@@ -87,10 +87,10 @@ def test_a_replica_never_has_more_than_its_concurrency(
 def change_leader(activators: list[Activator]) -> None:
     """Nobody knows any more what was promised; the activators go on by the tables that they have."""
     for each in activators:
-        each.under_way, each.unconfirmed, each.promises = [], [], Promises()
+        each.under_way, each.unconfirmed, each.promises = [], [], SlotGrants()
 
 
-def hand_out(concurrency: int, issue: int, activators: list[Activator]) -> None:
+def hand_out(concurrency: int, table_version: int, activators: list[Activator]) -> None:
     """Send everybody a new share; what they have taken is known exactly."""
     holders = [
         Holder(
@@ -103,8 +103,8 @@ def hand_out(concurrency: int, issue: int, activators: list[Activator]) -> None:
         for index, each in enumerate(activators)
     ]
     for name, slots in share(concurrency, 0, holders).items():
-        activators[int(name)].promises.sent(issue, {"pod": slots})
-        activators[int(name)].under_way.append((issue, slots))
+        activators[int(name)].promises.sent(table_version, {"pod": slots})
+        activators[int(name)].under_way.append((table_version, slots))
 
 
 @given(
@@ -128,7 +128,7 @@ def test_shares_fit_what_is_promised_and_waste_nothing(
 
 
 def test_a_number_of_another_leader_confirms_nothing_of_ours() -> None:
-    promises = Promises()
+    promises = SlotGrants()
     promises.sent(5, {"pod": 4})
     promises.sent(6, {"pod": 1})
     promises.confirmed(900)
@@ -138,11 +138,11 @@ def test_a_number_of_another_leader_confirms_nothing_of_ours() -> None:
 
 
 def test_tables_that_are_never_confirmed_take_no_room() -> None:
-    promises = Promises()
+    promises = SlotGrants()
     promises.sent(1, {"pod": 1})
     promises.confirmed(1)
-    for issue in range(2, 500):
-        promises.sent(issue, {"pod": 7 if issue == 2 else 0})
+    for table_version in range(2, 500):
+        promises.sent(table_version, {"pod": 7 if table_version == 2 else 0})
     assert len(promises._sent) <= MOST_UNCONFIRMED
     assert promises.at("pod") == 7, "the one that seemed to fail may have arrived"
     promises.confirmed(1)
@@ -150,7 +150,7 @@ def test_tables_that_are_never_confirmed_take_no_room() -> None:
 
 
 def test_a_table_that_was_replaced_before_it_went_out_is_no_promise() -> None:
-    promises = Promises()
+    promises = SlotGrants()
     promises.sent(1, {"pod": 9})
     promises.withdrawn(1)
     assert promises.at("pod") == 0
