@@ -3,18 +3,15 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
-import yaml
 
+from hack.testing import nodes as pretended_nodes
+from hack.testing.control_plane import ControlPlane, control_plane
+from hack.testing.kinds import install_kinds
 from poolkeeper.kube.transport.client import KubeClient
-from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.paths import api_path
-from tests.integration import fleet
-from tests.integration.control_plane import ROOT, ControlPlane, control_plane
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,13 +34,13 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlan
 @pytest.fixture(scope="session")
 def crds(api_server: ControlPlane) -> None:
     """The CRDs of the repository, served."""
-    asyncio.run(_install(api_server, sorted((ROOT / "crds").glob("*.yaml"))))
+    asyncio.run(_install(api_server))
 
 
 @pytest.fixture(scope="session")
 def controllers(api_server: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Deployments get pods, and pods get nodes where there are any."""
-    with fleet.controllers(api_server, tmp_path_factory.mktemp("controllers")):
+    with pretended_nodes.controllers(api_server, tmp_path_factory.mktemp("controllers")):
         yield
 
 
@@ -52,7 +49,7 @@ def nodes(
     api_server: ControlPlane, controllers: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
     """Two nodes with accelerators that exist on paper only; pods on them become ready after a second."""
-    with fleet.pretended_kubelets(api_server, tmp_path_factory.mktemp("kwok")):
+    with pretended_nodes.pretended_kubelets(api_server, tmp_path_factory.mktemp("kwok")):
         asyncio.run(_create_nodes(api_server))
         yield
 
@@ -80,32 +77,9 @@ def _needs_controllers(item: pytest.Item) -> bool:
 async def _create_nodes(api_server: ControlPlane) -> None:
     async with await api_server.admin_client() as client:
         for name in ("node-a", "node-b"):
-            await fleet.create_node(client, name)
+            await pretended_nodes.create_node(client, name)
 
 
-async def _install(api_server: ControlPlane, files: list[Path]) -> None:
-    assert files, "crds/ holds no CRDs: run `make generate`"
+async def _install(api_server: ControlPlane) -> None:
     async with await api_server.admin_client() as client:
-        for file in files:
-            for manifest in yaml.safe_load_all(file.read_text()):
-                await _install_one(client, manifest)
-
-
-async def _install_one(client: KubeClient, manifest: dict[str, Any]) -> None:
-    name, spec = manifest["metadata"]["name"], manifest["spec"]
-    await client.request(
-        "PATCH",
-        api_path("apiextensions.k8s.io/v1", "customresourcedefinitions", name),
-        query=[("fieldManager", "tests"), ("force", "true")],
-        body=manifest,
-        content_type="application/apply-patch+yaml",
-    )
-    served = api_path(f"{spec['group']}/{spec['versions'][0]['name']}", spec["names"]["plural"])
-    for _ in range(100):
-        try:
-            await client.request("GET", served)
-        except ApiError:
-            await asyncio.sleep(0.1)
-        else:
-            return
-    raise AssertionError(f"{name} is not served after 10 s")
+        await install_kinds(client)

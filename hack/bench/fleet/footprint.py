@@ -16,10 +16,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from hack.bench.kinds import install_kinds
-from tests.integration.control_plane import ControlPlane, control_plane
-from tests.integration.operator.world import World
-from tests.integration.redis.servers import LocalRedis
+from hack.testing.control_plane import ControlPlane, control_plane
+from hack.testing.kinds import install_kinds
+from hack.testing.queue_world import QueueWorld
+from hack.testing.redis_server import LocalRedis
 
 RUNS = 5
 SETTLE_SECONDS = 10.0
@@ -55,7 +55,7 @@ async def idle_operator(folder: Path, api_server: ControlPlane) -> tuple[float, 
     """Resident MiB of an idle operator that leads, and the share of a core that it takes."""
     async with await api_server.admin_client() as client:
         queue = LocalRedis(folder)
-        world = World(client, "default", api_server, queue, folder, [])
+        world = QueueWorld(client, "default", api_server, queue, folder, [])
         await install_kinds(client)
         operator = world.operator()
         operator.start()

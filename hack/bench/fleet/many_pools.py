@@ -19,9 +19,9 @@ from statistics import quantiles
 
 from hack.bench.fleet.footprint import cpu_seconds, resident_mib
 from hack.bench.fleet.scene.cluster import Fleet, Member, ReplicaWatch
-from tests.integration.control_plane import ControlPlane, control_plane
-from tests.integration.operator.process import OperatorProcess
-from tests.integration.redis.servers import LocalRedis
+from hack.testing.control_plane import ControlPlane, control_plane
+from hack.testing.operator_process import OperatorProcess
+from hack.testing.redis_server import LocalRedis
 
 START_SECONDS = 900.0
 SETTLE_SECONDS = 10.0

@@ -17,17 +17,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import quantiles
 
-from hack.bench.kinds import create, install_kinds
-from poolkeeper.api.base import API_VERSION
+from hack.testing.control_plane import control_plane
+from hack.testing.kinds import create, create_class, install_kinds
+from hack.testing.operator_process import OperatorProcess
+from hack.testing.queue_world import QueueWorld
+from hack.testing.redis_server import LocalRedis
+from hack.testing.waiting import eventually
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.control_plane import control_plane
-from tests.integration.operator.process import OperatorProcess
-from tests.integration.operator.world import World, eventually
-from tests.integration.redis.servers import LocalRedis
 
 POOLS = 20
 AIM_SECONDS = 0.7
-CLASS = {"vendor": "None", "displayName": "CPU", "nodeTailSeconds": 0, "expectedStartSeconds": 30}
 
 
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
@@ -43,14 +42,14 @@ async def _run(args: argparse.Namespace) -> int:
         queue.start()
         try:
             async with await api_server.admin_client() as client:
-                world = World(client, "bench", api_server, queue, Path(folder), [])
+                world = QueueWorld(client, "bench", api_server, queue, Path(folder), [])
                 seconds = await _measure(world, args.changes, args.poll_milliseconds)
         finally:
             queue.stop()
     return _print(seconds, args.poll_milliseconds)
 
 
-async def _measure(world: World, changes: int, poll_milliseconds: int) -> list[float]:
+async def _measure(world: QueueWorld, changes: int, poll_milliseconds: int) -> list[float]:
     await _prepare(world)
     for number in range(POOLS):
         await world.target(f"worker-{number}")
@@ -70,7 +69,7 @@ async def _measure(world: World, changes: int, poll_milliseconds: int) -> list[f
         operator.stop()
 
 
-async def _react(world: World, changes: int) -> list[float]:
+async def _react(world: QueueWorld, changes: int) -> list[float]:
     changed: asyncio.Queue[tuple[str, int, float]] = asyncio.Queue()
     watching = asyncio.create_task(_watch(world, changed))
     seconds = []
@@ -87,7 +86,7 @@ async def _react(world: World, changes: int) -> list[float]:
     return seconds
 
 
-async def _watch(world: World, changed: "asyncio.Queue[tuple[str, int, float]]") -> None:
+async def _watch(world: QueueWorld, changed: "asyncio.Queue[tuple[str, int, float]]") -> None:
     path = namespaced_path("apps/v1", world.namespace, "deployments")
     async with world.client.watch(path) as events:
         async for event in events:
@@ -104,11 +103,10 @@ async def _until(changed: "asyncio.Queue[tuple[str, int, float]]", target: str, 
                 return at
 
 
-async def _prepare(world: World) -> None:
+async def _prepare(world: QueueWorld) -> None:
     await install_kinds(world.client)
     await create(world.client, "v1", "namespaces", {"metadata": {"name": world.namespace}})
-    accelerator = {"metadata": {"name": "test-cpu"}, "spec": CLASS, "kind": "AcceleratorClass"}
-    await create(world.client, API_VERSION, "acceleratorclasses", accelerator)
+    await create_class(world.client, start_seconds=30)
 
 
 async def _leads(operator: OperatorProcess) -> bool:

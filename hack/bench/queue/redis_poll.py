@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 import redis.asyncio
 
+from hack.testing.redis_server import redis_binary
 from poolkeeper.api.demand import DemandSource, RedisList
 from poolkeeper.sources.addresses import AddressPolicy
 from poolkeeper.sources.base import PoolKey
@@ -24,7 +25,6 @@ from poolkeeper.sources.queue import Session
 from poolkeeper.sources.redis.server import RedisServer
 from poolkeeper.sources.registry import queue_of
 from poolkeeper.sources.watch import Watch
-from tests.integration.redis.servers import redis_binary
 
 Round = Callable[[], Awaitable[None]]
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest_asyncio
 from aiohttp import web
 
+from hack.testing.loop_clock import LoopClock, loop_clock
 from poolkeeper.activator.net.limits import Limits
 from poolkeeper.activator.observing.metrics import Metrics
 from poolkeeper.activator.routing.pools import Pools
 from poolkeeper.activator.server import Server
 from poolkeeper.api.activation import PoolReport, PoolRoute, PortRoute, Replica, RoutingTable
-from tests.component.activator.clock import LoopClock, loop_clock
 
 LOOPBACK = "127.0.0.1"
 

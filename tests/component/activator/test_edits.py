@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.component.activator.clock import LoopClock
+from hack.testing.loop_clock import LoopClock
 from tests.component.activator.conftest import Activator, ServeRaw, free_port, raw
 from tests.component.activator.test_faults import GET, answer_ok
 

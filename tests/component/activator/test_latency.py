@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.component.activator.clock import LoopClock
+from hack.testing.loop_clock import LoopClock
 from tests.component.activator.conftest import Activator, Serve, ServeRaw, StartActivator, raw
 from tests.component.activator.test_edits import patient
 from tests.component.activator.test_faults import GET, answer_ok

@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from hack.testing.loop_clock import LoopClock
 from poolkeeper.api.activation import Replica, RoutingTable
 from poolkeeper.sources.http.activator_link import ActivatorLink
-from tests.component.activator.clock import LoopClock
 from tests.component.activator.conftest import LOOPBACK
 from tests.component.activator.test_control import Process
 from tests.component.activator.test_faults import answer_ok

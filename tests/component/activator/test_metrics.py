@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.component.activator.clock import LoopClock
+from hack.testing.loop_clock import LoopClock
 from tests.component.activator.conftest import Activator, ServeRaw, StartActivator, raw
 from tests.component.activator.test_edits import patient
 from tests.component.activator.test_faults import GET, answer_ok

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from hack.testing.virtual_time import VirtualTimeLoop
 from poolkeeper.controller.front import activators, http_pool, http_pools
 from poolkeeper.sources.http.scrape import PoolLoad
 from tests.component.controller.cluster import Cluster
 from tests.component.controller.http_scene import ONE, HttpScene, Link, Servers
-from tests.component.controller.virtual_time import VirtualTimeLoop
 
 WAIT_FOR_TIMERS_ALONE = {"test_http_endpoints.py", "test_http_pools.py", "test_routing_tables.py"}
 

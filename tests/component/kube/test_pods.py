@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from hack.testing.waiting import eventually
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.watch import pods
 from poolkeeper.kube.watch.pods import COALESCE_SECONDS, PodWatch
@@ -24,7 +25,6 @@ from tests.component.kube.fake_api import (
     refusal,
     reset,
 )
-from tests.waiting import eventually
 
 NAMESPACE = "serving"
 TIMING = WatchTiming(stall_seconds=1.0, backoff=QUICK)

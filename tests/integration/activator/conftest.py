@@ -10,17 +10,14 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from poolkeeper.api.base import API_VERSION
+from hack.testing.control_plane import ControlPlane
+from hack.testing.kinds import create_class
+from hack.testing.objects import create_deployment
+from hack.testing.operator_process import OperatorProcess
+from hack.testing.redis_server import free_port
 from poolkeeper.kube.transport.client import KubeClient
-from poolkeeper.kube.transport.errors import ApiError
-from poolkeeper.kube.transport.paths import api_path
 from tests.integration.activator.model import Models
 from tests.integration.activator.scene import Scene
-from tests.integration.control_plane import ControlPlane
-from tests.integration.kube.objects import create_deployment
-from tests.integration.operator.conftest import CLASS
-from tests.integration.operator.process import OperatorProcess
-from tests.integration.redis.servers import free_port
 
 
 @pytest_asyncio.fixture
@@ -28,7 +25,7 @@ async def scene(
     api_server: ControlPlane, crds: None, kube_client: KubeClient, namespace: str, tmp_path: Path
 ) -> AsyncIterator[Scene]:
     """Everything runs, and the pool is at zero."""
-    await ensure_class(kube_client)
+    await create_class(kube_client)
     control_port = free_port()
     token_file = tmp_path / "token"
     token_file.write_text("shared")
@@ -46,12 +43,3 @@ async def scene(
     await models.close()
     operator.stop()
     scene.stop_activator()
-
-
-async def ensure_class(client: KubeClient) -> None:
-    """The class of the test's pools."""
-    try:
-        await client.request("POST", api_path(API_VERSION, "acceleratorclasses"), body=CLASS)
-    except ApiError as failure:
-        if failure.status != 409:
-            raise

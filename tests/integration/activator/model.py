@@ -8,13 +8,13 @@ from typing import Any
 
 from aiohttp import web
 
+from hack.testing.objects import CONTAINER, delete_pod, patch
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.endpoint_slices import DISCOVERY
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.kube.objects import CONTAINER, delete_pod, patch
 
 ROUND_SECONDS = 0.05
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import httpx
 
+from hack.testing.objects import delete_pod
+from hack.testing.operator_process import OperatorProcess
+from hack.testing.redis_server import free_port
+from hack.testing.waiting import eventually
 from poolkeeper.api.base import API_VERSION
 from poolkeeper.kube.objects.endpoint_slices import ActivatorSlice, list_slices
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.activator.model import Models
-from tests.integration.kube.objects import delete_pod
-from tests.integration.operator.process import OperatorProcess
-from tests.integration.operator.world import eventually
-from tests.integration.redis.servers import free_port
 
 
 def own_address() -> str:
@@ -132,7 +132,7 @@ class Scene:
         async def holds() -> bool:
             return bool(await self.slices())
 
-        await eventually(holds, "the activator is an endpoint")
+        await eventually(holds, "the activator is an endpoint", 20)
         return (await self.slices())[0]
 
     async def wait_for_no_slice(self) -> None:
@@ -141,7 +141,7 @@ class Scene:
         async def holds() -> bool:
             return not await self.slices()
 
-        await eventually(holds, "the activator has left the endpoints")
+        await eventually(holds, "the activator has left the endpoints", 20)
 
     async def wait_for_replicas(self, replicas: int, seconds: float = 30.0) -> None:
         """Returns once the Deployment is told to have so many."""

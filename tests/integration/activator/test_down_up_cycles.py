@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.control_plane import ROOT, tools
+from hack.testing.control_plane import ROOT, tools
 
 REQUESTS, CYCLES, FAULTS_PER_CYCLE = 600, 2, 3
 LONGEST_SECONDS = 240

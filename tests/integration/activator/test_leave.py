@@ -14,6 +14,10 @@ import pytest
 import pytest_asyncio
 import yaml
 
+from hack.testing.control_plane import ControlPlane
+from hack.testing.objects import create_deployment, create_pool, grant, patch
+from hack.testing.operator_process import OperatorProcess
+from hack.testing.waiting import eventually
 from poolkeeper.api.base import API_VERSION
 from poolkeeper.commands import leave, stand_down
 from poolkeeper.core.values.identity import PoolKey
@@ -22,10 +26,6 @@ from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.activator.scene import Scene
 from tests.integration.api.specs import POOL
-from tests.integration.control_plane import ControlPlane
-from tests.integration.kube.objects import create_deployment, create_pool, grant, patch
-from tests.integration.operator.process import OperatorProcess
-from tests.integration.operator.world import eventually
 
 CONTROLLER = "poolkeeper"
 OTHER_WRITER = {
@@ -106,7 +106,7 @@ async def test_a_standby_that_ends_late_undoes_nothing(
 
     args = command(api_server.kubeconfig(), scene.namespace, f"--controller={CONTROLLER}", *flags)
     leaving = asyncio.create_task(asyncio.to_thread(leave.run, args))
-    await eventually(is_told_to_stop, "the Deployment is scaled to zero")
+    await eventually(is_told_to_stop, "the Deployment is scaled to zero", 20)
     assert await scene.slices(), "nothing is touched while a controller may lead"
     await asyncio.to_thread(scene.operator.stop)
     await patch(scene.client, f"{deployment}/status", {"status": {"replicas": 0}})

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
+from hack.testing.waiting import eventually
 from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.activator.scene import ACTIVATOR_LABELS, Scene
-from tests.integration.operator.world import eventually
 
 
 async def create_policy(scene: Scene, name: str, **spec: Any) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 
+from hack.testing.waiting import eventually
 from poolkeeper.kube.objects.endpoint_slices import delete_slice
 from tests.integration.activator.scene import Scene
-from tests.integration.operator.world import eventually
 
 
 async def test_a_request_at_zero_is_answered_and_the_pool_returns_to_zero(scene: Scene) -> None:
@@ -74,4 +74,4 @@ async def test_what_is_wrong_with_the_service_is_said(scene: Scene) -> None:
         found = {each["type"]: each for each in (await scene.status()).get("conditions") or ()}
         return bool(found.get("ServiceSuitable", {}).get("reason") == "PreStopMissing")
 
-    await eventually(holds, "the condition names the missing hook")
+    await eventually(holds, "the condition names the missing hook", 20)

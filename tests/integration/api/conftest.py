@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.control_plane import ControlPlane, tools
+from hack.testing.control_plane import ControlPlane, tools
 
 
 class Refused(Exception):

@@ -3,21 +3,17 @@
 from copy import deepcopy
 from typing import Any
 
+from hack.testing.objects import SMALLEST_POOL
+
 Spec = dict[str, Any]
 
 REMOVED = object()
-STREAM: Spec = {"address": "redis.serving.svc:6379", "stream": "jobs", "group": "workers"}
 LIST: Spec = {"address": "redis.serving.svc:6379", "list": "jobs", "processingList": "taken"}
 WINDOW: Spec = {"name": "office", "start": "0 8 * * MON-FRI", "end": "0 18 * * MON-FRI"}
 PRICE: Spec = {"name": "g6.xlarge", "amount": "0.80", "source": "a list", "date": "2026-07-20"}
 HTTP: Spec = {"service": "chat", "port": 80}
-POOL: Spec = {
-    "targetRef": {"name": "chat"},
-    "accelerator": {"class": "nvidia-l4"},
-    "replicas": {"max": 8},
-    "coldStart": {"budgetSeconds": 60},
-    "demand": [{"name": "jobs", "redisStream": STREAM}],
-}
+POOL: Spec = SMALLEST_POOL
+STREAM: Spec = POOL["demand"][0]["redisStream"]
 CLASS: Spec = {"vendor": "NVIDIA", "displayName": "NVIDIA L4"}
 
 

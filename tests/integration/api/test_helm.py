@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from hack.testing.control_plane import ROOT, ControlPlane, control_plane, tools
 from tests.integration.api.conftest import Kubectl
 from tests.integration.api.specs import POOL
-from tests.integration.control_plane import ROOT, ControlPlane, control_plane, tools
 
 CHART = str(ROOT / "charts" / "poolkeeper")
 NAMESPACE = "poolkeeper-system"

@@ -6,10 +6,10 @@ import subprocess
 import pytest
 import yaml
 
+from hack.testing.control_plane import ROOT, tools
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.paths import api_path
 from tests.integration.api.conftest import Kubectl
-from tests.integration.control_plane import ROOT, tools
 
 OPERATOR = "system:serviceaccount:poolkeeper-system:poolkeeper"
 NARROW = "system:serviceaccount:poolkeeper-system:narrow"

@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
+from hack.testing.control_plane import ControlPlane
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.discovery import Discovery
 from poolkeeper.kube.transport.errors import ApiError, NoScaleSubresource, ScaleConflict, TargetMissing
 from poolkeeper.kube.transport.paths import api_path, namespaced_path
-from tests.integration.control_plane import ControlPlane
 
 API_VERSION = "example.com/v1"
 SCALE = {

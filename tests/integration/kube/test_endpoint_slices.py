@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from hack.testing.objects import create_pool
 from poolkeeper.kube.objects.endpoint_slices import ActivatorSlice, delete_slice, list_slices, put_slice
 from poolkeeper.kube.objects.services import ServiceUnsuitable, read_service
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.kube.objects import create_pool
 
 pytestmark = pytest.mark.usefixtures("crds")
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from hack.testing.control_plane import ControlPlane
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.events import BURST, EventRecorder, EventType
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.control_plane import ControlPlane
 
 UID = "7e5b5f6e-0000-4000-8000-000000000001"
 

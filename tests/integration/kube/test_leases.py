@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from hack.testing.control_plane import ControlPlane
+from hack.testing.objects import patch
 from poolkeeper.core.lease import LeaseRecord
 from poolkeeper.kube.objects.leases import LeaseClient, StoredLease
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.control_plane import ControlPlane
-from tests.integration.kube.objects import patch
 
 TIMEOUT_SECONDS = 5.0
 

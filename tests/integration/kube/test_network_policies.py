@@ -2,13 +2,13 @@
 
 import pytest
 
+from hack.testing.control_plane import ControlPlane
+from hack.testing.objects import grant
 from poolkeeper.advice.network import End, PodPort, network_advice
 from poolkeeper.kube.objects.network_policies import NAME_LABEL, list_policies, namespace_labels
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.control_plane import ControlPlane
-from tests.integration.kube.objects import grant
 
 NETWORKING = "networking.k8s.io"
 

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from hack.testing.control_plane import ControlPlane
+from hack.testing.objects import create_pod, delete_pod, grant, make_pod_ready
+from hack.testing.waiting import eventually
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.paths import api_path
 from poolkeeper.kube.transport.retry import Backoff
 from poolkeeper.kube.watch.pods import PodWatch
 from poolkeeper.kube.watch.reflector import WatchTiming
-from tests.integration.control_plane import ControlPlane
-from tests.integration.kube.objects import create_pod, delete_pod, grant, make_pod_ready
-from tests.waiting import eventually
 
 TIMING = WatchTiming(page_size=2, backoff=Backoff(base_seconds=0.05, ceiling_seconds=0.5))
 

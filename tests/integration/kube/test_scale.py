@@ -2,6 +2,8 @@
 
 import pytest
 
+from hack.testing.control_plane import ControlPlane
+from hack.testing.objects import create_deployment, delete_deployment, grant
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.transport.client import KubeClient
@@ -13,8 +15,6 @@ from poolkeeper.kube.transport.errors import (
     TargetForbidden,
     TargetMissing,
 )
-from tests.integration.control_plane import ControlPlane
-from tests.integration.kube.objects import create_deployment, delete_deployment, grant
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import base64
 
 import pytest
 
+from hack.testing.control_plane import ControlPlane
+from hack.testing.objects import grant
 from poolkeeper.core.values.failures import SecretUnavailable
 from poolkeeper.kube.objects.secrets import SecretReader
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.control_plane import ControlPlane
-from tests.integration.kube.objects import grant
 
 PASSWORD = b"p\xc3\xa4ss\x00word"
 

@@ -6,6 +6,8 @@ from contextlib import suppress
 import pytest
 import pytest_asyncio
 
+from hack.testing.objects import create_deployment
+from hack.testing.waiting import eventually
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.transport.client import KubeClient
@@ -14,8 +16,6 @@ from poolkeeper.kube.transport.errors import ScaleConflict
 from poolkeeper.kube.transport.selectors import parse_selector
 from poolkeeper.kube.watch.pod import Pod
 from poolkeeper.kube.watch.pods import PodWatch
-from tests.integration.kube.objects import create_deployment
-from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("nodes")
 

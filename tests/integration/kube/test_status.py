@@ -2,11 +2,11 @@
 
 import pytest
 
+from hack.testing.objects import create_pool
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.status import StatusRejected, StatusWriter
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.kube.objects import create_pool
 
 pytestmark = pytest.mark.usefixtures("crds")
 

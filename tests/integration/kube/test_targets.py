@@ -2,6 +2,8 @@
 
 import pytest
 
+from hack.testing.control_plane import ControlPlane
+from hack.testing.objects import create_deployment, patch
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.conflicts import scalers_in
 from poolkeeper.kube.objects.targets import TargetReader
@@ -9,8 +11,6 @@ from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.discovery import Discovery
 from poolkeeper.kube.transport.errors import TargetForbidden, TargetMissing
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.control_plane import ControlPlane
-from tests.integration.kube.objects import create_deployment, patch
 
 
 async def create_hpa(client: KubeClient, target: TargetKey) -> None:

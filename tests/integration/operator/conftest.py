@@ -5,20 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from poolkeeper.api.base import API_VERSION
+from hack.testing.control_plane import ControlPlane
+from hack.testing.kinds import create_class
+from hack.testing.queue_world import QueueWorld
+from hack.testing.redis_server import LocalRedis
 from poolkeeper.kube.transport.client import KubeClient
-from poolkeeper.kube.transport.errors import ApiError
-from poolkeeper.kube.transport.paths import api_path
-from tests.integration.control_plane import ControlPlane
-from tests.integration.operator.world import World
-from tests.integration.redis.servers import LocalRedis
-
-CLASS = {
-    "apiVersion": API_VERSION,
-    "kind": "AcceleratorClass",
-    "metadata": {"name": "test-cpu"},
-    "spec": {"vendor": "None", "displayName": "CPU", "nodeTailSeconds": 0, "expectedStartSeconds": 2},
-}
 
 
 @pytest.fixture
@@ -38,18 +29,10 @@ async def world(
     namespace: str,
     queue: LocalRedis,
     tmp_path: Path,
-) -> AsyncIterator[World]:
+) -> AsyncIterator[QueueWorld]:
     """A namespace with a queue; every operator that a test starts is ended with it."""
-    await _ensure_class(kube_client)
-    made = World(kube_client, namespace, api_server, queue, tmp_path, [])
+    await create_class(kube_client)
+    made = QueueWorld(kube_client, namespace, api_server, queue, tmp_path, [])
     yield made
     for operator in made.operators:
         operator.stop()
-
-
-async def _ensure_class(client: KubeClient) -> None:
-    try:
-        await client.request("POST", api_path(API_VERSION, "acceleratorclasses"), body=CLASS)
-    except ApiError as failure:
-        if failure.status != 409:
-            raise

@@ -6,32 +6,31 @@ from pathlib import Path
 
 import pytest
 
-from hack.bench.kinds import create, install_kinds
-from poolkeeper.api.base import API_VERSION
+from hack.testing.control_plane import control_plane
+from hack.testing.kinds import create_class, install_kinds
+from hack.testing.queue_world import QueueWorld, has_condition
+from hack.testing.redis_server import LocalRedis
+from hack.testing.waiting import eventually
 from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.paths import api_path
-from tests.integration.control_plane import control_plane
-from tests.integration.operator.conftest import CLASS
-from tests.integration.operator.world import World, eventually, has_condition
-from tests.integration.redis.servers import LocalRedis
 
 CRD = "acceleratorpools.poolkeeper.dev"
 
 
 @pytest.fixture
-async def lone_world(queue: LocalRedis, tmp_path: Path) -> AsyncIterator[World]:
+async def lone_world(queue: LocalRedis, tmp_path: Path) -> AsyncIterator[QueueWorld]:
     """An API server of the test's own, since all others lose their pools with the CRD."""
     with control_plane(tmp_path) as api_server:
         async with await api_server.admin_client() as client:
             await install_kinds(client)
-            await create(client, API_VERSION, "acceleratorclasses", CLASS)
-            world = World(client, "default", api_server, queue, tmp_path, [])
+            await create_class(client)
+            world = QueueWorld(client, "default", api_server, queue, tmp_path, [])
             yield world
             for operator in world.operators:
                 operator.stop()
 
 
-async def test_deleting_the_crd_touches_no_target(lone_world: World) -> None:
+async def test_deleting_the_crd_touches_no_target(lone_world: QueueWorld) -> None:
     await lone_world.target(replicas=2)
     await lone_world.create_pool(replicas={"min": 2, "max": 2})
     operator = lone_world.operator()
@@ -47,7 +46,7 @@ async def test_deleting_the_crd_touches_no_target(lone_world: World) -> None:
             return failure.status == 404
         return False
 
-    await eventually(is_gone, "the CRD is gone; nothing blocks it")
+    await eventually(is_gone, "the CRD is gone; nothing blocks it", 20)
     await asyncio.sleep(5)
     assert await lone_world.replicas() == 2
     # The process has ended with its watch; the kubelet would start it again.

@@ -4,17 +4,18 @@ import asyncio
 import signal
 import time
 
+from hack.testing.operator_process import OperatorProcess
+from hack.testing.queue_world import QueueWorld, has_condition, scaled_to
+from hack.testing.waiting import eventually
+from hack.testing.workload import working
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.operator.process import OperatorProcess
-from tests.integration.operator.workload import working
-from tests.integration.operator.world import World, eventually, has_condition, scaled_to
 
 
-async def _two_replicas(world: World) -> tuple[OperatorProcess, OperatorProcess]:
+async def _two_replicas(world: QueueWorld) -> tuple[OperatorProcess, OperatorProcess]:
     """The one that leads and the one that waits."""
     leader, standby = world.operator("leader"), world.operator("standby")
     leader.start()
-    await eventually(lambda: _leads(leader), "the first leads")
+    await eventually(lambda: _leads(leader), "the first leads", 20)
     standby.start()
     return leader, standby
 
@@ -23,7 +24,7 @@ async def _leads(operator: OperatorProcess) -> bool:
     return operator.is_leading()
 
 
-async def test_a_standby_takes_over_within_a_second_of_sigterm(world: World) -> None:
+async def test_a_standby_takes_over_within_a_second_of_sigterm(world: QueueWorld) -> None:
     await world.target()
     await world.create_pool(replicas={"max": 1})
     leader, standby = await _two_replicas(world)
@@ -36,7 +37,7 @@ async def test_a_standby_takes_over_within_a_second_of_sigterm(world: World) -> 
     await scaled_to(world, 1)
 
 
-async def test_a_standby_takes_over_after_a_kill(world: World) -> None:
+async def test_a_standby_takes_over_after_a_kill(world: QueueWorld) -> None:
     await world.target()
     await world.create_pool(replicas={"max": 2})
     leader, standby = await _two_replicas(world)
@@ -46,7 +47,7 @@ async def test_a_standby_takes_over_after_a_kill(world: World) -> None:
     await scaled_to(world, 2, seconds=3)
 
 
-async def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes_up(world: World) -> None:
+async def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes_up(world: QueueWorld) -> None:
     """It wakes up long after its lease, with a target that it would have to write."""
     async with working(world.client, await world.target()):
         await world.create_pool(replicas={"min": 2, "max": 2})
@@ -65,7 +66,7 @@ async def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes_up(world: W
         await scaled_to(world, 2, seconds=40)
 
 
-async def versions(world: World) -> tuple[int, str, list[str]]:
+async def versions(world: QueueWorld) -> tuple[int, str, list[str]]:
     """What any write of an operator would change: the target's spec, the pool's status, the events."""
     target = await world.client.request(
         "GET", namespaced_path("apps/v1", world.namespace, "deployments", "worker")
@@ -79,7 +80,7 @@ async def versions(world: World) -> tuple[int, str, list[str]]:
     )
 
 
-async def test_a_standby_says_that_it_is_ready_and_does_not_lead(world: World) -> None:
+async def test_a_standby_says_that_it_is_ready_and_does_not_lead(world: QueueWorld) -> None:
     await world.target()
     await world.create_pool()
     _, standby = await _two_replicas(world)

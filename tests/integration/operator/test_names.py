@@ -2,14 +2,15 @@
 
 from base64 import b64encode
 
+from hack.testing.queue_world import QueueWorld, has_condition
+from hack.testing.waiting import eventually
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.operator.world import World, eventually, has_condition
 
 LONGEST = "p" * 253
 QUEUE = "aufträge: 進行中"
 
 
-async def test_the_longest_name_the_oddest_queue_and_a_stateful_set(world: World) -> None:
+async def test_the_longest_name_the_oddest_queue_and_a_stateful_set(world: QueueWorld) -> None:
     await create_stateful_set(world, "llm")
     await world.create_pool(
         LONGEST,
@@ -24,16 +25,16 @@ async def test_the_longest_name_the_oddest_queue_and_a_stateful_set(world: World
     async def is_scaled() -> bool:
         return bool((await world.client.request("GET", path))["spec"].get("replicas", 0) == 2)
 
-    await eventually(is_scaled, "the StatefulSet has two replicas")
-    await eventually(lambda: is_told(world), "an event about the pool")
+    await eventually(is_scaled, "the StatefulSet has two replicas", 20)
+    await eventually(lambda: is_told(world), "an event about the pool", 20)
 
 
-async def is_told(world: World) -> bool:
+async def is_told(world: QueueWorld) -> bool:
     found = await world.client.request("GET", namespaced_path("v1", world.namespace, "events"))
     return LONGEST in {event["involvedObject"]["name"] for event in found["items"]}
 
 
-async def test_a_secret_without_the_key_and_a_kind_without_scale_are_named(world: World) -> None:
+async def test_a_secret_without_the_key_and_a_kind_without_scale_are_named(world: QueueWorld) -> None:
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -53,7 +54,7 @@ async def test_a_secret_without_the_key_and_a_kind_without_scale_are_named(world
     assert "name the workload" in scaleless["message"]
 
 
-async def create_stateful_set(world: World, name: str) -> None:
+async def create_stateful_set(world: QueueWorld, name: str) -> None:
     labels = {"app": name}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": "none"}]}}
     spec = {"replicas": 0, "serviceName": name, "selector": {"matchLabels": labels}, "template": template}

@@ -2,17 +2,18 @@
 
 from typing import Any
 
+from hack.testing.objects import patch
+from hack.testing.operator_process import OperatorProcess, explain
+from hack.testing.queue_world import QueueWorld, has_condition, scaled_to
+from hack.testing.waiting import eventually
+from hack.testing.workload import working
 from poolkeeper.commands.explain import HEADINGS
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.kube.objects import patch
-from tests.integration.operator.process import OperatorProcess, explain
-from tests.integration.operator.workload import working
-from tests.integration.operator.world import World, eventually, has_condition, scaled_to
 
 STARTS = {"StartAtOnce", "StartAhead"}
 
 
-async def test_a_pool_goes_up_with_its_work_and_back_to_zero(world: World) -> None:
+async def test_a_pool_goes_up_with_its_work_and_back_to_zero(world: QueueWorld) -> None:
     async with working(world.client, await world.target()):
         await world.create_pool()
         world.operator().start()
@@ -26,7 +27,7 @@ async def test_a_pool_goes_up_with_its_work_and_back_to_zero(world: World) -> No
     await _is_told(world)
 
 
-async def _is_told(world: World) -> None:
+async def _is_told(world: QueueWorld) -> None:
     status = await world.status()
     assert [each["replicas"] for each in status["decisions"]][-1] == 0
     assert 3 in [each["replicas"] for each in status["decisions"]]
@@ -44,12 +45,12 @@ async def _is_told(world: World) -> None:
     )
 
 
-async def _events(world: World) -> list[dict[str, Any]]:
+async def _events(world: QueueWorld) -> list[dict[str, Any]]:
     found = await world.client.request("GET", namespaced_path("v1", world.namespace, "events"))
     return list(found["items"])
 
 
-async def test_an_observed_pool_is_explained_and_never_written(world: World) -> None:
+async def test_an_observed_pool_is_explained_and_never_written(world: QueueWorld) -> None:
     await world.target()
     await world.create_pool(mode="Observe")
     world.operator().start()
@@ -59,12 +60,12 @@ async def test_an_observed_pool_is_explained_and_never_written(world: World) -> 
     async def wants_replicas() -> bool:
         return bool((await world.status()).get("decision", {}).get("replicas"))
 
-    await eventually(wants_replicas, "a decision to start")
+    await eventually(wants_replicas, "a decision to start", 20)
     assert await world.replicas() == 0
     assert (await world.status())["replicas"]["desired"] == 0
 
 
-async def test_what_was_learned_survives_a_restart_and_counts_once(world: World) -> None:
+async def test_what_was_learned_survives_a_restart_and_counts_once(world: QueueWorld) -> None:
     async with working(world.client, await world.target()):
         await world.create_pool(scaleToZero={"mode": "Never"}, replicas={"min": 3, "max": 3})
         first = world.operator("first")
@@ -72,12 +73,12 @@ async def test_what_was_learned_survives_a_restart_and_counts_once(world: World)
         await eventually(lambda: _has_learned(first, world, 3), "three starts are learned", 30)
         # Changed numbers alone are written once a minute, what an edit leads to at once.
         await patch(world.client, world.path("acceleratorpools", "pool"), {"spec": {"replicas": {"max": 4}}})
-        await eventually(lambda: _has_samples(world, 3), "three starts are in the status")
+        await eventually(lambda: _has_samples(world, 3), "three starts are in the status", 20)
         first.stop()
         learned = (await world.status())["learned"]
         second = world.operator("second")
         second.start()
-        await eventually(lambda: _leads(second), "the second leads")
+        await eventually(lambda: _leads(second), "the second leads", 20)
         await has_condition(world, "DemandKnown", "True")
     status = await world.status()
     assert status["learned"]["startUids"] == learned["startUids"]
@@ -85,12 +86,12 @@ async def test_what_was_learned_survives_a_restart_and_counts_once(world: World)
     assert await _has_learned(second, world, 3)
 
 
-async def _has_learned(operator: OperatorProcess, world: World, samples: int) -> bool:
+async def _has_learned(operator: OperatorProcess, world: QueueWorld, samples: int) -> bool:
     labels = f'namespace="{world.namespace}",outcome="ready",pool="pool"'
     return f"poolkeeper_pool_cold_starts_total{{{labels}}} {samples}.0" in operator.get("/metrics")
 
 
-async def _has_samples(world: World, samples: int) -> bool:
+async def _has_samples(world: QueueWorld, samples: int) -> bool:
     return bool((await world.status()).get("coldStart", {}).get("samples") == samples)
 
 

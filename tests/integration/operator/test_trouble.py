@@ -4,14 +4,15 @@ import asyncio
 import signal
 from typing import Any
 
+from hack.testing.objects import delete_deployment
+from hack.testing.queue_world import QueueWorld, has_condition, scaled_to
+from hack.testing.waiting import eventually
+from hack.testing.workload import working
 from poolkeeper.api.base import API_VERSION
 from poolkeeper.kube.transport.paths import api_path, namespaced_path
-from tests.integration.kube.objects import delete_deployment
-from tests.integration.operator.workload import working
-from tests.integration.operator.world import World, eventually, has_condition, scaled_to
 
 
-async def test_replicas_hold_while_the_queue_is_gone(world: World) -> None:
+async def test_replicas_hold_while_the_queue_is_gone(world: QueueWorld) -> None:
     async with working(world.client, await world.target()):
         source = world.source("jobs", staleAfterSeconds=2)
         await world.create_pool(demand=[source], replicas={"max": 2})
@@ -28,7 +29,7 @@ async def test_replicas_hold_while_the_queue_is_gone(world: World) -> None:
         await scaled_to(world, 0, seconds=60)
 
 
-async def test_a_target_that_comes_later_and_goes_again(world: World) -> None:
+async def test_a_target_that_comes_later_and_goes_again(world: QueueWorld) -> None:
     await world.create_pool(replicas={"max": 1})
     world.operator().start()
     condition = await has_condition(world, "Ready", "False", "TargetMissing")
@@ -42,7 +43,7 @@ async def test_a_target_that_comes_later_and_goes_again(world: World) -> None:
     await has_condition(world, "Ready", "False", "TargetMissing", seconds=20)
 
 
-async def test_one_of_two_pools_with_the_same_target_writes(world: World) -> None:
+async def test_one_of_two_pools_with_the_same_target_writes(world: QueueWorld) -> None:
     async with working(world.client, await world.target()):
         await world.create_pool("older", replicas={"max": 1})
         await asyncio.sleep(1.1)  # creation timestamps are whole seconds
@@ -59,7 +60,7 @@ async def test_one_of_two_pools_with_the_same_target_writes(world: World) -> Non
         await scaled_to(world, 2)
 
 
-async def test_nothing_is_written_beside_a_horizontal_pod_autoscaler(world: World) -> None:
+async def test_nothing_is_written_beside_a_horizontal_pod_autoscaler(world: QueueWorld) -> None:
     await world.target()
     await world.client.request("POST", _hpas(world), body=_hpa())
     await world.create_pool()
@@ -71,7 +72,7 @@ async def test_nothing_is_written_beside_a_horizontal_pod_autoscaler(world: Worl
     assert await world.replicas() == 0
 
 
-def _hpas(world: World) -> str:
+def _hpas(world: QueueWorld) -> str:
     return namespaced_path("autoscaling/v2", world.namespace, "horizontalpodautoscalers")
 
 
@@ -90,7 +91,7 @@ def _hpa() -> dict[str, Any]:
     }
 
 
-async def test_one_bad_pool_says_so_and_disturbs_no_other(world: World) -> None:
+async def test_one_bad_pool_says_so_and_disturbs_no_other(world: QueueWorld) -> None:
     await world.target()
     await world.target("idle")
     secret = {"passwordSecret": {"name": "none", "key": "password"}}
@@ -111,7 +112,7 @@ async def test_one_bad_pool_says_so_and_disturbs_no_other(world: World) -> None:
     await scaled_to(world, 1)
 
 
-async def test_a_queue_of_the_wrong_type_is_unknown_and_named(world: World) -> None:
+async def test_a_queue_of_the_wrong_type_is_unknown_and_named(world: QueueWorld) -> None:
     await world.target(replicas=1)
     with world.queue.client as client:
         client.set("jobs", "no list")
@@ -122,7 +123,7 @@ async def test_a_queue_of_the_wrong_type_is_unknown_and_named(world: World) -> N
     assert await world.replicas() == 1
 
 
-async def test_somebody_who_keeps_changing_the_replicas_is_noticed(world: World) -> None:
+async def test_somebody_who_keeps_changing_the_replicas_is_noticed(world: QueueWorld) -> None:
     async with working(world.client, await world.target()) as workload:
 
         async def runs() -> bool:
@@ -132,13 +133,13 @@ async def test_somebody_who_keeps_changing_the_replicas_is_noticed(world: World)
         world.operator().start()
         for _ in range(2):
             await scaled_to(world, 1)
-            await eventually(runs, "the replica is up")
+            await eventually(runs, "the replica is up", 20)
             await world.scale(0)
         await has_condition(world, "SoleWriter", "False", "ReplicasChangedElsewhere", seconds=40)
         await scaled_to(world, 1)
 
 
-async def test_a_window_that_can_not_be_followed_is_named(world: World) -> None:
+async def test_a_window_that_can_not_be_followed_is_named(world: QueueWorld) -> None:
     await world.target()
     windows = [
         {"name": "always", "start": "* * * * *", "end": "0 0 1 1 *"},
@@ -151,7 +152,7 @@ async def test_a_window_that_can_not_be_followed_is_named(world: World) -> None:
     await scaled_to(world, 1)
 
 
-async def test_deleting_a_pool_touches_no_target(world: World) -> None:
+async def test_deleting_a_pool_touches_no_target(world: QueueWorld) -> None:
     async with working(world.client, await world.target()):
         await world.create_pool(replicas={"max": 2})
         operator = world.operator()
@@ -163,13 +164,13 @@ async def test_deleting_a_pool_touches_no_target(world: World) -> None:
         async def is_forgotten() -> bool:
             return "poolkeeper_pools 0.0" in operator.get("/metrics")
 
-        await eventually(is_forgotten, "the pool is forgotten")
+        await eventually(is_forgotten, "the pool is forgotten", 20)
         await world.drain()
         await asyncio.sleep(3)
         assert await world.replicas() == 2
 
 
-async def test_a_pool_that_is_deleted_while_nobody_watches_is_forgotten(world: World) -> None:
+async def test_a_pool_that_is_deleted_while_nobody_watches_is_forgotten(world: QueueWorld) -> None:
     await world.target(replicas=1)
     await world.create_pool()
     operator = world.operator()
@@ -181,10 +182,10 @@ async def test_a_pool_that_is_deleted_while_nobody_watches_is_forgotten(world: W
     async def is_forgotten() -> bool:
         return "poolkeeper_pools 0.0" in operator.get("/metrics")
 
-    await eventually(is_forgotten, "the pool is forgotten")
+    await eventually(is_forgotten, "the pool is forgotten", 20)
 
 
-async def test_classes_of_the_catalogue_are_applied_by_the_leader(world: World) -> None:
+async def test_classes_of_the_catalogue_are_applied_by_the_leader(world: QueueWorld) -> None:
     world.operator().start("--install-classes")
 
     async def are_applied() -> bool:

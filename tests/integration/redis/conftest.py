@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.redis.servers import LocalRedis
+from hack.testing.redis_server import LocalRedis
 from tests.integration.sources.listening import Listening
 
 HERE = Path(__file__).parent

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from hack.testing.redis_server import LocalRedis
 from poolkeeper.api.demand import DemandSource, RedisAuth, RedisList, RedisStream, SecretKey
-from tests.integration.redis.servers import LocalRedis
 
 LOGIN = RedisAuth(password_secret=SecretKey(name="login", key="password"))
 

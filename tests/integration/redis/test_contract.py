@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import redis
 
+from hack.testing.redis_server import LocalRedis
 from poolkeeper.api.demand import DemandSource
-from tests.integration.redis.servers import LocalRedis
 from tests.integration.redis.sources import LOGIN, list_source, stream_source
 from tests.integration.sources.contract import QueueContract
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.integration.redis.servers import LocalRedis
+from hack.testing.redis_server import LocalRedis
 from tests.integration.redis.sources import list_source
 from tests.integration.sources.listening import Listening
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
+from hack.testing.redis_server import LocalRedis, run
+from hack.testing.waiting import eventually
 from poolkeeper.api.demand import RedisAuth, SecretKey
 from poolkeeper.sources.base import PoolKey
 from poolkeeper.sources.redis.errors import RIGHTS
-from tests.integration.redis.servers import LocalRedis, run
 from tests.integration.redis.sources import LOGIN, list_source, stream_source
 from tests.integration.sources.listening import POOL, Listening
-from tests.waiting import eventually
 
 PASSWORD = "correct-horse"
 ROTATED = "battery-staple"

@@ -3,9 +3,9 @@
 import contextlib
 from collections.abc import Callable
 
+from hack.testing.redis_server import LocalRedis
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.sources.base import PoolKey
-from tests.integration.redis.servers import LocalRedis
 from tests.integration.redis.sources import list_source
 from tests.integration.sources.listening import POOL, Listening
 

@@ -4,13 +4,13 @@ import contextlib
 
 import pytest
 
+from hack.testing.redis_server import LocalRedis
+from hack.testing.waiting import eventually
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.sources.addresses import AddressPolicy
 from poolkeeper.sources.base import PoolKey
-from tests.integration.redis.servers import LocalRedis
 from tests.integration.redis.sources import list_source
 from tests.integration.sources.listening import POOL, Listening
-from tests.waiting import eventually
 
 POOLS = [PoolKey("serving", f"pool-{number}") for number in range(1_000)]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from hack.testing.redis_server import LocalRedis, run
 from poolkeeper.sources.redis.stream import MAX_COUNTED_ENTRIES, PAGE_ENTRIES
-from tests.integration.redis.servers import LocalRedis, run
 from tests.integration.redis.sources import stream_source
 from tests.integration.sources.listening import Listening
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hack.testing.redis_server import LocalRedis
 from poolkeeper.api.demand import RedisTls, SecretKey
-from tests.integration.redis.servers import LocalRedis
 from tests.integration.redis.sources import list_source
 from tests.integration.sources.listening import POOL, Listening
 

@@ -4,8 +4,8 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
+from hack.testing.redis_server import free_port
 from poolkeeper.controller.loop.health import serving
-from tests.integration.redis.servers import free_port
 
 
 async def answer(address: str, path: str) -> tuple[int, str]:

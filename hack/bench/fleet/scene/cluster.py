@@ -6,18 +6,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
-from hack.bench.kinds import create, install_kinds
+from hack.testing.control_plane import ControlPlane
+from hack.testing.kinds import create, create_class, install_kinds
+from hack.testing.objects import create_deployment
+from hack.testing.redis_server import LocalRedis
 from poolkeeper.api.base import API_VERSION
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.paths import api_path, namespaced_path
-from tests.integration.control_plane import ControlPlane
-from tests.integration.kube.objects import create_deployment
-from tests.integration.redis.servers import LocalRedis
 
 CREATED_AT_A_TIME = 16
 CREATE_SECONDS = 60.0
 SILENCE_SECONDS = 600.0
-CLASS = {"vendor": "None", "displayName": "CPU", "nodeTailSeconds": 0, "expectedStartSeconds": 30}
 
 
 Item = TypeVar("Item")
@@ -60,12 +59,7 @@ class Fleet:
     async def create(self) -> None:
         """Makes everything that the operator will find."""
         await install_kinds(self._client)
-        await create(
-            self._client,
-            API_VERSION,
-            "acceleratorclasses",
-            {"metadata": {"name": "test-cpu"}, "spec": CLASS, "kind": "AcceleratorClass"},
-        )
+        await create_class(self._client, start_seconds=30)
         await _each(self._namespaces, self._create_namespace)
         await _each(self.members, self._create_member)
 

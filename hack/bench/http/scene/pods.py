@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hack.testing.objects import CONTAINER, delete_pod, patch
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.kube.objects import CONTAINER, delete_pod, patch
 
 NODE = "node"
 PROBE_SECONDS = 0.02

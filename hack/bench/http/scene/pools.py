@@ -13,16 +13,16 @@ from hack.bench.http.scene.activator_process import CONTROL_PORT, PROBE_PORT
 from hack.bench.http.scene.clients import Node, follow_slices
 from hack.bench.http.scene.network import ACTIVATOR_NETWORK, MODEL_NETWORK, addresses
 from hack.bench.http.scene.pods import NODE, Pod, Replicas, Template
-from hack.bench.kinds import create, install_kinds
+from hack.testing.control_plane import ControlPlane, Process, control_plane, tools
+from hack.testing.kinds import create, create_class, install_kinds
+from hack.testing.nodes import QUICK, create_node
+from hack.testing.objects import create_deployment
+from hack.testing.operator_process import OperatorProcess
+from hack.testing.waiting import eventually
 from poolkeeper.advice.service import PRE_STOP_SECONDS
 from poolkeeper.api.base import API_VERSION
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.control_plane import ControlPlane, Process, control_plane, tools
-from tests.integration.fleet import QUICK, create_node
-from tests.integration.kube.objects import create_deployment
-from tests.integration.operator.process import OperatorProcess
-from tests.integration.operator.world import eventually
 
 NAMESPACE = "bench"
 MODEL_PORT = 8000
@@ -33,7 +33,6 @@ Model pods sleep before they stop for as long as the condition ServiceSuitable a
 100,000 was lost: where no endpoint is ready, as right after an eviction of the only replica, Kubernetes falls
 back on all that are ending, and the slowest node still counted one among them that had ended.
 """
-CLASS = {"vendor": "None", "displayName": "CPU", "nodeTailSeconds": 0, "expectedStartSeconds": 2}
 ACTIVATOR_LABELS = {"app.kubernetes.io/component": "activator"}
 
 
@@ -211,8 +210,7 @@ async def _prepare(client: KubeClient) -> None:
     await install_kinds(client)
     await create(client, "v1", "namespaces", {"metadata": {"name": NAMESPACE}})
     await create_node(client, NODE)
-    accelerator = {"metadata": {"name": "test-cpu"}, "spec": CLASS, "kind": "AcceleratorClass"}
-    await create(client, API_VERSION, "acceleratorclasses", accelerator)
+    await create_class(client)
 
 
 @contextmanager

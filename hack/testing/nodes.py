@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from hack.testing.control_plane import ControlPlane, Process, tools
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.paths import api_path
-from tests.integration.control_plane import ControlPlane, Process, tools
 
 STAGES = Path(__file__).with_name("stages.yaml")
 QUICK = ("--leader-elect=false", "--kube-api-qps=1000", "--kube-api-burst=2000", "--secure-port=0")

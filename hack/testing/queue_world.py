@@ -1,24 +1,22 @@
 """A world for the operator: a namespace with a queue and targets, and replicas of the operator."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hack.testing.control_plane import ControlPlane
+from hack.testing.objects import create_deployment, patch
+from hack.testing.operator_process import OperatorProcess
+from hack.testing.redis_server import LocalRedis
+from hack.testing.waiting import eventually
 from poolkeeper.api.base import API_VERSION
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.control_plane import ControlPlane
-from tests.integration.kube.objects import create_deployment, patch
-from tests.integration.operator.process import OperatorProcess
-from tests.integration.redis.servers import LocalRedis
 
 
 @dataclass
-class World:
+class QueueWorld:
     """Everything that one test has."""
 
     client: KubeClient
@@ -102,15 +100,7 @@ class World:
         return namespaced_path(API_VERSION, self.namespace, *segments)
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], what: str, seconds: float = 20.0) -> None:
-    """Returns once something holds; fails if it takes longer than that."""
-    deadline = time.monotonic() + seconds
-    while not await holds():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        await asyncio.sleep(0.05)
-
-
-async def scaled_to(world: World, replicas: int, name: str = "worker", seconds: float = 20.0) -> None:
+async def scaled_to(world: QueueWorld, replicas: int, name: str = "worker", seconds: float = 20.0) -> None:
     """Returns once the target is told to have that many replicas."""
 
     async def holds() -> bool:
@@ -120,7 +110,7 @@ async def scaled_to(world: World, replicas: int, name: str = "worker", seconds: 
 
 
 async def has_condition(
-    world: World, kind: str, status: str, reason: str = "", *, name: str = "pool", seconds: float = 20.0
+    world: QueueWorld, kind: str, status: str, reason: str = "", *, name: str = "pool", seconds: float = 20.0
 ) -> JsonObject:
     """Returns a condition once it has this status, and this reason if one is given."""
     found: JsonObject = {}

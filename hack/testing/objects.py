@@ -1,4 +1,4 @@
-"""Objects that the tests make, as small as the API server accepts them."""
+"""Objects that tests make, as small as the API server accepts them."""
 
 import asyncio
 import uuid
@@ -7,10 +7,22 @@ from typing import Any
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.paths import api_path, namespaced_path
-from tests.integration.api.specs import POOL
 
 RBAC = "rbac.authorization.k8s.io/v1"
 CONTAINER = {"name": "main", "image": "none"}
+SMALLEST_POOL: dict[str, Any] = {
+    "targetRef": {"name": "chat"},
+    "accelerator": {"class": "nvidia-l4"},
+    "replicas": {"max": 8},
+    "coldStart": {"budgetSeconds": 60},
+    "demand": [
+        {
+            "name": "jobs",
+            "redisStream": {"address": "redis.serving.svc:6379", "stream": "jobs", "group": "workers"},
+        }
+    ],
+}
+"""The spec of a pool with nothing in it that the API server does not require."""
 
 
 async def create_deployment(
@@ -83,7 +95,7 @@ async def create_pool(client: KubeClient, namespace: str, name: str = "pool") ->
         "apiVersion": "poolkeeper.dev/v1alpha1",
         "kind": "AcceleratorPool",
         "metadata": {"name": name},
-        "spec": POOL,
+        "spec": SMALLEST_POOL,
     }
     path = namespaced_path("poolkeeper.dev/v1alpha1", namespace, "acceleratorpools")
     created = await client.request("POST", path, body=manifest)
