@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from hack.kindcluster import tools
+from hack.kindcluster.build import tools
+from hack.kindcluster.build.images import ALL
 from hack.kindcluster.cluster import DEFAULT_NAME, kubeconfig
-from hack.kindcluster.errors import ClusterError
-from hack.kindcluster.images import ALL
-from hack.kindcluster.progress import say
+from hack.kindcluster.machine.errors import ClusterError
+from hack.kindcluster.machine.progress import say
 from hack.kindcluster.status import report
 from hack.kindcluster.workbench import Workbench
 

@@ -15,12 +15,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hack.kindcluster import bounded_runtime
-from hack.kindcluster.cache import Cache, discard
-from hack.kindcluster.commands import run, run_logged, succeeds
-from hack.kindcluster.engine import Engine
-from hack.kindcluster.errors import ClusterError
-from hack.kindcluster.progress import step
+from hack.kindcluster.engine import bounded_runtime
+from hack.kindcluster.engine.engine import Engine
+from hack.kindcluster.machine.cache import Cache, discard
+from hack.kindcluster.machine.commands import run, run_logged, succeeds
+from hack.kindcluster.machine.errors import ClusterError
+from hack.kindcluster.machine.progress import step
 
 DEFAULT_NAME = "poolkeeper"
 NODE_PORTS = range(30080, 30090)

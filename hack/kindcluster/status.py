@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from hack.kindcluster.build.images import ALL, SOURCE_LABEL, recipe_name
 from hack.kindcluster.cluster import NODE_PORTS, Cluster, host_ports
-from hack.kindcluster.engine import Engine, OwnEngine, running_engine
-from hack.kindcluster.images import ALL, SOURCE_LABEL, recipe_name
+from hack.kindcluster.engine.engine import Engine, OwnEngine, running_engine
 from hack.kindcluster.workbench import SHELL_TOOLS, Workbench
 
 ENTRIES = ("go-binaries", "go-tools", "rootfs", "uv")

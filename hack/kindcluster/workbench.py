@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from hack.kindcluster.cache import Cache, cache_root
+from hack.kindcluster.build.gobinaries import GoBinaries
+from hack.kindcluster.build.images import Images
+from hack.kindcluster.build.node_image import BUILD_PACKAGES, NodeImage
+from hack.kindcluster.build.requirements import Requirements
+from hack.kindcluster.build.rootfs import PACKAGES as ROOTFS_PACKAGES
+from hack.kindcluster.build.rootfs import RootFileSystems
+from hack.kindcluster.build.tools import Tools
 from hack.kindcluster.cluster import Cluster, kubeconfig, link_tools
-from hack.kindcluster.debian import Debian
-from hack.kindcluster.engine import Engine, OwnEngine, ensure_engine, running_engine
-from hack.kindcluster.errors import ClusterError
-from hack.kindcluster.gobinaries import GoBinaries
-from hack.kindcluster.images import Images
-from hack.kindcluster.node_image import BUILD_PACKAGES, NodeImage
-from hack.kindcluster.progress import say, step
-from hack.kindcluster.requirements import Requirements
-from hack.kindcluster.rootfs import PACKAGES as ROOTFS_PACKAGES
-from hack.kindcluster.rootfs import RootFileSystems
-from hack.kindcluster.tools import Tools
-from hack.kindcluster.versions import Versions
+from hack.kindcluster.engine.engine import Engine, OwnEngine, ensure_engine, running_engine
+from hack.kindcluster.machine.cache import Cache, cache_root
+from hack.kindcluster.machine.debian import Debian
+from hack.kindcluster.machine.errors import ClusterError
+from hack.kindcluster.machine.progress import say, step
+from hack.kindcluster.machine.versions import Versions
 
 SHELL_TOOLS = ("helm", "kind", "kubectl")
 

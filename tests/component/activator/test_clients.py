@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from hack.kindcluster.versions import HACK
+from hack.kindcluster.machine.versions import HACK
 from tests.component.activator.conftest import LOOPBACK, Activator, Serve
 from tests.component.activator.test_protocols import curl
 

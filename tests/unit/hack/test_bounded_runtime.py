@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from hack.kindcluster import bounded_runtime
-from hack.kindcluster.bounded_runtime import CAPABILITIES, missing_capabilities, option, restrict
+from hack.kindcluster.engine import bounded_runtime
+from hack.kindcluster.engine.bounded_runtime import CAPABILITIES, missing_capabilities, option, restrict
 
 MISSING = frozenset({"CAP_SYS_RESOURCE"})
 ALL = (1 << len(CAPABILITIES)) - 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hack.kindcluster.cache import Cache, cache_root, content_key
+from hack.kindcluster.machine.cache import Cache, cache_root, content_key
 
 
 @pytest.mark.parametrize(

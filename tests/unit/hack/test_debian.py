@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from hack.kindcluster import debian
-from hack.kindcluster.cache import Cache
-from hack.kindcluster.debian import Debian, is_debian, mirror, mirror_in
-from hack.kindcluster.errors import ClusterError, NotPermitted
+from hack.kindcluster.machine import debian
+from hack.kindcluster.machine.cache import Cache
+from hack.kindcluster.machine.debian import Debian, is_debian, mirror, mirror_in
+from hack.kindcluster.machine.errors import ClusterError, NotPermitted
 
 DEB822 = """\
 Types: deb

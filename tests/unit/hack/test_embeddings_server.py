@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from hack.kindcluster.versions import HACK
+from hack.kindcluster.machine.versions import HACK
 from poolkeeper.sources.http.engines import ServerLoad, read_load
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from hack.kindcluster import bounded_runtime, engine
-from hack.kindcluster.cache import Cache
-from hack.kindcluster.engine import Engine, OwnEngine, machine_engine
-from hack.kindcluster.errors import ClusterError
+from hack.kindcluster.engine import bounded_runtime, engine
+from hack.kindcluster.engine.engine import Engine, OwnEngine, machine_engine
+from hack.kindcluster.machine.cache import Cache
+from hack.kindcluster.machine.errors import ClusterError
 from tests.unit.hack.conftest import Program
 
 MISSING = frozenset({"CAP_SYS_RESOURCE"})

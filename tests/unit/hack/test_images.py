@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from hack.kindcluster.archive import ImageConfig, write_image, write_layer
-from hack.kindcluster.cache import Cache
-from hack.kindcluster.debian import Debian
-from hack.kindcluster.engine import Engine
-from hack.kindcluster.errors import ClusterError, CommandFailed
-from hack.kindcluster.images import ALL, RECIPES, Images, recipe_name, write_metadata
-from hack.kindcluster.requirements import LOCK, select
-from hack.kindcluster.versions import HACK, Versions
+from hack.kindcluster.build.archive import ImageConfig, write_image, write_layer
+from hack.kindcluster.build.images import ALL, RECIPES, Images, recipe_name, write_metadata
+from hack.kindcluster.build.requirements import LOCK, select
+from hack.kindcluster.engine.engine import Engine
+from hack.kindcluster.machine.cache import Cache
+from hack.kindcluster.machine.debian import Debian
+from hack.kindcluster.machine.errors import ClusterError, CommandFailed
+from hack.kindcluster.machine.versions import HACK, Versions
 from hack.kindcluster.workbench import Workbench
 from tests.unit.hack.conftest import Program
 

@@ -3,13 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from hack.kindcluster import gobinaries, progress
-from hack.kindcluster.cache import Cache
-from hack.kindcluster.debian import Debian
-from hack.kindcluster.errors import ClusterError
-from hack.kindcluster.gobinaries import GoBinaries
-from hack.kindcluster.tools import Tools
-from hack.kindcluster.versions import Versions
+from hack.kindcluster.build import gobinaries
+from hack.kindcluster.build.gobinaries import GoBinaries
+from hack.kindcluster.build.tools import Tools
+from hack.kindcluster.machine import progress
+from hack.kindcluster.machine.cache import Cache
+from hack.kindcluster.machine.debian import Debian
+from hack.kindcluster.machine.errors import ClusterError
+from hack.kindcluster.machine.versions import Versions
 from tests.unit.hack.conftest import Program
 
 

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from hack.kindcluster import gobinaries, tools
-from hack.kindcluster.versions import Versions, parse_version
+from hack.kindcluster.build import gobinaries, tools
+from hack.kindcluster.machine.versions import Versions, parse_version
 
 PINNED = Versions.load()
 

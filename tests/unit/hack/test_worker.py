@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis
 
-from hack.kindcluster.versions import HACK
+from hack.kindcluster.machine.versions import HACK
 
 
 @pytest.fixture

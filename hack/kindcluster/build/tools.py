@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.kindcluster.commands import run
-from hack.kindcluster.debian import Debian
-from hack.kindcluster.errors import ClusterError
-from hack.kindcluster.gobinaries import GO_ADVICE, GoBinaries
-from hack.kindcluster.versions import Versions, parse_version
+from hack.kindcluster.machine.commands import run
+from hack.kindcluster.machine.debian import Debian
+from hack.kindcluster.machine.errors import ClusterError
+from hack.kindcluster.build.gobinaries import GO_ADVICE, GoBinaries
+from hack.kindcluster.machine.versions import Versions, parse_version
 
 BUILT = ("etcd", "helm", "kind", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 ON_DEMAND = {"kwok": ("sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok")}

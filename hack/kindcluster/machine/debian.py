@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.kindcluster.cache import Cache
-from hack.kindcluster.commands import run, run_logged, succeeds
-from hack.kindcluster.errors import ClusterError, NotPermitted
-from hack.kindcluster.progress import say, step
+from hack.kindcluster.machine.cache import Cache
+from hack.kindcluster.machine.commands import run, run_logged, succeeds
+from hack.kindcluster.machine.errors import ClusterError, NotPermitted
+from hack.kindcluster.machine.progress import say, step
 
 SOURCES = Path("/etc/apt")
 

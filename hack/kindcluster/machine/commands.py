@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from hack.kindcluster.errors import ClusterError, CommandFailed, TookTooLong
+from hack.kindcluster.machine.errors import ClusterError, CommandFailed, TookTooLong
 
 Environment = Mapping[str, str] | None
 

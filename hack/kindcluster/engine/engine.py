@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.kindcluster import bounded_runtime
-from hack.kindcluster.cache import Cache, discard
-from hack.kindcluster.commands import run, succeeds
-from hack.kindcluster.debian import Debian, require_root
-from hack.kindcluster.errors import ClusterError, CommandFailed
-from hack.kindcluster.progress import say, step
+from hack.kindcluster.engine import bounded_runtime
+from hack.kindcluster.machine.cache import Cache, discard
+from hack.kindcluster.machine.commands import run, succeeds
+from hack.kindcluster.machine.debian import Debian, require_root
+from hack.kindcluster.machine.errors import ClusterError, CommandFailed
+from hack.kindcluster.machine.progress import say, step
 
 PACKAGES = ("docker.io", "iptables")
 SUBNETS = {"base": "10.213.0.0/16", "size": 24}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from hack.kindcluster.progress import say
+from hack.kindcluster.machine.progress import say
 
 
 def cache_root(environment: Mapping[str, str]) -> Path:

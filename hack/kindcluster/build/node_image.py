@@ -14,17 +14,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.kindcluster import archive, bounded_runtime, node_root
-from hack.kindcluster.archive import ImageConfig, write_image, write_layer
-from hack.kindcluster.cache import Cache, content_key
-from hack.kindcluster.commands import run, succeeds
-from hack.kindcluster.debian import Debian
-from hack.kindcluster.engine import Engine
-from hack.kindcluster.errors import ClusterError
-from hack.kindcluster.gobinaries import GoBinaries
-from hack.kindcluster.progress import step
-from hack.kindcluster.rootfs import PACKAGES as ROOTFS_PACKAGES
-from hack.kindcluster.rootfs import RootFileSystems, pack
+from hack.kindcluster.build import archive
+from hack.kindcluster.engine import bounded_runtime
+from hack.kindcluster.build import node_root
+from hack.kindcluster.build.archive import ImageConfig, write_image, write_layer
+from hack.kindcluster.machine.cache import Cache, content_key
+from hack.kindcluster.machine.commands import run, succeeds
+from hack.kindcluster.machine.debian import Debian
+from hack.kindcluster.engine.engine import Engine
+from hack.kindcluster.machine.errors import ClusterError
+from hack.kindcluster.build.gobinaries import GoBinaries
+from hack.kindcluster.machine.progress import step
+from hack.kindcluster.build.rootfs import PACKAGES as ROOTFS_PACKAGES
+from hack.kindcluster.build.rootfs import RootFileSystems, pack
 
 # runc is the one binary that links against C: it enforces seccomp profiles.
 BUILD_PACKAGES = (*ROOTFS_PACKAGES, "gcc", "libc6-dev", "libseccomp-dev", "pkg-config")

@@ -12,11 +12,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.kindcluster.cache import Cache
-from hack.kindcluster.commands import run, run_logged
-from hack.kindcluster.debian import Debian
-from hack.kindcluster.progress import step
-from hack.kindcluster.versions import HACK, Versions
+from hack.kindcluster.machine.cache import Cache
+from hack.kindcluster.machine.commands import run, run_logged
+from hack.kindcluster.machine.debian import Debian
+from hack.kindcluster.machine.progress import step
+from hack.kindcluster.machine.versions import HACK, Versions
 
 LOCK = HACK.parent / "requirements" / "runtime.txt"
 MACHINES = {"arm64": "aarch64"}

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.kindcluster.cache import Cache, content_key
-from hack.kindcluster.commands import run, run_logged
-from hack.kindcluster.errors import ClusterError, TookTooLong
-from hack.kindcluster.progress import Counter, step
-from hack.kindcluster.versions import HACK, Versions, parse_version
+from hack.kindcluster.machine.cache import Cache, content_key
+from hack.kindcluster.machine.commands import run, run_logged
+from hack.kindcluster.machine.errors import ClusterError, TookTooLong
+from hack.kindcluster.machine.progress import Counter, step
+from hack.kindcluster.machine.versions import HACK, Versions, parse_version
 
 SOURCE = HACK / "gobuild"
 

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.kindcluster.archive import ImageConfig, write_image
-from hack.kindcluster.cache import Cache, content_key
+from hack.kindcluster.build.archive import ImageConfig, write_image
+from hack.kindcluster.machine.cache import Cache, content_key
 from hack.kindcluster.cluster import Cluster
-from hack.kindcluster.commands import run_logged
-from hack.kindcluster.engine import Engine
-from hack.kindcluster.errors import ClusterError
-from hack.kindcluster.progress import say, step
-from hack.kindcluster.requirements import LOCK, Requirements
-from hack.kindcluster.rootfs import RootFileSystems, pack
-from hack.kindcluster.versions import HACK, Versions
+from hack.kindcluster.machine.commands import run_logged
+from hack.kindcluster.engine.engine import Engine
+from hack.kindcluster.machine.errors import ClusterError
+from hack.kindcluster.machine.progress import say, step
+from hack.kindcluster.build.requirements import LOCK, Requirements
+from hack.kindcluster.build.rootfs import RootFileSystems, pack
+from hack.kindcluster.machine.versions import HACK, Versions
 
 BASE_PACKAGES = ("ca-certificates", "python3")
 SOURCE_LABEL = "poolkeeper.source"

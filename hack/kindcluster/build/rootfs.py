@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.kindcluster.cache import Cache, content_key
-from hack.kindcluster.commands import run, run_logged
-from hack.kindcluster.debian import Debian, mirror, require_root
-from hack.kindcluster.progress import step
-from hack.kindcluster.versions import Versions
+from hack.kindcluster.machine.cache import Cache, content_key
+from hack.kindcluster.machine.commands import run, run_logged
+from hack.kindcluster.machine.debian import Debian, mirror, require_root
+from hack.kindcluster.machine.progress import step
+from hack.kindcluster.machine.versions import Versions
 
 PACKAGES = ("debootstrap",)
 

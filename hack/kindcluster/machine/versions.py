@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-HACK = Path(__file__).resolve().parent.parent
+HACK = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

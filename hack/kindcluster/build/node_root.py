@@ -11,10 +11,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.kindcluster import bounded_runtime
-from hack.kindcluster.commands import run
-from hack.kindcluster.gobinaries import GoBinaries
-from hack.kindcluster.rootfs import copy_tree
+from hack.kindcluster.engine import bounded_runtime
+from hack.kindcluster.machine.commands import run
+from hack.kindcluster.build.gobinaries import GoBinaries
+from hack.kindcluster.build.rootfs import copy_tree
 
 # What kind's own base image installs, less what only other storage and rootless modes need.
 PACKAGES = (
