@@ -11,6 +11,8 @@ from poolkeeper.api.markers import RULES, Cel, JsonSchema
 GROUP = "poolkeeper.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
+POOLS, CLASSES = "acceleratorpools", "acceleratorclasses"
+"""The kinds as paths and RBAC rules name them."""
 
 
 class ApiModel(BaseModel):

@@ -4,17 +4,15 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from poolkeeper.api.base import API_VERSION
+from poolkeeper.api.base import API_VERSION, POOLS
 from poolkeeper.api.pool import AcceleratorPoolSpec, PoolMode
-from poolkeeper.controller.intake.deletion_sweep import POOLS
 from poolkeeper.controller.pool.pool import Declaration
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure, ScaleConflict
-from poolkeeper.kube.transport.paths import api_path, namespaced_path
-from poolkeeper.kube.watch.reflector import WatchTiming, list_all
+from poolkeeper.kube.transport.listing import list_in
 
 WRITE_ATTEMPTS = 3
 AT_ONCE = 8
@@ -50,17 +48,12 @@ class Outcome(NamedTuple):
 
 async def list_pools(client: KubeClient, namespaces: Iterable[str]) -> list[JsonObject]:
     """All pools of these namespaces, or of all; none where the kind is gone. Raises KubeFailure."""
-    paths = [namespaced_path(API_VERSION, each, POOLS) for each in namespaces] or [
-        api_path(API_VERSION, POOLS)
-    ]
-    found: list[JsonObject] = []
-    for path in paths:
-        try:
-            found += (await list_all(client, path, lambda raw: raw, WatchTiming()))[0]
-        except ApiError as failure:
-            if failure.status != 404:
-                raise
-    return found
+    try:
+        return await list_in(client, namespaces, API_VERSION, POOLS)
+    except ApiError as failure:
+        if failure.status != 404:
+            raise
+        return []
 
 
 def managed_pools(bodies: Iterable[Mapping[str, Any]]) -> list[Managed]:

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from poolkeeper.backoff import Backoff
 from poolkeeper.sources.addresses import AddressPolicy
 from poolkeeper.sources.base import Clock, ConnectionLost, CredentialsRejected, ReplyTooLarge, SourceFailure
 from poolkeeper.sources.queue import Server, Session
@@ -14,14 +14,7 @@ from poolkeeper.sources.watch import Watch
 logger = logging.getLogger(__name__)
 
 BATCH_QUEUES = 1_000
-FIRST_RETRY_SECONDS = 0.25
-LONGEST_RETRY_SECONDS = 5.0
-
-
-def retry_seconds(failures: int, jitter: float) -> float:
-    """Pause after so many failures in a row, doubling up to a bound; `jitter` (0 to 1) takes up to half."""
-    pause = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 10))
-    return float(pause * (1 - jitter / 2))
+RETRIES = Backoff(first_seconds=0.25, longest_seconds=5.0)
 
 
 @dataclass(slots=True)
@@ -82,9 +75,11 @@ class Link:
             while True:
                 await self._wait_until_due()
                 failure = await self._poll_due()
-                failures = failures + 1 if failure else 0
-                if failure:
-                    await asyncio.sleep(retry_seconds(failures, random.random()))  # noqa: S311
+                if failure is None:
+                    failures = 0
+                    continue
+                await asyncio.sleep(RETRIES.pause_seconds(failures))
+                failures += 1
         finally:
             self._drop_session()
 

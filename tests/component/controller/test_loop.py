@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from poolkeeper.controller.loop.agenda import Agenda
-from poolkeeper.controller.loop.loop import Loop
+from poolkeeper.controller.loop.loop import RETRIES, Loop
 from poolkeeper.controller.loop.timings import Timings
 from poolkeeper.core.values.identity import PoolKey
 
+FULL_PAUSES = replace(RETRIES, draw=lambda _, most: most)
 BAD, GOOD = PoolKey("ns", "bad"), PoolKey("ns", "good")
 
 
@@ -46,7 +48,8 @@ class Clock:
 @asynccontextmanager
 async def running(looks: Looks, agenda: Agenda[PoolKey], clock: Clock) -> AsyncIterator[None]:
     """The loop, during the block."""
-    task = asyncio.create_task(Loop(agenda, looks, Timings(CollectorRegistry()), clock).run())
+    loop = Loop(agenda, looks, Timings(CollectorRegistry()), clock, retries=FULL_PAUSES)
+    task = asyncio.create_task(loop.run())
     try:
         yield
     finally:

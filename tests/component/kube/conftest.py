@@ -7,11 +7,11 @@ import pytest_asyncio
 from aiohttp import web
 from kubernetes.aio.client.configuration import Configuration
 
+from poolkeeper.backoff import Backoff
 from poolkeeper.kube.transport.client import KubeClient
-from poolkeeper.kube.transport.retry import Backoff
 from tests.component.kube.fake_api import FakeApi
 
-QUICK = Backoff(base_seconds=0.001, ceiling_seconds=0.01)
+QUICK = Backoff(first_seconds=0.001, longest_seconds=0.01)
 
 
 @pytest_asyncio.fixture

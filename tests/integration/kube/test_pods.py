@@ -8,13 +8,14 @@ import pytest_asyncio
 from hack.testing.control_plane import ControlPlane
 from hack.testing.objects import create_pod, delete_pod, grant, make_pod_ready
 from hack.testing.waiting import eventually
+from poolkeeper.backoff import Backoff
 from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.listing import Paging
 from poolkeeper.kube.transport.paths import api_path
-from poolkeeper.kube.transport.retry import Backoff
 from poolkeeper.kube.watch.pods import PodWatch
 from poolkeeper.kube.watch.reflector import WatchTiming
 
-TIMING = WatchTiming(page_size=2, backoff=Backoff(base_seconds=0.05, ceiling_seconds=0.5))
+TIMING = WatchTiming(paging=Paging(size=2), backoff=Backoff(first_seconds=0.05, longest_seconds=0.5))
 
 
 class Changes(list[str]):
@@ -83,7 +84,7 @@ async def test_notices_a_watch_that_fell_silent(
     kube_client: KubeClient, changes: Changes, namespace: str, api_server: ControlPlane
 ) -> None:
     """A frozen API server keeps the connection open: only the silence tells."""
-    timing = WatchTiming(stall_seconds=0.5, page_timeout_seconds=0.5, backoff=TIMING.backoff)
+    timing = WatchTiming(stall_seconds=0.5, paging=Paging(timeout_seconds=0.5), backoff=TIMING.backoff)
     watch = PodWatch(kube_client, changes.append, timing=timing)
     watch.follow({namespace})
     await eventually(lambda: watch.failure(namespace) is None, "the watch is open")

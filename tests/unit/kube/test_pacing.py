@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.kube.objects.token_bucket import TokenBucket
+from poolkeeper.backoff import Backoff
+from poolkeeper.kube.objects.events import TokenBucket
+from poolkeeper.kube.transport.client import retry_delay_seconds
 from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable, KubeFailure
-from poolkeeper.kube.transport.retry import Backoff, retry_delay_seconds
 
-LONGEST = Backoff(base_seconds=0.1, ceiling_seconds=2.0, draw=lambda _, most: most)
+LONGEST = Backoff(first_seconds=0.1, longest_seconds=2.0, draw=lambda _, most: most)
 
 
 def refused(status: int, retry_after_seconds: float | None = None) -> ApiError:
@@ -33,11 +34,6 @@ def refused(status: int, retry_after_seconds: float | None = None) -> ApiError:
 )
 def test_delays(failure: KubeFailure, attempt: int, delay_seconds: float | None) -> None:
     assert retry_delay_seconds(failure, attempt, LONGEST) == delay_seconds
-
-
-@given(attempt=st.integers(0, 1000))
-def test_a_delay_is_never_nothing_and_never_above_the_ceiling(attempt: int) -> None:
-    assert 0.05 <= Backoff().delay_seconds(attempt) <= 2.0
 
 
 def test_a_bucket_allows_a_burst_and_then_a_pace() -> None:

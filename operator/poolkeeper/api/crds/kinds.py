@@ -1,6 +1,7 @@
 """The kinds of our group, as the API server is told about them."""
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
+from poolkeeper.api.base import CLASSES, POOLS
 from poolkeeper.api.crds.generator import Column, Kind
 from poolkeeper.api.pool import AcceleratorPoolSpec
 from poolkeeper.api.status import AcceleratorPoolStatus
@@ -9,7 +10,7 @@ AGE = Column("Age", "date", ".metadata.creationTimestamp", "Time since creation"
 
 ACCELERATOR_POOL = Kind(
     kind="AcceleratorPool",
-    plural="acceleratorpools",
+    plural=POOLS,
     short_names=("apool",),
     scope="Namespaced",
     description="A pool of model servers that runs as few replicas as its promise about waiting allows.",
@@ -32,7 +33,7 @@ ACCELERATOR_POOL = Kind(
 
 ACCELERATOR_CLASS = Kind(
     kind="AcceleratorClass",
-    plural="acceleratorclasses",
+    plural=CLASSES,
     short_names=("aclass",),
     scope="Cluster",
     description="A type of accelerator: how it is recognised, what it holds and what it costs.",

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from poolkeeper.api.base import API_VERSION
-from poolkeeper.controller.intake.deletion_sweep import PAGE, POOLS
+from poolkeeper.api.base import API_VERSION, POOLS
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError
-from poolkeeper.kube.transport.paths import api_path, namespaced_path
+from poolkeeper.kube.transport.listing import list_in
 
 CALL_AGAIN_SECONDS = 10.0
 """A pool may be deleted before the watch has delivered it."""
@@ -45,19 +44,9 @@ class InitialSync:
         return not self._missing
 
     async def _keys(self) -> set[PoolKey]:
-        paths = [namespaced_path(API_VERSION, each, POOLS) for each in self._namespaces]
-        found: set[PoolKey] = set()
-        for path in paths or [api_path(API_VERSION, POOLS)]:
-            position = ""
-            while True:
-                page = await self._client.request(
-                    "GET", path, query=(("limit", PAGE), ("continue", position))
-                )
-                for item in page.get("items") or ():
-                    metadata = item["metadata"]
-                    if "deletionTimestamp" not in metadata:
-                        found.add(PoolKey(metadata["namespace"], metadata["name"]))
-                position = (page.get("metadata") or {}).get("continue", "")
-                if not position:
-                    break
-        return found
+        listed = await list_in(self._client, self._namespaces, API_VERSION, POOLS)
+        return {
+            PoolKey(item["metadata"]["namespace"], item["metadata"]["name"])
+            for item in listed
+            if "deletionTimestamp" not in item["metadata"]
+        }

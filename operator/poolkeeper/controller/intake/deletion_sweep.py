@@ -4,16 +4,16 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from poolkeeper.api.base import API_VERSION
+from poolkeeper.api.base import API_VERSION, CLASSES, POOLS
 from poolkeeper.controller.intake.updates import Intake
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
-from poolkeeper.kube.transport.paths import api_path, namespaced_path
+from poolkeeper.kube.transport.listing import list_in
+from poolkeeper.kube.transport.paths import api_path
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +22,6 @@ UNSYNCED_INTERVAL_SECONDS = 10.0
 """Something may be deleted before the watch of a starting operator has delivered it."""
 CHECK_SECONDS = 0.1
 RETRY_SECONDS = 0.5
-PAGE = 500
-POOLS, CLASSES = "acceleratorpools", "acceleratorclasses"
 
 
 class Census:
@@ -72,7 +70,8 @@ class Census:
         pools_before = {pool.key: pool.declaration.uid for pool in self._store.all()}
         classes_before = set(self._store.classes)
         pools = await self._uids_of_pools()
-        classes = {item["metadata"]["name"] for item in await self._list(api_path(API_VERSION, CLASSES))}
+        listed = await list_in(self._client, (), API_VERSION, CLASSES)
+        classes = {item["metadata"]["name"] for item in listed}
         for key, uid in pools_before.items():
             if pools.get(key) != uid:
                 self._intake.pool_gone(key, uid)
@@ -105,21 +104,9 @@ class Census:
         return {POOLS, CLASSES} <= {resource["name"] for resource in served.get("resources") or ()}
 
     async def _uids_of_pools(self) -> dict[PoolKey, str]:
-        paths = [namespaced_path(API_VERSION, namespace, POOLS) for namespace in self._namespaces]
-        items = [item for path in paths or [api_path(API_VERSION, POOLS)] for item in await self._list(path)]
+        items = await list_in(self._client, self._namespaces, API_VERSION, POOLS)
         return {
             PoolKey(item["metadata"]["namespace"], item["metadata"]["name"]): item["metadata"]["uid"]
             for item in items
             if "deletionTimestamp" not in item["metadata"]
         }
-
-    async def _list(self, path: str) -> list[Mapping[str, Any]]:
-        items: list[Mapping[str, Any]] = []
-        position = ""
-        while True:
-            query: list[tuple[str, str | int]] = [("limit", PAGE), ("continue", position)]
-            page = await self._client.request("GET", path, query=query)
-            items += page.get("items") or ()
-            position = (page.get("metadata") or {}).get("continue", "")
-            if not position:
-                return items

@@ -4,7 +4,7 @@ from typing import Any
 
 import kopf
 
-from poolkeeper.api.base import GROUP, VERSION
+from poolkeeper.api.base import CLASSES, GROUP, POOLS, VERSION
 from poolkeeper.core.values.identity import PoolKey
 
 registry = kopf.OperatorRegistry()
@@ -17,7 +17,7 @@ async def log_in(memo: kopf.Memo, **_: Any) -> kopf.ConnectionInfo:
     return connection
 
 
-@kopf.on.event(GROUP, VERSION, "acceleratorpools", registry=registry)
+@kopf.on.event(GROUP, VERSION, POOLS, registry=registry)
 async def pool_changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """A pool was listed, added, changed or deleted; one that is being deleted is gone for us."""
     body = event["object"]
@@ -28,7 +28,7 @@ async def pool_changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
         memo.intake.pool_seen(body)
 
 
-@kopf.on.event(GROUP, VERSION, "acceleratorclasses", registry=registry)
+@kopf.on.event(GROUP, VERSION, CLASSES, registry=registry)
 async def class_changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """A class was listed, added, changed or deleted."""
     name = event["object"]["metadata"]["name"]

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from poolkeeper.api.base import API_VERSION
+from poolkeeper.api.base import API_VERSION, CLASSES
 from poolkeeper.api.catalogue import Figure, catalogue
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.kube.transport.client import KubeClient
@@ -30,7 +30,7 @@ async def install_classes(client: KubeClient, leadership: Leads) -> None:
 
 
 async def _apply(client: KubeClient, leadership: Leads, manifest: Figure) -> None:
-    path = api_path(API_VERSION, "acceleratorclasses", manifest["metadata"]["name"])
+    path = api_path(API_VERSION, CLASSES, manifest["metadata"]["name"])
     try:
         async with leadership.writing():
             await client.request(

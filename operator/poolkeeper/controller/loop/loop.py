@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from poolkeeper.backoff import Backoff
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.loop.timings import Timings
 from poolkeeper.core.values.identity import PoolKey
@@ -12,8 +13,7 @@ from poolkeeper.core.values.identity import PoolKey
 logger = logging.getLogger(__name__)
 
 CONCURRENT_POOLS = 32
-FIRST_RETRY_SECONDS = 1.0
-LONGEST_RETRY_SECONDS = 300.0
+RETRIES = Backoff(first_seconds=1.0, longest_seconds=300.0)
 
 
 class LooksAtPools(Protocol):
@@ -35,11 +35,14 @@ class Loop:
         reconciler: LooksAtPools,
         timings: Timings,
         clock: Callable[[], float],
+        *,
+        retries: Backoff = RETRIES,
     ) -> None:
         self._agenda = agenda
         self._reconciler = reconciler
         self._timings = timings
         self._clock = clock
+        self._retries = retries
         self._ended_at = clock()
         self._slots = asyncio.Semaphore(CONCURRENT_POOLS)
 
@@ -73,9 +76,7 @@ class Loop:
         logger.exception("A look at a pool failed", extra={"pool": str(key)})
         self._timings.count_pool_error()
         # Counted by the agenda, which forgets a pool that is deleted while it is held.
-        doublings = min(self._agenda.holds(key), 16)
-        wait_seconds = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0**doublings)
-        self._agenda.hold(key, self._clock() + wait_seconds)
+        self._agenda.hold(key, self._clock() + self._retries.pause_seconds(self._agenda.holds(key)))
         try:
             await self._reconciler.explain_failure(key, error)
         except Exception:

@@ -3,6 +3,7 @@
 import random
 from collections import deque
 
+from poolkeeper.backoff import Backoff
 from poolkeeper.kube.objects.scale import Scale
 from poolkeeper.kube.transport.errors import KubeFailure
 from poolkeeper.kube.transport.selectors import tells_pods_apart
@@ -10,8 +11,7 @@ from poolkeeper.kube.transport.selectors import tells_pods_apart
 FRESH_SECONDS = 0.5
 REREAD_SECONDS = 240.0
 SHORT_REREAD_SECONDS = 10.0
-FIRST_RETRY_SECONDS = 1.0
-LONGEST_RETRY_SECONDS = 60.0
+RETRIES = Backoff(first_seconds=1.0, longest_seconds=60.0)
 FOREIGN_WRITES_KEPT_SECONDS = 600.0
 FOREIGN_WRITES_TOLERATED = 1
 """A person who scales by hand once is no conflict; a second change within ten minutes looks like one."""
@@ -88,9 +88,8 @@ class Target:
     def has_failed(self, failure: KubeFailure, now: float) -> None:
         """Nothing is known about the target; look again after a while that grows."""
         self.scale, self.failure = None, failure
-        wait = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0**self._failures)
-        self._failures = min(self._failures + 1, 16)
-        self._next_read_at = now + wait * random.uniform(0.8, 1.2)  # noqa: S311
+        self._next_read_at = now + RETRIES.pause_seconds(self._failures)
+        self._failures += 1
 
     def foreign_writes(self, now: float) -> int:
         """How often somebody else has changed the replicas lately."""

@@ -12,7 +12,8 @@ from poolkeeper.api.base import API_VERSION
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError
-from poolkeeper.kube.transport.paths import api_path, namespaced_path
+from poolkeeper.kube.transport.listing import list_in
+from poolkeeper.kube.transport.paths import namespaced_path
 
 DISCOVERY = "discovery.k8s.io/v1"
 MANAGED_BY = "activator.poolkeeper.dev"
@@ -45,12 +46,8 @@ class ActivatorSlice:
 async def list_slices(client: KubeClient, namespaces: Iterable[str] = ()) -> list[ActivatorSlice]:
     """All slices of ours, in these namespaces or everywhere; raises ApiError, ApiUnreachable."""
     query = (("labelSelector", f"{MANAGED_BY_LABEL}={MANAGED_BY}"),)
-    paths = [namespaced_path(DISCOVERY, each, "endpointslices") for each in namespaces]
-    found: list[ActivatorSlice] = []
-    for path in paths or [api_path(DISCOVERY, "endpointslices")]:
-        listed = await client.request("GET", path, query=query)
-        found += [each for raw in listed["items"] if (each := project_slice(raw)) is not None]
-    return found
+    listed = await list_in(client, namespaces, DISCOVERY, "endpointslices", query=query)
+    return [each for raw in listed if (each := project_slice(raw)) is not None]
 
 
 async def ready_pod_uids(client: KubeClient, namespace: str, service: str) -> set[str]:

@@ -8,13 +8,13 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from poolkeeper.api.base import API_VERSION
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.core.values.identity import PoolKey
-from poolkeeper.kube.objects.token_bucket import TokenBucket
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 from poolkeeper.kube.transport.paths import namespaced_path
@@ -53,6 +53,31 @@ class Happening(NamedTuple):
         digest = hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
         # An object's name ends in a letter or digit before the dot as well.
         return f"{self.pool.name[:NAME_LENGTH].rstrip('-.')}.{digest}"
+
+
+@dataclass(slots=True)
+class TokenBucket:
+    """Holds up to `capacity` permissions and gains one every `refill_seconds`."""
+
+    capacity: int
+    refill_seconds: float
+    filled_at: float
+    tokens: float
+
+    @classmethod
+    def full(cls, capacity: int, refill_seconds: float, now: float) -> "TokenBucket":
+        """A bucket that allows `capacity` at once."""
+        return cls(capacity, refill_seconds, now, float(capacity))
+
+    def take(self, now: float) -> bool:
+        """Whether it may happen now; if so, it counts as having happened."""
+        gained = max(0.0, now - self.filled_at) / self.refill_seconds
+        self.tokens = min(self.capacity, self.tokens + gained)
+        self.filled_at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
 
 
 class EventRecorder:

@@ -7,7 +7,6 @@ from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.client import REQUEST_TIMEOUT_SECONDS, JsonObject, KubeClient
 from poolkeeper.kube.transport.discovery import Discovery, Resource
 from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable, KubeFailure, ScaleConflict
-from poolkeeper.kube.transport.refusals import refusal_of_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class ScaleClient:
         if failure.status == 404 and not failure.object_name:
             self._discovery.forget(target.api_version)
         verb = "get" if method == "GET" else "update"
-        return refusal_of_target(failure, target, resource, verb, subresource="/scale")
+        return resource.explained(failure, target, verb, subresource="/scale")
 
 
 def _scale(answer: JsonObject) -> Scale:

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from poolkeeper.api.base import API_VERSION
+from poolkeeper.api.base import API_VERSION, POOLS
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import REQUEST_TIMEOUT_SECONDS, KubeClient
 from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.paths import namespaced_path
-
-PLURAL = "acceleratorpools"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class StatusWriter:
             {"op": "test", "path": "/metadata/uid", "value": uid},
             {"op": "add", "path": "/status", "value": status},
         ]
-        path = namespaced_path(API_VERSION, pool.namespace, PLURAL, pool.name, "status")
+        path = namespaced_path(API_VERSION, pool.namespace, POOLS, pool.name, "status")
         try:
             await self._client.request(
                 "PATCH",

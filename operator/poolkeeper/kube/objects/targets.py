@@ -7,7 +7,6 @@ from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.discovery import Discovery
 from poolkeeper.kube.transport.errors import ApiError
-from poolkeeper.kube.transport.refusals import refusal_of_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class TargetReader:
         try:
             found = await self._client.request("GET", resource.path(target.namespace, target.name))
         except ApiError as failure:
-            raise refusal_of_target(failure, target, resource, "get") from failure
+            raise resource.explained(failure, target, "get") from failure
         template, pods = _replica_of(found.get("spec") or {})
         return Target(
             uid=found["metadata"]["uid"],

@@ -18,10 +18,17 @@ import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
-from poolkeeper.kube.transport.answers import as_json_object, as_watch_event, error_from_answer
+from poolkeeper.backoff import Backoff
 from poolkeeper.kube.transport.connection import log_in
-from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable, CredentialsMissing
-from poolkeeper.kube.transport.retry import Backoff, retry_delay_seconds
+from poolkeeper.kube.transport.errors import (
+    ApiError,
+    ApiUnreachable,
+    CredentialsMissing,
+    KubeFailure,
+    as_json_object,
+    as_watch_event,
+    error_from_answer,
+)
 
 JsonObject = dict[str, Any]
 Query = Iterable[tuple[str, str | int]]
@@ -35,6 +42,8 @@ STALL_SECONDS = 75.0
 CLOSING_SECONDS = 0.05
 RENEWAL_INTERVAL_SECONDS = 10.0
 """Credentials are renewed at most this often, whatever the API server says about them."""
+RETRIES = Backoff(first_seconds=0.1, longest_seconds=2.0)
+TRANSIENT_STATUSES = frozenset({429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +69,12 @@ class KubeClient:
     """Talks to one API server as one user; renews its credentials when they are refused."""
 
     def __init__(
-        self, configuration: Configuration, *, log_in: LogIn | None = None, backoff: Backoff | None = None
+        self, configuration: Configuration, *, log_in: LogIn | None = None, backoff: Backoff = RETRIES
     ) -> None:
         self._api = _connect(configuration)
         self._retired: ApiClient | None = None
         self._log_in = log_in
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff
         self._renewal = asyncio.Lock()
         self._renewed_at = float("-inf")
 
@@ -185,6 +194,15 @@ class KubeClient:
     async def _close_retired(self) -> None:
         if self._retired is not None:
             await self._retired.close()
+
+
+def retry_delay_seconds(failure: KubeFailure, attempt: int, backoff: Backoff) -> float | None:
+    """How long to wait before a read that failed so is tried again; None where that can't help."""
+    if isinstance(failure, ApiUnreachable):
+        return backoff.pause_seconds(attempt)
+    if isinstance(failure, ApiError) and failure.status in TRANSIENT_STATUSES:
+        return max(backoff.pause_seconds(attempt), failure.retry_after_seconds or 0.0)
+    return None
 
 
 def _connect(configuration: Configuration) -> ApiClient:

@@ -5,8 +5,16 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
-from poolkeeper.kube.transport.errors import ApiError, KindUnknown, NoScaleSubresource
+from poolkeeper.kube.transport.errors import (
+    ApiError,
+    KindUnknown,
+    KubeFailure,
+    NoScaleSubresource,
+    TargetForbidden,
+    TargetMissing,
+)
 from poolkeeper.kube.transport.paths import api_path, namespaced_path
 
 MISS_SECONDS = 10.0
@@ -30,6 +38,24 @@ class Resource(NamedTuple):
     def path(self, namespace: str, name: str, *subresource: str) -> str:
         """The path of one object of this kind."""
         return namespaced_path(self.api_version, namespace, self.plural, name, *subresource)
+
+    def explained(
+        self, failure: ApiError, target: TargetKey, verb: str, *, subresource: str = ""
+    ) -> KubeFailure:
+        """The same failure with what to do about it, where it is about this target; else as it is."""
+        if failure.status == 403:
+            return TargetForbidden(
+                f'poolkeeper may not {verb} {self.plural}{subresource} of API group "{self.group}" in '
+                f'namespace {target.namespace}: add {{apiGroup: "{self.group}", '
+                f"resources: [{self.plural}]}} to the chart's value targets"
+            )
+        if failure.status != 404:
+            return failure
+        if failure.object_name or not subresource:
+            return TargetMissing(f"{target} does not exist: create it, or correct targetRef")
+        return NoScaleSubresource(
+            f"the API server no longer serves {subresource} of {self.plural} in {self.api_version}"
+        )
 
 
 class Discovery:

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import KubeFailure
+from poolkeeper.kube.transport.listing import list_all
 from poolkeeper.kube.transport.paths import api_path, namespaced_path
 from poolkeeper.kube.watch.pod import Pod, PodVersion, project_pod_version
 from poolkeeper.kube.watch.pod_store import PodStore
-from poolkeeper.kube.watch.reflector import NOT_LISTED, Reflector, WatchTiming, list_all
+from poolkeeper.kube.watch.reflector import NOT_LISTED, Reflector, WatchTiming
 
 CLUSTER_WIDE_ABOVE = 50
 CLUSTER = ""
@@ -122,10 +123,12 @@ class PodWatch:
         failures = 0
         while True:
             try:
-                listed, _ = await list_all(self._client, _path(namespace), project_pod_version, self._timing)
+                listed, _ = await list_all(
+                    self._client, _path(namespace), project_pod_version, paging=self._timing.paging
+                )
                 break
             except KubeFailure:
-                await asyncio.sleep(self._timing.backoff.delay_seconds(failures))
+                await asyncio.sleep(self._timing.backoff.pause_seconds(failures))
                 failures += 1
         # The watch has gone on meanwhile: what it knows by now is newer than this list.
         for news in listed:

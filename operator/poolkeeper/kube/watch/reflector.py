@@ -3,16 +3,19 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from poolkeeper.backoff import Backoff
 from poolkeeper.kube.transport.client import STALL_SECONDS, JsonObject, KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
-from poolkeeper.kube.transport.retry import Backoff
+from poolkeeper.kube.transport.listing import PAGING, Paging, list_all
 
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
+
+RETRIES = Backoff(first_seconds=0.2, longest_seconds=30.0)
 NOT_LISTED = KubeFailure("NotListed", "the API server has not listed them yet")
 
 
@@ -20,31 +23,10 @@ NOT_LISTED = KubeFailure("NotListed", "the API server has not listed them yet")
 class WatchTiming:
     """How lists and watches are paced; a watch ends by itself after `server_timeout_seconds`."""
 
-    page_size: int = 500
-    page_timeout_seconds: float = 30.0
+    paging: Paging = PAGING
     server_timeout_seconds: int = 300
     stall_seconds: float = STALL_SECONDS
-    backoff: Backoff = field(default_factory=lambda: Backoff(base_seconds=0.2, ceiling_seconds=30.0))
-
-
-async def list_all(
-    client: KubeClient, path: str, project: Callable[[JsonObject], Item], timing: WatchTiming
-) -> tuple[list[Item], str]:
-    """All items of a collection, projected page by page, and the version to watch from.
-
-    Raises ApiError (410: it took so long that it must be begun again), ApiUnreachable.
-    """
-    items: list[Item] = []
-    token = ""
-    while True:
-        query: list[tuple[str, str | int]] = [("limit", timing.page_size)]
-        if token:
-            query.append(("continue", token))
-        page = await client.request("GET", path, query=query, timeout_seconds=timing.page_timeout_seconds)
-        items.extend(project(raw) for raw in page.get("items") or ())
-        token = page["metadata"].get("continue", "")
-        if not token:
-            return items, page["metadata"]["resourceVersion"]
+    backoff: Backoff = RETRIES
 
 
 class Reflector(Generic[Item]):
@@ -79,7 +61,7 @@ class Reflector(Generic[Item]):
     async def run(self) -> None:
         """Lists and watches until cancelled; whatever goes wrong is waited out."""
         while True:
-            delay_seconds = self._timing.backoff.base_seconds
+            delay_seconds = self._timing.backoff.first_seconds
             try:
                 await self._list_and_watch()
             except KubeFailure as failure:
@@ -93,7 +75,12 @@ class Reflector(Generic[Item]):
 
     async def _list_and_watch(self) -> None:
         if self._version is None:
-            items, self._version = await list_all(self._client, self._path, self._project, self._timing)
+            items, self._version = await list_all(
+                self._client,
+                self._path,
+                self._project,
+                paging=self._timing.paging,
+            )
             self._on_list(items)
         query: list[tuple[str, str | int]] = [
             ("resourceVersion", self._version),
@@ -124,7 +111,7 @@ class Reflector(Generic[Item]):
         if isinstance(failure, ApiError) and failure.status == 410:
             self._version = None
         self.failure = failure
-        delay_seconds = self._timing.backoff.delay_seconds(self._failures)
+        delay_seconds = self._timing.backoff.pause_seconds(self._failures)
         self._failures += 1
         logger.info("watch of %s interrupted, again in %.1f s: %s", self._path, delay_seconds, failure)
         asked_seconds = failure.retry_after_seconds if isinstance(failure, ApiError) else None
