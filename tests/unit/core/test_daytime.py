@@ -16,7 +16,7 @@ HOUR, DAY = 3_600.0, 86_400.0
 FIRST_MONDAY = 4 * DAY
 """1 January 1970 was a Thursday."""
 START_SECONDS = 90.0
-BREAKING = Terms(restart=90.0, covers=90.0, breaks=1_800.0)
+LATE_COSTS = Terms(restart=90.0, covers=90.0, late_cost_seconds=1_800.0)
 DEFERRED = Terms(restart=90.0, covers=180.0)
 
 
@@ -38,7 +38,7 @@ def after_weeks(weeks: int, first_hour: float = 9.0, seen: Gaps | None = None, b
     return seen
 
 
-def start_after(seen: Gaps, at: float, terms: Terms = BREAKING) -> float:
+def start_after(seen: Gaps, at: float, terms: Terms = LATE_COSTS) -> float:
     """When a pool starts ahead that is at zero and looks at it at this instant."""
     return seen.arrived_at + idle.start_ahead_age(seen, at - seen.arrived_at, START_SECONDS, terms)
 

@@ -11,7 +11,7 @@ from poolkeeper.core.learning.idle import Terms
 
 DEFERRED = Terms(restart=90.0, covers=180.0)
 AT_ONCE = Terms(restart=90.0, covers=90.0)
-BREAKING = Terms(restart=90.0, covers=90.0, breaks=900.0)
+LATE_COSTS = Terms(restart=90.0, covers=90.0, late_cost_seconds=900.0)
 
 
 def after(pauses: list[float]) -> Gaps:
@@ -46,16 +46,16 @@ def test_a_request_that_is_about_to_come_is_waited_for() -> None:
 
 
 def test_after_a_periodic_call_the_pool_stops_within_seconds() -> None:
-    assert idle.timeout(periodic(600.0), 2.0, BREAKING) < 5.0
+    assert idle.timeout(periodic(600.0), 2.0, LATE_COSTS) < 5.0
 
 
 def test_where_a_restart_breaks_promises_the_pool_waits_longer() -> None:
     seen = poisson(120.0)
-    assert idle.timeout(seen, 1.0, BREAKING) > idle.timeout(seen, 1.0, AT_ONCE)
+    assert idle.timeout(seen, 1.0, LATE_COSTS) > idle.timeout(seen, 1.0, AT_ONCE)
 
 
 def test_a_periodic_caller_finds_the_pool_started_ahead() -> None:
-    age = idle.start_ahead_age(periodic(600.0), 5.0, 90.0, BREAKING)
+    age = idle.start_ahead_age(periodic(600.0), 5.0, 90.0, LATE_COSTS)
     assert 350.0 < age < 510.0
 
 

@@ -16,15 +16,15 @@ def share_late(allowed_share: float, misjudged: float) -> float:
     """
     rng = random.Random(1)
     account = objective.initial(allowed_share)
-    taken = broken = 0
+    taken = taken_late = 0
     for start in range(20_000):
         risk = min(account.allowance(allowed_share) / 2, objective.MOST_RISK)
         late = 4 if rng.random() < misjudged * risk else 0
         account = objective.start_begins(account)
         account = objective.learn(account, PER_START, late, 0, allowed_share)
         if start >= 2_000:
-            taken, broken = taken + PER_START, broken + late
-    return broken / taken
+            taken, taken_late = taken + PER_START, taken_late + late
+    return taken_late / taken
 
 
 @pytest.mark.parametrize("misjudged", [0.5, 1.0, 3.0])

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolkeeper.core.policy.capacity import TOLERANCE_SECONDS, Capacity
-from poolkeeper.core.policy.shortage import REACH, Need
-from poolkeeper.core.policy.sizing import FULL, NOTHING, Plan, plan
+from poolkeeper.core.policy.shortage import START_TIME_REUSE_FACTOR, Need
+from poolkeeper.core.policy.sizing import NOTHING, QUEUE_FILL_LIMIT, Plan, plan
 from poolkeeper.core.values.observation import ArrivalBucket
 
 NOW = 1_700_000_000.0
@@ -19,12 +19,12 @@ def looked_through(now: float, need: Need, capacity: Capacity, growth: float, mo
     """The plan, bucket by bucket."""
     short: list[tuple[float, float, float, bool]] = []
     seconds = reckoned_with = first_seconds = 0.0
-    for bucket, due in zip(need.waiting, need.due, strict=True):
+    for bucket, due in zip(need.waiting, need.cumulative_requests, strict=True):
         deadline = bucket.arrived_at + need.patience
         requests = due - (capacity.takes(now, deadline) if deadline > now else capacity.free)
         if requests <= 0.0:
             continue
-        if requests > REACH * reckoned_with:
+        if requests > START_TIME_REUSE_FACTOR * reckoned_with:
             reckoned_with, seconds = requests, need.start_seconds(requests)
         is_late = deadline < now + seconds - TOLERANCE_SECONDS
         start_seconds = seconds
@@ -46,7 +46,7 @@ def looked_through(now: float, need: Need, capacity: Capacity, growth: float, mo
     start_at = now if late else min(latest_start(each, added, capacity) for each in short)
     if growth > 0.0:
         replicas = capacity.ready + len(capacity.ready_at) + added
-        room = FULL * need.patience * capacity.rate * replicas - sum(
+        room = QUEUE_FILL_LIMIT * need.patience * capacity.rate * replicas - sum(
             bucket.requests for bucket in need.waiting
         )
         start_at = min(start_at, now + room / growth - first_seconds)
@@ -84,7 +84,7 @@ def needs(draw: st.DrawFn) -> Need:
     fastest, slope = draw(st.floats(1.0, 200.0)), draw(st.sampled_from((0.0, 10.0, 40.0)))
     return Need(
         waiting=tuple(waiting),
-        due=tuple(accumulate(bucket.requests for bucket in waiting)),
+        cumulative_requests=tuple(accumulate(bucket.requests for bucket in waiting)),
         patience=draw(st.floats(0.5, 900.0)),
         grace=draw(st.floats(0.0, 200.0)),
         usual_seconds=draw(st.floats(1.0, 400.0)),
@@ -104,7 +104,7 @@ def test_that_starts_may_take_long_makes_no_replica_seem_unneeded(cautious_secon
     one_starts = Capacity(free=0.0, ready=0, ready_at=(NOW + 80.0,), slots=4, rate=4.0)
     need = Need(
         waiting=(ArrivalBucket(NOW, 400),),
-        due=(400,),
+        cumulative_requests=(400,),
         patience=90.0,
         grace=30.0,
         usual_seconds=91.0,

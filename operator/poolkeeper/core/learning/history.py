@@ -1,10 +1,17 @@
-"""What has moved since the last look: requests taken, in time or not, work done, idleness, readiness."""
+"""What has moved since the last look at a pool: requests taken in time or late, work done, idleness, readiness.
+
+Sources show depths (how many requests wait, how many are in flight), not events. The flow between two readings is
+therefore worked out from their difference, and everything that a pool learns is learned from flows. Example:
+5 requests waited, 3 wait now and none has arrived, so 2 were taken.
+"""
 
 from typing import NamedTuple
 
 from poolkeeper.core.learning import gaps, load, objective, service, start_time
+from poolkeeper.core.learning.gaps import Gaps
+from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.objective import Objective
-from poolkeeper.core.learning.start_time import StartTimes
+from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Reading, Replicas
@@ -12,61 +19,62 @@ from poolkeeper.core.values.spec import PoolSpec
 
 
 class Flow(NamedTuple):
-    """What moved between two readings of one source; lower bounds, as a source shows only depths."""
+    """What moved between two readings of one source. The counts are lower bounds, as a source shows only depths."""
 
     moved_at: float
+    """Unix seconds from which on something may have moved; nothing did before."""
     arrived: int
     taken: int
     completed: int
-    broken: int
-    capacity_broken: int
+    late: int
+    """Taken requests that had waited longer than the budget, and that more replicas would have served in time."""
+    capacity_late: int
+    """Late requests that arrived while all replicas that the pool may have were ready."""
+
+
+class _Estimates(NamedTuple):
+    """The estimates that readings change."""
+
+    gaps: Gaps
+    service: ServiceRate
+    load: Load
+    objective: Objective
 
 
 def remember(
     now: float, spec: PoolSpec, workload: Workload, replicas: Replicas | None, state: PoolState
 ) -> PoolState:
-    """Learn from the new readings and note since when the pool is idle and ready."""
-    worked_at, idle_since = state.worked_at, state.idle_since
-    service_rate, account, arrivals, carried = state.service, state.objective, state.gaps, state.load
-    moved = False
+    """Learn from the new readings, and note since when the pool is idle and ready."""
+    known = _Estimates(state.gaps, state.service, state.load, state.objective)
+    has_moved = False
     for reading in workload.readings:
         before = _find(state.readings, reading.source)
         if before is None or reading.observed_at <= before.observed_at:
             continue
         flow = between(before, reading, spec, state.full_since)
-        moved = moved or flow.taken > 0 or flow.arrived > 0 or flow.completed > 0
-        if flow.arrived:
-            arrivals = gaps.arrive(arrivals, flow.moved_at, flow.arrived)
-        if flow.taken:
-            account = objective.learn(
-                account, flow.taken, flow.broken, flow.capacity_broken, spec.allowed_share
-            )
-        growth, memory_seconds = reading.queued - before.queued, load.smoothing_seconds(spec.budget_seconds)
-        quiet_seconds, seconds = flow.moved_at - before.observed_at, reading.observed_at - flow.moved_at
-        carried = load.learn(carried, quiet_seconds, before.in_flight or 0, 0, memory_seconds)
-        carried = load.learn(carried, seconds, before.in_flight or 0, growth, memory_seconds)
-        if replicas is not None:
-            busy_seconds = _busy_seconds(before, reading, flow.moved_at, replicas.ready, spec.concurrency)
-            service_rate = service.learn(service_rate, flow.completed, busy_seconds)
-    if moved or not workload.is_empty or not workload.is_known:
-        worked_at = now
-    idle_seconds = state.idle_seconds
+        has_moved = has_moved or flow.taken > 0 or flow.arrived > 0 or flow.completed > 0
+        known = _learn(known, before, reading, flow, spec=spec, replicas=replicas)
+    works = has_moved or not workload.is_empty or not workload.is_known
+    idle_since, idle_seconds = state.idle_since, state.idle_seconds
     if not workload.is_known or not workload.is_empty:
         idle_since = idle_seconds = None
-    elif idle_since is None or worked_at == now:
+    elif idle_since is None or works:
         idle_since, idle_seconds = min(reading.observed_at for reading in workload.readings), None
-    starts, account = _note_starts(state, account, replicas)
     return PoolState(
         clock=now,
-        starts=starts,
-        gaps=arrivals,
-        service=service_rate,
-        load=carried,
-        objective=account,
+        starts=state.starts
+        if replicas is None
+        else start_time.keep_running(state.starts, len(replicas.starting)),
+        gaps=known.gaps,
+        service=known.service,
+        load=known.load,
+        objective=objective.start_begins(known.objective)
+        if _has_start_begun(state, replicas)
+        else known.objective,
         readings=_merge(state.readings, workload.readings),
         idle_since=idle_since,
         idle_seconds=idle_seconds,
-        worked_at=worked_at,
+        worked_at=now if works else state.worked_at,
         ready_since=_since(now, replicas, 1, state.ready_since),
         full_since=_since(now, replicas, spec.max_replicas, state.full_since),
         ahead_at=state.ahead_at if idle_since == state.idle_since else None,
@@ -74,23 +82,58 @@ def remember(
     )
 
 
-def _note_starts(
-    state: PoolState, account: Objective, replicas: Replicas | None
-) -> tuple[StartTimes, Objective]:
-    """Only what the target shows counts: a decision that nobody carries out starts nothing."""
-    if replicas is None:
-        return state.starts, account
-    if state.desired is not None and replicas.desired > state.desired:
-        account = objective.start_begins(account)
-    return start_time.keep_running(state.starts, len(replicas.starting)), account
+def _learn(
+    known: _Estimates,
+    before: Reading,
+    after: Reading,
+    flow: Flow,
+    *,
+    spec: PoolSpec,
+    replicas: Replicas | None,
+) -> _Estimates:
+    """Enter what moved from one reading of a source to the next."""
+    arrivals, service_rate, offered, promise = known
+    if flow.arrived:
+        arrivals = gaps.arrive(arrivals, flow.moved_at, flow.arrived)
+    if flow.taken:
+        promise = objective.learn(
+            promise,
+            taken=flow.taken,
+            late=flow.late,
+            capacity_late=flow.capacity_late,
+            allowed_share=spec.allowed_share,
+        )
+    memory_seconds = load.smoothing_seconds(spec.budget_seconds)
+    in_flight = before.in_flight or 0
+    quiet_seconds, moving_seconds = flow.moved_at - before.observed_at, after.observed_at - flow.moved_at
+    offered = load.learn(
+        offered, seconds=quiet_seconds, in_flight=in_flight, growth=0, memory_seconds=memory_seconds
+    )
+    offered = load.learn(
+        offered,
+        seconds=moving_seconds,
+        in_flight=in_flight,
+        growth=after.queued - before.queued,
+        memory_seconds=memory_seconds,
+    )
+    if replicas is not None:
+        busy_seconds = _busy_seconds(before, after, flow.moved_at, replicas.ready, spec.concurrency)
+        service_rate = service.learn(service_rate, flow.completed, busy_seconds)
+    return _Estimates(arrivals, service_rate, offered, promise)
+
+
+def _has_start_begun(state: PoolState, replicas: Replicas | None) -> bool:
+    """Whether the target shows more replicas than before: a decision that nobody carries out starts nothing."""
+    return replicas is not None and state.desired is not None and replicas.desired > state.desired
 
 
 def between(before: Reading, after: Reading, spec: PoolSpec, full_since: float | None) -> Flow:
     """What moved from one reading of a source to the next; the oldest requests are taken first.
 
-    Readings that show nothing new may have been left out in between, so that whatever moved did so in the
-    last poll interval. Arrivals are dated to its beginning and so is their leaving: the errors cancel. A
-    request that found all replicas ready that the pool may have could only have been served in time by more.
+    Readings that show nothing new may have been left out in between, so everything moved within the last poll
+    interval. Arrivals are dated to the beginning of that interval, and so are the requests that were taken: the
+    two errors cancel out. A request that arrived while all replicas that the pool may have were ready
+    (`full_since`) could have been served in time only by a higher maximum.
     """
     poll_seconds = _poll_seconds(spec, before.source)
     moved_at = max(before.observed_at, after.observed_at - poll_seconds)
@@ -99,23 +142,32 @@ def between(before: Reading, after: Reading, spec: PoolSpec, full_since: float |
     if after.emptied_at is not None and after.emptied_at != before.emptied_at:
         taken = 0
     completed = max(0, after.completed - before.completed)
-    broken = capacity_broken = 0
+    late = capacity_late = 0
     left = taken
     for arrived_at, requests in before.waiting:
         if left <= 0 or moved_at - arrived_at <= spec.budget_seconds:
             break
         if full_since is not None and arrived_at >= full_since:
-            capacity_broken += min(left, requests)
+            capacity_late += min(left, requests)
         else:
-            broken += min(left, requests)
+            late += min(left, requests)
         left -= requests
-    return Flow(moved_at, arrived, taken, completed, broken, capacity_broken)
+    return Flow(
+        moved_at=moved_at,
+        arrived=arrived,
+        taken=taken,
+        completed=completed,
+        late=late,
+        capacity_late=capacity_late,
+    )
 
 
 def _busy_seconds(before: Reading, after: Reading, moved_at: float, ready: int, concurrency: int) -> float:
-    """Replica-seconds of work between two readings: from in-flight requests, or while some had to wait.
+    """Replica-seconds of work between two readings.
 
-    Nothing changed until `moved_at`, however long ago the reading before was.
+    Where requests in flight are seen, these say how many replicas worked; else all ready replicas worked while
+    requests waited. Nothing changed until `moved_at`. Example: 3 ready replicas of concurrency 2, 4 requests in
+    flight before and after, 10 s apart: 2 replicas × 10 s = 20 replica-seconds.
     """
     quiet_seconds, seconds = moved_at - before.observed_at, after.observed_at - moved_at
     if before.in_flight is not None and after.in_flight is not None:
@@ -130,7 +182,7 @@ def _poll_seconds(spec: PoolSpec, name: str) -> float:
 
 
 def _since(now: float, replicas: Replicas | None, ready: int, since: float | None) -> float | None:
-    """Since when at least so many replicas have been ready without a break."""
+    """Since when at least `ready` replicas have been ready without interruption, or None."""
     if replicas is None:
         return since
     if replicas.ready < ready:

@@ -26,13 +26,13 @@ class Terms(NamedTuple):
     """What a restart means at present, in seconds.
 
     It costs `restart` accelerator-seconds. From the first request until the replica is ready `covers` seconds
-    pass, in which further requests cost nothing more. `breaks` is the price, in accelerator-seconds, of the
-    requests that a restart lets wait too long.
+    pass, in which further requests cost nothing more. `late_cost_seconds` is the price, in
+    accelerator-seconds, of the requests that a restart makes late.
     """
 
     restart: float
     covers: float
-    breaks: float = 0.0
+    late_cost_seconds: float = 0.0
 
 
 class _Outlook(NamedTuple):
@@ -59,7 +59,7 @@ def start_ahead_age(gaps: Gaps, age: float, start_seconds: float, terms: Terms) 
     It pays where the next request is so likely and so near that a start, and idling until it comes, cost less
     than its break.
     """
-    if gaps.seen < PROVEN_GAPS or terms.breaks <= 0.0:
+    if gaps.seen < PROVEN_GAPS or terms.late_cost_seconds <= 0.0:
         return math.inf
     edges, up, down = _look_ahead(gaps, age, terms)
     for at in range(bisect_right(edges, age + start_seconds) - 1, len(edges)):
@@ -74,7 +74,7 @@ def fallback_timeout(terms: Terms) -> float:
     Waiting as long as a restart costs is at most twice as dear as knowing the future (ski rental). Where the
     budget lets a start wait, the pool is at zero for that time at least, so a stop pays sooner by as much.
     """
-    return max(0.0, terms.restart + terms.breaks - terms.covers)
+    return max(0.0, terms.restart + terms.late_cost_seconds - terms.covers)
 
 
 def _share_saved(hazards: "array[float]", covers: float) -> float:
@@ -103,8 +103,8 @@ def _look_ahead(gaps: Gaps, age: float, terms: Terms) -> _Outlook:
     waited for only minutes, if at all, and no time of day matters.
     """
     by_age = gaps.hazards()
-    edges, widths, hazards = gaps.course(by_age, age, by_daytime=terms.breaks > 0.0)
-    saved = terms.restart * _share_saved(by_age, terms.covers) + terms.breaks
+    edges, widths, hazards = gaps.course(by_age, age, by_daytime=terms.late_cost_seconds > 0.0)
+    saved = terms.restart * _share_saved(by_age, terms.covers) + terms.late_cost_seconds
     steps = len(edges)
     up, down = array("d", [saved]) * steps, array("d", [saved]) * steps
     best_down = saved

@@ -26,8 +26,8 @@ class Objective(NamedTuple):
     """The account of broken promises.
 
     `balance` is how many more requests might have been broken so far than were (negative: too many were),
-    within bounds. `per_start` is how many requests a start serves on average. `taken`, `broken` and
-    `capacity_broken` count all requests, the last those that only a higher ceiling could have served in time.
+    within bounds. `per_start` is how many requests a start serves on average. `taken`, `late` and
+    `capacity_late` count all requests, the last those that only a higher ceiling could have served in time.
     `price` is what one broken request is worth, in starts: it rises while too many are broken.
     """
 
@@ -35,8 +35,8 @@ class Objective(NamedTuple):
     per_start: float = 1.0
     since_start: int = 0
     taken: int = 0
-    broken: int = 0
-    capacity_broken: int = 0
+    late: int = 0
+    capacity_late: int = 0
     price: float = 1.0
 
     def allowance(self, allowed_share: float) -> float:
@@ -49,19 +49,17 @@ def initial(allowed_share: float) -> Objective:
     return Objective(price=min(FIRST_PRICE / allowed_share, HIGHEST_PRICE))
 
 
-def learn(
-    account: Objective, taken: int, broken: int, capacity_broken: int, allowed_share: float
-) -> Objective:
+def learn(objective: Objective, taken: int, late: int, capacity_late: int, allowed_share: float) -> Objective:
     """Enter requests that were taken, some of them too late, by our fault or for want of a higher ceiling."""
-    balance = account.balance + allowed_share * taken - broken
+    balance = objective.balance + allowed_share * taken - late
     return Objective(
         balance=min(max(balance, LEAST_BALANCE), MOST_BALANCE),
-        per_start=account.per_start,
-        since_start=account.since_start + taken,
-        taken=account.taken + taken,
-        broken=account.broken + broken,
-        capacity_broken=account.capacity_broken + capacity_broken,
-        price=_adapt(account.price, broken / allowed_share - taken),
+        per_start=objective.per_start,
+        since_start=objective.since_start + taken,
+        taken=objective.taken + taken,
+        late=objective.late + late,
+        capacity_late=objective.capacity_late + capacity_late,
+        price=_adapt(objective.price, late / allowed_share - taken),
     )
 
 
@@ -70,9 +68,9 @@ def _adapt(price: float, excess: float) -> float:
     return min(max(price * math.exp(step), LEAST_PRICE), HIGHEST_PRICE)
 
 
-def start_begins(account: Objective) -> Objective:
+def start_begins(objective: Objective) -> Objective:
     """A start shows in the target: what was taken since the last one belongs to that one."""
-    if not account.since_start:
-        return account
-    step = RUN_STEP * (account.since_start - account.per_start)
-    return account._replace(per_start=max(1.0, account.per_start + step), since_start=0)
+    if not objective.since_start:
+        return objective
+    step = RUN_STEP * (objective.since_start - objective.per_start)
+    return objective._replace(per_start=max(1.0, objective.per_start + step), since_start=0)

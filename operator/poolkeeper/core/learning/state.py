@@ -76,7 +76,7 @@ def learn(state: PoolState, sample: StartSample) -> PoolState:
 
 def dump(state: PoolState) -> Dumped:
     """The learned part as scaled integers, at most 4 KiB as JSON. What is observed anew is left out."""
-    starts, account = state.starts, state.objective
+    starts, objective_now = state.starts, state.objective
     return {
         "version": VERSION,
         "startMilliseconds": _scale(starts.seconds, 1000),
@@ -90,11 +90,11 @@ def dump(state: PoolState) -> Dumped:
         ],
         "service": _scale((state.service.completions, state.service.busy_seconds), 1000),
         "objective": [
-            *_scale((account.balance, account.per_start), 1000),
-            account.taken,
-            account.broken,
-            account.capacity_broken,
-            *_scale((account.price,), 1000),
+            *_scale((objective_now.balance, objective_now.per_start), 1000),
+            objective_now.taken,
+            objective_now.late,
+            objective_now.capacity_late,
+            *_scale((objective_now.price,), 1000),
         ],
         "gapsReached": _pack(chain(*state.gaps.reached)),
         "gapsEnded": _pack(chain(*state.gaps.ended)),
@@ -152,13 +152,13 @@ def _restore_service(dumped: Mapping[str, object]) -> ServiceRate:
 
 
 def _restore_objective(dumped: Mapping[str, object]) -> Objective:
-    balance, per_start, taken, broken, capacity_broken, price = _integers(dumped, "objective", 6)
+    balance, per_start, taken, late, capacity_late, price = _integers(dumped, "objective", 6)
     return Objective(
         balance=min(max(balance / 1000, LEAST_BALANCE), MOST_BALANCE),
         per_start=max(per_start / 1000, 1.0),
         taken=taken,
-        broken=broken,
-        capacity_broken=capacity_broken,
+        late=late,
+        capacity_late=capacity_late,
         price=min(max(price / 1000, LEAST_PRICE), HIGHEST_PRICE),
     )
 

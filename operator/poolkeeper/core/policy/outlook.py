@@ -10,7 +10,7 @@ from poolkeeper.core.values.spec import PoolSpec
 
 RESERVE = 1.5
 """Standard deviations of a Poisson load that are kept in reserve."""
-COMPANY = 2.0
+LATE_FOLLOWERS = 2.0
 """A start that is late breaks the requests that wait, and as many that come after them."""
 LEAD_TAIL = 0.2
 """A start ahead of a request is early enough four times out of five."""
@@ -20,15 +20,15 @@ def terms(spec: PoolSpec, state: PoolState) -> Terms:
     """What a restart costs at present, and how long it takes from the first request on."""
     start = state.starts.p50_seconds
     restart = start + spec.node_tail_seconds
-    breaks = state.objective.price * restart if start > spec.budget_seconds else 0.0
-    return Terms(restart, start + _delay_seconds(spec, state), breaks)
+    late_cost_seconds = state.objective.price * restart if start > spec.budget_seconds else 0.0
+    return Terms(restart, start + _delay_seconds(spec, state), late_cost_seconds)
 
 
 def _delay_seconds(spec: PoolSpec, state: PoolState) -> float:
     """How long a start waits for more requests, as a rule."""
     if not spec.may_delay:
         return 0.0
-    tail = state.objective.allowance(spec.allowed_share) / (COMPANY * state.objective.per_start)
+    tail = state.objective.allowance(spec.allowed_share) / (LATE_FOLLOWERS * state.objective.per_start)
     reckoned_with = state.starts.quantile(min(tail, objective.MOST_RISK))
     return max(0.0, spec.budget_seconds - spec.margin_seconds - reckoned_with)
 

@@ -13,26 +13,27 @@ from typing import NamedTuple
 from poolkeeper.core.policy.capacity import TOLERANCE_SECONDS, Capacity
 from poolkeeper.core.values.observation import ArrivalBucket
 
-REACH = 2.0
+START_TIME_REUSE_FACTOR = 2.0
 """One start time is reckoned with for up to this many times the requests that it was asked for."""
 
 
 class Need(NamedTuple):
-    """Requests that wait, by arrival, and until when they are to be taken.
-
-    `due[i]` are those of the buckets up to i. A request is to be taken within `patience`; where no start is
-    sure to manage that, within `grace` after one that takes no more than `usual_seconds`: the longer a start
-    seems to take, the more would seem to be done without it. Those that are starting must be reckoned to take
-    as long, or each look would ask for more. `start_seconds(n)` is the start time to reckon with where n
-    requests depend on it.
-    """
+    """Requests that wait, and by when a replica must take them."""
 
     waiting: Sequence[ArrivalBucket]
-    due: Sequence[int]
+    """By arrival, oldest first."""
+    cumulative_requests: Sequence[int]
+    """`cumulative_requests[i]` requests are in the buckets up to and including bucket i."""
     patience: float
+    """Seconds from its arrival within which a request must be taken: the budget less the safety margin."""
     grace: float
+    """If no start can meet the deadline, plan for this many seconds after a *usual* start. A pessimistic start
+    time here would make existing replicas look sufficient."""
     usual_seconds: float
+    """Seconds that a usual start takes. Replicas that are starting must be planned with the same time, or each
+    look would ask for more."""
     start_seconds: Callable[[float], float]
+    """Seconds of start time to plan with when this many requests depend on the start."""
 
 
 class Late(NamedTuple):
@@ -82,7 +83,7 @@ def shortages(now: float, need: Need, capacity: Capacity) -> Shortages:
         return _of_all(now, need)
     first = need.waiting[0].arrived_at + need.patience
     taken = capacity.takes(now, first) if first > now else capacity.free
-    return NONE if need.due[-1] <= taken else _of_rest(now, need, capacity)
+    return NONE if need.cumulative_requests[-1] <= taken else _of_rest(now, need, capacity)
 
 
 def _of_all(now: float, need: Need) -> Shortages:
@@ -94,7 +95,7 @@ def _of_all(now: float, need: Need) -> Shortages:
     begin = bisect_right(due, 0)
     first_deadline = first_seconds = longest_seconds = 0.0
     while begin < len(due):
-        end = bisect_right(due, REACH * due[begin], begin)
+        end = bisect_right(due, START_TIME_REUSE_FACTOR * due[begin], begin)
         seconds = start_seconds(due[begin])
         earliest, usual = now + seconds, min(seconds, usual_seconds)
         is_late = deadlines[begin] < earliest - TOLERANCE_SECONDS
@@ -134,7 +135,7 @@ def _of_rest(now: float, need: Need, capacity: Capacity) -> Shortages:
         short = due - taken
         if short <= 0.0:
             continue
-        if short > REACH * reckoned_with:
+        if short > START_TIME_REUSE_FACTOR * reckoned_with:
             reckoned_with, seconds = short, start_seconds(short)
             earliest, usual = now + seconds, min(seconds, usual_seconds)
             taken_late = capacity.takes(now, now + usual + grace)

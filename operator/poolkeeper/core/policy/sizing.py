@@ -7,7 +7,7 @@ from typing import NamedTuple
 from poolkeeper.core.policy.capacity import TOLERANCE_SECONDS, Capacity
 from poolkeeper.core.policy.shortage import Late, Need, Shortages, shortages
 
-FULL = 0.7
+QUEUE_FILL_LIMIT = 0.7
 """Part of the patience that the queue may be worth when a start is ready."""
 
 
@@ -46,7 +46,7 @@ def plan(now: float, need: Need, capacity: Capacity, growth: float, most: int) -
     start_at = now if short.late else _latest_start(short, added, capacity)
     if growth > 0.0:
         replicas = capacity.ready + len(capacity.ready_at) + added
-        room = FULL * need.patience * capacity.rate * replicas - need.due[-1]
+        room = QUEUE_FILL_LIMIT * need.patience * capacity.rate * replicas - need.cumulative_requests[-1]
         start_at = min(start_at, now + room / growth - short.first_seconds)
     late = math.ceil(short.late[-1].requests) if short.late else 0
     return Plan(more, start_at, short.first_deadline, short.first_seconds, late)

@@ -20,7 +20,7 @@ from poolkeeper.core.values.spec import PoolSpec
 EARLIEST_TAIL = 0.2
 """A starting replica is reckoned to be ready after the time that one start in five exceeds, or sooner if a
 new one is, which can't be ready before it."""
-CAUTION = 0.9
+SERVICE_RATE_MARGIN = 0.9
 """Part of the learned service rate that is reckoned with: the next requests may take longer."""
 MOST_GROWTH = 3
 FIRST_STEP = 32
@@ -46,7 +46,7 @@ def plan_starts(
     due = tuple(accumulate(map(_REQUESTS, waiting)))
 
     def start_seconds(requests: float) -> float:
-        tail = allowance / (outlook.COMPANY * requests)
+        tail = allowance / (outlook.LATE_FOLLOWERS * requests)
         return starts.quantile(tail if tail < objective.MOST_RISK else objective.MOST_RISK)
 
     need = Need(
@@ -71,7 +71,7 @@ def _capacity(
         ready=ready,
         ready_at=_ready_at(now, replicas, allowance, state) if replicas.starting else (),
         slots=spec.concurrency,
-        rate=CAUTION * state.service.per_replica(spec.concurrency, workload.in_flight),
+        rate=SERVICE_RATE_MARGIN * state.service.per_replica(spec.concurrency, workload.in_flight),
     )
 
 
