@@ -1,8 +1,9 @@
-"""What has moved since the last look at a pool: requests taken in time or late, work done, idleness, readiness.
+"""What has moved since the last look at a pool: requests taken in time or late, work done, idleness,
+readiness.
 
-Sources show depths (how many requests wait, how many are in flight), not events. The flow between two readings is
-therefore worked out from their difference, and everything that a pool learns is learned from flows. Example:
-5 requests waited, 3 wait now and none has arrived, so 2 were taken.
+Sources show depths (how many requests wait, how many are in flight), not events. The flow between two
+readings is therefore worked out from their difference, and everything that a pool learns is learned from
+flows. Example: 5 requests waited, 3 wait now and none has arrived, so 2 were taken.
 """
 
 from typing import NamedTuple
@@ -19,7 +20,8 @@ from poolkeeper.core.values.spec import PoolSpec
 
 
 class Flow(NamedTuple):
-    """What moved between two readings of one source. The counts are lower bounds, as a source shows only depths."""
+    """What moved between two readings of one source. The counts are lower bounds, as a source shows only
+    depths."""
 
     moved_at: float
     """Unix seconds from which on something may have moved; nothing did before."""
@@ -27,7 +29,8 @@ class Flow(NamedTuple):
     taken: int
     completed: int
     late: int
-    """Taken requests that had waited longer than the budget, and that more replicas would have served in time."""
+    """Taken requests that had waited longer than the budget, and that more replicas would have served in
+    time."""
     capacity_late: int
     """Late requests that arrived while all replicas that the pool may have were ready."""
 
@@ -123,7 +126,8 @@ def _learn(
 
 
 def _has_start_begun(state: PoolState, replicas: Replicas | None) -> bool:
-    """Whether the target shows more replicas than before: a decision that nobody carries out starts nothing."""
+    """Whether the target shows more replicas than before: a decision that nobody carries out starts
+    nothing."""
     return replicas is not None and state.desired is not None and replicas.desired > state.desired
 
 
@@ -131,8 +135,8 @@ def between(before: Reading, after: Reading, spec: PoolSpec, full_since: float |
     """What moved from one reading of a source to the next; the oldest requests are taken first.
 
     Readings that show nothing new may have been left out in between, so everything moved within the last poll
-    interval. Arrivals are dated to the beginning of that interval, and so are the requests that were taken: the
-    two errors cancel out. A request that arrived while all replicas that the pool may have were ready
+    interval. Arrivals are dated to the beginning of that interval, and so are the requests that were taken:
+    the two errors cancel out. A request that arrived while all replicas that the pool may have were ready
     (`full_since`) could have been served in time only by a higher maximum.
     """
     poll_seconds = _poll_seconds(spec, before.source)
@@ -165,9 +169,9 @@ def between(before: Reading, after: Reading, spec: PoolSpec, full_since: float |
 def _busy_seconds(before: Reading, after: Reading, moved_at: float, ready: int, concurrency: int) -> float:
     """Replica-seconds of work between two readings.
 
-    Where requests in flight are seen, these say how many replicas worked; else all ready replicas worked while
-    requests waited. Nothing changed until `moved_at`. Example: 3 ready replicas of concurrency 2, 4 requests in
-    flight before and after, 10 s apart: 2 replicas × 10 s = 20 replica-seconds.
+    Where requests in flight are seen, these say how many replicas worked; else all ready replicas worked
+    while requests waited. Nothing changed until `moved_at`. Example: 3 ready replicas of concurrency 2, 4
+    requests in flight before and after, 10 s apart: 2 replicas × 10 s = 20 replica-seconds.
     """
     quiet_seconds, seconds = moved_at - before.observed_at, after.observed_at - moved_at
     if before.in_flight is not None and after.in_flight is not None:

@@ -27,11 +27,11 @@ class Need(NamedTuple):
     patience: float
     """Seconds from its arrival within which a request must be taken: the budget less the safety margin."""
     grace: float
-    """If no start can meet the deadline, plan for this many seconds after a *usual* start. A pessimistic start
-    time here would make existing replicas look sufficient."""
+    """If no start can meet the deadline, plan for this many seconds after a *usual* start. A pessimistic
+    start time here would make existing replicas look sufficient."""
     usual_seconds: float
-    """Seconds that a usual start takes. Replicas that are starting must be planned with the same time, or each
-    look would ask for more."""
+    """Seconds that a usual start takes. Replicas that are starting must be planned with the same time, or
+    each look would ask for more."""
     start_seconds: Callable[[float], float]
     """Seconds of start time to plan with when this many requests depend on the start."""
 
