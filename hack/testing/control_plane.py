@@ -5,7 +5,6 @@ controller manager too.
 """
 
 import signal
-import socket
 import ssl
 import subprocess
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import yaml
 
+from hack.testing.ports import free_port, free_ports
 from poolkeeper.kube.transport.client import KubeClient
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,8 +83,8 @@ class ControlPlane:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._etcd_url, peer_url = (f"http://127.0.0.1:{port}" for port in _free_ports(2))
-        (self._port,) = _free_ports(1)
+        self._etcd_url, peer_url = (f"http://127.0.0.1:{port}" for port in free_ports(2))
+        self._port = free_port()
         self._apiserver, etcd = tools("kube-apiserver", "etcd")
         self._signing_key = folder / "service-account.key"
         subprocess.run(
@@ -201,14 +201,6 @@ def _token(user: str) -> str:
 def _token_line(user: str) -> str:
     groups = "system:masters" if user == ADMIN else ""
     return f'{_token(user)},{user},{user},"{groups}"\n'
-
-
-def _free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 def _answers(url: str, trusted: Path | None) -> bool:

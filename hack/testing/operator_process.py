@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hack.testing.redis_server import free_port
+from hack.testing.ports import free_port
 
 START_SECONDS = 60.0
 

@@ -2,13 +2,14 @@
 
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from functools import cache
 from pathlib import Path
 
 import redis
+
+from hack.testing.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 20.0
@@ -24,13 +25,6 @@ def redis_binary() -> str:
 def run(client: redis.Redis, *words: str) -> None:
     """Run a command that the client has no method for."""
     client.execute_command(*words)  # type: ignore[no-untyped-call]
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class LocalRedis:

@@ -24,7 +24,8 @@ from typing import cast
 
 import uvloop
 
-from hack.bench.http.scene.fronts import LOOPBACK, Front, Replica, activator, children, free_port, nginx
+from hack.bench.http.scene.fronts import LOOPBACK, Front, Replica, activator, children, nginx
+from hack.testing.ports import free_port
 
 AIM_ADDED_MILLISECONDS = 100.0
 AIM_PEAK_MIB = 512.0

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.component.activator.conftest import Activator, ServeRaw, StartActivator, raw
-from tests.component.activator.test_faults import GET, answer_ok
+from tests.component.activator.data_path import Activator, ServeRaw, StartActivator
+from tests.component.activator.exchanges import GET, answer_ok, raw
 
 
 def forget_the_pool(activator: Activator) -> None:

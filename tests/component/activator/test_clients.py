@@ -12,8 +12,8 @@ import pytest_asyncio
 from aiohttp import web
 
 from hack.kindcluster.machine.versions import HACK
-from tests.component.activator.conftest import LOOPBACK, Activator, Serve
-from tests.component.activator.test_protocols import curl
+from tests.component.activator.data_path import LOOPBACK, Activator, Serve
+from tests.component.activator.exchanges import curl
 
 ServeModel = Callable[[web.Application], Awaitable[None]]
 

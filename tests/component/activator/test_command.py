@@ -9,9 +9,9 @@ import pytest
 import uvloop
 from aiohttp import ClientSession
 
+from hack.testing.ports import free_port
 from poolkeeper.activator import process
 from poolkeeper.commands import activator as command
-from tests.component.activator.conftest import free_port
 
 
 def settings(folder: Path) -> process.Settings:

@@ -8,52 +8,9 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from poolkeeper.activator.process import Settings, run
-from poolkeeper.api.activation import PoolRoute, PortRoute, Replica, Report, RoutingTable
-from tests.component.activator.conftest import LOOPBACK, free_port
-
-TOKEN = {"Authorization": "Bearer right"}
-
-
-class Process:
-    """One whole activator on 127.0.0.1, with its ports."""
-
-    def __init__(self, token_file: Path, told_seconds: float = 0.0) -> None:
-        self.token_file = token_file
-        self.control, self.probes, self.data = free_port(), free_port(), free_port()
-        self.backend = 1
-        self.stop = asyncio.Event()
-        settings = Settings(
-            identity="activator-0/1",
-            token_file=token_file,
-            control=(LOOPBACK, self.control),
-            probes=(LOOPBACK, self.probes),
-            data_host=LOOPBACK,
-            told_seconds=told_seconds,
-            leave_seconds=0.1,
-            grace_seconds=2.0,
-        )
-        self.task = asyncio.create_task(run(settings, self.stop))
-
-    def table(self, table_version: int, *replicas: Replica) -> str:
-        """One pool, as JSON."""
-        ports = (PortRoute(service="chat", listen_port=self.data, backend_port=self.backend),)
-        route = PoolRoute(namespace="serving", name="chat", ports=ports, replicas=replicas, hold_seconds=30)
-        return RoutingTable(table_version=table_version, pools=(route,)).model_dump_json(by_alias=True)
-
-    async def until_up(self, client: aiohttp.ClientSession) -> None:
-        """Wait until it answers its probes."""
-        while True:
-            try:
-                async with client.get(f"http://{LOOPBACK}:{self.probes}/healthz") as response:
-                    assert response.status == 200
-                    return
-            except aiohttp.ClientConnectorError:
-                await asyncio.sleep(0.01)
-
-    def url(self, path: str) -> str:
-        """Where the controller goes."""
-        return f"http://{LOOPBACK}:{self.control}{path}"
+from poolkeeper.api.activation import Report
+from tests.component.activator.data_path import LOOPBACK
+from tests.component.activator.process import TOKEN, ActivatorProcess, put
 
 
 @pytest_asyncio.fixture
@@ -63,25 +20,19 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest_asyncio.fixture
-async def process(tmp_path: Path, client: aiohttp.ClientSession) -> AsyncIterator[Process]:
+async def process(tmp_path: Path, client: aiohttp.ClientSession) -> AsyncIterator[ActivatorProcess]:
     token_file = tmp_path / "token"
     token_file.write_text("right\n")
-    process = Process(token_file)
+    process = ActivatorProcess(token_file)
     await process.until_up(client)
     yield process
     process.stop.set()
     await process.task
 
 
-async def put(client: aiohttp.ClientSession, process: Process, table: str) -> int:
-    """Status of sending a table."""
-    async with client.put(process.url("/v1/routes"), data=table, headers=TOKEN) as response:
-        return response.status
-
-
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer "}])
 async def test_without_the_token_nothing_is_taken_and_nothing_told(
-    process: Process, client: aiohttp.ClientSession, headers: dict[str, str]
+    process: ActivatorProcess, client: aiohttp.ClientSession, headers: dict[str, str]
 ) -> None:
     async with client.put(process.url("/v1/routes"), data=process.table(1), headers=headers) as refused:
         assert refused.status == 401
@@ -89,7 +40,9 @@ async def test_without_the_token_nothing_is_taken_and_nothing_told(
         assert refused.status == 401
 
 
-async def test_a_rotated_token_is_accepted_at_once(process: Process, client: aiohttp.ClientSession) -> None:
+async def test_a_rotated_token_is_accepted_at_once(
+    process: ActivatorProcess, client: aiohttp.ClientSession
+) -> None:
     process.token_file.write_text("new\nright\n")
     async with client.put(
         process.url("/v1/routes"), data=process.table(1), headers={"Authorization": "Bearer new"}
@@ -97,7 +50,7 @@ async def test_a_rotated_token_is_accepted_at_once(process: Process, client: aio
         assert response.status == 204
 
 
-async def test_ready_only_with_a_table(process: Process, client: aiohttp.ClientSession) -> None:
+async def test_ready_only_with_a_table(process: ActivatorProcess, client: aiohttp.ClientSession) -> None:
     async with client.get(f"http://{LOOPBACK}:{process.probes}/readyz") as response:
         assert response.status == 503
     assert await put(client, process, process.table(1)) == 204
@@ -105,13 +58,17 @@ async def test_ready_only_with_a_table(process: Process, client: aiohttp.ClientS
         assert response.status == 200
 
 
-async def test_bad_and_older_tables_are_refused(process: Process, client: aiohttp.ClientSession) -> None:
+async def test_bad_and_older_tables_are_refused(
+    process: ActivatorProcess, client: aiohttp.ClientSession
+) -> None:
     assert await put(client, process, process.table(5)) == 204
     assert await put(client, process, process.table(4)) == 409
     assert await put(client, process, "{") == 400
 
 
-async def test_a_held_request_is_reported_at_once(process: Process, client: aiohttp.ClientSession) -> None:
+async def test_a_held_request_is_reported_at_once(
+    process: ActivatorProcess, client: aiohttp.ClientSession
+) -> None:
     await put(client, process, process.table(1))
     async with client.get(process.url("/v1/reports"), headers=TOKEN) as stream:
         first = Report.model_validate_json(await stream.content.readline())
@@ -128,7 +85,7 @@ async def test_a_held_request_is_reported_at_once(process: Process, client: aioh
     assert waiting == 1
 
 
-async def test_metrics_by_pool(process: Process, client: aiohttp.ClientSession) -> None:
+async def test_metrics_by_pool(process: ActivatorProcess, client: aiohttp.ClientSession) -> None:
     await put(client, process, process.table(1))
     _, writer = await asyncio.open_connection(LOOPBACK, process.data)
     writer.write(b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n")
@@ -141,7 +98,7 @@ async def test_metrics_by_pool(process: Process, client: aiohttp.ClientSession) 
 
 
 async def test_told_to_stop_it_answers_whom_it_can_not_serve(
-    process: Process, client: aiohttp.ClientSession
+    process: ActivatorProcess, client: aiohttp.ClientSession
 ) -> None:
     await put(client, process, process.table(1))
     reader, writer = await asyncio.open_connection(LOOPBACK, process.data)
@@ -160,7 +117,7 @@ async def test_it_stays_until_a_controller_knows_that_it_leaves(
     """While nobody leads it is still an endpoint: connections to it must not be refused."""
     token_file = tmp_path / "token"
     token_file.write_text("right\n")
-    process = Process(token_file, told_seconds=30.0)
+    process = ActivatorProcess(token_file, told_seconds=30.0)
     await process.until_up(client)
     assert await put(client, process, process.table(1)) == 204
     process.stop.set()

@@ -6,18 +6,9 @@ from typing import Any
 import pytest
 
 from hack.testing.loop_clock import LoopClock
-from tests.component.activator.conftest import Activator, ServeRaw, free_port, raw
-from tests.component.activator.test_faults import GET, answer_ok
-
-
-async def patient(activator: Activator) -> bytes:
-    """An answer, for which the test's clock may pass as far as it likes."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", activator.port)
-    writer.write(GET)
-    try:
-        return await reader.read()
-    finally:
-        writer.close()
+from hack.testing.ports import free_port
+from tests.component.activator.data_path import Activator, ServeRaw
+from tests.component.activator.exchanges import GET, answer_ok, patient, raw
 
 
 async def test_a_lowered_bound_refuses_the_next_and_nobody_who_waits(

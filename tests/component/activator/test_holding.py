@@ -6,8 +6,9 @@ import aiohttp
 import httpx
 from aiohttp import web
 
+from hack.testing.ports import free_port
 from poolkeeper.api.activation import PoolRoute, PortRoute, Replica, RoutingTable
-from tests.component.activator.conftest import Activator, Serve, free_port
+from tests.component.activator.data_path import Activator, Serve
 
 
 async def echo(request: web.Request) -> web.Response:

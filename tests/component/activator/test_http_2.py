@@ -8,8 +8,7 @@ import grpc.aio
 import httpx
 import pytest_asyncio
 
-from tests.component.activator.conftest import Activator, ServeRaw
-from tests.component.activator.test_metrics import value
+from tests.component.activator.data_path import Activator, ServeRaw
 
 UNARY, STREAM = "/model/Echo", "/model/Count"
 
@@ -60,7 +59,7 @@ async def test_a_grpc_call_is_held_and_answered(
     await activator.until_held(1)
     await activator.route_to(replica)
     assert await calling == b"hello"
-    assert value(activator, "cold_start_seconds_count") == 1
+    assert activator.metric("cold_start_seconds_count") == 1
     await activator.until(lambda: activator.report.in_flight == 0)
     assert await channel.unary_unary(UNARY)(b"again") == b"again"
 

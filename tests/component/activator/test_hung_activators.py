@@ -11,9 +11,9 @@ import pytest_asyncio
 
 from poolkeeper.controller.front import http_pool
 from poolkeeper.controller.front.activators import FOREIGN_TABLE_SECONDS, ActivatorSettings
-from tests.component.activator.conftest import LOOPBACK
-from tests.component.activator.test_control import Process
-from tests.component.activator.test_faults import answer_ok
+from tests.component.activator.data_path import LOOPBACK
+from tests.component.activator.exchanges import answer_ok
+from tests.component.activator.process import ActivatorProcess
 from tests.component.controller.http_scene import HttpScene, Servers, ready_pod
 
 HUNG = "127.0.0.2"
@@ -34,7 +34,7 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(http_pool, "ModelServers", Servers)
     token_file = tmp_path / "token"
     token_file.write_text("right")
-    process = Process(token_file)
+    process = ActivatorProcess(token_file)
     hung = await asyncio.start_server(says_nothing, HUNG, process.control)
     replica = await asyncio.start_server(answer_ok, LOOPBACK, 0)
     scene = HttpScene(settings=ActivatorSettings("ns", "app=activator", process.control, token_file))

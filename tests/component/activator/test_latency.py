@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hack.testing.loop_clock import LoopClock
-from tests.component.activator.conftest import Activator, Serve, ServeRaw, StartActivator, raw
-from tests.component.activator.test_edits import patient
-from tests.component.activator.test_faults import GET, answer_ok
+from tests.component.activator.data_path import Activator, Serve, ServeRaw, StartActivator
+from tests.component.activator.exchanges import GET, answer_ok, patient, raw
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from poolkeeper.activator.http2 import frames as h2_frames
 from poolkeeper.activator.http2.frames import END_HEADERS, END_STREAM, FrameType
 from poolkeeper.activator.net.connection import Connection
 from poolkeeper.api.activation import Replica
-from tests.component.activator.conftest import LOOPBACK, Activator, ServeRaw, StartActivator, raw
-from tests.component.activator.test_control import TOKEN, Process, put
-from tests.component.activator.test_faults import answer_ok
+from tests.component.activator.data_path import LOOPBACK, Activator, ServeRaw, StartActivator
+from tests.component.activator.exchanges import answer_ok, raw
+from tests.component.activator.process import TOKEN, ActivatorProcess, put
 
 KEPT = b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n"
 HELLO = h2_frames.PREFACE + h2_frames.frame(FrameType.SETTINGS)
@@ -255,7 +255,7 @@ async def test_told_to_stop_it_first_lets_nobody_in_and_then_waits(tmp_path: Pat
     replica = await asyncio.start_server(slow, LOOPBACK, 0)
     token_file = tmp_path / "token"
     token_file.write_text("right\n")
-    process = Process(token_file)
+    process = ActivatorProcess(token_file)
     process.backend = replica.sockets[0].getsockname()[1]
     async with aiohttp.ClientSession(headers=TOKEN) as client:
         await process.until_up(client)

@@ -9,10 +9,9 @@ import pytest
 from hack.testing.loop_clock import LoopClock
 from poolkeeper.api.activation import Replica, RoutingTable
 from poolkeeper.sources.http.activator_link import ActivatorLink
-from tests.component.activator.conftest import LOOPBACK
-from tests.component.activator.test_control import Process
-from tests.component.activator.test_faults import answer_ok
-from tests.component.activator.test_link import until
+from tests.component.activator.data_path import LOOPBACK
+from tests.component.activator.exchanges import answer_ok
+from tests.component.activator.process import ActivatorProcess, until_reported
 
 
 @pytest.mark.parametrize("idle_minutes", [1, 45, 24 * 60])
@@ -21,12 +20,12 @@ async def test_a_cold_request_after_a_long_time_is_reported_and_answered(
 ) -> None:
     token_file = tmp_path / "token"
     token_file.write_text("right")
-    process, heard = Process(token_file), asyncio.Event()
+    process, heard = ActivatorProcess(token_file), asyncio.Event()
     replica = await asyncio.start_server(answer_ok, LOOPBACK, 0)
     process.backend = replica.sockets[0].getsockname()[1]
     link = ActivatorLink(LOOPBACK, process.control, token_file, heard.set)
     listening = asyncio.create_task(link.run())
-    await until(link, 0, heard)
+    await until_reported(link, 0, heard)
     url, limits = f"http://{LOOPBACK}:{process.data}", httpx.Limits(keepalive_expiry=None)
 
     async def tell(table_version: int, *replicas: Replica) -> None:
@@ -39,7 +38,7 @@ async def test_a_cold_request_after_a_long_time_is_reported_and_answered(
         await clock.jump(60.0 * idle_minutes)
 
         asking = asyncio.create_task(client.get(url))
-        await until(link, 1, heard)
+        await until_reported(link, 1, heard)
         assert not asking.done()
         await tell(3, Replica(address=LOOPBACK, slots=8))
         assert (await asking).text == "ok"

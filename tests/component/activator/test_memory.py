@@ -7,7 +7,8 @@ import tracemalloc
 
 from poolkeeper.activator.http2 import frames as h2_frames
 from poolkeeper.activator.http2.frames import END_HEADERS, FrameType
-from tests.component.activator.conftest import LOOPBACK, Activator, StartActivator, raw
+from tests.component.activator.data_path import LOOPBACK, Activator, StartActivator
+from tests.component.activator.exchanges import raw
 
 KIB = 1024
 CLIENTS = 150

@@ -3,15 +3,8 @@
 import asyncio
 
 from hack.testing.loop_clock import LoopClock
-from tests.component.activator.conftest import Activator, ServeRaw, StartActivator, raw
-from tests.component.activator.test_edits import patient
-from tests.component.activator.test_faults import GET, answer_ok
-
-
-def value(activator: Activator, name: str, **more: str) -> float | None:
-    """One series of the pool."""
-    labels = {"namespace": "serving", "pool": "chat", **more}
-    return activator.pools.metrics.registry.get_sample_value(f"poolkeeper_activator_{name}", labels)
+from tests.component.activator.data_path import Activator, ServeRaw, StartActivator
+from tests.component.activator.exchanges import GET, answer_ok, patient, raw
 
 
 async def test_a_request_that_bounces_off_a_pod_is_released_once(
@@ -20,12 +13,12 @@ async def test_a_request_that_bounces_off_a_pod_is_released_once(
     await activator.route_to("127.0.0.2")
     asking = asyncio.create_task(raw(activator, GET))
     await asyncio.sleep(0.4)
-    assert value(activator, "released_requests_total") == 0
+    assert activator.metric("released_requests_total") == 0
     await serve_raw(answer_ok, "127.0.0.2")
     await asking
-    assert value(activator, "released_requests_total") == 1
-    assert value(activator, "waited_seconds_count") == 1
-    assert (value(activator, "waited_seconds_sum") or 0) > 0.3
+    assert activator.metric("released_requests_total") == 1
+    assert activator.metric("waited_seconds_count") == 1
+    assert (activator.metric("waited_seconds_sum") or 0) > 0.3
 
 
 async def test_a_cold_start_lasts_until_the_first_byte_of_the_answer(
@@ -43,13 +36,13 @@ async def test_a_cold_start_lasts_until_the_first_byte_of_the_answer(
     await activator.until_held(1)
     await asyncio.sleep(0.2)
     await activator.route_to(await serve_raw(thinks))
-    await activator.until(lambda: value(activator, "cold_start_seconds_count") == 1)
+    await activator.until(lambda: activator.metric("cold_start_seconds_count") == 1)
     assert not asking.done()
-    assert (value(activator, "cold_start_seconds_sum") or 0) >= 0.5
+    assert (activator.metric("cold_start_seconds_sum") or 0) >= 0.5
     await asking
     await raw(activator, GET)  # was not held
-    assert value(activator, "cold_start_seconds_count") == 1
-    assert value(activator, "waited_seconds_count") == 2
+    assert activator.metric("cold_start_seconds_count") == 1
+    assert activator.metric("waited_seconds_count") == 2
 
 
 async def test_the_start_of_a_large_model_is_no_more_than_a_bucket(
@@ -64,7 +57,7 @@ async def test_the_start_of_a_large_model_is_no_more_than_a_bucket(
         await asking
         await activator.route_to()
     counts = [
-        value(activator, "cold_start_seconds_bucket", le=le) for le in ("1200.0", "1800.0", "3600.0", "+Inf")
+        activator.metric("cold_start_seconds_bucket", le=le) for le in ("1200.0", "1800.0", "3600.0", "+Inf")
     ]
     assert counts == [0, 1, 2, 2]
 
@@ -80,8 +73,8 @@ async def test_a_refusal_says_how_long_the_request_was_held(activator: Activator
 
 async def test_a_pool_that_is_gone_is_forgotten(start_activator: StartActivator) -> None:
     activator = await start_activator(absence_seconds=0.0)
-    assert value(activator, "held_requests") == 0
+    assert activator.metric("held_requests") == 0
     activator.pools.apply(activator.table(next(activator.versions), without_pool=True))
-    await activator.until(lambda: value(activator, "held_requests") is None)
+    await activator.until(lambda: activator.metric("held_requests") is None)
     await activator.route_to()
-    assert value(activator, "held_requests") == 0
+    assert activator.metric("held_requests") == 0

@@ -1,7 +1,6 @@
 """What clients and replicas say to each other survives the activator between them."""
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -10,19 +9,10 @@ import openai
 import pytest
 from aiohttp import web
 
-from tests.component.activator.conftest import Activator, Serve, ServeRaw, raw
+from tests.component.activator.data_path import Activator, Serve, ServeRaw
+from tests.component.activator.exchanges import curl, raw
 
 MIB = 1024 * 1024
-
-
-async def curl(*arguments: str) -> str:
-    """Output of curl."""
-    process = await asyncio.create_subprocess_exec(
-        "curl", "--silent", "--show-error", "--max-time", "20", *arguments, stdout=subprocess.PIPE
-    )
-    output, _ = await process.communicate()
-    assert process.returncode == 0
-    return output.decode()
 
 
 async def test_openai_client_streams_through_a_cold_start(activator: Activator, serve: Serve) -> None:

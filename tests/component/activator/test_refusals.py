@@ -5,7 +5,8 @@ import asyncio
 import httpx
 import pytest
 
-from tests.component.activator.conftest import Activator, ServeRaw, StartActivator, raw
+from tests.component.activator.data_path import Activator, ServeRaw, StartActivator
+from tests.component.activator.exchanges import raw
 
 
 async def test_an_early_503_says_when_to_come_back_and_still_counts_as_demand(activator: Activator) -> None:

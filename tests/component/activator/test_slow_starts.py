@@ -5,9 +5,8 @@ import asyncio
 import httpx
 
 from hack.testing.loop_clock import LoopClock
-from tests.component.activator.conftest import Activator, ServeRaw, raw
-from tests.component.activator.test_edits import patient
-from tests.component.activator.test_faults import GET, answer_ok
+from tests.component.activator.data_path import Activator, ServeRaw
+from tests.component.activator.exchanges import GET, answer_ok, patient, raw
 
 
 def retry_after(answer: bytes) -> int:

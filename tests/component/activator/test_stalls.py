@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from poolkeeper.activator.net.connection import Connection, connect
-from tests.component.activator.conftest import LOOPBACK, Activator, StartActivator
-from tests.component.activator.test_faults import GET
+from tests.component.activator.data_path import LOOPBACK, Activator, StartActivator
+from tests.component.activator.exchanges import GET
 
 CHUNK = bytes(65_536)
 CHUNKS = 256

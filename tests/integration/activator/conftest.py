@@ -14,7 +14,7 @@ from hack.testing.control_plane import ControlPlane
 from hack.testing.kinds import create_class
 from hack.testing.objects import create_deployment
 from hack.testing.operator_process import OperatorProcess
-from hack.testing.redis_server import free_port
+from hack.testing.ports import free_port
 from poolkeeper.kube.transport.client import KubeClient
 from tests.integration.activator.model import Models
 from tests.integration.activator.scene import Scene

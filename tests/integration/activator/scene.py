@@ -14,7 +14,7 @@ import httpx
 
 from hack.testing.objects import delete_pod
 from hack.testing.operator_process import OperatorProcess
-from hack.testing.redis_server import free_port
+from hack.testing.ports import free_port
 from hack.testing.waiting import eventually
 from poolkeeper.api.base import API_VERSION
 from poolkeeper.kube.objects.endpoint_slices import ActivatorSlice, list_slices

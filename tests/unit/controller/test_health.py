@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from hack.testing.redis_server import free_port
+from hack.testing.ports import free_port
 from poolkeeper.controller.loop.health import serving
 
 

@@ -27,3 +27,9 @@ def test_hack_imports_nothing_from_tests() -> None:
         file for file, names in files("hack", "*.py").items() for name in names if name.startswith("tests.")
     ]
     assert offenders == []
+
+
+def test_no_test_file_imports_another() -> None:
+    """What several of them need lies in a module beside them, named by what it holds."""
+    offenders = [file for file, names in files("tests", "*.py").items() for name in names if ".test_" in name]
+    assert offenders == []

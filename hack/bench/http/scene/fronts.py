@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,18 +11,13 @@ from typing import cast
 
 import aiohttp
 
+from hack.testing.ports import free_port
 from poolkeeper.api.activation import PoolRoute, PortRoute, Report, RoutingTable
 from poolkeeper.api.activation import Replica as RouteReplica
 
 LOOPBACK = "127.0.0.1"
 TOKEN = "bench"
 FRONT_CORE = {max(os.sched_getaffinity(0))}
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class Replica:

@@ -9,16 +9,8 @@ import httpx
 import pytest
 
 from poolkeeper.activator.http1 import head
-from tests.component.activator.conftest import Activator, Serve, ServeRaw, raw
-
-GET = b"GET / HTTP/1.1\r\nHost: chat\r\nConnection: close\r\n\r\n"
-
-
-async def answer_ok(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One response to one request without a body."""
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-    writer.close()
+from tests.component.activator.data_path import Activator, Serve, ServeRaw
+from tests.component.activator.exchanges import GET, answer_ok, raw
 
 
 async def test_a_replica_that_does_not_listen_yet_is_passed_over(
