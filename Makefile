@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONTEXT ?=
 
-.PHONY: demo test check unit activator faults lint generate backtest bench clean
+.PHONY: demo test check unit activator faults lint generate backtest clean
 
 demo: $(VENV)/.with-backtest
 	$(BIN)/python -m hack.demo $(if $(CONTEXT),--context $(CONTEXT))

@@ -45,7 +45,7 @@ AIOHTTP = (
 RECIPES = {
     "operator": Recipe(project=HACK.parent, packages=()),
     "redis": Recipe(),
-    "worker": Recipe(packages=("async-timeout", "redis")),
+    "worker": Recipe(packages=("async-timeout", "redis"), lock=LOCK.with_name("dev.txt")),
     "simulated-llm": Recipe(packages=AIOHTTP),
     "embeddings": Recipe(packages=(), lock=LOCK.with_name("embeddings.txt")),
 }

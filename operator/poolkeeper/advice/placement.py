@@ -1,4 +1,4 @@
-"""Whether a pod template can run on a class's nodes at all, and how many chips it takes.
+"""Whether a pod template can run on a class's nodes at all, given what the class says.
 
 Compared with what the class says about its nodes, never with nodes that exist now: a node group may be at
 zero. What the two don't tell (a resource claim, a label that the class does not mention) is no fault.
@@ -36,19 +36,13 @@ def placement_advice(name: str, accelerator: AcceleratorClassSpec, template: Jso
     return (*found, *_taint_advice(name, accelerator, pod))
 
 
-def chips_per_replica(accelerator: AcceleratorClassSpec, template: Json, pods: int = 1) -> int:
-    """The chips that a replica of `pods` pods takes: at least one for each pod, also where only a part of a
-    chip is asked for, the request is a claim, or the class has no resource."""
-    asked = _asked_for(_mapping(template.get("spec")))
-    return pods * max(1, asked.get(accelerator.resource_name or "", 0))
-
-
 def _resource_advice(name: str, accelerator: AcceleratorClassSpec, pod: Json) -> Iterator[Advice]:
     wanted = accelerator.resource_name
     if wanted is None or pod.get("resourceClaims"):
         return
-    asked = [resource for resource, amount in _asked_for(pod).items() if amount > 0]
-    if any(_matches(resource, pattern) for resource in asked for pattern in _resources(accelerator)):
+    if any(
+        _matches(resource, pattern) for resource in _asked_for(pod) for pattern in _resources(accelerator)
+    ):
         return
     yield Advice(
         "ResourceNotRequested",
@@ -137,30 +131,14 @@ def _matches(resource: str, pattern: str) -> bool:
     return resource.startswith(pattern[:-1]) if pattern.endswith("*") else resource == pattern
 
 
-def _asked_for(pod: Json) -> dict[str, int]:
-    """Whole extended resources that one pod takes: containers and sidecars together, or the largest of the
-    init containers, whichever is more (as the scheduler counts)."""
-    starters = _mappings(pod.get("initContainers"))
-    sidecars = [one for one in starters if one.get("restartPolicy") == "Always"]
-    total: dict[str, int] = {}
-    for container in (*_mappings(pod.get("containers")), *sidecars):
-        for resource, amount in _limits(container):
-            total[resource] = total.get(resource, 0) + amount
-    for container in starters:
-        for resource, amount in _limits(container):
-            total[resource] = max(total.get(resource, 0), amount)
-    return total
-
-
-def _limits(container: Json) -> Iterator[tuple[str, int]]:
-    """Limits that are whole numbers; extended resources always are."""
-    resources = _mapping(container.get("resources"))
-    for resource, amount in {
-        **_mapping(resources.get("requests")),
-        **_mapping(resources.get("limits")),
-    }.items():
-        if str(amount).isdecimal():
-            yield resource, int(amount)
+def _asked_for(pod: Json) -> set[str]:
+    """The resources of which some container asks for a whole number; extended resources always are one."""
+    containers = (*_mappings(pod.get("containers")), *_mappings(pod.get("initContainers")))
+    resources = [_mapping(container.get("resources")) for container in containers]
+    asked = [_mapping(part) for each in resources for part in (each.get("requests"), each.get("limits"))]
+    return {
+        name for part in asked for name, amount in part.items() if str(amount).isdecimal() and int(amount)
+    }
 
 
 def _mapping(value: Any) -> Json:

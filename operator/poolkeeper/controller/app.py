@@ -100,7 +100,11 @@ class Controller:
         self._store = Store()
         self._agenda: Agenda[PoolKey] = Agenda(self._clock)
         self._leadership = self._make_leadership()
-        self._events = EventRecorder(client, self._clock, host=self._identity)
+        self._registry = CollectorRegistry()
+        self._timings = Timings(self._registry)
+        self._events = EventRecorder(
+            client, self._clock, on_drop=self._timings.count_dropped_event, host=self._identity
+        )
         self._pods = self._make_pod_watch()
         read_secret = SecretReader(client).read_secret
         self._queues = DemandHub(
@@ -114,7 +118,6 @@ class Controller:
             self._store, self._agenda, readers, self._pods, is_leading=self._leadership.may_write
         )
         self._census = Census(client, self._store, self._intake, namespaces=options.watch_namespaces)
-        self._registry = CollectorRegistry()
         self._loop = self._make_loop()
 
     async def run(self) -> None:
@@ -216,7 +219,6 @@ class Controller:
         )
 
     def _make_loop(self) -> Loop:
-        timings = Timings(self._registry)
         may_write = self._leadership.may_write
         self._registry.register(PoolCollector(self._store.all, may_write, lambda: len(self._agenda)))
         reconciler = Reconciler(
@@ -230,11 +232,11 @@ class Controller:
             ),
             leadership=self._leadership,
             reporter=Reporter(StatusWriter(self._client), self._events, self._leadership, self._clock),
-            timings=timings,
+            timings=self._timings,
             clock=self._clock,
             may_stop=self._http.may_stop,
         )
-        return Loop(self._agenda, reconciler, timings, self._clock)
+        return Loop(self._agenda, reconciler, self._timings, self._clock)
 
     def _loop_problem(self) -> str | None:
         stuck_seconds = self._loop.stuck_seconds()

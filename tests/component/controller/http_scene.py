@@ -347,7 +347,21 @@ class HttpScene:
 
 def ready_pod(address: str) -> Pod:
     """A ready pod of a target."""
-    return Pod(address, address, "ns", {}, "", 0.0, 0.0, 0.0, 0.0, True, False, False, "", 0, (address,))
+    return Pod(
+        uid=address,
+        name=address,
+        namespace="ns",
+        labels={},
+        created_at=0.0,
+        scheduled_at=0.0,
+        started_at=0.0,
+        ready_at=0.0,
+        is_ready=True,
+        is_terminating=False,
+        is_finished=False,
+        failure="",
+        addresses=(address,),
+    )
 
 
 def holding(*, requests: int = 0, in_flight: int = 0, at: str = "10.1.0.1", completed: int = 0) -> PoolReport:

@@ -51,7 +51,6 @@ async def test_a_start_is_seen_from_its_creation_until_it_is_ready(
         instants = [pod.created_at, pod.scheduled_at, pod.started_at, pod.ready_at]
         assert None not in instants
         assert instants == sorted(instant for instant in instants if instant)
-        assert pod.owner_uid
         assert not pod.has_failed
 
     await scaled(kube_client, target, 0)

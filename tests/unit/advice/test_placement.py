@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from poolkeeper.advice.placement import chips_per_replica, placement_advice
+from poolkeeper.advice.placement import placement_advice
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.catalogue import catalogue
 
@@ -132,20 +132,3 @@ def test_the_architecture_of_the_hosts_counts(name: str, selector: Json, reasons
 def test_a_template_that_is_none_asks_for_nothing(garbage: Json) -> None:
     advice = placement_advice("nvidia-l4", CLASSES["nvidia-l4"], garbage)
     assert [one.reason for one in advice] == ["ResourceNotRequested", "TaintNotTolerated"]
-
-
-@pytest.mark.parametrize(
-    ("pod_template", "pods", "chips"),
-    [
-        (template(), 1, 1),
-        (template(containers=[container(amount=4), container(amount="4")]), 1, 8),
-        (template(initContainers=[container(amount=2)]), 1, 2),
-        (template(initContainers=[container(amount=2, restartPolicy="Always")]), 1, 3),
-        (template(containers=[container("nvidia.com/gpu.shared", 5)]), 1, 1),
-        (template(containers=[{}], resourceClaims=[{"name": "gpu"}]), 1, 1),
-        (template(containers=[container(amount=4)]), 16, 64),
-        ({}, 1, 1),
-    ],
-)
-def test_chips_per_replica(pod_template: Json, pods: int, chips: int) -> None:
-    assert chips_per_replica(CLASSES["nvidia-l4"], pod_template, pods) == chips

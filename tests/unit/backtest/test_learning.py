@@ -19,7 +19,20 @@ SETTING = Setting(budget_seconds=120, max_replicas=2)
 
 def loading(uid: str, created_at: float) -> Pod:
     """A pod that has been scheduled and is not ready."""
-    return Pod(uid, uid, "ns", {}, "", created_at, created_at, created_at, None, False, False, False, "", 0)
+    return Pod(
+        uid=uid,
+        name=uid,
+        namespace="ns",
+        labels={},
+        created_at=created_at,
+        scheduled_at=created_at,
+        started_at=created_at,
+        ready_at=None,
+        is_ready=False,
+        is_terminating=False,
+        is_finished=False,
+        failure="",
+    )
 
 
 def watched() -> tuple[Poolkeeper, Replay]:

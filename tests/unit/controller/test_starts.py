@@ -16,7 +16,6 @@ def pod(uid: str, created_at: float, **changes: Any) -> Pod:
         "name": uid,
         "namespace": "ns",
         "labels": {},
-        "owner_uid": "",
         "created_at": created_at,
         "scheduled_at": None,
         "started_at": None,
@@ -25,7 +24,6 @@ def pod(uid: str, created_at: float, **changes: Any) -> Pod:
         "is_terminating": False,
         "is_finished": False,
         "failure": "",
-        "restarts": 0,
     }
     return Pod(**values | changes)
 

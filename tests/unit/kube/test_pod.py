@@ -18,8 +18,8 @@ def condition(kind: str, seconds: int, status: str = "True") -> dict[str, str]:
     return {"type": kind, "status": status, "lastTransitionTime": at(seconds)}
 
 
-def running(seconds: int, restarts: int = 0) -> dict[str, Any]:
-    return {"restartCount": restarts, "state": {"running": {"startedAt": at(seconds)}}}
+def running(seconds: int) -> dict[str, Any]:
+    return {"state": {"running": {"startedAt": at(seconds)}}}
 
 
 def waiting(reason: str) -> dict[str, Any]:
@@ -100,11 +100,8 @@ def test_terminating_while_still_ready() -> None:
     assert (seen.is_terminating, seen.is_ready) == (True, True)
 
 
-def test_owner_labels_and_restarts() -> None:
-    owners = [{"uid": "somebody"}, {"uid": "replica-set", "controller": True}]
-    status = {"containerStatuses": [running(9, 2), running(9, 1)]}
-    seen = pod(status, ownerReferences=owners, labels={"app": "worker"})
-    assert (seen.owner_uid, seen.labels, seen.restarts) == ("replica-set", {"app": "worker"}, 3)
+def test_labels() -> None:
+    assert pod({}, labels={"app": "worker"}).labels == {"app": "worker"}
 
 
 @pytest.mark.parametrize("text", [None, "", "yesterday"])

@@ -69,16 +69,6 @@ class Leadership:
         self._request = asyncio.Lock()
 
     @property
-    def identity(self) -> str:
-        """The name under which this replica holds the lease."""
-        return self._state.identity
-
-    @property
-    def holder(self) -> str:
-        """Who held the lease when it was last looked at; empty where nobody did."""
-        return self._state.record.holder if self._state.record else ""
-
-    @property
     def _timeout_seconds(self) -> float:
         return self._state.timing.request_timeout_seconds
 
@@ -158,9 +148,6 @@ class Leadership:
 
 class AlwaysLeading:
     """Stands in for Leadership where a single replica runs without a Lease."""
-
-    identity = "only"
-    holder = "only"
 
     def may_write(self) -> bool:
         """Nobody else writes."""

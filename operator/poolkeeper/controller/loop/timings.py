@@ -25,6 +25,9 @@ class Timings:
         self._pool_errors = Counter(
             "poolkeeper_pool_errors", "Looks at a pool that ended in an error of our own.", registry=registry
         )
+        self._dropped_events = Counter(
+            "poolkeeper_dropped_events", "Kubernetes events that were not written.", registry=registry
+        )
 
     def observe_reaction(self, seconds: float) -> None:
         """A write followed a reading after so long."""
@@ -33,6 +36,10 @@ class Timings:
     def count_failed_write(self, reason: str) -> None:
         """A scale write was refused or not answered."""
         self._failed_writes.labels(reason).inc()
+
+    def count_dropped_event(self) -> None:
+        """An event was not written: its pool has too many, too many wait, or the API server refused it."""
+        self._dropped_events.inc()
 
     def count_pool_error(self) -> None:
         """A pool could not be looked at."""

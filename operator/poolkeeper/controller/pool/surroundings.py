@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from poolkeeper.advice.placement import chips_per_replica, placement_advice
+from poolkeeper.advice.placement import placement_advice
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import TargetKey
@@ -26,7 +26,6 @@ class Surroundings:
     """What was found, and until when it is believed; `scalers_unknown` says why there may be more scalers."""
 
     placement: Verdict = UNREAD
-    chips: int = 1
     scalers: tuple[Scaler, ...] = ()
     scalers_unknown: str = ""
     expires_at: float = 0.0
@@ -51,27 +50,26 @@ class SurroundingsReader:
         self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec, before: Surroundings
     ) -> Surroundings:
         """What is around the target now, given what was there before."""
-        placement, chips = await self._placement(target, class_name, accelerator)
+        placement = await self._placement(target, class_name, accelerator)
         scalers, unknown = await self._scalers_of(target, before.scalers)
         wait_seconds = RETRY_SECONDS if unknown else REREAD_SECONDS
         expires_at = self._clock() + wait_seconds * random.uniform(0.8, 1.2)  # noqa: S311
-        return Surroundings(placement, chips, scalers, unknown, expires_at)
+        return Surroundings(placement, scalers, unknown, expires_at)
 
     async def _placement(
         self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec
-    ) -> tuple[Verdict, int]:
+    ) -> Verdict:
         try:
             found = await self._read_target(target)
         except KubeFailure as failure:
-            return Verdict(None, "TemplateUnknown", f"the pod template can't be read: {failure.message}"), 1
+            return Verdict(None, "TemplateUnknown", f"the pod template can't be read: {failure.message}")
         template = found.pod_template
         if template is None:
-            return Verdict(None, "TemplateElsewhere", f"{target} keeps no pod template in spec.template"), 1
-        chips = chips_per_replica(accelerator, template, found.pods_per_replica)
+            return Verdict(None, "TemplateElsewhere", f"{target} keeps no pod template in spec.template")
         advice = placement_advice(class_name, accelerator, template)
         if not advice:
-            return PLACED, chips
-        return Verdict(False, advice[0].reason, "; ".join(each.message for each in advice)), chips
+            return PLACED
+        return Verdict(False, advice[0].reason, "; ".join(each.message for each in advice))
 
     async def _scalers_of(
         self, target: TargetKey, before: tuple[Scaler, ...]

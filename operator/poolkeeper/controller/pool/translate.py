@@ -11,10 +11,8 @@ DEFAULT_START_SECONDS = 60
 """Expected start time where neither the pool nor its class says anything."""
 
 
-def pool_spec(
-    declared: AcceleratorPoolSpec, accelerator: AcceleratorClassSpec, *, chips: int = 1
-) -> PoolSpec:
-    """The values that `decide` is given; `chips` per replica come from the pod template."""
+def pool_spec(declared: AcceleratorPoolSpec, accelerator: AcceleratorClassSpec) -> PoolSpec:
+    """The values that `decide` is given."""
     prior = (
         declared.cold_start.expected_seconds or accelerator.expected_start_seconds or DEFAULT_START_SECONDS
     )
@@ -32,7 +30,6 @@ def pool_spec(
         sources=tuple(source_spec(source) for source in declared.demand),
         start_prior_seconds=prior,
         node_tail_seconds=accelerator.node_tail_seconds,
-        chips_per_replica=chips,
     )
 
 

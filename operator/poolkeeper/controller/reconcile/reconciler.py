@@ -105,7 +105,7 @@ class Reconciler:
             return None
         accelerator = self._store.classes.get(declared.accelerator.class_)
         if pool.resolved is None and accelerator is not None:
-            pool.resolved = pool_spec(declared, accelerator, chips=pool.surroundings.chips)
+            pool.resolved = pool_spec(declared, accelerator)
         return pool.resolved
 
     async def _look_around(self, pool: Pool) -> None:
@@ -120,8 +120,6 @@ class Reconciler:
         if pool.declaration is not declaration:
             # It was edited meanwhile, and may name another target or class now.
             return
-        if found.chips != pool.surroundings.chips:
-            pool.resolved = None
         pool.surroundings = found
 
     async def _read(self, pool: Pool, target: TargetKey) -> None:

@@ -31,7 +31,6 @@ class PoolSpec:
 
     `start_prior_seconds` is the class's or the user's expectation of a cold start, used until real starts
     have been seen. `node_tail_seconds` is how long the node is still paid for after its last replica stops.
-    `chips_per_replica` only scales what is reported; a gang of hosts is one replica.
 
     Derived, once, because every decision asks for it: `allowed_share` is the share of requests that may wait
     longer than the budget, `may_delay` whether a start may wait at all, `poll_seconds` the longest poll
@@ -52,7 +51,6 @@ class PoolSpec:
     sources: tuple[SourceSpec, ...] = (SourceSpec("queue"),)
     start_prior_seconds: float = 60.0
     node_tail_seconds: float = 0.0
-    chips_per_replica: int = 1
     allowed_share: float = field(init=False, repr=False, compare=False)
     may_delay: bool = field(init=False, repr=False, compare=False)
     poll_seconds: float = field(init=False, repr=False, compare=False)

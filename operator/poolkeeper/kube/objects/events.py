@@ -83,16 +83,16 @@ class TokenBucket:
 class EventRecorder:
     """Takes happenings at any time and writes them one after the other while `run` runs.
 
-    `dropped` counts those that were given up: over the rate of their pool, too many waiting, or refused.
+    `on_drop` is called for each that is given up: its pool had too many, too many wait, or it was refused.
     """
 
     def __init__(
-        self, client: KubeClient, clock: Callable[[], float], *, component: str = "poolkeeper", host: str = ""
+        self, client: KubeClient, clock: Callable[[], float], *, on_drop: Callable[[], None], host: str = ""
     ) -> None:
-        self.dropped = 0
+        self._on_drop = on_drop
         self._client = client
         self._clock = clock
-        self._source = {"component": component, "host": host}
+        self._source = {"component": "poolkeeper", "host": host}
         self._pending: asyncio.Queue[Happening] = asyncio.Queue(PENDING)
         self._buckets: OrderedDict[PoolKey, TokenBucket] = OrderedDict()
         self._counts: OrderedDict[str, int] = OrderedDict()
@@ -100,12 +100,12 @@ class EventRecorder:
     def record(self, pool: PoolKey, uid: str, event_type: EventType, reason: str, message: str) -> None:
         """Notes that something happened; returns at once and never raises."""
         if not self._bucket(pool).take(self._clock()):
-            self.dropped += 1
+            self._on_drop()
             return
         try:
             self._pending.put_nowait(Happening(pool, uid, event_type, reason, _cut(message)))
         except asyncio.QueueFull:
-            self.dropped += 1
+            self._on_drop()
 
     async def run(self) -> None:
         """Writes what was recorded, until cancelled."""
@@ -114,14 +114,8 @@ class EventRecorder:
             try:
                 await self._write(happening)
             except KubeFailure as failure:
-                self.dropped += 1
+                self._on_drop()
                 logger.info("event %s of pool %s not written: %s", happening.reason, happening.pool, failure)
-            finally:
-                self._pending.task_done()
-
-    async def flush(self) -> None:
-        """Waits until everything that was recorded so far is written or given up."""
-        await self._pending.join()
 
     def _bucket(self, pool: PoolKey) -> TokenBucket:
         bucket = self._buckets.pop(pool, None) or TokenBucket.full(BURST, REFILL_SECONDS, self._clock())

@@ -11,7 +11,7 @@ from poolkeeper.kube.transport.errors import ApiError
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A target as declared; a replica of it is `pods_per_replica` pods.
+    """A target as declared.
 
     `pod_template` is None for a kind that keeps it elsewhere than those known here; `generation` changes with
     every change of the declaration.
@@ -20,7 +20,6 @@ class Target:
     uid: str
     generation: int
     pod_template: dict[str, Any] | None
-    pods_per_replica: int = 1
 
 
 class TargetReader:
@@ -37,19 +36,15 @@ class TargetReader:
             found = await self._client.request("GET", resource.path(target.namespace, target.name))
         except ApiError as failure:
             raise resource.explained(failure, target, "get") from failure
-        template, pods = _replica_of(found.get("spec") or {})
+        template = _template_of(found.get("spec") or {})
         return Target(
             uid=found["metadata"]["uid"],
             generation=found["metadata"].get("generation", 0),
             pod_template=template if isinstance(template, dict) and "spec" in template else None,
-            pods_per_replica=pods,
         )
 
 
-def _replica_of(spec: dict[str, Any]) -> tuple[object, int]:
-    """The pod template, and how many pods make a replica; a LeaderWorkerSet's is a group of `size` hosts."""
+def _template_of(spec: dict[str, Any]) -> object:
+    """The pod template; a LeaderWorkerSet keeps it beside the size of its groups."""
     group = spec.get("leaderWorkerTemplate")
-    if not isinstance(group, dict):
-        return spec.get("template"), 1
-    size = group.get("size")
-    return group.get("workerTemplate"), size if isinstance(size, int) and size > 0 else 1
+    return group.get("workerTemplate") if isinstance(group, dict) else spec.get("template")

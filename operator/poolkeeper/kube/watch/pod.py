@@ -28,15 +28,13 @@ class Pod:
 
     `started_at` is when the last of its containers began to run, `ready_at` when it last became ready.
     `failure` is why it can't serve (a phase or a reason of the kubelet), empty while it may still come up.
-    `owner_uid` is the object that controls it, for example a ReplicaSet. `is_finished` pods run no more.
-    `addresses` are its IPs, the main one first.
+    `is_finished` pods run no more. `addresses` are its IPs, the main one first.
     """
 
     uid: str
     name: str
     namespace: str
     labels: Mapping[str, str] = field(hash=False)
-    owner_uid: str
     created_at: float | None
     scheduled_at: float | None
     started_at: float | None
@@ -45,7 +43,6 @@ class Pod:
     is_terminating: bool
     is_finished: bool
     failure: str
-    restarts: int
     addresses: tuple[str, ...] = ()
 
     @property
@@ -71,7 +68,6 @@ def project_pod(raw: Mapping[str, Any]) -> Pod:
         name=metadata["name"],
         namespace=metadata["namespace"],
         labels=metadata.get("labels") or {},
-        owner_uid=_controller(metadata.get("ownerReferences") or ()),
         created_at=parse_timestamp(metadata.get("creationTimestamp")),
         scheduled_at=_met_at(status, "PodScheduled"),
         started_at=_started_at(containers),
@@ -80,13 +76,8 @@ def project_pod(raw: Mapping[str, Any]) -> Pod:
         is_terminating="deletionTimestamp" in metadata,
         is_finished=status.get("phase") in ("Succeeded", "Failed"),
         failure=_failure(status, containers),
-        restarts=sum(container.get("restartCount", 0) for container in containers),
         addresses=tuple(each["ip"] for each in status.get("podIPs") or () if each.get("ip")),
     )
-
-
-def _controller(owners: Iterable[Mapping[str, Any]]) -> str:
-    return next((owner["uid"] for owner in owners if owner.get("controller")), "")
 
 
 def _met_at(status: Mapping[str, Any], kind: str) -> float | None:
