@@ -69,7 +69,7 @@ def cost(runs: Runs) -> Iterator[Finding]:
             continue
         less, less_at_once = (1 - mine.hours / keda.hours for mine in (ours, at_once))
         yield Finding(f"{name}: beside KEDA", f"{100 * less:.1f} % fewer hours", less >= 0.3)
-        more = at_once.breaks - keda.breaks
+        more = at_once.late - keda.late
         measured = f"{100 * less_at_once:.1f} % fewer hours, {more:+d} late"
         yield Finding(f"{name}: Immediately beside KEDA", measured, less_at_once >= 0.2 and more <= 0)
 
@@ -90,12 +90,12 @@ def frontier(runs: Runs) -> Iterator[Finding]:
 
 def _beside(subject: str, points: Sequence[Total], peer: Total) -> Finding:
     """A peer beside the line through Poolkeeper's points: an objective between two costs what mixing does."""
-    theirs = f"{peer.hours:.2f} h with {peer.breaks} late"
-    line = [(point.breaks_percent, point.hours) for point in points]
-    hours = cheapest_mix(line, peer.breaks_percent)
+    theirs = f"{peer.hours:.2f} h with {peer.late} late"
+    line = [(point.late_percent, point.hours) for point in points]
+    hours = cheapest_mix(line, peer.late_percent)
     if hours is None:
-        fewest = min(points, key=lambda point: (point.breaks, point.hours))
-        measured = f"none has as few: {fewest.hours:.2f} h with {fewest.breaks} late beside {theirs}"
+        fewest = min(points, key=lambda point: (point.late, point.hours))
+        measured = f"none has as few: {fewest.hours:.2f} h with {fewest.late} late beside {theirs}"
         return Finding(subject, measured, False)
     measured = f"{hours:.2f} h with as few late beside {theirs}"
     return Finding(subject, measured, hours <= peer.hours)
@@ -108,14 +108,14 @@ def hurried(runs: Runs) -> Iterator[Finding]:
     fixed = [Case(setting, start_times, f"fixed:idle={seconds}") for seconds in TIMEOUTS]
     cases = at_objectives(HURRIED)
     runs.ask([*cases, *fixed])
-    tuned_points = [(total.breaks_percent, total.hours) for total in map(runs.total, fixed)]
+    tuned_points = [(total.late_percent, total.hours) for total in map(runs.total, fixed)]
     saved = []
     for percent, ours in zip(OBJECTIVES, map(runs.total, cases), strict=True):
-        tuned = cheapest_mix(tuned_points, ours.breaks_percent)
+        tuned = cheapest_mix(tuned_points, ours.late_percent)
         if tuned is None:
             continue
         saved.append(1 - ours.hours / tuned)
-        measured = f"{100 * saved[-1]:+.1f} % fewer hours at {ours.breaks_percent:.2f} % late"
+        measured = f"{100 * saved[-1]:+.1f} % fewer hours at {ours.late_percent:.2f} % late"
         yield Finding(f"objective {percent:g} %", measured, saved[-1] >= -0.02)
     if saved:
         yield Finding("mean", f"{100 * mean(saved):+.1f} % fewer hours", mean(saved) >= 0.1)
@@ -135,10 +135,10 @@ def loaded(runs: Runs) -> Iterator[Finding]:
         ours, knative = map(runs.total, each)
         saved = 1 - ours.hours / knative.hours
         measured = (
-            f"{100 * saved:+.1f} % fewer hours, {ours.breaks} late for Knative's {knative.breaks}, "
+            f"{100 * saved:+.1f} % fewer hours, {ours.late} late for Knative's {knative.late}, "
             f"{ours.hours / runs.optimum_hours(each[0]):.2f} × lower bound"
         )
-        yield Finding(name, measured, saved >= 0.15 and ours.breaks <= knative.breaks)
+        yield Finding(name, measured, saved >= 0.15 and ours.late <= knative.late)
 
 
 BARS: dict[str, Bar] = {

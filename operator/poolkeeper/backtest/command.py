@@ -9,11 +9,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.backtest.comparison import Comparison, Results, compare
+from poolkeeper.backtest.comparison import Comparison, Results, compare, workers_for
 from poolkeeper.backtest.controllers.registry import ALWAYS_ON, OPTIMUM, POOLKEEPER, PolicyError, parse_policy
-from poolkeeper.backtest.readers.formats import READERS, Reading, read_trace
+from poolkeeper.backtest.readers.formats import READERS, Reading, distinct_names, read_trace
 from poolkeeper.backtest.reporting.prices import ClassUnknown, dollars_per_hour
-from poolkeeper.backtest.simulation.names import distinct_names
 from poolkeeper.backtest.simulation.setting import Disturbance, Setting
 from poolkeeper.backtest.simulation.start_times import FORMS, StartTimesError, parse_start_times
 from poolkeeper.backtest.traces.generators import PREFIX, generate
@@ -22,6 +21,12 @@ from poolkeeper.backtest.traces.trace import Trace, TraceError
 DEFAULT_POLICIES = (POOLKEEPER, "keda", ALWAYS_ON, OPTIMUM)
 WEEK_SECONDS = 604_800.0
 BAD_INPUT = 2
+JSON_KEYS = {
+    "late": "breaks",
+    "late_percent": "breaks_percent",
+    "unavoidable_late_percent": "unavoidable_breaks_percent",
+}
+"""Keys of the JSON that differ from the names of the fields: scripts of others read them, so they stay."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -175,7 +180,7 @@ def _compare(comparison: Comparison, processes: int | None) -> Results:
         task = bar.add_task("replaying", total=None)
         return compare(
             comparison,
-            processes=processes,
+            workers=workers_for(comparison, processes),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
 
@@ -197,7 +202,8 @@ def _deliver(comparison: Comparison, results: Results, arguments: argparse.Names
 
 def as_json(results: Results) -> str:
     """The rows as a JSON array of objects; what is unknown is null."""
-    return json.dumps([asdict(row) for row in results.rows], indent=2, allow_nan=False)
+    objects = [{JSON_KEYS.get(key, key): value for key, value in asdict(row).items()} for row in results.rows]
+    return json.dumps(objects, indent=2, allow_nan=False)
 
 
 def _check_writable(path: str | None) -> None:

@@ -10,8 +10,9 @@ from rich.text import Text
 
 from poolkeeper.backtest.comparison import Comparison, Results, compare
 from poolkeeper.backtest.controllers.registry import parse_policy
+from poolkeeper.backtest.figures import PoolFigures, Row
 from poolkeeper.backtest.readers.bundled import AGENT_SESSIONS, bundled
-from poolkeeper.backtest.simulation.accounting import PoolFigures, Row
+from poolkeeper.backtest.replays import Workers
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import parse_start_times
 from poolkeeper.backtest.simulation.timeline import replicas_per_bin, requests_per_bin
@@ -52,7 +53,7 @@ def replay(trace: Trace) -> Results:
     setting = Setting(budget_seconds=BUDGET_SECONDS)
     policies = tuple(parse_policy(name) for name in POLICIES)
     start_times = parse_start_times(f"constant:{START_SECONDS}")
-    return compare(Comparison((trace,), policies, setting, start_times, {}), processes=1)
+    return compare(Comparison((trace,), policies, setting, start_times, {}), workers=Workers(1))
 
 
 def draw(console: Console, pool: PoolTrace, figures: Sequence[PoolFigures]) -> None:
@@ -101,7 +102,7 @@ def summary(rows: Sequence[Row]) -> list[str]:
     lines = [""]
     for row in rows:
         share = 100 * row.accelerator_hours / always_on
-        kept = 100 - row.breaks_percent
+        kept = 100 - row.late_percent
         lines.append(
             f"{row.policy:<{LABEL_WIDTH}}{row.accelerator_hours:8.1f} accelerator-hours ({share:.0f} %), "
             f"{kept:.2f} % taken within {BUDGET_SECONDS:.0f} s"

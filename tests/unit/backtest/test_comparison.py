@@ -1,14 +1,12 @@
 """A comparison is spread over the cores by pools and policies, and tells how far it is."""
 
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
-import pytest
-
-from poolkeeper.backtest import comparison
 from poolkeeper.backtest.comparison import Comparison, compare
 from poolkeeper.backtest.controllers.registry import parse_policy
-from poolkeeper.backtest.simulation.accounting import Row
+from poolkeeper.backtest.figures import Row
+from poolkeeper.backtest.replays import Workers, yardstick
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Lognormal
 from poolkeeper.backtest.traces.trace import Trace
@@ -25,37 +23,34 @@ def of_pools(pools: int) -> Comparison:
 
 
 def measured(rows: tuple[Row, ...]) -> list[tuple[float, ...]]:
-    return [(row.accelerator_hours, row.optimum_hours, row.breaks, row.scale_actions or 0) for row in rows]
+    return [(row.accelerator_hours, row.optimum_hours, row.late, row.scale_actions or 0) for row in rows]
 
 
-@pytest.fixture
-def submitted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Other processes are worth it for any trace; the list gets what was handed to them."""
-    handed: list[str] = []
+class Recording(Workers):
+    """Notes what is handed to other processes."""
 
-    class Recording(ProcessPoolExecutor):
-        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-            number = args[-1]
-            handed.append("yardstick" if number is None else POLICIES[number])
-            return super().submit(fn, *args, **kwargs)
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.submitted: list[str] = []
 
-    monkeypatch.setattr(comparison, "WORTH_A_PROCESS", 0)
-    monkeypatch.setattr(comparison, "ProcessPoolExecutor", Recording)
-    return handed
+    def submit(self, work: Any, *arguments: Any) -> Future[Any]:
+        self.submitted.append("yardstick" if work is yardstick else arguments[-1].name)
+        return super().submit(work, *arguments)
 
 
-def test_the_policies_of_one_pool_are_spread_over_processes_too(submitted: list[str]) -> None:
-    told: list[tuple[int, int]] = []
-    spread = compare(of_pools(1), processes=2, progress=lambda done, total: told.append((done, total)))
-    assert submitted == ["poolkeeper", "yardstick", "keda"], "the longest goes first"
-    alone = compare(of_pools(1), processes=1)
+def test_the_policies_of_one_pool_are_spread_over_processes_too() -> None:
+    seen: list[tuple[int, int]] = []
+    workers = Recording()
+    spread = compare(of_pools(1), workers=workers, progress=lambda done, total: seen.append((done, total)))
+    assert workers.submitted == ["poolkeeper", "yardstick", "keda"], "the longest goes first"
+    alone = compare(of_pools(1), workers=Workers(1))
     assert measured(spread.rows) == measured(alone.rows)
-    assert len(told) == 3
-    assert told[-1] == (3, 3)
+    assert len(seen) == 3
+    assert seen[-1] == (3, 3)
 
 
 def test_progress_counts_every_pool_under_every_policy() -> None:
-    told: list[tuple[int, int]] = []
-    compare(of_pools(4), processes=1, progress=lambda done, total: told.append((done, total)))
-    assert [total for _, total in told] == [12] * 12
-    assert [done for done, _ in told] == list(range(1, 13))
+    seen: list[tuple[int, int]] = []
+    compare(of_pools(4), workers=Workers(1), progress=lambda done, total: seen.append((done, total)))
+    assert [total for _, total in seen] == [12] * 12
+    assert [done for done, _ in seen] == list(range(1, 13))

@@ -11,8 +11,8 @@ from poolkeeper.backtest.optimum.bound import cover_bound, fluid_bound
 from poolkeeper.backtest.optimum.choice import Kind, optimum
 from poolkeeper.backtest.optimum.layers import layered_cost
 from poolkeeper.backtest.optimum.one_replica import best_schedule, waits_of
-from poolkeeper.backtest.simulation.always_on import waits_when_always_on
 from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.waits import waits_when_always_on
 from tests.unit.backtest.traces import pool
 
 START_STOP = 10.0

@@ -13,7 +13,6 @@ from poolkeeper.backtest.readers.bundled import (
     SERVEGEN,
     bundled,
     reported_half,
-    tuning_half,
 )
 from poolkeeper.backtest.readers.formats import Reading, read_trace
 from poolkeeper.backtest.traces.generators import KINDS, generate
@@ -174,9 +173,16 @@ def test_the_bundled_slices_are_what_their_note_says() -> None:
 
 
 @pytest.mark.parametrize("name", [AGENT_SESSIONS, AZURE_CODE])
-def test_halves_share_nothing_and_leave_nothing_out(name: str) -> None:
+def test_the_reported_half_is_every_second_pool_or_the_second_half_of_the_time(name: str) -> None:
     trace = bundled(name)
-    assert tuning_half(trace).requests + reported_half(trace).requests == trace.requests
+    half = reported_half(trace)
+    if len(trace.pools) > 1:
+        assert half.pools == trace.pools[1::2]
+        return
+    (whole,), (pool,) = trace.pools, half.pools
+    later = [at for at in whole.arrivals if at >= (whole.arrivals[0] + whole.arrivals[-1]) / 2]
+    assert list(pool.arrivals) == pytest.approx([at - later[0] for at in later])
+    assert pool.services == whole.services[-len(later) :]
 
 
 @pytest.mark.parametrize("kind", KINDS)

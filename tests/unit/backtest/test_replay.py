@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 from poolkeeper.backtest.controllers.clock import SteppingClock
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
-from poolkeeper.backtest.simulation.accounting import breaks_in
-from poolkeeper.backtest.simulation.always_on import waits_when_always_on
 from poolkeeper.backtest.simulation.controller import NEVER, Pool
 from poolkeeper.backtest.simulation.replay import Outcome, Replay
 from poolkeeper.backtest.simulation.setting import Disturbance, Setting
 from poolkeeper.backtest.simulation.start_times import Constant, Lognormal
+from poolkeeper.backtest.simulation.waits import late_in, waits_when_always_on
 from poolkeeper.backtest.traces.generators import generate
 from tests.unit.backtest.traces import pool, replayed
 
@@ -201,5 +200,5 @@ def test_once_a_working_day_is_known_mornings_are_foretold() -> None:
     setting = Setting(budget_seconds=20, objective_percent=99.9)
     hourly = replayed("fixed:idle=3600", requests, setting)
     foretold = replayed("poolkeeper", requests, setting)
-    assert breaks_in(foretold.waits, 20) < 0.85 * breaks_in(hourly.waits, 20)
+    assert late_in(foretold.waits, 20) < 0.85 * late_in(hourly.waits, 20)
     assert foretold.accelerator_seconds < hourly.accelerator_seconds

@@ -15,10 +15,10 @@ from hack.bench.policy.measures.overshoot import CONCURRENCY, had_and_needed, ne
 from hack.bench.policy.measures.robust import HEAVY, TROUBLES, Trouble, robust
 from hack.bench.policy.measures.runs import Case, Run, Runs, Seen
 from hack.bench.policy.table import cheapest_mix
-from poolkeeper.backtest.simulation.always_on import waits_when_always_on
 from poolkeeper.backtest.simulation.replay import Outcome
 from poolkeeper.backtest.simulation.setting import Disturbance, Setting
 from poolkeeper.backtest.simulation.start_times import Constant, Lognormal
+from poolkeeper.backtest.simulation.waits import waits_when_always_on
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace
 from tests.unit.backtest.traces import pool
 

@@ -16,10 +16,9 @@ from collections.abc import Iterator
 
 from hack.bench.policy.measures.finding import Finding
 from hack.bench.policy.measures.runs import Case, Run, Runs
-from poolkeeper.backtest.simulation.accounting import breaks_in
-from poolkeeper.backtest.simulation.always_on import waits_when_always_on
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
+from poolkeeper.backtest.simulation.waits import late_in, waits_when_always_on
 from poolkeeper.backtest.traces.trace import PoolTrace
 
 FACTOR = 1.2
@@ -67,7 +66,7 @@ def needed_replicas(requests: PoolTrace, within_seconds: float) -> int:
     """The fewest replicas that, always up, leave no more requests waiting too long than all would."""
 
     def late(replicas: int) -> int:
-        return breaks_in(waits_when_always_on(requests, replicas * CONCURRENCY), within_seconds)
+        return late_in(waits_when_always_on(requests, replicas * CONCURRENCY), within_seconds)
 
     fewest, low, high = late(CEILING), 1, CEILING
     while low < high:

@@ -79,7 +79,7 @@ def robust(runs: Runs) -> Iterator[Finding]:
     runs.ask(case for trouble in TROUBLES for case in trouble.cases)
     for trouble in TROUBLES:
         disturbed, calm = (runs.of(case) for case in trouble.cases)
-        yield _cost_and_breaks(trouble, runs, disturbed, calm)
+        yield _cost_and_late(trouble, runs, disturbed, calm)
         if not trouble.has_room:
             yield _is_told(trouble, disturbed)
         blind = sum(run.seen.blind for run in disturbed)
@@ -89,7 +89,7 @@ def robust(runs: Runs) -> Iterator[Finding]:
             yield Finding(f"{trouble.name}: never zero on unknown", measured, not lowered)
 
 
-def _cost_and_breaks(trouble: Trouble, runs: Runs, disturbed: list[Run], calm: list[Run]) -> Finding:
+def _cost_and_late(trouble: Trouble, runs: Runs, disturbed: list[Run], calm: list[Run]) -> Finding:
     late: tuple[list[tuple[int, int]], list[tuple[int, int]]] = [], []
     paid = [0.0, 0.0]
     for pair in zip(disturbed, calm, strict=True):

@@ -5,22 +5,21 @@ import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from multiprocessing import get_context
 from types import TracebackType
 
-from poolkeeper.backtest.comparison import Yardstick, yardstick
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
-from poolkeeper.backtest.controllers.registry import ALWAYS_ON, POOLKEEPER, parse_policy
-from poolkeeper.backtest.simulation.accounting import breaks_in
-from poolkeeper.backtest.simulation.always_on import waits_when_always_on
+from poolkeeper.backtest.controllers.registry import POOLKEEPER, parse_policy
+from poolkeeper.backtest.figures import Yardstick
+from poolkeeper.backtest.replays import Workers, replayed, yardstick
 from poolkeeper.backtest.simulation.controller import Pool
 from poolkeeper.backtest.simulation.replay import Outcome, Replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import StartTimes
+from poolkeeper.backtest.simulation.waits import late_in, waits_when_always_on
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace
 
 
@@ -95,8 +94,8 @@ class Run:
         What is late in an always-on pool too is no policy's fault and is taken off.
         """
         first, budget = bisect_right(self.requests.arrivals, instant), self.setting.budget_seconds
-        late = breaks_in(self.seen.outcome.waits[first:], budget)
-        return late - breaks_in(self.always_on[first:], budget), len(self.requests) - first
+        late = late_in(self.seen.outcome.waits[first:], budget)
+        return late - late_in(self.always_on[first:], budget), len(self.requests) - first
 
     def paid_since(self, instant: float) -> float:
         """Accelerator-seconds after an instant; a replica that ends its work while stopping is left out."""
@@ -117,14 +116,13 @@ class Total:
 
     requests: int
     hours: float
-    breaks: int
+    late: int
     avoidable: int
-    most_replicas: int
 
     @property
-    def breaks_percent(self) -> float:
+    def late_percent(self) -> float:
         """All requests that waited longer than the budget."""
-        return 100 * self.breaks / self.requests
+        return 100 * self.late / self.requests
 
     @property
     def avoidable_percent(self) -> float:
@@ -144,27 +142,23 @@ class Runs:
     def __init__(self, trace: Trace, processes: int, until: float = math.inf) -> None:
         self.trace = trace
         self._until = until
-        self._executor: ProcessPoolExecutor | None = None
-        self._processes = processes
+        self._workers = Workers(processes)
         self._asked: dict[tuple[Case, int], Future[Seen]] = {}
         self._runs: dict[Case, list[Run]] = {}
         self._yardsticks: dict[tuple[float, Setting], list[Yardstick]] = {}
         self._always_on: dict[int, list[array[float]]] = {}
 
     def __enter__(self) -> "Runs":
-        if self._processes > 1:
-            self._executor = ProcessPoolExecutor(self._processes, get_context("spawn"))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(cancel_futures=True)
+        self._workers.__exit__(kind, error, traceback)
 
     def ask(self, cases: Iterable[Case]) -> None:
         """Has cases worked on, the largest pools first."""
-        if self._executor is None or time.monotonic() >= self._until:
+        if time.monotonic() >= self._until:
             return
         missing = [
             (case, number)
@@ -175,7 +169,7 @@ class Runs:
         ]
         for case, number in sorted(missing, key=lambda job: -len(self.trace.pools[job[1]])):
             pool = self.trace.pools[number]
-            self._asked[case, number] = self._executor.submit(replay, case, pool, self.trace.ends_at)
+            self._asked[case, number] = self._workers.submit(replay, case, pool, self.trace.ends_at)
 
     def of(self, case: Case) -> list[Run]:
         """Every pool under a case."""
@@ -195,9 +189,8 @@ class Runs:
         return Total(
             requests=self.trace.requests,
             hours=sum(run.hours for run in runs),
-            breaks=sum(breaks_in(run.seen.outcome.waits, budget) for run in runs),
+            late=sum(late_in(run.seen.outcome.waits, budget) for run in runs),
             avoidable=sum(run.late_since()[0] for run in runs),
-            most_replicas=max(run.seen.outcome.max_replicas for run in runs),
         )
 
     def optimum_hours(self, case: Case) -> float:
@@ -212,7 +205,7 @@ class Runs:
         mean = case.start_times.mean_seconds
         if (mean, setting) not in self._yardsticks:
             self._yardsticks[mean, setting] = [
-                yardstick(pool, setting, case.start_times, self.trace.ends_at) for pool in self.trace.pools
+                yardstick(pool, self.trace.ends_at, setting, case.start_times) for pool in self.trace.pools
             ]
         return sum(found.best.accelerator_seconds for found in self._yardsticks[mean, setting]) / 3600
 
@@ -220,13 +213,10 @@ class Runs:
         left = self._until - time.monotonic()
         if left <= 0:
             raise OutOfTime
-        asked = self._asked.pop((case, number), None)
-        if asked is not None:
-            try:
-                return asked.result(timeout=None if math.isinf(left) else left)
-            except TimeoutError as error:
-                raise OutOfTime from error
-        return replay(case, self.trace.pools[number], self.trace.ends_at)
+        try:
+            return self._asked.pop((case, number)).result(timeout=None if math.isinf(left) else left)
+        except TimeoutError as error:
+            raise OutOfTime from error
 
     def _waits_when_always_on(self, setting: Setting) -> list["array[float]"]:
         slots = setting.max_replicas * setting.concurrency
@@ -237,17 +227,13 @@ class Runs:
 
 def replay(case: Case, requests: PoolTrace, ends_at: float) -> Seen:
     """One pool of a trace that ends at the given instant, in whatever process."""
-    setting = case.setting
-    if case.policy == POOLKEEPER:
-        ours = Watched(setting)
-        outcome = Replay(requests, setting, case.start_times, ours, ends_at=ends_at).run()
-        attainable = ours.last_decision.budget_attainable.holds if ours.last_decision else None
-        return Seen(outcome, attainable, ours.blind, ours.lowered_blind)
-    policy = parse_policy(case.policy)
-    if policy.name == ALWAYS_ON:
-        setting = replace(setting, min_replicas=setting.max_replicas)
-    controller = policy.controller(setting, requests.name)
-    return Seen(Replay(requests, setting, case.start_times, controller, ends_at=ends_at).run())
+    if case.policy != POOLKEEPER:
+        policy = parse_policy(case.policy)
+        return Seen(replayed(requests, ends_at, case.setting, case.start_times, policy).outcome)
+    ours = Watched(case.setting)
+    outcome = Replay(requests, case.setting, case.start_times, ours, ends_at=ends_at).run()
+    attainable = ours.last_decision.budget_attainable.holds if ours.last_decision else None
+    return Seen(outcome, attainable, ours.blind, ours.lowered_blind)
 
 
 def share(late: Sequence[tuple[int, int]]) -> tuple[float, int]:

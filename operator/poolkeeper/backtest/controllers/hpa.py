@@ -13,7 +13,6 @@ from poolkeeper.backtest.simulation.controller import NEVER, Pool, next_tick, ti
 
 SYNC_SECONDS = 15.0
 TOLERANCE = 0.1
-STABILIZATION_SECONDS = 300.0
 
 
 class Recommender:
@@ -35,11 +34,6 @@ class Recommender:
             self._recommended.pop()
         self._recommended.append((now, wanted))
         return wanted if wanted >= current else min(current, self._recommended[0][1])
-
-    @property
-    def stabilized_until(self) -> float:
-        """When the highest recommendation stops counting."""
-        return self._recommended[0][0] + self._stabilization if self._recommended else -math.inf
 
     def _from_metric(self, current: int, total: float) -> int:
         if current > 0 and abs(total / (self._target * current) - 1) <= TOLERANCE:

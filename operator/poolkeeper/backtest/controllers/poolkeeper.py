@@ -158,7 +158,6 @@ class Poolkeeper:
         for replica in pool.newly_ready:
             if replica.ready_at - replica.asked_at <= LONGEST_BELIEVED_SECONDS:
                 self.state = learn(self.state, self._start_sample(now, replica, replica.ready_at))
-        pool.newly_ready.clear()
         running: dict[int, float] = {}
         for replica in sorted(pool.starting, key=_number):
             age, learned_at = now - replica.asked_at, self._running.get(replica.number, 1.0)

@@ -21,14 +21,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """Accelerator-seconds of the cheapest schedule without an avoidable break; waits where a schedule is
-    known.
-    """
+    """The cheapest schedule without an avoidable late request; None stands for what is not known of it."""
 
     accelerator_seconds: float
+    busy_seconds: float
     kind: Kind
+    max_replicas: int | None = None
     waits: "array[float] | None" = None
     cold_starts: int | None = None
+
+    @property
+    def scale_actions(self) -> int | None:
+        """One write for each start and one for each stop."""
+        return None if self.cold_starts is None else 2 * self.cold_starts
 
 
 def optimum(
@@ -44,17 +49,19 @@ def optimum(
     start_stop = mean_start_seconds + setting.termination_seconds
     longest = [max(setting.budget_seconds, wait) for wait in always_on_waits]
     arrivals, services = trace.arrivals.tolist(), trace.services.tolist()
+    busy, most = sum(services) / setting.concurrency, setting.max_replicas
     if setting.max_replicas == 1 and setting.concurrency == 1:
         schedule = best_schedule(arrivals, services, longest, start_stop)
         waits = array("d", waits_of(schedule, arrivals, services))
-        found = Optimum(schedule.accelerator_seconds, Kind.EXACT, waits, len(schedule.runs))
+        found = Optimum(schedule.accelerator_seconds, busy, Kind.EXACT, most, waits, len(schedule.runs))
     elif setting.budget_seconds == 0:
         cost = layered_cost(arrivals, services, always_on_waits, setting.concurrency, start_stop)
-        found = Optimum(cost, Kind.EXACT if setting.concurrency == 1 else Kind.LOWER_BOUND)
+        is_exact = setting.concurrency == 1
+        found = Optimum(cost, busy, Kind.EXACT, most) if is_exact else Optimum(cost, busy, Kind.LOWER_BOUND)
     else:
         cover = cover_bound(arrivals, services, longest, start_stop)
         fluid = fluid_bound(arrivals, services, longest, setting.concurrency, start_stop)
-        found = Optimum(max(cover, fluid), Kind.LOWER_BOUND)
+        found = Optimum(max(cover, fluid), busy, Kind.LOWER_BOUND)
     done_at = arrivals[-1] + always_on_waits[-1] + services[-1]
     return _with_floor(found, setting.min_replicas, max(ends_at, done_at))
 
@@ -63,4 +70,5 @@ def _with_floor(found: Optimum, floor: int, seconds: float) -> Optimum:
     """A declared minimum is paid for all the time, whatever else is needed."""
     if not floor:
         return found
-    return Optimum(max(found.accelerator_seconds, floor * seconds), Kind.LOWER_BOUND)
+    cost = max(found.accelerator_seconds, floor * seconds)
+    return Optimum(cost, found.busy_seconds, Kind.LOWER_BOUND)

@@ -1,4 +1,4 @@
-"""The trace slices in the package, and the two halves of a trace: one to tune on, one to report."""
+"""The trace slices in the package, and the half of a trace that results are measured on."""
 
 from array import array
 from importlib.resources import as_file, files
@@ -18,26 +18,20 @@ def bundled(name: str, seed: int = 0) -> Trace:
         return read_trace(path, None, Reading(seed))
 
 
-def tuning_half(trace: Trace) -> Trace:
-    """Odd pools (the first, the third, …), or the first half of the time where there is only one pool."""
-    return _half(trace, 0)
-
-
 def reported_half(trace: Trace) -> Trace:
-    """Even pools, or the second half of the time: never tuned on."""
-    return _half(trace, 1)
+    """Every second pool, or the second half of the time where there is only one pool.
 
-
-def _half(trace: Trace, which: int) -> Trace:
+    Results are measured on this half only. The policy's constants were chosen on the other one.
+    """
     if len(trace.pools) > 1:
-        return Trace(trace.name, trace.pools[which::2])
+        return Trace(trace.name, trace.pools[1::2])
     pool = trace.pools[0]
     middle = (pool.arrivals[0] + pool.arrivals[-1]) / 2
     kept = [
         (arrival, service)
         for arrival, service in zip(pool.arrivals, pool.services, strict=True)
-        if (arrival >= middle) == bool(which)
+        if arrival >= middle
     ]
-    began = kept[0][0] if which else 0.0
+    began = kept[0][0]
     arrivals = array("d", [arrival - began for arrival, _ in kept])
     return Trace(trace.name, (PoolTrace(pool.name, arrivals, array("d", [service for _, service in kept])),))

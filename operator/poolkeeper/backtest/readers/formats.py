@@ -1,6 +1,6 @@
 """Which reader a file needs: told by --format, or by the file's first line."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,3 +71,20 @@ def told_format(path: Path) -> str:
         f"a trace is a CSV that begins with arrival_seconds, or name one of --format {', '.join(READERS)}",
         1,
     )
+
+
+def distinct_names(texts: Sequence[str]) -> list[str]:
+    """A name for the table of each path: the file's, with as many of its folders as make it unique.
+
+    `a/monday.csv` and `b/monday.csv` keep their folder; a path that is given twice has the same name twice.
+    """
+    parts = [Path(text).absolute().parts for text in texts]
+    return [_shortest(own, [other for other in parts if other != own]) for own in parts]
+
+
+def _shortest(own: tuple[str, ...], others: Sequence[tuple[str, ...]]) -> str:
+    clashing = [other for other in others if other[-1] == own[-1]]
+    length = 1
+    while length < len(own) and any(other[-length:] == own[-length:] for other in clashing):
+        length += 1
+    return "/".join(own[-length:]).replace("//", "/")

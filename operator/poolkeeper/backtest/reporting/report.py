@@ -5,8 +5,8 @@ from html import escape
 
 from poolkeeper.backtest.comparison import Comparison, Results
 from poolkeeper.backtest.controllers.registry import POOLKEEPER
+from poolkeeper.backtest.figures import PoolFigures, Row
 from poolkeeper.backtest.reporting.plots import Line, Point, axis, lines, scatter
-from poolkeeper.backtest.simulation.accounting import PoolFigures, Row
 from poolkeeper.backtest.simulation.start_times import StartTimes
 from poolkeeper.backtest.simulation.timeline import replicas_per_bin, requests_per_bin
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace
@@ -22,7 +22,7 @@ tr.ours { font-weight: bold; }
 figure { margin: 1.5rem 0; } figcaption { color: #555; } svg { width: 100%; height: auto; }
 """
 HEADINGS = (
-    "policy", "accelerator-hours", "× optimum", "breaks %", "wait p50 s", "wait p95 s", "wait p99 s",
+    "policy", "accelerator-hours", "× optimum", "late %", "wait p50 s", "wait p95 s", "wait p99 s",
     "cold starts", "scale actions", "most replicas", "dollars",
 )  # fmt: skip
 
@@ -59,10 +59,10 @@ def _section(
         [
             f"<h2>{escape(trace.name)}</h2>",
             f"<p>{first.requests} requests, {first.pools} pools. Optimum ({first.optimum_kind}): "
-            f"{first.optimum_hours:.2f} accelerator-hours. {first.unavoidable_breaks_percent:.2f} % of the "
-            "requests break the budget in an always-on pool too.</p>",
+            f"{first.optimum_hours:.2f} accelerator-hours. {first.unavoidable_late_percent:.2f} % of the "
+            "requests are late in an always-on pool too.</p>",
             _table(rows),
-            _figure(frontier(rows), "Cost against breaks: nearer to the lower left corner is better."),
+            _figure(frontier(rows), "Cost against late requests: nearer to the lower left corner is better."),
             _figure(
                 _demand(trace.pools[busiest]),
                 f"Requests over time, pool {escape(trace.pools[busiest].name)}.",
@@ -95,7 +95,7 @@ def _cells(row: Row) -> list[str]:
     return [
         f"{row.accelerator_hours:.2f}",
         _shown(row.ratio_to_optimum, ".2f"),
-        f"{row.breaks_percent:.2f}",
+        f"{row.late_percent:.2f}",
         _shown(row.wait_p50_seconds, ".1f"),
         _shown(row.wait_p95_seconds, ".1f"),
         _shown(row.wait_p99_seconds, ".1f"),
@@ -113,7 +113,7 @@ def _shown(value: float | None, form: str) -> str:
 def frontier(rows: Sequence[Row]) -> str:
     """One policy with several parameters is a frontier of its own: its dots are joined from cheap to dear."""
     points = [
-        Point(row.breaks_percent, row.accelerator_hours, row.policy, row.policy.startswith(POOLKEEPER))
+        Point(row.late_percent, row.accelerator_hours, row.policy, row.policy.startswith(POOLKEEPER))
         for row in rows
     ]
     series = [
@@ -123,9 +123,9 @@ def frontier(rows: Sequence[Row]) -> str:
         )
         for name in JOINED
     ]
-    breaks = axis("requests that waited longer than the budget, %", [point.x for point in points])
+    late = axis("requests that waited longer than the budget, %", [point.x for point in points])
     hours = axis("accelerator-hours", [point.y for point in points])
-    return scatter(points, breaks, hours, [each for each in series if len(each) > 1])
+    return scatter(points, late, hours, [each for each in series if len(each) > 1])
 
 
 def _demand(pool: PoolTrace) -> str:

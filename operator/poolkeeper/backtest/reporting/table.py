@@ -6,9 +6,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from poolkeeper.backtest.simulation.accounting import Row
+from poolkeeper.backtest.figures import Row
 
-COLUMNS = ("hours", "×opt", "breaks", "p50", "p99", "starts", "writes", "max")
+COLUMNS = ("hours", "×opt", "late", "p50", "p99", "starts", "writes", "max")
 NARROWEST = 100
 
 
@@ -37,7 +37,7 @@ def comparison_table(rows: Sequence[Row]) -> Table:
     bound = " (a lower bound)" if first.optimum_kind == "lower-bound" else ""
     table.caption = (
         f"accelerator-hours, and their ratio to the optimum's {first.optimum_hours:.2f} h{bound}; "
-        f"waits in seconds; {first.unavoidable_breaks_percent:.2f} % of requests break the budget "
+        f"waits in seconds; {first.unavoidable_late_percent:.2f} % of requests are late "
         "in an always-on pool too"
     )
     table.caption_justify = "left"
@@ -48,7 +48,7 @@ def _cells(row: Row, has_dollars: bool) -> list[str]:
     cells = [
         f"{row.accelerator_hours:.2f}",
         _shown(row.ratio_to_optimum, ".2f"),
-        f"{row.breaks_percent:.2f} %",
+        f"{row.late_percent:.2f} %",
         _shown(row.wait_p50_seconds, ".1f"),
         _shown(row.wait_p99_seconds, ".1f"),
         _shown(row.cold_starts, "d"),

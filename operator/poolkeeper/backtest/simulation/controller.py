@@ -1,6 +1,7 @@
 """What a replayed pool shows to whoever scales it, and when it asks."""
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 from poolkeeper.backtest.simulation.replica import Replica
@@ -11,22 +12,38 @@ TICK = 1e-6
 
 
 class Pool(Protocol):
-    """The pool as a controller may see it; peers read it at the instants of their own clocks only."""
+    """The pool as a controller may see it, to read only.
 
-    head: int
-    """Requests taken so far, which is also the index of the first that waits."""
-    tail: int
-    """Requests arrived so far."""
-    completed: int
-    """Requests finished so far."""
-    desired: int
-    """Replicas as last written."""
-    ready: int
-    """Replicas that take requests."""
-    starting: list[Replica]
-    """Replicas that were asked for and are not ready, the next one first."""
-    newly_ready: list[Replica]
-    """Replicas that became ready, until whoever learns from them clears the list."""
+    Peers read it at the instants of their own clocks only.
+    """
+
+    @property
+    def head(self) -> int:
+        """Requests taken so far, which is also the index of the first that waits."""
+
+    @property
+    def tail(self) -> int:
+        """Requests arrived so far."""
+
+    @property
+    def completed(self) -> int:
+        """Requests finished so far."""
+
+    @property
+    def desired(self) -> int:
+        """Replicas as last written."""
+
+    @property
+    def ready(self) -> int:
+        """Replicas that take requests."""
+
+    @property
+    def starting(self) -> Sequence[Replica]:
+        """Replicas that were asked for and are not ready, the next one first."""
+
+    @property
+    def newly_ready(self) -> Sequence[Replica]:
+        """Replicas that became ready since the controller's last step."""
 
     @property
     def queued(self) -> int:
@@ -44,7 +61,7 @@ class Pool(Protocol):
         """Request-seconds spent waiting or being worked on since the trace began."""
 
     def terminating(self, now: float) -> int:
-        """Replicas that were told to stop and are not gone yet."""
+        """Replicas that are stopping and not gone yet."""
 
 
 class Controller(Protocol):

@@ -42,7 +42,7 @@ class Outcome:
 
 
 class Replay:
-    """One pool while it is being replayed; it is also the view that controllers get of it."""
+    """One pool while it is being replayed; its controller sees it as a `Pool`, to read only."""
 
     def __init__(
         self,
@@ -227,6 +227,7 @@ class Replay:
 
     def _decide(self, now: float) -> None:
         wanted = self.controller.step(now, self)
+        self.newly_ready.clear()
         wanted = min(max(wanted, self.setting.min_replicas), self.setting.max_replicas)
         written = self._write[1] if self._write[0] != NEVER else self.desired
         if wanted != written:

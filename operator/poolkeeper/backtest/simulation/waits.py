@@ -1,4 +1,4 @@
-"""The waits of a pool that always has all its replicas: what no policy could have avoided."""
+"""How long requests wait in a pool that is always on, and how many of any waits are late."""
 
 import heapq
 from array import array
@@ -6,9 +6,20 @@ from collections.abc import Sequence
 
 from poolkeeper.backtest.traces.trace import PoolTrace
 
+ROUNDING_SECONDS = 1e-6
+"""A wait that exceeds the budget by less is not late: instants are sums of floating-point numbers."""
+
+
+def late_in(waits: Sequence[float], budget_seconds: float) -> int:
+    """How many requests waited longer than the budget."""
+    return sum(wait > budget_seconds + ROUNDING_SECONDS for wait in waits)
+
 
 def waits_when_always_on(trace: PoolTrace, slots: int) -> "array[float]":
-    """Seconds from each arrival until one of `slots` first-come-first-served slots is free."""
+    """Seconds from each arrival until one of `slots` first-come-first-served slots is free.
+
+    No policy with as many slots can make these waits shorter.
+    """
     if slots == 1:
         return _one_slot(trace.arrivals, trace.services)
     waits = array("d")
