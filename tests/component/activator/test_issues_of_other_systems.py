@@ -20,7 +20,7 @@ FAULTS = f"{ACTIVATOR}/test_replica_faults"
 HELD = f"{ACTIVATOR}/test_holding::test_a_request_is_held_until_a_replica_is_ready"
 POOLS = "component/controller/test_http_pools"
 TABLES = "component/controller/test_routing_tables"
-TRIP = "integration/activator/test_trip"
+COLD = "integration/activator/test_cold_requests"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ COMPLAINTS = (
         "kgateway 12219; gateway-api-inference-extension 1800; Ray 59076",
         (
             HELD,
-            f"{TRIP}::test_a_request_at_zero_is_answered_and_the_pool_returns_to_zero",
+            f"{COLD}::test_a_request_at_zero_is_answered_and_the_pool_returns_to_zero",
             "e2e/test_http::test_a_caller_of_a_model_at_zero_gets_its_answer",
         ),
     ),
@@ -84,7 +84,7 @@ COMPLAINTS = (
         "http-add-on 1038",
         (
             f"{ACTIVATOR}/test_holding::test_no_replica_gets_more_than_its_slots",
-            f"{TRIP}::test_a_burst_is_let_go_at_the_replicas_pace",
+            f"{COLD}::test_a_burst_is_let_go_at_the_replicas_pace",
         ),
     ),
     Complaint(
@@ -102,7 +102,7 @@ COMPLAINTS = (
         "nowhere on offer: no fairness in what http-add-on and Knative hold",
         (
             f"{ACTIVATOR}/test_refusals::test_one_client_can_not_take_all_places",
-            "unit/activator/test_fair_queue::"
+            "unit/activator/gate/test_fair_queue::"
             "test_a_client_with_one_request_does_not_wait_for_a_client_with_many",
         ),
     ),
@@ -140,7 +140,7 @@ COMPLAINTS = (
         "the start takes longer than the proxy waits, and is taken back, so that the model never comes up",
         "Knative 13208; KServe 469, 1247, 1641, 1805, 3795; ai-accelerator 22; Sablier 61; sie 293",
         (
-            f"{TRIP}::test_a_start_that_outlasts_its_callers_patience_is_not_taken_back",
+            f"{COLD}::test_a_start_that_outlasts_its_callers_patience_is_not_taken_back",
             f"{ACTIVATOR}/test_slow_starts::"
             "test_who_was_held_for_the_whole_budget_is_told_to_come_back_and_stays_demand",
             f"{ACTIVATOR}/test_slow_starts::"
@@ -156,8 +156,8 @@ COMPLAINTS = (
         "Dynamo 10751, 10753, 11536; production-stack 1003",
         (
             f"{ACTIVATOR}/test_clients::test_openai_list_of_models_is_held_and_not_empty",
-            f"{TRIP}::test_a_controller_that_starts_anew_goes_on_with_the_same_port",
-            "integration/activator/test_faults::"
+            f"{COLD}::test_a_controller_that_starts_anew_goes_on_with_the_same_port",
+            "integration/activator/test_killed_parts::"
             "test_a_killed_activator_fails_what_it_held_and_its_successor_goes_on",
         ),
     ),
@@ -174,8 +174,8 @@ COMPLAINTS = (
         "llm-d autoscaling's retention period; Kthena 1019",
         (
             "e2e/test_http::test_a_stream_longer_than_the_idle_time_is_not_cut",
-            f"{TRIP}::test_what_runs_at_the_servers_keeps_the_pool_up",
-            "component/sources/test_metrics_scrape::"
+            f"{COLD}::test_what_runs_at_the_servers_keeps_the_pool_up",
+            "component/sources/http/test_scrape::"
             "test_a_request_that_came_and_went_between_two_readings_is_seen",
         ),
     ),
@@ -183,7 +183,7 @@ COMPLAINTS = (
         "a request that comes while the last replica stops is lost, or a busy pod is stopped",
         "Knative 13075; Kthena 1019",
         (
-            "integration/activator/test_faults::test_a_request_that_comes_while_the_pool_stops_is_not_lost",
+            "integration/activator/test_killed_parts::test_a_request_that_comes_while_the_pool_stops_is_not_lost",
             f"{ENDPOINTS}::test_no_stop_before_every_activator_holds_what_arrives",
         ),
     ),
@@ -191,20 +191,22 @@ COMPLAINTS = (
         "what gathers during a start buys replicas that nobody needs once it is over",
         "Knative 4344, 4993, 6743, 8390, 8610",
         (
-            "unit/core/test_trips::test_a_burst_is_met_with_what_it_needs_and_not_one_replica_per_request",
-            "unit/core/test_decisions::test_a_late_request_does_not_ask_for_more_than_waits",
+            "unit/core/policy/test_closed_loop::test_a_burst_is_met_with_what_it_needs_and_not_one_replica_per_request",
+            "unit/core/policy/test_decisions::test_a_late_request_does_not_ask_for_more_than_waits",
         ),
     ),
     Complaint(
         "a backlog is met one replica at a time",
         "KubeAI 229; KEDA 5493",
-        ("unit/core/test_trips::test_few_replicas_early_do_the_work_of_many_at_the_last_moment",),
+        (
+            "unit/core/policy/test_closed_loop::test_few_replicas_early_do_the_work_of_many_at_the_last_moment",
+        ),
     ),
     Complaint(
         "a controller that restarts begins with a rash decision, or two of them disagree",
         "Knative 2705; KubeAI 67",
         (
-            "integration/activator/test_faults::test_a_controller_killed_while_requests_wait",
+            "integration/activator/test_killed_parts::test_a_controller_killed_while_requests_wait",
             f"{TABLES}::test_a_new_leader_sends_nothing_before_it_knows_all_pools",
             f"{TABLES}::test_a_new_leader_grants_nothing_while_old_tables_may_be_gone_by",
         ),
