@@ -18,10 +18,10 @@ from poolkeeper.controller.front.activators import Activators, ActivatorSettings
 from poolkeeper.controller.front.backend_ports import BackendPorts
 from poolkeeper.controller.front.http_pools import HttpPools
 from poolkeeper.controller.front.network_reach import NetworkReach
-from poolkeeper.controller.intake.deletion_sweep import Census
-from poolkeeper.controller.intake.demand_readers import DemandReaders
+from poolkeeper.controller.intake.deletion_sweep import DeletionSweep
 from poolkeeper.controller.intake.install_classes import install_classes
-from poolkeeper.controller.intake.updates import Intake
+from poolkeeper.controller.intake.readings import Readings
+from poolkeeper.controller.intake.updates import Updates
 from poolkeeper.controller.intake.watching import watch_kinds
 from poolkeeper.controller.loop import health
 from poolkeeper.controller.loop.agenda import Agenda
@@ -99,25 +99,29 @@ class Controller:
         self._stopping = asyncio.Event()
         self._store = Store()
         self._agenda: Agenda[PoolKey] = Agenda(self._clock)
+        self._readings = Readings(self._store, self._agenda)
         self._leadership = self._make_leadership()
         self._registry = CollectorRegistry()
         self._timings = Timings(self._registry)
         self._events = EventRecorder(
             client, self._clock, on_drop=self._timings.count_dropped_event, host=self._identity
         )
-        self._pods = self._make_pod_watch()
         read_secret = SecretReader(client).read_secret
-        self._queues = DemandHub(
-            lambda pool, news: self._intake.published(pool, news), read_secret, addresses, self._clock
-        )
+        self._queues = DemandHub(self._readings.published, read_secret, addresses, self._clock)
         self._discovery = Discovery(client)
         self._activators = Activators(client, options.activators, lambda: self._http.heard(), self._clock)
         self._http = self._make_http_pools()
-        readers = DemandReaders(self._queues, self._http)
-        self._intake = Intake(
-            self._store, self._agenda, readers, self._pods, is_leading=self._leadership.may_write
+        self._pods = self._make_pod_watch()
+        self._updates = Updates(
+            self._store,
+            self._agenda,
+            self._readings.mark,
+            queues=self._queues,
+            services=self._http,
+            pods=self._pods,
+            is_leading=self._leadership.may_write,
         )
-        self._census = Census(client, self._store, self._intake, namespaces=options.watch_namespaces)
+        self._sweep = DeletionSweep(client, self._store, self._updates, namespaces=options.watch_namespaces)
         self._loop = self._make_loop()
 
     async def run(self) -> None:
@@ -150,7 +154,7 @@ class Controller:
 
     async def _decide(self) -> None:
         # Not before all classes are known: else every pool would complain about its own at each start.
-        await self._census.synced.wait()
+        await self._sweep.synced.wait()
         await self._loop.run()
 
     async def _wait_for_signal(self) -> None:
@@ -161,14 +165,14 @@ class Controller:
         await self._stopping.wait()
 
     async def _watch(self) -> None:
-        await self._census.wait_for_kinds()
+        await self._sweep.wait_for_kinds()
         async with asyncio.TaskGroup() as beside:
-            beside.create_task(self._census.run())
+            beside.create_task(self._sweep.run())
             if self._options.installs_classes:
                 beside.create_task(install_classes(self._client, self._leadership))
             await watch_kinds(
                 self._handlers,
-                self._intake,
+                self._updates,
                 partial(log_in, self._options.kubeconfig, self._options.context),
                 self._install_signal_handlers,
                 namespaces=self._options.watch_namespaces,
@@ -186,9 +190,8 @@ class Controller:
         # A name that no other process has, so that one that was started twice is never taken for one.
         identity = f"{self._identity}_{uuid.uuid4().hex[:12]}"
         leases = LeaseClient(self._client, self._options.namespace, self._options.lease_name, self._clock)
-        return Leadership(
-            leases, identity, monotonic_seconds, on_change=lambda _: self._intake.leadership_changed()
-        )
+        changed = self._readings.leadership_changed
+        return Leadership(leases, identity, monotonic_seconds, on_change=changed)
 
     def _make_pod_watch(self) -> PodWatch:
         return PodWatch(
@@ -198,7 +201,7 @@ class Controller:
         )
 
     def _pods_changed(self, namespace: str) -> None:
-        self._intake.pods_changed(namespace)
+        self._readings.pods_changed(namespace, self._pods.pods(namespace))
         self._http.pods_changed(namespace)
 
     def _make_http_pools(self) -> HttpPools:
@@ -212,8 +215,8 @@ class Controller:
                 NetworkReach(self._client, self._activators.place, self._clock),
             ),
             self._leadership,
-            lambda pool, news: self._intake.published(pool, news),
-            lambda pool: self._intake.may_stop_now(pool),
+            self._readings.published,
+            self._readings.may_stop_now,
             self._clock,
             namespaces=self._options.watch_namespaces,
         )
@@ -245,7 +248,7 @@ class Controller:
         return f"a pool has been waiting for {stuck_seconds:.0f} s to be looked at, and no other was either"
 
     def _pools_problem(self) -> str | None:
-        return None if self._census.synced.is_set() else "not all pools and classes have been seen yet"
+        return None if self._sweep.synced.is_set() else "not all pools and classes have been seen yet"
 
     def _pods_problem(self) -> str | None:
         unknown = sorted(each for each in self._store.namespaces if self._pods.failure(each))

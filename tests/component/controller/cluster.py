@@ -9,7 +9,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
-from poolkeeper.controller.intake.updates import Intake
+from poolkeeper.controller.intake.readings import Readings
+from poolkeeper.controller.intake.updates import Updates
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.loop.leadership import NotLeading
 from poolkeeper.controller.loop.timings import Timings
@@ -118,7 +119,16 @@ class Cluster:
         self.registry = CollectorRegistry()
         self.store = Store()
         self.agenda: Agenda[PoolKey] = Agenda(self.clock)
-        self.intake = Intake(self.store, self.agenda, self, self.pods, is_leading=self.lease.may_write)
+        self.readings = Readings(self.store, self.agenda)
+        self.updates = Updates(
+            self.store,
+            self.agenda,
+            self.readings.mark,
+            queues=self,
+            services=self,
+            pods=self.pods,
+            is_leading=self.lease.may_write,
+        )
         self.reconciler = Reconciler(
             self.store,
             scales=self.scales,
@@ -176,12 +186,12 @@ class Cluster:
             "generation": generation,
             "creationTimestamp": "2026-01-01T00:00:00Z",
         }
-        self.intake.pool_seen({"metadata": metadata, "spec": spec, "status": status})
+        self.updates.pool_seen({"metadata": metadata, "spec": spec, "status": status})
         return PoolKey("ns", name)
 
     def publish(self, queued: int, in_flight: int = 0, name: str = "pool") -> None:
         """The queue was read just now."""
-        self.intake.published(PoolKey("ns", name), Sample("jobs", self.now, queued, in_flight))
+        self.readings.published(PoolKey("ns", name), Sample("jobs", self.now, queued, in_flight))
 
     async def look(self, name: str = "pool") -> float | None:
         """One look at a pool."""

@@ -14,7 +14,8 @@ from poolkeeper.controller.front.activators import Activators, ActivatorSettings
 from poolkeeper.controller.front.backend_ports import BackendPorts
 from poolkeeper.controller.front.http_pools import HttpPools
 from poolkeeper.controller.front.network_reach import NetworkReach
-from poolkeeper.controller.intake.updates import Intake
+from poolkeeper.controller.intake.readings import Readings
+from poolkeeper.controller.intake.updates import Updates
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
@@ -40,6 +41,16 @@ ONE, OTHER = "10.9.0.1", "10.9.0.2"
 """Activators."""
 POD = "10.1.0.1"
 SETTINGS = ActivatorSettings("ns", "app=activator", 8082, Path("token"))
+
+
+class NoQueues:
+    """No pool has a queue."""
+
+    def assign(self, pool: PoolKey, sources: object) -> None:
+        """There are none to read."""
+
+    def forget(self, pool: PoolKey) -> None:
+        """None was read."""
 
 
 class Api:
@@ -207,8 +218,15 @@ class HttpScene:
             lambda _: None,
             self.clock,
         )
-        self.intake = Intake(
-            self.store, Agenda(self.clock), self.http, Pods(), is_leading=self.lease.may_write
+        agenda: Agenda[PoolKey] = Agenda(self.clock)
+        self.updates = Updates(
+            self.store,
+            agenda,
+            Readings(self.store, agenda).mark,
+            queues=NoQueues(),
+            services=self.http,
+            pods=Pods(),
+            is_leading=self.lease.may_write,
         )
 
     def clock(self) -> float:
@@ -295,7 +313,7 @@ class HttpScene:
         """A pool that exists, was delivered and looked at; its decision is to be at zero."""
         body = self.body(name, **changes)
         self.exists(body)
-        self.intake.pool_seen(body)
+        self.updates.pool_seen(body)
         pool = self.store.get(PoolKey("ns", name))
         assert pool is not None
         pool.surroundings = Surroundings(placement=PLACED)

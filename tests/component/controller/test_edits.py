@@ -22,7 +22,7 @@ async def look_during(cluster: Cluster, change: Callable[[], object]) -> None:
 
 
 async def test_nothing_is_written_for_a_pool_that_is_deleted_meanwhile(cluster: Cluster) -> None:
-    await look_during(cluster, lambda: cluster.intake.pool_gone(PoolKey("ns", "pool"), "uid-pool"))
+    await look_during(cluster, lambda: cluster.updates.pool_gone(PoolKey("ns", "pool"), "uid-pool"))
     assert cluster.scales.writes == []
 
 

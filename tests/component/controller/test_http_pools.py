@@ -40,7 +40,7 @@ async def test_a_spec_that_can_not_be_read_changes_nothing(scene: HttpScene) -> 
     before = scene.slice()
     broken = scene.body(generation=2)
     broken["spec"]["replicas"] = "many"
-    scene.intake.pool_seen(broken)
+    scene.updates.pool_seen(broken)
     await scene.pass_by(12)
     route = scene.links[ONE].route()
     assert route is not None
@@ -72,7 +72,7 @@ async def test_of_two_pools_with_one_service_the_older_has_it(scene: HttpScene) 
     assert len(scene.api.written) == written, "they do not take turns"
 
     del scene.api.pools["chat"]
-    scene.intake.pool_gone(CHAT, "uid-chat")
+    scene.updates.pool_gone(CHAT, "uid-chat")
     await scene.settle()
     owned = scene.slice()
     assert owned is not None

@@ -111,7 +111,7 @@ UNREADABLE = {
 async def look_a_minute_later(cluster: Cluster) -> None:
     """A look that reads the target, however often that has failed before."""
     cluster.now += 75.0
-    cluster.intake.leadership_changed()
+    cluster.readings.leadership_changed(is_leading=True)
     cluster.publish(0)
     await cluster.look()
 
@@ -196,7 +196,7 @@ async def test_a_pod_that_can_not_start_is_told_about_once_also_after_a_restart(
     stuck = project_pod({"metadata": metadata, "status": {"containerStatuses": [waiting]}})
     for _ in range(2):
         cluster.pods.present = {"a": stuck}
-        cluster.intake.pods_changed("ns")
+        cluster.readings.pods_changed("ns", cluster.pods.present)
         await cluster.look()
         cluster.now += 120.0
     restarted = Cluster()

@@ -26,7 +26,7 @@ async def test_a_new_leader_holds_for_a_pool_whose_spec_it_can_not_read(scene: H
     broken = other.body(generation=2)
     broken["spec"]["replicas"] = "many"
     other.exists(broken)
-    other.intake.pool_seen(broken)
+    other.updates.pool_seen(broken)
     other.start()
     await other.pass_by(12)
     route = other.links[ONE].route()

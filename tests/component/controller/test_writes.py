@@ -45,7 +45,7 @@ async def test_a_standby_that_takes_over_acts_at_once(cluster: Cluster) -> None:
     await with_work(cluster)
     await cluster.look()
     cluster.lease.is_held = True
-    cluster.intake.leadership_changed()
+    cluster.readings.leadership_changed(is_leading=True)
     await cluster.look()
     assert cluster.scales.writes == [("worker", 2)]
 
@@ -132,7 +132,7 @@ async def test_work_that_came_before_the_pods_were_known_is_answered_once_they_a
     await with_work(cluster)
     await cluster.look()
     cluster.pods.problem = None
-    cluster.intake.pods_changed("ns")
+    cluster.readings.pods_changed("ns", cluster.pods.present)
     cluster.now += 0.5
     cluster.publish(3)
     await cluster.look()
@@ -157,7 +157,7 @@ async def test_the_younger_of_two_pools_with_one_target_writes_nothing(cluster: 
     await cluster.look("b")
     assert cluster.scales.writes == []
     assert cluster.condition("SoleWriter", "b") == ("False", "TargetShared")
-    cluster.intake.pool_gone(cluster.declare("a"), "uid-a")
+    cluster.updates.pool_gone(cluster.declare("a"), "uid-a")
     await cluster.look("b")
     assert cluster.scales.writes == [("worker", 2)]
 
@@ -168,6 +168,6 @@ async def test_a_pool_of_an_unknown_class_holds_and_goes_on_once_it_is_there(clu
     await cluster.look()
     assert cluster.condition("Ready") == ("False", "UnknownClass")
     assert cluster.scales.writes == []
-    cluster.intake.class_seen("cpu", {"spec": accelerator.model_dump(by_alias=True, exclude_none=True)})
+    cluster.updates.class_seen("cpu", {"spec": accelerator.model_dump(by_alias=True, exclude_none=True)})
     await cluster.look()
     assert cluster.scales.writes == [("worker", 2)]

@@ -16,7 +16,7 @@ CALL_AGAIN_SECONDS = 10.0
 class InitialSync:
     """Says when every pool that there was has been delivered; from then on the watch keeps the store true.
 
-    The census knows this of pools and classes together; requests are held for a pool of any class.
+    The deletion sweep knows this of pools and classes together; requests are held for a pool of any class.
     """
 
     def __init__(

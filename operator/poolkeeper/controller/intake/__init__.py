@@ -1,6 +1,6 @@
-"""Everything that arrives from the API server: pools, classes, pods, deletions.
+"""Everything that arrives: pools and classes from the API server, readings of demand, pods, who leads.
 
-`handlers` is what kopf calls, `updates` enters each change into the store and wakes the pool. In: watch
-events. Out: entries in the store and the agenda. May import: `controller.reporting`, `controller.pool`,
-`kube`.
+`handlers` is what kopf calls; `updates` keeps pools and classes in the store, `readings` keeps in each pool
+what was read; both mark the pool on the agenda. `deletion_sweep` finds what was deleted unseen. May import:
+`controller.pool`, `controller.loop`, `kube`.
 """

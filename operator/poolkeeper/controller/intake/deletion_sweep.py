@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 
 from poolkeeper.api.base import API_VERSION, CLASSES, POOLS
-from poolkeeper.controller.intake.updates import Intake
+from poolkeeper.controller.intake.updates import Updates
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import KubeClient
@@ -24,20 +24,20 @@ CHECK_SECONDS = 0.1
 RETRY_SECONDS = 0.5
 
 
-class Census:
+class DeletionSweep:
     """Drops from the store what is gone; what is new comes by the watch alone."""
 
     def __init__(
         self,
         client: KubeClient,
         store: Store,
-        intake: Intake,
+        updates: Updates,
         *,
         namespaces: Iterable[str] = (),
     ) -> None:
         self._client = client
         self._store = store
-        self._intake = intake
+        self._updates = updates
         self._namespaces = tuple(namespaces)
         self.synced = asyncio.Event()
         """Set once everything that existed when the operator started has been seen."""
@@ -74,9 +74,9 @@ class Census:
         classes = {item["metadata"]["name"] for item in listed}
         for key, uid in pools_before.items():
             if pools.get(key) != uid:
-                self._intake.pool_gone(key, uid)
+                self._updates.pool_gone(key, uid)
         for name in classes_before - classes:
-            self._intake.class_gone(name)
+            self._updates.class_gone(name)
         self._counted = classes, set(pools)
 
     async def _wait_for_the_watch(self) -> None:
@@ -85,7 +85,7 @@ class Census:
         counted_at = time.monotonic()
         while not self.synced.is_set() and time.monotonic() - counted_at < UNSYNCED_INTERVAL_SECONDS:
             pools = {key for key in pools if self._store.get(key) is None}
-            if not pools and classes <= self._intake.classes_seen:
+            if not pools and classes <= self._updates.classes_seen:
                 self.synced.set()
             else:
                 await asyncio.sleep(CHECK_SECONDS)

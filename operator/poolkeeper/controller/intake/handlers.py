@@ -5,6 +5,7 @@ from typing import Any
 import kopf
 
 from poolkeeper.api.base import CLASSES, GROUP, POOLS, VERSION
+from poolkeeper.controller.intake.updates import Updates
 from poolkeeper.core.values.identity import PoolKey
 
 registry = kopf.OperatorRegistry()
@@ -22,17 +23,19 @@ async def pool_changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """A pool was listed, added, changed or deleted; one that is being deleted is gone for us."""
     body = event["object"]
     metadata = body["metadata"]
+    updates: Updates = memo.updates
     if event["type"] == "DELETED" or "deletionTimestamp" in metadata:
-        memo.intake.pool_gone(PoolKey(metadata["namespace"], metadata["name"]), metadata["uid"])
+        updates.pool_gone(PoolKey(metadata["namespace"], metadata["name"]), metadata["uid"])
     else:
-        memo.intake.pool_seen(body)
+        updates.pool_seen(body)
 
 
 @kopf.on.event(GROUP, VERSION, CLASSES, registry=registry)
 async def class_changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """A class was listed, added, changed or deleted."""
     name = event["object"]["metadata"]["name"]
+    updates: Updates = memo.updates
     if event["type"] == "DELETED":
-        memo.intake.class_gone(name)
+        updates.class_gone(name)
     else:
-        memo.intake.class_seen(name, event["object"])
+        updates.class_seen(name, event["object"])

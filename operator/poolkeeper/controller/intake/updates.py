@@ -1,7 +1,7 @@
-"""Takes in what happens outside, keeps the store true to it, and marks what is to be decided anew."""
+"""Keeps the store true to what the API server says about pools and classes."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -10,25 +10,21 @@ from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.demand import DemandSource
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.pool.history import History
-from poolkeeper.controller.pool.pod_selection import PodSelection
 from poolkeeper.controller.pool.pool import Declaration, Pool
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.values.identity import PoolKey
-from poolkeeper.core.values.ledger import Sample
-from poolkeeper.core.values.observation import Unavailable
-from poolkeeper.kube.watch.pod import Pod
 
 logger = logging.getLogger(__name__)
 
 
-class DemandReader(Protocol):
-    """Polls the queues of pools."""
+class SourceReader(Protocol):
+    """Reads some kinds of sources."""
 
-    def assign(self, pool: PoolKey, sources: tuple[DemandSource, ...]) -> None:
-        """Read exactly these."""
+    def assign(self, pool: PoolKey, sources: Sequence[DemandSource]) -> None:
+        """Read exactly these for a pool."""
 
     def forget(self, pool: PoolKey) -> None:
-        """Read nothing any more."""
+        """Read nothing for a pool any more."""
 
 
 class PodFollower(Protocol):
@@ -37,25 +33,29 @@ class PodFollower(Protocol):
     def follow(self, namespaces: set[str]) -> None:
         """Watch exactly these."""
 
-    def pods(self, namespace: str) -> Mapping[str, Pod]:
-        """The pods of one of them by uid."""
 
+class Updates:
+    """Called on the event loop by the watch of our kinds; every method returns at once.
 
-class Intake:
-    """What the API server, the queues and the pods tell; called on the event loop, returns at once."""
+    Sources with `http` are assigned to `services`, all others to `queues`; `mark` makes a pool due a look.
+    """
 
     def __init__(
         self,
         store: Store,
         agenda: Agenda[PoolKey],
-        demand: DemandReader,
-        pods: PodFollower,
+        mark: Callable[[Pool], None],
         *,
+        queues: SourceReader,
+        services: SourceReader,
+        pods: PodFollower,
         is_leading: Callable[[], bool],
     ) -> None:
         self._store = store
         self._agenda = agenda
-        self._demand = demand
+        self._mark = mark
+        self._queues = queues
+        self._services = services
         self._pods = pods
         self._is_leading = is_leading
         self.classes_seen: set[str] = set()
@@ -89,7 +89,8 @@ class Intake:
         logger.info("Pool deleted; its target stays as it is", extra={"pool": str(key)})
         self._store.remove(key)
         self._agenda.drop(key)
-        self._demand.forget(key)
+        self._queues.forget(key)
+        self._services.forget(key)
         self._pods.follow(self._store.namespaces)
         self._target_changed(pool.declaration)
 
@@ -108,40 +109,6 @@ class Intake:
         self._store.classes.pop(name, None)
         self._mark_all(self._store.of_class(name))
 
-    def published(self, key: PoolKey, news: Sample | Unavailable) -> None:
-        """A source was read, or could not be."""
-        pool = self._store.get(key)
-        if pool is None:
-            return
-        is_news = pool.demand.enter(news)
-        if is_news:
-            pool.published_at = news.observed_at if isinstance(news, Sample) else news.since
-        # What is read as before is news nevertheless where demand was not believed until now.
-        if is_news or not pool.is_demand_known:
-            self._mark(pool)
-
-    def pods_changed(self, namespace: str) -> None:
-        """Some pods of a namespace have changed, or are known again."""
-        selection = PodSelection(self._pods.pods(namespace).values())
-        for pool in self._store.in_namespace(namespace):
-            pods = selection.matching(pool.target.selector)
-            if pods != pool.pods:
-                self._pods_of_pool_changed(pool, pods)
-            elif not pool.are_replicas_known:
-                self._mark(pool)
-
-    def may_stop_now(self, key: PoolKey) -> None:
-        """Activators hold what arrives: the last replicas of a pool may be stopped."""
-        pool = self._store.get(key)
-        if pool is not None:
-            self._mark(pool)
-
-    def leadership_changed(self) -> None:
-        """This replica begins or ends to write: everything is looked at anew."""
-        for pool in self._store.all():
-            pool.target.forget()
-            self._mark(pool)
-
     def _begin(self, pool: Pool) -> None:
         self._declared(pool)
         self._pods.follow(self._store.namespaces)
@@ -150,15 +117,10 @@ class Intake:
     def _declared(self, pool: Pool) -> None:
         self._store.put(pool)
         spec = pool.declaration.spec
-        self._demand.assign(pool.key, spec.demand if spec else ())
+        sources = spec.demand if spec else ()
+        self._queues.assign(pool.key, [each for each in sources if each.http is None])
+        self._services.assign(pool.key, [each for each in sources if each.http is not None])
         self._agenda.release(pool.key)
-        self._mark(pool)
-
-    def _pods_of_pool_changed(self, pool: Pool, pods: tuple[Pod, ...]) -> None:
-        """Other pods than before may mean that somebody has changed the replicas."""
-        if {pod.uid for pod in pods} != {pod.uid for pod in pool.pods}:
-            pool.target.expire()
-        pool.pods = pods
         self._mark(pool)
 
     def _target_changed(self, declaration: Declaration) -> None:
@@ -175,7 +137,3 @@ class Intake:
     def _mark_all(self, pools: list[Pool]) -> None:
         for pool in pools:
             self._mark(pool)
-
-    def _mark(self, pool: Pool) -> None:
-        pool.news += 1
-        self._agenda.mark(pool.key)

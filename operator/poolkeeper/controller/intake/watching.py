@@ -7,7 +7,7 @@ from typing import Any, cast
 import kopf
 from kubernetes.aio.client.configuration import Configuration
 
-from poolkeeper.controller.intake.updates import Intake
+from poolkeeper.controller.intake.updates import Updates
 
 # kopf's own guess asks for the user's name, which a container's user id does not have.
 IDENTITY: Any = "poolkeeper"
@@ -29,13 +29,13 @@ class _NoDifferences(kopf.DiffBaseStorage):
 
 async def watch_kinds(
     registry: kopf.OperatorRegistry,
-    intake: Intake,
+    updates: Updates,
     log_in: Callable[[], Awaitable[Configuration]],
     install_signal_handlers: Callable[[], None],
     *,
     namespaces: Sequence[str],
 ) -> None:
-    """Feed the intake until cancelled. Raises whatever ends kopf, for example a watch that is refused."""
+    """Feed `updates` until cancelled. Raises whatever ends kopf, for example a watch that is refused."""
 
     async def connect() -> kopf.ConnectionInfo:
         return await _connection(await log_in())
@@ -44,7 +44,7 @@ async def watch_kinds(
     tasks = await kopf.spawn_tasks(
         registry=registry,
         settings=_settings(),
-        memo=kopf.Memo(intake=intake, log_in=connect),
+        memo=kopf.Memo(updates=updates, log_in=connect),
         identity=IDENTITY,
         standalone=True,
         clusterwide=not namespaces,

@@ -1,0 +1,66 @@
+"""What is read while the operator runs (demand, pods, who leads) is kept in its pool, which is then due."""
+
+from collections.abc import Mapping
+
+from poolkeeper.controller.loop.agenda import Agenda
+from poolkeeper.controller.pool.pod_selection import PodSelection
+from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.pool.store import Store
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.core.values.ledger import Sample
+from poolkeeper.core.values.observation import Unavailable
+from poolkeeper.kube.watch.pod import Pod
+
+
+class Readings:
+    """Called on the event loop by what reads; every method returns at once."""
+
+    def __init__(self, store: Store, agenda: Agenda[PoolKey]) -> None:
+        self._store = store
+        self._agenda = agenda
+
+    def published(self, key: PoolKey, news: Sample | Unavailable) -> None:
+        """A source was read, or could not be."""
+        pool = self._store.get(key)
+        if pool is None:
+            return
+        is_news = pool.demand.enter(news)
+        if is_news:
+            pool.published_at = news.observed_at if isinstance(news, Sample) else news.since
+        # While demand counts as unknown, the same reading again is what makes it known.
+        if is_news or not pool.is_demand_known:
+            self.mark(pool)
+
+    def pods_changed(self, namespace: str, pods: Mapping[str, Pod]) -> None:
+        """Some pods of a namespace have changed, or are known again; `pods` are all of them by uid."""
+        selection = PodSelection(pods.values())
+        for pool in self._store.in_namespace(namespace):
+            matching = selection.matching(pool.target.selector)
+            if matching != pool.pods:
+                self._pods_of_pool_changed(pool, matching)
+            elif not pool.are_replicas_known:
+                self.mark(pool)
+
+    def may_stop_now(self, key: PoolKey) -> None:
+        """Activators hold what arrives: the last replicas of a pool may be stopped."""
+        pool = self._store.get(key)
+        if pool is not None:
+            self.mark(pool)
+
+    def leadership_changed(self, is_leading: bool) -> None:
+        """This replica begins or ends to write: every pool is looked at again, with its target read first."""
+        for pool in self._store.all():
+            pool.target.forget()
+            self.mark(pool)
+
+    def mark(self, pool: Pool) -> None:
+        """Look at a pool as soon as possible."""
+        pool.news += 1
+        self._agenda.mark(pool.key)
+
+    def _pods_of_pool_changed(self, pool: Pool, pods: tuple[Pod, ...]) -> None:
+        """Other pods than before may mean that somebody has changed the replicas: /scale is read again."""
+        if {pod.uid for pod in pods} != {pod.uid for pod in pool.pods}:
+            pool.target.expire()
+        pool.pods = pods
+        self.mark(pool)
