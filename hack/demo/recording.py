@@ -1,4 +1,4 @@
-"""Puts what the demo showed into the README, between two marks."""
+"""Puts what the demo showed into the README, between two marks: the first act open, the others folded."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,6 +11,7 @@ README = ROOT / "README.md"
 BEGIN, END = "<!-- demo:begin -->", "<!-- demo:end -->"
 WIDTH = 100
 RULE = "─"
+FOLDED = "What comes next: a start as late as the budget allows, and a request to a model at zero"
 
 
 def console() -> Console:
@@ -24,17 +25,28 @@ def write(shown: str) -> None:
 
 
 def placed(page: str, shown: str) -> str:
-    """The page with this text between its marks."""
+    """The page with this text between its marks: the first act open, the others folded."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    block = "\n".join(shortened(shown.strip().splitlines()))
-    return f"{before}{BEGIN}\n```text\n{block}\n```\n{END}{after}"
+    lines = list(shortened(shown.strip().splitlines()))
+    headings = [number for number, line in enumerate(lines) if line.startswith(RULE)]
+    second = headings[1] if len(headings) > 1 else len(lines)
+    block = _fenced(lines[:second])
+    if second < len(lines):
+        block += f"\n\n<details><summary>{FOLDED}</summary>\n\n{_fenced(lines[second:])}\n\n</details>"
+    return f"{before}{BEGIN}\n{block}\n{END}{after}"
 
 
 def recorded(page: str) -> str:
-    """What stands between the page's marks, without the fence around it."""
-    block = page.partition(BEGIN)[2].partition(END)[0].strip()
-    return block.removeprefix("```text").removesuffix("```").strip("\n")
+    """What stands between the page's marks, without the fences and the fold around it."""
+    block = page.partition(BEGIN)[2].partition(END)[0]
+    return "\n".join(
+        act.strip("\n") for act in re.findall(r"^```text\n(.*?)^```$", block, re.DOTALL | re.MULTILINE)
+    )
+
+
+def _fenced(lines: Sequence[str]) -> str:
+    return "\n".join(["```text", *lines, "```"])
 
 
 def shortened(lines: Sequence[str]) -> Iterator[str]:

@@ -225,6 +225,15 @@ def test_a_recording_replaces_the_one_before_and_nothing_else() -> None:
     assert placed(page, "new") == page
 
 
+def test_the_first_act_is_open_and_the_others_are_folded() -> None:
+    shown = "──── jobs ────\n 0:00\n──── a request ────\n 0:00\n──── a later one ────\n 0:01"
+
+    page = placed(f"{BEGIN}\n{END}", shown)
+
+    assert page.index("jobs") < page.index("<details>") < page.index("a request") < page.index("</details>")
+    assert recording.recorded(page) == shown
+
+
 def test_the_readme_has_a_place_for_the_recording() -> None:
     assert [README.read_text().count(mark) for mark in (BEGIN, END)] == [1, 1]
 
