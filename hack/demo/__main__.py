@@ -16,7 +16,7 @@ import time
 from rich.console import Console
 
 from hack.demo import farewell, http_act, queue_act, recording
-from hack.demo.commands import Cluster, CommandFailed
+from hack.demo.commands import CommandFailed, KubectlCluster
 from hack.demo.stage import install, prepare_existing, prepare_kind
 
 
@@ -47,7 +47,7 @@ def main() -> int:
     return 1 if failure else 0
 
 
-def show(console: Console, acts: Console, cluster: Cluster) -> str:
+def show(console: Console, acts: Console, cluster: KubectlCluster) -> str:
     """Both acts, one after the other, on a console that may be recorded; what went wrong, or nothing."""
     queue_act.prepare(console, cluster)
     if not queue_act.show(acts, cluster):

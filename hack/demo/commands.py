@@ -27,7 +27,7 @@ def run(arguments: Sequence[str], *, environment: Mapping[str, str], stdin: str 
 
 
 @dataclass(frozen=True)
-class Cluster:
+class KubectlCluster:
     """A cluster that kubectl and helm reach; `context` is None for the one that hack/cluster made."""
 
     context: str | None = None
@@ -57,19 +57,19 @@ class Cluster:
         return found
 
 
-def kind_cluster(name: str) -> Cluster:
+def kind_cluster(name: str) -> KubectlCluster:
     """The cluster that `hack/cluster up --name NAME` made, with its tools first on PATH."""
     exports = run((str(ROOT / "hack" / "cluster"), "env", "--name", name), environment=os.environ)
     environment = dict(os.environ)
     for word in shlex.split(exports.replace("export ", "")):
         variable, _, value = word.rstrip(";").partition("=")
         environment[variable] = os.path.expandvars(value)
-    return Cluster(environment=environment)
+    return KubectlCluster(environment=environment)
 
 
-def existing_cluster(context: str) -> Cluster:
+def existing_cluster(context: str) -> KubectlCluster:
     """A cluster of the user's own kubeconfig, reached with kubectl and helm from PATH or the cache."""
     found = run((str(ROOT / "hack" / "cluster"), "tool", "kubectl", "helm"), environment=os.environ)
     folders = [str(Path(line).parent) for line in found.split()]
     environment = {**os.environ, "PATH": os.pathsep.join([*folders, os.environ.get("PATH", "")])}
-    return Cluster(context=context, environment=environment)
+    return KubectlCluster(context=context, environment=environment)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from hack.demo.commands import Cluster
+from hack.demo.commands import KubectlCluster
 from hack.demo.stage import MANIFESTS, NAMESPACE, apply, wait_until_managed
 from hack.demo.timeline import Replicas, Timeline
 
@@ -73,7 +73,7 @@ class Moment:
         )
 
 
-def prepare(console: Console, cluster: Cluster) -> None:
+def prepare(console: Console, cluster: KubectlCluster) -> None:
     """A model at zero behind its Service, its pool, and a pod to call it from."""
     console.rule("kubectl apply")
     apply(cluster, "llm.yaml", "llm-pool.yaml", "caller.yaml")
@@ -90,7 +90,7 @@ def prepare(console: Console, cluster: Cluster) -> None:
     time.sleep(SETTLE_SECONDS)
 
 
-def show(console: Console, cluster: Cluster) -> bool:
+def show(console: Console, cluster: KubectlCluster) -> bool:
     """A request at zero, some that meet a warm model, and the way back."""
     console.rule(HEADING)
     timeline = Timeline(console, LIMIT_SECONDS)
@@ -117,7 +117,7 @@ def told(answers: list[Answer]) -> str:
     return f"{took}: {f'{held} of them held' if held else 'straight from the pod, past the activators'}"
 
 
-def ask(cluster: Cluster, times: int = 1) -> list[Answer]:
+def ask(cluster: KubectlCluster, times: int = 1) -> list[Answer]:
     """Asks the model from within the cluster, by its Service's name; raises CommandFailed where it fails."""
     printed = cluster.kubectl(
         "exec", "caller", "--namespace", NAMESPACE, "--", "python3", "-c", ASK, URL, str(times)
@@ -125,7 +125,7 @@ def ask(cluster: Cluster, times: int = 1) -> list[Answer]:
     return [Answer(**json.loads(line)) for line in printed.splitlines()]
 
 
-def look(cluster: Cluster, asked: "Future[list[Answer]] | None" = None) -> Moment:
+def look(cluster: KubectlCluster, asked: "Future[list[Answer]] | None" = None) -> Moment:
     """Reads who answers the Service from its endpoints."""
     slices = cluster.kubectl(
         "get", "endpointslices", "--namespace", NAMESPACE,

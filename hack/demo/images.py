@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hack.demo.commands import Cluster
+from hack.demo.commands import KubectlCluster
 
 NAMES = ("operator", "redis", "worker", "simulated-llm")
 VARIABLE = "IMAGE_REGISTRY"
@@ -31,7 +31,7 @@ def expected() -> str:
     return f"Images: {names}, which the nodes must have already, since {VARIABLE} is not set."
 
 
-def unobtainable(cluster: Cluster, namespaces: Sequence[str]) -> list[str]:
+def unobtainable(cluster: KubectlCluster, namespaces: Sequence[str]) -> list[str]:
     """The images that pods of these namespaces wait for in vain."""
     found = {
         image

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from hack.demo.commands import Cluster
+from hack.demo.commands import KubectlCluster
 from hack.demo.stage import MANIFESTS, NAMESPACE, apply, wait_until_managed
 from hack.demo.timeline import Replicas, Timeline
 
@@ -52,7 +52,7 @@ class Moment:
         )
 
 
-def prepare(console: Console, cluster: Cluster) -> None:
+def prepare(console: Console, cluster: KubectlCluster) -> None:
     """A Redis, a worker at zero and its pool."""
     console.rule("kubectl apply")
     apply(cluster, "redis.yaml", "worker.yaml", "pool.yaml")
@@ -62,7 +62,7 @@ def prepare(console: Console, cluster: Cluster) -> None:
     wait_until_managed(cluster, POOL)
 
 
-def show(console: Console, cluster: Cluster) -> bool:
+def show(console: Console, cluster: KubectlCluster) -> bool:
     """Two waves of jobs: one that needs every replica at once, and one that can wait for its deadline."""
     console.rule(FIRST_HEADING)
     if not make_the_trip(console, cluster, FIRST_WAVE):
@@ -71,7 +71,7 @@ def show(console: Console, cluster: Cluster) -> bool:
     return make_the_trip(console, cluster, SECOND_WAVE)
 
 
-def make_the_trip(console: Console, cluster: Cluster, jobs: int) -> bool:
+def make_the_trip(console: Console, cluster: KubectlCluster, jobs: int) -> bool:
     """Pushes jobs and draws until the pool has been up and is at zero again."""
     names = [f"job-{number}" for number in range(1, jobs + 1)]
     redis_cli(cluster, "RPUSH", "jobs", *names)
@@ -85,7 +85,7 @@ def make_the_trip(console: Console, cluster: Cluster, jobs: int) -> bool:
     )
 
 
-def look(cluster: Cluster) -> Moment:
+def look(cluster: KubectlCluster) -> Moment:
     """Reads the queue's depths from Redis itself."""
     script = "return {redis.call('LLEN','jobs'),redis.call('LLEN','jobs-in-progress')}"
     queued, in_flight = redis_cli(cluster, "EVAL", script, "0").split()
@@ -95,6 +95,6 @@ def look(cluster: Cluster) -> Moment:
     return Moment(int(queued), int(in_flight), replicas)
 
 
-def redis_cli(cluster: Cluster, *command: str) -> str:
+def redis_cli(cluster: KubectlCluster, *command: str) -> str:
     """One Redis command, run inside the Redis pod."""
     return cluster.kubectl("exec", "deploy/redis", "--namespace", NAMESPACE, "--", "redis-cli", *command)

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from hack.demo import images
-from hack.demo.commands import ROOT, Cluster, CommandFailed, existing_cluster, kind_cluster
+from hack.demo.commands import ROOT, CommandFailed, KubectlCluster, existing_cluster, kind_cluster
 from poolkeeper.backtest.opening import main as play_opening
 
 SYSTEM_NAMESPACE = "poolkeeper-system"
@@ -17,7 +17,7 @@ CHART = str(ROOT / "charts" / "poolkeeper")
 MANIFESTS = Path(__file__).parent / "manifests"
 
 
-def prepare_kind(console: Console) -> Cluster:
+def prepare_kind(console: Console) -> KubectlCluster:
     """Brings the kind cluster up, with a replay of real agent traffic to look at meanwhile."""
     hack_cluster = str(ROOT / "hack" / "cluster")
     log = ROOT / "build" / "demo-cluster.log"
@@ -48,7 +48,7 @@ def show_progress(console: Console, log: Path, preparing: "subprocess.Popen[byte
                 time.sleep(0.2)
 
 
-def prepare_existing(console: Console, context: str) -> Cluster:
+def prepare_existing(console: Console, context: str) -> KubectlCluster:
     """Lists the cluster-wide objects that the demo will make, before it makes any."""
     cluster = existing_cluster(context)
     rendered = cluster.helm("template", "poolkeeper", CHART, *chart_values())
@@ -77,7 +77,7 @@ def chart_values() -> list[str]:
     return [word for value in values for word in ("--set", value)]
 
 
-def install(console: Console, cluster: Cluster) -> None:
+def install(console: Console, cluster: KubectlCluster) -> None:
     """Installs the operator with helm, and makes the demo's namespace."""
     console.rule("helm install")
     cluster.helm(
@@ -89,7 +89,7 @@ def install(console: Console, cluster: Cluster) -> None:
     cluster.kubectl("apply", "--filename", "-", stdin=namespace)
 
 
-def apply(cluster: Cluster, *names: str) -> None:
+def apply(cluster: KubectlCluster, *names: str) -> None:
     """kubectl apply of some of the demo's manifests, in its namespace."""
     for name in names:
         cluster.kubectl("apply", "--namespace", NAMESPACE, "--filename", "-", stdin=with_images(name))
@@ -103,7 +103,7 @@ def with_images(manifest: str) -> str:
     return text.replace("image: poolkeeper/", f"image: {prefix}poolkeeper/")
 
 
-def wait_until_managed(cluster: Cluster, pool: str) -> None:
+def wait_until_managed(cluster: KubectlCluster, pool: str) -> None:
     """Returns once the operator has read the pool's demand; raises CommandFailed if it does not."""
     cluster.kubectl(
         "wait", f"acceleratorpool/{pool}", "--namespace", NAMESPACE, "--for=condition=DemandKnown",

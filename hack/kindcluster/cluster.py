@@ -98,7 +98,7 @@ def labelled_images(listing: str, key: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Cluster:
+class KindCluster:
     name: str
     cache: Cache
     engine: Engine

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hack.kindcluster.build.images import ALL, SOURCE_LABEL, recipe_name
-from hack.kindcluster.cluster import NODE_PORTS, Cluster, host_ports
+from hack.kindcluster.cluster import NODE_PORTS, KindCluster, host_ports
 from hack.kindcluster.engine.engine import Engine, OwnEngine, running_engine
 from hack.kindcluster.workbench import SHELL_TOOLS, Workbench
 
@@ -23,7 +23,7 @@ def report(bench: Workbench, name: str) -> Iterator[str]:
         yield f"{tool + ':':9} {path or 'not there yet; `hack/cluster up` gets it'}"
     yield f"engine:   {describe_engine(engine, OwnEngine(bench.cache))}"
     if engine and at_hand["kind"] and at_hand["kubectl"]:
-        cluster = Cluster(name, bench.cache, engine, at_hand["kind"], at_hand["kubectl"])
+        cluster = KindCluster(name, bench.cache, engine, at_hand["kind"], at_hand["kubectl"])
         yield from describe_cluster(cluster)
         yield from describe_images(bench, cluster)
 
@@ -38,7 +38,7 @@ def describe_engine(engine: Engine | None, own: OwnEngine) -> str:
     return "none that answers and can run a node; `hack/cluster up` gets one"
 
 
-def describe_cluster(cluster: Cluster) -> Iterator[str]:
+def describe_cluster(cluster: KindCluster) -> Iterator[str]:
     state = cluster.node_state()
     if state == "absent":
         yield f"cluster:  {cluster.name} does not exist; `hack/cluster up` creates it"
@@ -53,7 +53,7 @@ def describe_cluster(cluster: Cluster) -> Iterator[str]:
     yield f"          NodePorts {NODE_PORTS[0]}-{NODE_PORTS[-1]} at 127.0.0.1:{ports[0]}-{ports[-1]}"
 
 
-def describe_images(bench: Workbench, cluster: Cluster) -> Iterator[str]:
+def describe_images(bench: Workbench, cluster: KindCluster) -> Iterator[str]:
     images = bench.images(cluster.engine)
     running = cluster.node_state() == "running"
     loaded = cluster.image_labels(SOURCE_LABEL) if running else {}

@@ -12,7 +12,7 @@ from hack.kindcluster.build.requirements import Requirements
 from hack.kindcluster.build.rootfs import PACKAGES as ROOTFS_PACKAGES
 from hack.kindcluster.build.rootfs import RootFileSystems
 from hack.kindcluster.build.tools import Tools
-from hack.kindcluster.cluster import Cluster, kubeconfig, link_tools
+from hack.kindcluster.cluster import KindCluster, kubeconfig, link_tools
 from hack.kindcluster.engine.engine import Engine, OwnEngine, ensure_engine, running_engine
 from hack.kindcluster.machine.cache import Cache, cache_root
 from hack.kindcluster.machine.debian import Debian
@@ -46,9 +46,9 @@ class Workbench:
     def roots(self) -> RootFileSystems:
         return RootFileSystems(self.cache, self.versions, self.debian)
 
-    def cluster(self, name: str, engine: Engine) -> Cluster:
+    def cluster(self, name: str, engine: Engine) -> KindCluster:
         kind, kubectl = self.tools.paths(["kind", "kubectl"])
-        return Cluster(name, self.cache, engine, kind, kubectl)
+        return KindCluster(name, self.cache, engine, kind, kubectl)
 
     def images(self, engine: Engine) -> Images:
         requirements = Requirements(self.cache, self.versions, self.debian)

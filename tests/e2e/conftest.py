@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from hack.demo.commands import ROOT, Cluster, kind_cluster
-from tests.e2e.world import World
+from hack.demo.commands import ROOT, KubectlCluster, kind_cluster
+from tests.e2e.queue_namespace import QueueNamespace
 
 CLUSTER = "poolkeeper-test"
 SYSTEM_NAMESPACE = "poolkeeper-system"
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster() -> Iterator[KubectlCluster]:
     """A kind cluster with our images in it; KEEP_CLUSTER=yes leaves it up afterwards."""
     hack_cluster = str(ROOT / "hack" / "cluster")
     for command in ("up", "load"):
@@ -37,7 +37,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def system_namespace(cluster: Cluster) -> str:
+def system_namespace(cluster: KubectlCluster) -> str:
     """The operator's namespace, in which only pods of the restricted standard are admitted."""
     manifest = cluster.kubectl(
         "create", "namespace", SYSTEM_NAMESPACE, "--dry-run=client", "--output", "yaml"
@@ -50,14 +50,14 @@ def system_namespace(cluster: Cluster) -> str:
 
 
 @pytest.fixture
-def operator(cluster: Cluster, system_namespace: str) -> str:
+def operator(cluster: KubectlCluster, system_namespace: str) -> str:
     """Poolkeeper installed by helm, its rollout finished; the name of its Deployment."""
     cluster.helm("upgrade", "--install", "poolkeeper", CHART, *RELEASE)
     return "poolkeeper"
 
 
 @pytest.fixture(scope="session")
-def deleted_namespaces(cluster: Cluster) -> Iterator[list[str]]:
+def deleted_namespaces(cluster: KubectlCluster) -> Iterator[list[str]]:
     """Those that tests have left behind: all are gone in the end, whatever became of the operator."""
     names: list[str] = []
     yield names
@@ -67,11 +67,11 @@ def deleted_namespaces(cluster: Cluster) -> Iterator[list[str]]:
 
 @pytest.fixture
 def world(
-    cluster: Cluster, operator: str, deleted_namespaces: list[str], request: pytest.FixtureRequest
-) -> Iterator[World]:
+    cluster: KubectlCluster, operator: str, deleted_namespaces: list[str], request: pytest.FixtureRequest
+) -> Iterator[QueueNamespace]:
     """A namespace of the test's own, deleted afterwards; the next test does not wait for that."""
     name = request.node.name.replace("test_", "").replace("_", "-")[:50].rstrip("-")
     cluster.kubectl("create", "namespace", name)
-    yield World(cluster, name)
+    yield QueueNamespace(cluster, name)
     cluster.kubectl("delete", "namespace", name, "--wait=false")
     deleted_namespaces.append(name)

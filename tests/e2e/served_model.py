@@ -3,12 +3,12 @@
 import time
 from dataclasses import dataclass
 
-from hack.demo.commands import Cluster
+from hack.demo.commands import KubectlCluster
 from tests.e2e.conftest import CHART, RELEASE
-from tests.e2e.world import World, manifests
+from tests.e2e.queue_namespace import QueueNamespace, manifests
 
 
-def install_activators(cluster: Cluster) -> str:
+def install_activators(cluster: KubectlCluster) -> str:
     """Poolkeeper with activators, which stay for the next test; the name of its Deployment."""
     cluster.helm("upgrade", "--install", "poolkeeper", CHART, *RELEASE, "--set", "activator.enabled=true")
     return "poolkeeper"
@@ -18,11 +18,11 @@ def install_activators(cluster: Cluster) -> str:
 class ServedModel:
     """One of the demo's models; its Deployment, its Service and its pool bear the same name."""
 
-    world: World
+    world: QueueNamespace
     name: str
 
     @classmethod
-    def at_zero(cls, world: World, name: str, *files: str) -> "ServedModel":
+    def at_zero(cls, world: QueueNamespace, name: str, *files: str) -> "ServedModel":
         """Created from the demo's manifests, once the Service leads to the activators."""
         model = cls(world, name)
         world.apply(*(document for file in ("caller.yaml", *files) for document in manifests(file)))

@@ -3,12 +3,12 @@
 import pytest
 from rich.console import Console
 
-from hack.demo.commands import Cluster
+from hack.demo.commands import KubectlCluster
 from hack.demo.stage import prepare_existing
 
 
 def test_it_names_the_objects_of_the_whole_cluster_before_it_makes_any(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    cluster: KubectlCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", cluster.environment["KUBECONFIG"])
     context = cluster.kubectl("config", "current-context").strip()

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hack.demo.commands import Cluster
+from hack.demo.commands import KubectlCluster
+from tests.e2e.queue_namespace import QueueNamespace
 from tests.e2e.served_model import ServedModel, install_activators
-from tests.e2e.world import World
 
 ASK = """
 import json, sys, time, urllib.request
@@ -28,7 +28,7 @@ CAT_BEGINS = [0.1265353, -0.03285078, -0.02905964, 0.04440699]
 
 
 @pytest.fixture
-def operator(cluster: Cluster, system_namespace: str) -> str:
+def operator(cluster: KubectlCluster, system_namespace: str) -> str:
     """Poolkeeper with activators."""
     return install_activators(cluster)
 
@@ -44,7 +44,7 @@ def likeness(one: list[float], other: list[float]) -> float:
     return sum(x * y for x, y in zip(one, other, strict=True))
 
 
-def test_a_real_model_at_zero_embeds_what_it_is_asked_and_goes_back_to_zero(world: World) -> None:
+def test_a_real_model_at_zero_embeds_what_it_is_asked_and_goes_back_to_zero(world: QueueNamespace) -> None:
     model = ServedModel.at_zero(world, "embeddings", "embeddings.yaml", "embeddings-pool.yaml")
     assert model.replicas() == 0
 

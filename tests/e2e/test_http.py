@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from hack.demo.commands import Cluster
+from hack.demo.commands import KubectlCluster
 from tests.e2e.conftest import CHART, RELEASE, SYSTEM_NAMESPACE
+from tests.e2e.queue_namespace import QueueNamespace
 from tests.e2e.served_model import ServedModel, install_activators
-from tests.e2e.world import World
 
 ASK = """
 import json, sys, time, urllib.request
@@ -28,13 +28,13 @@ with urllib.request.urlopen(urllib.request.Request("http://chat/v1/completions",
 
 
 @pytest.fixture
-def operator(cluster: Cluster, system_namespace: str) -> str:
+def operator(cluster: KubectlCluster, system_namespace: str) -> str:
     """Poolkeeper with activators."""
     return install_activators(cluster)
 
 
 @pytest.fixture
-def model(world: World) -> ServedModel:
+def model(world: QueueNamespace) -> ServedModel:
     """A simulated LLM at zero behind its Service, its pool, and a pod to call it from."""
     return ServedModel.at_zero(world, "chat", "llm.yaml", "llm-pool.yaml")
 

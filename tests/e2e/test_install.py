@@ -5,26 +5,26 @@ from pathlib import Path
 
 import yaml
 
-from hack.demo.commands import ROOT, Cluster
+from hack.demo.commands import ROOT, KubectlCluster
 from tests.e2e.conftest import CHART, RELEASE, SYSTEM_NAMESPACE
-from tests.e2e.world import World
+from tests.e2e.queue_namespace import QueueNamespace
 
 CRDS = ("acceleratorpools.poolkeeper.dev", "acceleratorclasses.poolkeeper.dev")
 
 
-def bring_up_one_replica(world: World) -> None:
+def bring_up_one_replica(world: QueueNamespace) -> None:
     """A pool whose floor is one, so that the workload has something to lose."""
     world.create_queue_and_worker(load_seconds=0, service_seconds=1)
     world.apply(world.pool_manifest(replicas={"min": 1, "max": 2}))
     world.wait_until("the floor is kept", lambda: world.ready_replicas() == 1, 60)
 
 
-def test_the_catalogue_comes_with_the_chart(cluster: Cluster, operator: str) -> None:
+def test_the_catalogue_comes_with_the_chart(cluster: KubectlCluster, operator: str) -> None:
     for name in ("nvidia-l4", "google-tpu-v6e", "aws-trainium2", "cpu"):
         cluster.kubectl("wait", "--for=create", f"acceleratorclass/{name}", "--timeout=30s")
 
 
-def test_uninstall_leaves_the_workload_and_blocks_nothing(world: World) -> None:
+def test_uninstall_leaves_the_workload_and_blocks_nothing(world: QueueNamespace) -> None:
     bring_up_one_replica(world)
     world.cluster.helm("uninstall", "poolkeeper", "--namespace", SYSTEM_NAMESPACE, "--wait")
     assert world.ready_replicas() == 1
@@ -32,7 +32,7 @@ def test_uninstall_leaves_the_workload_and_blocks_nothing(world: World) -> None:
     assert world.ready_replicas() == 1
 
 
-def test_another_release_takes_over_the_kept_crds(world: World) -> None:
+def test_another_release_takes_over_the_kept_crds(world: QueueNamespace) -> None:
     bring_up_one_replica(world)
     world.cluster.helm("uninstall", "poolkeeper", "--namespace", SYSTEM_NAMESPACE, "--wait")
     world.cluster.helm("install", "other", CHART, *RELEASE)
@@ -43,14 +43,14 @@ def test_another_release_takes_over_the_kept_crds(world: World) -> None:
         world.cluster.helm("uninstall", "other", "--namespace", SYSTEM_NAMESPACE, "--wait")
 
 
-def test_deleting_the_crds_touches_no_workload(world: World) -> None:
+def test_deleting_the_crds_touches_no_workload(world: QueueNamespace) -> None:
     bring_up_one_replica(world)
     world.cluster.helm("uninstall", "poolkeeper", "--namespace", SYSTEM_NAMESPACE, "--wait")
     world.cluster.kubectl("delete", "crd", *CRDS, "--timeout", "30s")
     assert world.ready_replicas() == 1
 
 
-def test_plain_manifests_install_the_same(cluster: Cluster, tmp_path: Path) -> None:
+def test_plain_manifests_install_the_same(cluster: KubectlCluster, tmp_path: Path) -> None:
     cluster.helm("uninstall", "poolkeeper", "--namespace", SYSTEM_NAMESPACE, "--wait", "--ignore-not-found")
     overlay = {
         "resources": [os.path.relpath(ROOT / "deploy", tmp_path.resolve())],

@@ -2,10 +2,10 @@
 
 import re
 
-from tests.e2e.world import World
+from tests.e2e.queue_namespace import QueueNamespace
 
 
-def test_once_learned_a_start_waits_until_the_budget_needs_it(world: World) -> None:
+def test_once_learned_a_start_waits_until_the_budget_needs_it(world: QueueNamespace) -> None:
     world.create_queue_and_worker(load_seconds=2, service_seconds=1)
     world.apply(world.pool_manifest(coldStart={"budgetSeconds": 30, "expectedSeconds": 8}))
     world.push(12)
@@ -23,7 +23,7 @@ def test_once_learned_a_start_waits_until_the_budget_needs_it(world: World) -> N
     assert "1 more replica started now to keep" in world.explained("StartForDeadline")
 
 
-def test_a_start_that_nobody_needs_any_more_is_cancelled(world: World) -> None:
+def test_a_start_that_nobody_needs_any_more_is_cancelled(world: QueueNamespace) -> None:
     world.create_queue_and_worker(load_seconds=60, service_seconds=1)
     world.apply(world.pool_manifest(coldStart={"budgetSeconds": 10, "expectedSeconds": 60}))
     world.push(1)

@@ -1,11 +1,11 @@
 """The user's path: work arrives, the pool goes from zero to N and back, whatever is killed on the way."""
 
-from tests.e2e.world import World
+from tests.e2e.queue_namespace import QueueNamespace
 
 SYSTEM = ("--namespace", "poolkeeper-system")
 
 
-def test_work_brings_the_pool_up_and_its_end_brings_it_to_zero(world: World) -> None:
+def test_work_brings_the_pool_up_and_its_end_brings_it_to_zero(world: QueueNamespace) -> None:
     world.create_queue_and_worker(load_seconds=3, service_seconds=1)
     world.apply(world.pool_manifest())
     world.wait_until(
@@ -24,7 +24,7 @@ def test_work_brings_the_pool_up_and_its_end_brings_it_to_zero(world: World) -> 
     assert "AcceleratorPool" in events
 
 
-def test_a_killed_operator_finishes_what_it_began(world: World) -> None:
+def test_a_killed_operator_finishes_what_it_began(world: QueueNamespace) -> None:
     world.create_queue_and_worker(load_seconds=3, service_seconds=1)
     world.apply(world.pool_manifest())
     world.push(10)
@@ -39,7 +39,7 @@ def test_a_killed_operator_finishes_what_it_began(world: World) -> None:
     world.wait_until("the pool is at zero again", lambda: world.replicas() == 0, 120)
 
 
-def test_replicas_hold_while_redis_is_away(world: World) -> None:
+def test_replicas_hold_while_redis_is_away(world: QueueNamespace) -> None:
     world.create_queue_and_worker(load_seconds=1, service_seconds=4)
     world.apply(world.pool_manifest())
     world.push(8)
@@ -55,7 +55,7 @@ def test_replicas_hold_while_redis_is_away(world: World) -> None:
     world.wait_until("demand is known", lambda: world.condition("DemandKnown").get("status") == "True", 60)
 
 
-def test_observe_decides_and_explains_but_writes_nothing(world: World) -> None:
+def test_observe_decides_and_explains_but_writes_nothing(world: QueueNamespace) -> None:
     world.create_queue_and_worker(load_seconds=1, service_seconds=1)
     world.apply(world.pool_manifest(mode="Observe"))
     world.push(5)

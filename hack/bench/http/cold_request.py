@@ -21,7 +21,7 @@ from dataclasses import astuple, dataclass
 from itertools import pairwise
 from statistics import quantiles
 
-from hack.bench.http.scene.kind_model import BARE, POOLED, Marks, World, world
+from hack.bench.http.scene.kind_model import BARE, POOLED, KindWorld, Marks, world
 from hack.demo.commands import ROOT, kind_cluster
 
 AIM_SECONDS = 1.0
@@ -72,7 +72,7 @@ class Spread:
         return f"p50 {self.p50:6.3f} s  p99 {self.p99:6.3f} s"
 
 
-async def start_by_hand(stage: World) -> Start:
+async def start_by_hand(stage: KindWorld) -> Start:
     """The floor, once."""
     await stage.until_gone(BARE)
     answer = asyncio.create_task(stage.ask(BARE, how="until"))
@@ -85,7 +85,7 @@ async def start_by_hand(stage: World) -> Start:
     return Start.of(began, marks, answered)
 
 
-async def start_by_request(stage: World) -> Start:
+async def start_by_request(stage: KindWorld) -> Start:
     """A cold request, once."""
     await stage.until_gone(POOLED)
     answer = await stage.ask(POOLED, how="once")

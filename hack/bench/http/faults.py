@@ -30,7 +30,7 @@ from hack.bench.http.scene.clients import Attempt, Client
 from hack.bench.http.scene.losses import Kill, Verdict, Victim, judge
 from hack.bench.http.scene.network import is_inside, run_inside
 from hack.bench.http.scene.pods import Pod
-from hack.bench.http.scene.pools import MODEL_PORT, World, world
+from hack.bench.http.scene.pools import MODEL_PORT, HttpWorld, world
 
 POOL = "chat"
 CONCURRENCY = 32
@@ -48,7 +48,7 @@ STRAGGLERS_COME_LATE = 0.4
 class Faults:
     """What may go wrong; `kills` are the SIGKILLs so far, `done` counts all."""
 
-    def __init__(self, stage: World, chance: random.Random) -> None:
+    def __init__(self, stage: HttpWorld, chance: random.Random) -> None:
         self.kills: list[Kill] = []
         self.done: Counter[str] = Counter()
         self._world = stage
@@ -162,7 +162,7 @@ class Faults:
 class Load:
     """Numbered requests from all nodes; `attempts` are those that have ended."""
 
-    def __init__(self, stage: World, chance: random.Random, rate: float) -> None:
+    def __init__(self, stage: HttpWorld, chance: random.Random, rate: float) -> None:
         self.attempts: list[Attempt] = []
         self._chance = chance
         self.rate = rate
@@ -203,7 +203,7 @@ class Load:
 
 
 async def cycle(
-    stage: World, load: Load, faults: Faults, requests: int, faults_per_cycle: int, chance: random.Random
+    stage: HttpWorld, load: Load, faults: Faults, requests: int, faults_per_cycle: int, chance: random.Random
 ) -> None:
     """From zero up and back to zero, with one fault under load and the others on the way down."""
     burst, stragglers = int(requests * BURST_SHARE), int(requests * STRAGGLER_SHARE)

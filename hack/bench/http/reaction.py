@@ -23,7 +23,7 @@ import uvloop
 
 from hack.bench.http.scene.clients import ANSWERED, Attempt, Client
 from hack.bench.http.scene.network import is_inside, run_inside
-from hack.bench.http.scene.pools import MODEL_PORT, World, world
+from hack.bench.http.scene.pools import MODEL_PORT, HttpWorld, world
 
 AIM_MILLISECONDS = 50.0
 AIM_SECONDS = 5
@@ -42,14 +42,14 @@ class Release:
     kubelet: float
 
 
-async def all_gone(stage: World, pool: str) -> None:
+async def all_gone(stage: HttpWorld, pool: str) -> None:
     """Returns once a pool is at zero and no pod of it is an endpoint any more."""
     await stage.wait_for_replicas(pool, 0, DOWN_SECONDS)
     while any(pod.is_alive for pod in stage.replicas[pool].ever):  # noqa: ASYNC110
         await asyncio.sleep(0.05)
 
 
-async def release_often(stage: World, pool: str, times: int, chance: random.Random) -> list[Release]:
+async def release_often(stage: HttpWorld, pool: str, times: int, chance: random.Random) -> list[Release]:
     """Cold releases of one pool, one after the other, not in step with those of others."""
     found = []
     await asyncio.sleep(chance.uniform(0, 5))
@@ -68,7 +68,7 @@ async def release_often(stage: World, pool: str, times: int, chance: random.Rand
     return found
 
 
-async def follow_share(stage: World, pool: str) -> Counter[tuple[int, bool]]:
+async def follow_share(stage: HttpWorld, pool: str) -> Counter[tuple[int, bool]]:
     """Answers by full seconds since the first one, and by whether they came through an activator."""
     await all_gone(stage, pool)
     released = asyncio.Event()

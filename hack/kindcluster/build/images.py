@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hack.kindcluster.build.archive import ImageConfig, write_image
 from hack.kindcluster.machine.cache import Cache, content_key
-from hack.kindcluster.cluster import Cluster
+from hack.kindcluster.cluster import KindCluster
 from hack.kindcluster.machine.commands import run_logged
 from hack.kindcluster.engine.engine import Engine
 from hack.kindcluster.machine.errors import ClusterError
@@ -105,7 +105,7 @@ class Images:
         self.engine.docker("image", "prune", "--force", "--filter", f"label={SOURCE_LABEL}")
         return tag
 
-    def load(self, cluster: Cluster, images: Sequence[str]) -> None:
+    def load(self, cluster: KindCluster, images: Sequence[str]) -> None:
         """Build what has changed, and bring into the node what it does not have."""
         tags = {tag: self._label(tag) for tag in map(self.build, map(recipe_name, images))}
         loaded = cluster.image_labels(SOURCE_LABEL)

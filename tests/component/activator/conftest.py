@@ -7,7 +7,7 @@ from typing import Any
 import pytest_asyncio
 from aiohttp import web
 
-from hack.testing.loop_clock import LoopClock, loop_clock
+from hack.testing.clocks import LoopClock, loop_clock
 from hack.testing.ports import free_port
 from poolkeeper.activator.net.limits import Limits
 from poolkeeper.activator.observing.metrics import Metrics

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hack.testing.loop_clock import LoopClock
+from hack.testing.clocks import LoopClock
 from hack.testing.ports import free_port
 from tests.component.activator.data_path import Activator, ServeRaw
 from tests.component.activator.exchanges import GET, answer_ok, patient, raw

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hack.testing.loop_clock import LoopClock
+from hack.testing.clocks import LoopClock
 from tests.component.activator.data_path import Activator, Serve, ServeRaw, StartActivator
 from tests.component.activator.exchanges import GET, answer_ok, patient, raw
 

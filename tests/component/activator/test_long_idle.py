@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hack.testing.loop_clock import LoopClock
+from hack.testing.clocks import LoopClock
 from poolkeeper.api.activation import Replica, RoutingTable
 from poolkeeper.sources.http.activator_link import ActivatorLink
 from tests.component.activator.data_path import LOOPBACK

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hack.testing.loop_clock import LoopClock
+from hack.testing.clocks import LoopClock
 from tests.component.activator.data_path import Activator, ServeRaw, StartActivator
 from tests.component.activator.exchanges import GET, answer_ok, patient, raw
 

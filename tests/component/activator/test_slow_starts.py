@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 
-from hack.testing.loop_clock import LoopClock
+from hack.testing.clocks import LoopClock
 from tests.component.activator.data_path import Activator, ServeRaw
 from tests.component.activator.exchanges import GET, answer_ok, patient, raw
 

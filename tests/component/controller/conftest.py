@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from hack.testing.virtual_time import VirtualTimeLoop
+from hack.testing.clocks import VirtualTimeLoop
 from poolkeeper.controller.front import activators, http_pool, http_pools
 from poolkeeper.sources.http.scrape import PoolLoad
-from tests.component.controller.cluster import Cluster
+from tests.component.controller.fake_cluster import FakeCluster
 from tests.component.controller.http_scene import ONE, HttpScene, Link, Servers
 
 WAIT_FOR_TIMERS_ALONE = {"test_http_endpoints.py", "test_http_pools.py", "test_routing_tables.py"}
@@ -26,9 +26,9 @@ def pytest_asyncio_loop_factories(
 
 
 @pytest.fixture
-def cluster() -> Cluster:
+def cluster() -> FakeCluster:
     """Where everything is in the test's hands."""
-    return Cluster()
+    return FakeCluster()
 
 
 @pytest_asyncio.fixture

@@ -33,7 +33,7 @@ from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.watch.pod import Pod
 from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.http.scrape import PoolLoad
-from tests.component.controller.cluster import Lease, Pods
+from tests.component.controller.fake_cluster import Lease, Pods
 
 KNOWN = Verdict(True, "Fresh", "")
 CHAT = PoolKey("ns", "chat")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client import CollectorRegistry
 
+from hack.testing.clocks import ManualClock
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.loop.loop import RETRIES, Loop
 from poolkeeper.controller.loop.timings import Timings
@@ -38,15 +39,8 @@ class Looks:
         self.explained.append(f"{key}: {type(error).__name__}")
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @asynccontextmanager
-async def running(looks: Looks, agenda: Agenda[PoolKey], clock: Clock) -> AsyncIterator[None]:
+async def running(looks: Looks, agenda: Agenda[PoolKey], clock: ManualClock) -> AsyncIterator[None]:
     """The loop, during the block."""
     loop = Loop(agenda, looks, Timings(CollectorRegistry()), clock, retries=FULL_PAUSES)
     task = asyncio.create_task(loop.run())
@@ -57,7 +51,7 @@ async def running(looks: Looks, agenda: Agenda[PoolKey], clock: Clock) -> AsyncI
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def looked_at_again(looks: Looks, agenda: Agenda[PoolKey], clock: Clock, *, after: float) -> bool:
+async def looked_at_again(looks: Looks, agenda: Agenda[PoolKey], clock: ManualClock, *, after: float) -> bool:
     """Whether the bad pool is looked at again when so many seconds have passed."""
     before = looks.seen.count(BAD)
     clock.now += after
@@ -66,7 +60,7 @@ async def looked_at_again(looks: Looks, agenda: Agenda[PoolKey], clock: Clock, *
     return looks.seen.count(BAD) > before
 
 
-async def run_for_a_moment(looks: Looks, agenda: Agenda[PoolKey], clock: Clock) -> None:
+async def run_for_a_moment(looks: Looks, agenda: Agenda[PoolKey], clock: ManualClock) -> None:
     loop = Loop(agenda, looks, Timings(CollectorRegistry()), clock)
     task = asyncio.create_task(loop.run())
     await asyncio.sleep(0.05)
@@ -79,7 +73,7 @@ async def run_for_a_moment(looks: Looks, agenda: Agenda[PoolKey], clock: Clock) 
 
 @pytest.mark.parametrize("hangs", [False, True])
 async def test_a_bad_pool_delays_no_other(*, hangs: bool) -> None:
-    clock = Clock()
+    clock = ManualClock()
     agenda: Agenda[PoolKey] = Agenda(clock)
     looks = Looks(hangs=hangs)
     for key in (BAD, GOOD):
@@ -89,7 +83,7 @@ async def test_a_bad_pool_delays_no_other(*, hangs: bool) -> None:
 
 
 async def test_a_bad_pool_is_explained_and_not_looked_at_again_at_once() -> None:
-    clock = Clock()
+    clock = ManualClock()
     agenda: Agenda[PoolKey] = Agenda(clock)
     looks = Looks()
     agenda.mark(BAD)
@@ -99,7 +93,7 @@ async def test_a_bad_pool_is_explained_and_not_looked_at_again_at_once() -> None
 
 
 async def test_each_failure_in_a_row_doubles_the_wait_until_a_look_succeeds() -> None:
-    clock, looks = Clock(), Looks()
+    clock, looks = ManualClock(), Looks()
     agenda: Agenda[PoolKey] = Agenda(clock)
     agenda.mark(BAD)
     async with running(looks, agenda, clock):
@@ -116,7 +110,7 @@ async def test_each_failure_in_a_row_doubles_the_wait_until_a_look_succeeds() ->
 
 
 async def test_a_pool_that_is_made_anew_does_not_wait_for_the_failures_of_the_one_before() -> None:
-    clock, looks = Clock(), Looks()
+    clock, looks = ManualClock(), Looks()
     agenda: Agenda[PoolKey] = Agenda(clock)
     agenda.mark(BAD)
     async with running(looks, agenda, clock):
@@ -131,7 +125,7 @@ async def test_a_pool_that_is_made_anew_does_not_wait_for_the_failures_of_the_on
 
 
 async def test_the_loop_is_stuck_only_where_a_pool_waits_and_no_look_ends() -> None:
-    clock = Clock()
+    clock = ManualClock()
     agenda: Agenda[PoolKey] = Agenda(clock)
     loop = Loop(agenda, Looks(), Timings(CollectorRegistry()), clock)
     agenda.mark(GOOD)

@@ -63,7 +63,7 @@ class Api:
         return {"metadata": {"labels": {"kubernetes.io/metadata.name": what}}}
 
 
-class Scene:
+class ReachScene:
     """A reach with its clock."""
 
     def __init__(self, api: Api) -> None:
@@ -77,7 +77,7 @@ class Scene:
 
 async def test_one_reading_serves_all_pools_of_a_namespace_for_a_minute() -> None:
     api = Api(DENY)
-    scene = Scene(api)
+    scene = ReachScene(api)
     assert await asyncio.gather(*(scene.reasons() for _ in range(5))) == [["IngressForbidden"]] * 5
     scene.now += KEPT_SECONDS - 1
     assert await scene.reasons() == ["IngressForbidden"]
@@ -92,7 +92,7 @@ async def test_what_may_not_be_listed_is_left_out_and_told_once(caplog: pytest.L
     caplog.set_level(logging.INFO)
     api = Api(DENY)
     api.failures["serving/networkpolicies"] = REFUSED
-    scene = Scene(api)
+    scene = ReachScene(api)
     for _ in range(5):
         assert await scene.reasons() == []
         scene.now += REFUSED_SECONDS / 4
@@ -106,7 +106,7 @@ async def test_what_may_not_be_listed_is_left_out_and_told_once(caplog: pytest.L
 
 async def test_a_right_that_was_taken_away_takes_the_advice_along() -> None:
     api = Api(DENY)
-    scene = Scene(api)
+    scene = ReachScene(api)
     assert await scene.reasons() == ["IngressForbidden"]
     api.failures["serving/networkpolicies"] = REFUSED
     scene.now += KEPT_SECONDS
@@ -115,7 +115,7 @@ async def test_a_right_that_was_taken_away_takes_the_advice_along() -> None:
 
 async def test_an_api_server_that_fails_changes_nothing_that_was_said() -> None:
     api = Api(DENY)
-    scene = Scene(api)
+    scene = ReachScene(api)
     assert await scene.reasons() == ["IngressForbidden"]
     api.failures["serving/networkpolicies"] = DOWN
     for _ in range(3):
@@ -126,7 +126,7 @@ async def test_an_api_server_that_fails_changes_nothing_that_was_said() -> None:
 async def test_a_slow_answer_is_not_waited_for_and_counts_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network_reach, "PATIENCE_SECONDS", 0.01)
     api = Api(DENY)
-    scene = Scene(api)
+    scene = ReachScene(api)
     api.answers.clear()
     assert await scene.reasons() == []
     assert await scene.reasons() == []
@@ -138,14 +138,14 @@ async def test_a_slow_answer_is_not_waited_for_and_counts_later(monkeypatch: pyt
 
 async def test_without_labels_of_namespaces_only_what_is_certain_is_said() -> None:
     api = Api(BY_LABEL)
-    assert await Scene(api).reasons() == ["IngressForbidden"]
+    assert await ReachScene(api).reasons() == ["IngressForbidden"]
     api.failures["system"] = REFUSED
-    assert await Scene(api).reasons() == []
+    assert await ReachScene(api).reasons() == []
 
 
 async def test_nothing_is_asked_where_there_is_no_activator_or_no_template() -> None:
     api = Api(DENY)
-    scene = Scene(api)
+    scene = ReachScene(api)
     assert await scene.reach.problems("serving", None, 8000) == ()
     nobody = NetworkReach(cast(KubeClient, api), no_activators, lambda: 0.0)
     assert await nobody.problems("serving", TEMPLATE, 8000) == ()

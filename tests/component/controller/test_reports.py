@@ -6,10 +6,10 @@ from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.told_reasons import AGAIN_SECONDS
 from poolkeeper.kube.transport.errors import NoScaleSubresource, TargetForbidden, TargetMissing
 from poolkeeper.kube.watch.pod import project_pod
-from tests.component.controller.cluster import Cluster
+from tests.component.controller.fake_cluster import FakeCluster
 
 
-async def settled(cluster: Cluster) -> None:
+async def settled(cluster: FakeCluster) -> None:
     """An idle pool at zero that has said everything."""
     cluster.scales.replicas["worker"] = 0
     cluster.declare()
@@ -17,7 +17,7 @@ async def settled(cluster: Cluster) -> None:
     await cluster.look()
 
 
-async def test_a_new_pool_is_told_about_at_once(cluster: Cluster) -> None:
+async def test_a_new_pool_is_told_about_at_once(cluster: FakeCluster) -> None:
     await settled(cluster)
     (status,) = cluster.statuses.written
     assert status["decision"]["reason"] == "AtZero"
@@ -25,7 +25,7 @@ async def test_a_new_pool_is_told_about_at_once(cluster: Cluster) -> None:
     assert len(json.dumps(status["learned"])) <= 4096
 
 
-async def test_a_queue_longer_than_a_status_can_tell_is_answered_and_explained(cluster: Cluster) -> None:
+async def test_a_queue_longer_than_a_status_can_tell_is_answered_and_explained(cluster: FakeCluster) -> None:
     await settled(cluster)
     cluster.now += 1.0
     cluster.publish(10**18, in_flight=2**62)
@@ -36,7 +36,7 @@ async def test_a_queue_longer_than_a_status_can_tell_is_answered_and_explained(c
     assert status["decisions"][-1]["queued"] == 2**31 - 1
 
 
-async def test_an_idle_pool_writes_nothing_more(cluster: Cluster) -> None:
+async def test_an_idle_pool_writes_nothing_more(cluster: FakeCluster) -> None:
     await settled(cluster)
     for _ in range(3_600):
         cluster.now += 2.0
@@ -45,7 +45,7 @@ async def test_an_idle_pool_writes_nothing_more(cluster: Cluster) -> None:
     assert len(cluster.statuses.written) == 1
 
 
-async def test_an_idle_pool_that_is_read_as_before_is_not_even_decided(cluster: Cluster) -> None:
+async def test_an_idle_pool_that_is_read_as_before_is_not_even_decided(cluster: FakeCluster) -> None:
     await settled(cluster)
     before = cluster.decisions()
     for _ in range(200):
@@ -55,7 +55,7 @@ async def test_an_idle_pool_that_is_read_as_before_is_not_even_decided(cluster: 
     assert cluster.decisions() - before <= 3
 
 
-async def test_an_idle_pool_whose_queue_falls_silent_is_unknown_in_time(cluster: Cluster) -> None:
+async def test_an_idle_pool_whose_queue_falls_silent_is_unknown_in_time(cluster: FakeCluster) -> None:
     await settled(cluster)
     cluster.now += 20.0
     await cluster.look()
@@ -65,9 +65,9 @@ async def test_an_idle_pool_whose_queue_falls_silent_is_unknown_in_time(cluster:
     assert cluster.condition("DemandKnown")[0] == "True"
 
 
-async def test_an_operator_that_restarts_repeats_nothing(cluster: Cluster) -> None:
+async def test_an_operator_that_restarts_repeats_nothing(cluster: FakeCluster) -> None:
     await settled(cluster)
-    restarted = Cluster()
+    restarted = FakeCluster()
     restarted.now = cluster.now + 100.0
     restarted.scales.replicas["worker"] = 0
     restarted.declare(status=cluster.statuses.written[0])
@@ -77,7 +77,7 @@ async def test_an_operator_that_restarts_repeats_nothing(cluster: Cluster) -> No
     assert restarted.events == []
 
 
-async def test_changed_numbers_are_written_once_a_minute(cluster: Cluster) -> None:
+async def test_changed_numbers_are_written_once_a_minute(cluster: FakeCluster) -> None:
     cluster.scales.replicas["worker"] = 2
     cluster.declare(replicas={"min": 3, "max": 3})
     for second in range(300):
@@ -87,7 +87,7 @@ async def test_changed_numbers_are_written_once_a_minute(cluster: Cluster) -> No
     assert 5 <= len(cluster.statuses.written) <= 10
 
 
-async def test_a_condition_that_turns_is_an_event_and_so_is_its_recovery(cluster: Cluster) -> None:
+async def test_a_condition_that_turns_is_an_event_and_so_is_its_recovery(cluster: FakeCluster) -> None:
     cluster.declare()
     await cluster.look()
     assert ("Warning", "TargetMissing") in cluster.events
@@ -108,7 +108,7 @@ UNREADABLE = {
 }
 
 
-async def look_a_minute_later(cluster: Cluster) -> None:
+async def look_a_minute_later(cluster: FakeCluster) -> None:
     """A look that reads the target, however often that has failed before."""
     cluster.now += 75.0
     cluster.readings.leadership_changed(is_leading=True)
@@ -116,26 +116,26 @@ async def look_a_minute_later(cluster: Cluster) -> None:
     await cluster.look()
 
 
-async def look_at_unreadable_target(cluster: Cluster, reason: str) -> None:
+async def look_at_unreadable_target(cluster: FakeCluster, reason: str) -> None:
     """A look a minute later, at a target that can't be read for this reason."""
     cluster.scales.read_failures.append(UNREADABLE[reason])
     await look_a_minute_later(cluster)
     assert cluster.condition("Ready") == ("False", reason)
 
 
-def warnings(cluster: Cluster) -> list[str]:
+def warnings(cluster: FakeCluster) -> list[str]:
     """The reasons of warnings, without those about demand."""
     return [reason for kind, reason in cluster.events if kind == "Warning" and reason in UNREADABLE]
 
 
-async def test_another_reason_for_the_same_status_is_an_event_at_once_and_once(cluster: Cluster) -> None:
+async def test_another_reason_for_the_same_status_is_an_event_at_once_and_once(cluster: FakeCluster) -> None:
     cluster.declare()
     for reason in ("TargetMissing", "TargetMissing", "TargetForbidden", "TargetForbidden"):
         await look_at_unreadable_target(cluster, reason)
     assert warnings(cluster) == ["TargetMissing", "TargetForbidden"]
 
 
-async def test_another_reason_for_a_good_status_is_no_warning(cluster: Cluster) -> None:
+async def test_another_reason_for_a_good_status_is_no_warning(cluster: FakeCluster) -> None:
     await settled(cluster)
     cluster.now += 60.0
     cluster.declare(generation=2, mode="Observe")
@@ -144,7 +144,7 @@ async def test_another_reason_for_a_good_status_is_no_warning(cluster: Cluster) 
     assert cluster.events == [("Normal", "Observed")]
 
 
-async def test_reasons_that_alternate_for_hours_are_no_storm_of_events(cluster: Cluster) -> None:
+async def test_reasons_that_alternate_for_hours_are_no_storm_of_events(cluster: FakeCluster) -> None:
     cluster.declare()
     for _ in range(60):
         for reason in ("TargetMissing", "TargetForbidden"):
@@ -154,24 +154,26 @@ async def test_reasons_that_alternate_for_hours_are_no_storm_of_events(cluster: 
     assert 4 <= len(told) <= 2 * (1 + 120 * 75.0 / AGAIN_SECONDS)
 
 
-async def test_the_reason_that_remains_is_told_in_the_end(cluster: Cluster) -> None:
+async def test_the_reason_that_remains_is_told_in_the_end(cluster: FakeCluster) -> None:
     cluster.declare()
     for reason in ("TargetMissing", "TargetForbidden", *["TargetMissing"] * 20):
         await look_at_unreadable_target(cluster, reason)
     assert warnings(cluster) == ["TargetMissing", "TargetForbidden", "TargetMissing"]
 
 
-async def test_a_reason_that_is_told_again_and_again_keeps_no_other_from_being_told(cluster: Cluster) -> None:
+async def test_a_reason_that_is_told_again_and_again_keeps_no_other_from_being_told(
+    cluster: FakeCluster,
+) -> None:
     cluster.declare()
     for reason in ("TargetMissing", "TargetForbidden", "TargetMissing", "NoScaleSubresource"):
         await look_at_unreadable_target(cluster, reason)
     assert warnings(cluster) == ["TargetMissing", "TargetForbidden", "NoScaleSubresource"]
 
 
-async def test_another_reason_after_a_restart_is_told_and_the_same_is_not(cluster: Cluster) -> None:
+async def test_another_reason_after_a_restart_is_told_and_the_same_is_not(cluster: FakeCluster) -> None:
     cluster.declare()
     await look_at_unreadable_target(cluster, "TargetMissing")
-    restarted = Cluster()
+    restarted = FakeCluster()
     restarted.now = cluster.now
     restarted.declare(status=cluster.statuses.written[-1])
     for reason in ("TargetMissing", "TargetForbidden"):
@@ -179,7 +181,7 @@ async def test_another_reason_after_a_restart_is_told_and_the_same_is_not(cluste
     assert warnings(restarted) == ["TargetForbidden"]
 
 
-async def test_a_status_that_turns_is_told_however_often(cluster: Cluster) -> None:
+async def test_a_status_that_turns_is_told_however_often(cluster: FakeCluster) -> None:
     cluster.scales.replicas["worker"] = 0
     cluster.declare()
     for _ in range(3):
@@ -189,7 +191,7 @@ async def test_a_status_that_turns_is_told_however_often(cluster: Cluster) -> No
     assert warnings(cluster) == ["TargetForbidden"] * 3
 
 
-async def test_a_pod_that_can_not_start_is_told_about_once_also_after_a_restart(cluster: Cluster) -> None:
+async def test_a_pod_that_can_not_start_is_told_about_once_also_after_a_restart(cluster: FakeCluster) -> None:
     await settled(cluster)
     waiting = {"name": "model", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
     metadata = {"uid": "a", "name": "worker-a", "namespace": "ns", "labels": {"app": "worker"}}
@@ -199,7 +201,7 @@ async def test_a_pod_that_can_not_start_is_told_about_once_also_after_a_restart(
         cluster.readings.pods_changed("ns", cluster.pods.present)
         await cluster.look()
         cluster.now += 120.0
-    restarted = Cluster()
+    restarted = FakeCluster()
     restarted.now, restarted.events, restarted.pods.present = cluster.now, cluster.events, {"a": stuck}
     restarted.scales.replicas["worker"] = 1
     restarted.declare(status=cluster.statuses.written[-1])
@@ -209,7 +211,7 @@ async def test_a_pod_that_can_not_start_is_told_about_once_also_after_a_restart(
     assert cluster.statuses.written[-1]["coldStart"]["failed"] == 1
 
 
-async def test_the_last_twenty_decisions_are_kept(cluster: Cluster) -> None:
+async def test_the_last_twenty_decisions_are_kept(cluster: FakeCluster) -> None:
     await settled(cluster)
     for _ in range(30):
         cluster.now += 0.5
@@ -224,6 +226,6 @@ async def test_the_last_twenty_decisions_are_kept(cluster: Cluster) -> None:
     assert len(pool.history.records) == 20
 
 
-async def test_nothing_in_a_status_grows_without_bound(cluster: Cluster) -> None:
+async def test_nothing_in_a_status_grows_without_bound(cluster: FakeCluster) -> None:
     await settled(cluster)
     assert len(json.dumps(cluster.statuses.written[-1])) < 16_384

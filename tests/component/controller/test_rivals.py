@@ -2,14 +2,14 @@
 
 from poolkeeper.kube.objects.conflicts import NamespaceScalers, Scaler
 from poolkeeper.kube.transport.errors import ApiUnreachable, KubeFailure
-from tests.component.controller.cluster import Cluster
+from tests.component.controller.fake_cluster import FakeCluster
 
 HPA = Scaler("HorizontalPodAutoscaler", "rival", "apps", "Deployment", "worker")
 SILENT = ApiUnreachable("ApiTimeout", "no answer")
 FORBIDDEN = NamespaceScalers(unknown={"HorizontalPodAutoscaler": "poolkeeper may not list them"})
 
 
-async def look_beside(cluster: Cluster, scalers: NamespaceScalers | KubeFailure, queued: int = 0) -> None:
+async def look_beside(cluster: FakeCluster, scalers: NamespaceScalers | KubeFailure, queued: int = 0) -> None:
     """A look ten minutes later, with these scalers in the namespace."""
     cluster.now += 600.0
     cluster.scalers = scalers
@@ -17,14 +17,14 @@ async def look_beside(cluster: Cluster, scalers: NamespaceScalers | KubeFailure,
     await cluster.look()
 
 
-async def a_pool_with_a_rival(cluster: Cluster) -> None:
+async def a_pool_with_a_rival(cluster: FakeCluster) -> None:
     cluster.scales.replicas["worker"] = 0
     cluster.declare()
     await look_beside(cluster, NamespaceScalers((HPA,)))
     assert cluster.condition("SoleWriter") == ("False", "HorizontalPodAutoscaler")
 
 
-async def test_a_rival_counts_while_it_can_not_be_looked_for(cluster: Cluster) -> None:
+async def test_a_rival_counts_while_it_can_not_be_looked_for(cluster: FakeCluster) -> None:
     await a_pool_with_a_rival(cluster)
     for scalers in (SILENT, FORBIDDEN):
         await look_beside(cluster, scalers, queued=3)
@@ -32,14 +32,14 @@ async def test_a_rival_counts_while_it_can_not_be_looked_for(cluster: Cluster) -
     assert cluster.scales.writes == []
 
 
-async def test_a_rival_that_is_gone_counts_no_more(cluster: Cluster) -> None:
+async def test_a_rival_that_is_gone_counts_no_more(cluster: FakeCluster) -> None:
     await a_pool_with_a_rival(cluster)
     await look_beside(cluster, NamespaceScalers(), queued=3)
     assert cluster.condition("SoleWriter") == ("True", "NoOtherWriter")
     assert cluster.scales.writes == [("worker", 2)]
 
 
-async def test_that_rivals_can_not_be_looked_for_is_told_and_hinders_nothing(cluster: Cluster) -> None:
+async def test_that_rivals_can_not_be_looked_for_is_told_and_hinders_nothing(cluster: FakeCluster) -> None:
     cluster.scales.replicas["worker"] = 0
     cluster.declare()
     await look_beside(cluster, FORBIDDEN, queued=3)
@@ -47,7 +47,7 @@ async def test_that_rivals_can_not_be_looked_for_is_told_and_hinders_nothing(clu
     assert cluster.scales.writes == [("worker", 2)]
 
 
-async def test_a_rival_that_comes_later_is_found_as_soon_as_it_writes(cluster: Cluster) -> None:
+async def test_a_rival_that_comes_later_is_found_as_soon_as_it_writes(cluster: FakeCluster) -> None:
     cluster.scales.replicas["worker"] = 0
     cluster.declare()
     await look_beside(cluster, NamespaceScalers())

@@ -6,10 +6,10 @@ import pytest
 
 from poolkeeper.kube.transport.errors import ApiUnreachable, ScaleConflict, TargetForbidden
 from poolkeeper.kube.watch.reflector import NOT_LISTED
-from tests.component.controller.cluster import Cluster
+from tests.component.controller.fake_cluster import FakeCluster
 
 
-async def with_work(cluster: Cluster, **changes: Any) -> None:
+async def with_work(cluster: FakeCluster, **changes: Any) -> None:
     """A pool at zero whose queue holds work since the last poll."""
     cluster.scales.replicas["worker"] = 0
     cluster.declare(**changes)
@@ -19,28 +19,28 @@ async def with_work(cluster: Cluster, **changes: Any) -> None:
     cluster.publish(3)
 
 
-async def test_work_is_answered_by_one_write(cluster: Cluster) -> None:
+async def test_work_is_answered_by_one_write(cluster: FakeCluster) -> None:
     await with_work(cluster)
     await cluster.look()
     await cluster.look()
     assert cluster.scales.writes == [("worker", 2)]
 
 
-async def test_an_observing_pool_writes_nothing(cluster: Cluster) -> None:
+async def test_an_observing_pool_writes_nothing(cluster: FakeCluster) -> None:
     await with_work(cluster, mode="Observe")
     await cluster.look()
     assert cluster.scales.writes == []
     assert cluster.condition("Ready") == ("True", "Observed")
 
 
-async def test_without_the_lease_nothing_at_all_is_written(cluster: Cluster) -> None:
+async def test_without_the_lease_nothing_at_all_is_written(cluster: FakeCluster) -> None:
     cluster.lease.is_held = False
     await with_work(cluster)
     await cluster.look()
     assert (cluster.scales.writes, cluster.statuses.written, cluster.events) == ([], [], [])
 
 
-async def test_a_standby_that_takes_over_acts_at_once(cluster: Cluster) -> None:
+async def test_a_standby_that_takes_over_acts_at_once(cluster: FakeCluster) -> None:
     cluster.lease.is_held = False
     await with_work(cluster)
     await cluster.look()
@@ -50,7 +50,7 @@ async def test_a_standby_that_takes_over_acts_at_once(cluster: Cluster) -> None:
     assert cluster.scales.writes == [("worker", 2)]
 
 
-async def test_what_somebody_else_wrote_in_between_is_decided_anew(cluster: Cluster) -> None:
+async def test_what_somebody_else_wrote_in_between_is_decided_anew(cluster: FakeCluster) -> None:
     await with_work(cluster)
     cluster.scales.write_failures.append(ScaleConflict("changed"))
     cluster.scales.replicas["worker"] = 2
@@ -58,14 +58,14 @@ async def test_what_somebody_else_wrote_in_between_is_decided_anew(cluster: Clus
     assert cluster.scales.writes == []
 
 
-async def test_a_conflict_is_tried_again_over_what_is_there_now(cluster: Cluster) -> None:
+async def test_a_conflict_is_tried_again_over_what_is_there_now(cluster: FakeCluster) -> None:
     await with_work(cluster)
     cluster.scales.write_failures.append(ScaleConflict("changed"))
     await cluster.look()
     assert cluster.scales.writes == [("worker", 2)]
 
 
-async def test_a_conflict_that_never_ends_is_given_up_for_now(cluster: Cluster) -> None:
+async def test_a_conflict_that_never_ends_is_given_up_for_now(cluster: FakeCluster) -> None:
     await with_work(cluster)
     cluster.scales.write_failures.extend(ScaleConflict("changed") for _ in range(10))
     assert await cluster.look() is not None
@@ -74,7 +74,7 @@ async def test_a_conflict_that_never_ends_is_given_up_for_now(cluster: Cluster) 
 
 @pytest.mark.parametrize("failure", [TimeoutError(), ApiUnreachable("ApiTimeout", "no answer")])
 async def test_a_write_without_an_answer_is_not_repeated_blindly(
-    cluster: Cluster, failure: Exception
+    cluster: FakeCluster, failure: Exception
 ) -> None:
     await with_work(cluster)
     cluster.scales.write_failures.append(failure)
@@ -88,7 +88,9 @@ async def test_a_write_without_an_answer_is_not_repeated_blindly(
     assert cluster.scales.writes == [("worker", 2)]
 
 
-async def test_a_target_that_is_not_granted_is_named_and_looked_at_ever_more_rarely(cluster: Cluster) -> None:
+async def test_a_target_that_is_not_granted_is_named_and_looked_at_ever_more_rarely(
+    cluster: FakeCluster,
+) -> None:
     cluster.scales.read_failures.extend(TargetForbidden("add it to targets") for _ in range(100))
     cluster.declare()
     for _ in range(120):
@@ -98,7 +100,7 @@ async def test_a_target_that_is_not_granted_is_named_and_looked_at_ever_more_rar
     assert cluster.scales.reads < 12
 
 
-async def test_replicas_hold_while_the_pods_are_not_known(cluster: Cluster) -> None:
+async def test_replicas_hold_while_the_pods_are_not_known(cluster: FakeCluster) -> None:
     cluster.scales.replicas["worker"] = 2
     cluster.pods.problem = ApiUnreachable("ApiUnreachable", "no answer")
     cluster.declare()
@@ -112,7 +114,7 @@ async def test_replicas_hold_while_the_pods_are_not_known(cluster: Cluster) -> N
 
 @pytest.mark.parametrize("selector", ["", "app in (", "!"])
 async def test_replicas_hold_while_the_target_does_not_say_which_pods_are_its_own(
-    cluster: Cluster, selector: str
+    cluster: FakeCluster, selector: str
 ) -> None:
     """Its pods may be at work: they only look as if they had not come up yet."""
     cluster.scales.selector = selector
@@ -126,7 +128,9 @@ async def test_replicas_hold_while_the_target_does_not_say_which_pods_are_its_ow
     assert cluster.condition("Ready") == ("False", "SelectorUnknown")
 
 
-async def test_work_that_came_before_the_pods_were_known_is_answered_once_they_are(cluster: Cluster) -> None:
+async def test_work_that_came_before_the_pods_were_known_is_answered_once_they_are(
+    cluster: FakeCluster,
+) -> None:
     """Neither the queue nor the pods, of which there are none, change any more."""
     cluster.pods.problem = NOT_LISTED
     await with_work(cluster)
@@ -139,7 +143,7 @@ async def test_work_that_came_before_the_pods_were_known_is_answered_once_they_a
     assert cluster.scales.writes == [("worker", 2)]
 
 
-async def test_replicas_hold_while_demand_is_not_known(cluster: Cluster) -> None:
+async def test_replicas_hold_while_demand_is_not_known(cluster: FakeCluster) -> None:
     cluster.scales.replicas["worker"] = 2
     cluster.declare()
     for _ in range(60):
@@ -149,7 +153,7 @@ async def test_replicas_hold_while_demand_is_not_known(cluster: Cluster) -> None
     assert cluster.condition("DemandKnown")[0] == "False"
 
 
-async def test_the_younger_of_two_pools_with_one_target_writes_nothing(cluster: Cluster) -> None:
+async def test_the_younger_of_two_pools_with_one_target_writes_nothing(cluster: FakeCluster) -> None:
     cluster.scales.replicas["worker"] = 0
     cluster.declare("a")
     cluster.declare("b")
@@ -162,7 +166,7 @@ async def test_the_younger_of_two_pools_with_one_target_writes_nothing(cluster: 
     assert cluster.scales.writes == [("worker", 2)]
 
 
-async def test_a_pool_of_an_unknown_class_holds_and_goes_on_once_it_is_there(cluster: Cluster) -> None:
+async def test_a_pool_of_an_unknown_class_holds_and_goes_on_once_it_is_there(cluster: FakeCluster) -> None:
     accelerator = cluster.store.classes.pop("cpu")
     await with_work(cluster)
     await cluster.look()

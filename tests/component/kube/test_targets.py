@@ -2,6 +2,7 @@
 
 import pytest
 
+from hack.testing.clocks import ManualClock
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.conflicts import scalers_in
 from poolkeeper.kube.objects.scale import Scale, ScaleClient
@@ -23,23 +24,13 @@ TARGET = TargetKey("serving", "apps/v1", "Deployment", "llm")
 SEEN = Scale(1, 1, "app=llm", "7", "uid")
 
 
-class Clock:
-    """Monotonic seconds that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def discovery(client: KubeClient, clock: Clock) -> Discovery:
+def discovery(client: KubeClient, clock: ManualClock) -> Discovery:
     return Discovery(client, clock)
 
 
@@ -125,7 +116,7 @@ async def test_a_kind_is_looked_up_once(api: FakeApi, scales: ScaleClient) -> No
 
 
 async def test_a_kind_that_is_not_there_is_asked_for_again_after_a_while(
-    api: FakeApi, discovery: Discovery, clock: Clock
+    api: FakeApi, discovery: Discovery, clock: ManualClock
 ) -> None:
     api.answers.extend([refusal(404, "NotFound"), SCALABLE])
     for _ in range(3):
@@ -137,7 +128,7 @@ async def test_a_kind_that_is_not_there_is_asked_for_again_after_a_while(
 
 
 async def test_a_scale_subresource_that_is_added_later_is_found(
-    api: FakeApi, discovery: Discovery, clock: Clock
+    api: FakeApi, discovery: Discovery, clock: ManualClock
 ) -> None:
     api.answers.extend([served("deployments"), SCALABLE])
     with pytest.raises(NoScaleSubresource):

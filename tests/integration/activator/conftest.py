@@ -17,13 +17,13 @@ from hack.testing.operator_process import OperatorProcess
 from hack.testing.ports import free_port
 from poolkeeper.kube.transport.client import KubeClient
 from tests.integration.activator.model import Models
-from tests.integration.activator.scene import Scene
+from tests.integration.activator.scene import ActivatorScene
 
 
 @pytest_asyncio.fixture
 async def scene(
     api_server: ControlPlane, crds: None, kube_client: KubeClient, namespace: str, tmp_path: Path
-) -> AsyncIterator[Scene]:
+) -> AsyncIterator[ActivatorScene]:
     """Everything runs, and the pool is at zero."""
     await create_class(kube_client)
     control_port = free_port()
@@ -32,7 +32,7 @@ async def scene(
     operator = OperatorProcess(api_server.kubeconfig(), namespace, tmp_path, "one")
     target = await create_deployment(kube_client, namespace, name="chat")
     models = Models(kube_client, target, free_port())
-    scene = Scene(kube_client, namespace, operator, models, control_port, token_file, tmp_path)
+    scene = ActivatorScene(kube_client, namespace, operator, models, control_port, token_file, tmp_path)
     following = asyncio.create_task(models.run())
     await scene.start_activator()
     await scene.start_operator()

@@ -35,7 +35,7 @@ ACTIVATOR_LABELS = {"app.kubernetes.io/component": "activator"}
 
 
 @dataclass
-class Scene:
+class ActivatorScene:
     """The pool `chat`, its Service, its operator, its activator and its models."""
 
     client: KubeClient

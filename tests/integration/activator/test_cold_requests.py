@@ -4,10 +4,10 @@ import asyncio
 
 from hack.testing.waiting import eventually
 from poolkeeper.kube.objects.endpoint_slices import delete_slice
-from tests.integration.activator.scene import Scene
+from tests.integration.activator.scene import ActivatorScene
 
 
-async def test_a_request_at_zero_is_answered_and_the_pool_returns_to_zero(scene: Scene) -> None:
+async def test_a_request_at_zero_is_answered_and_the_pool_returns_to_zero(scene: ActivatorScene) -> None:
     response = await scene.ask("hello")
     assert (response.status_code, response.text) == (200, "answer to hello")
     assert float(response.headers["x-poolkeeper-cold-start"]) >= scene.models.load_seconds
@@ -20,7 +20,7 @@ async def test_a_request_at_zero_is_answered_and_the_pool_returns_to_zero(scene:
     assert status["coldStart"]["samples"] >= 1
 
 
-async def test_what_runs_at_the_servers_keeps_the_pool_up(scene: Scene) -> None:
+async def test_what_runs_at_the_servers_keeps_the_pool_up(scene: ActivatorScene) -> None:
     await scene.ask("first")
     await scene.wait_for_no_slice()
     (model,) = scene.models.by_pod.values()
@@ -32,7 +32,7 @@ async def test_what_runs_at_the_servers_keeps_the_pool_up(scene: Scene) -> None:
     await scene.wait_for_replicas(0)
 
 
-async def test_a_burst_is_let_go_at_the_replicas_pace(scene: Scene) -> None:
+async def test_a_burst_is_let_go_at_the_replicas_pace(scene: ActivatorScene) -> None:
     answers = await asyncio.gather(*(scene.ask(f"number {number}") for number in range(40)))
     assert [answer.text for answer in answers] == [f"answer to number {number}" for number in range(40)]
     models = scene.models.ever
@@ -40,7 +40,7 @@ async def test_a_burst_is_let_go_at_the_replicas_pace(scene: Scene) -> None:
     assert max(model.most_running for model in models) <= 2
 
 
-async def test_a_start_that_outlasts_its_callers_patience_is_not_taken_back(scene: Scene) -> None:
+async def test_a_start_that_outlasts_its_callers_patience_is_not_taken_back(scene: ActivatorScene) -> None:
     scene.models.load_seconds = 9.0
     answers = [await scene.ask("hello", **{"Request-Timeout": "2"})]
     while answers[-1].status_code == 503 and len(answers) < 10:
@@ -53,7 +53,7 @@ async def test_a_start_that_outlasts_its_callers_patience_is_not_taken_back(scen
     assert len(scene.models.ever) == 1
 
 
-async def test_a_controller_that_starts_anew_goes_on_with_the_same_port(scene: Scene) -> None:
+async def test_a_controller_that_starts_anew_goes_on_with_the_same_port(scene: ActivatorScene) -> None:
     before = await scene.wait_for_slice()
     scene.operator.stop()
     asking = asyncio.create_task(scene.ask("hello"))
@@ -63,13 +63,13 @@ async def test_a_controller_that_starts_anew_goes_on_with_the_same_port(scene: S
     assert before.ports == (await scene.wait_for_slice()).ports
 
 
-async def test_a_slice_that_somebody_deletes_comes_back(scene: Scene) -> None:
+async def test_a_slice_that_somebody_deletes_comes_back(scene: ActivatorScene) -> None:
     await delete_slice(scene.client, await scene.wait_for_slice())
     await scene.wait_for_slice()
     assert (await scene.ask("hello")).status_code == 200
 
 
-async def test_what_is_wrong_with_the_service_is_said(scene: Scene) -> None:
+async def test_what_is_wrong_with_the_service_is_said(scene: ActivatorScene) -> None:
     async def holds() -> bool:
         found = {each["type"]: each for each in (await scene.status()).get("conditions") or ()}
         return bool(found.get("ServiceSuitable", {}).get("reason") == "PreStopMissing")

@@ -5,10 +5,10 @@ import asyncio
 import httpx
 import pytest
 
-from tests.integration.activator.scene import Scene
+from tests.integration.activator.scene import ActivatorScene
 
 
-async def test_a_killed_activator_fails_what_it_held_and_its_successor_goes_on(scene: Scene) -> None:
+async def test_a_killed_activator_fails_what_it_held_and_its_successor_goes_on(scene: ActivatorScene) -> None:
     scene.models.load_seconds = 3.0
     lost = asyncio.create_task(scene.ask("lost"))
     await scene.wait_for_replicas(1)
@@ -19,7 +19,7 @@ async def test_a_killed_activator_fails_what_it_held_and_its_successor_goes_on(s
     assert sum(model.answered for model in scene.models.ever) == 1
 
 
-async def test_an_activator_that_is_told_to_stop_finishes_what_it_holds(scene: Scene) -> None:
+async def test_an_activator_that_is_told_to_stop_finishes_what_it_holds(scene: ActivatorScene) -> None:
     scene.models.load_seconds = 3.0
     held = [asyncio.create_task(scene.ask(f"number {number}")) for number in range(10)]
     await scene.wait_for_replicas(1)
@@ -29,7 +29,7 @@ async def test_an_activator_that_is_told_to_stop_finishes_what_it_holds(scene: S
     assert sum(model.answered for model in scene.models.ever) == 10
 
 
-async def test_a_controller_killed_while_requests_wait(scene: Scene) -> None:
+async def test_a_controller_killed_while_requests_wait(scene: ActivatorScene) -> None:
     scene.models.load_seconds = 2.0
     held = [asyncio.create_task(scene.ask(f"number {number}")) for number in range(10)]
     await scene.wait_for_replicas(1)
@@ -40,7 +40,7 @@ async def test_a_controller_killed_while_requests_wait(scene: Scene) -> None:
     assert sum(model.answered for model in scene.models.ever) == 10
 
 
-async def test_a_request_that_comes_while_the_pool_stops_is_not_lost(scene: Scene) -> None:
+async def test_a_request_that_comes_while_the_pool_stops_is_not_lost(scene: ActivatorScene) -> None:
     """Requests at random instants around the way down; each is answered exactly once."""
     sent = 0
     for pause in (0.5, 1.5, 2.5, 5.5, 6.2, 6.6, 7.0, 7.4, 8.0):

@@ -24,7 +24,7 @@ from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.endpoint_slices import ActivatorSlice, list_slices, put_slice
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.activator.scene import Scene
+from tests.integration.activator.scene import ActivatorScene
 from tests.integration.api.specs import POOL
 
 CONTROLLER = "poolkeeper"
@@ -77,7 +77,9 @@ async def create_pool_of(
 
 
 @pytest_asyncio.fixture
-async def standby(api_server: ControlPlane, scene: Scene, tmp_path: Path) -> AsyncIterator[OperatorProcess]:
+async def standby(
+    api_server: ControlPlane, scene: ActivatorScene, tmp_path: Path
+) -> AsyncIterator[OperatorProcess]:
     """A second replica of the scene's operator, which does not lead."""
     process = OperatorProcess(api_server.kubeconfig(), scene.namespace, tmp_path, "two")
     flags = (f"--activator-token-file={scene.token_file}", f"--activator-port={scene.control_port}")
@@ -89,7 +91,7 @@ async def standby(api_server: ControlPlane, scene: Scene, tmp_path: Path) -> Asy
 @pytest.mark.parametrize("flags", [(), ("--restore-replicas",)])
 async def test_a_standby_that_ends_late_undoes_nothing(
     api_server: ControlPlane,
-    scene: Scene,
+    scene: ActivatorScene,
     standby: OperatorProcess,
     capsys: pytest.CaptureFixture[str],
     flags: tuple[str, ...],
@@ -195,7 +197,7 @@ async def test_a_controller_that_does_not_go_is_waited_for_no_longer_than_that(
 
 @pytest.mark.usefixtures("crds")
 async def test_the_lease_of_a_controller_that_was_killed_runs_out(
-    api_server: ControlPlane, scene: Scene, capsys: pytest.CaptureFixture[str]
+    api_server: ControlPlane, scene: ActivatorScene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await scene.wait_for_slice()
     await asyncio.to_thread(scene.kill_operator)

@@ -5,10 +5,10 @@ from typing import Any
 
 from hack.testing.waiting import eventually
 from poolkeeper.kube.transport.paths import namespaced_path
-from tests.integration.activator.scene import ACTIVATOR_LABELS, Scene
+from tests.integration.activator.scene import ACTIVATOR_LABELS, ActivatorScene
 
 
-async def create_policy(scene: Scene, name: str, **spec: Any) -> None:
+async def create_policy(scene: ActivatorScene, name: str, **spec: Any) -> None:
     """A policy about the model's pods."""
     body = {
         "apiVersion": "networking.k8s.io/v1",
@@ -20,13 +20,13 @@ async def create_policy(scene: Scene, name: str, **spec: Any) -> None:
     await scene.client.request("POST", path, body=body)
 
 
-async def start_anew(scene: Scene) -> None:
+async def start_anew(scene: ActivatorScene) -> None:
     """A new leader asks at once; one that runs would ask within a minute."""
     await asyncio.to_thread(scene.operator.stop)
     await scene.start_operator()
 
 
-async def service_suits(scene: Scene, reason: str) -> str:
+async def service_suits(scene: ActivatorScene, reason: str) -> str:
     """Returns the condition's message once it has this reason."""
     found: dict[str, str] = {}
 
@@ -39,7 +39,7 @@ async def service_suits(scene: Scene, reason: str) -> str:
     return found["message"]
 
 
-async def test_what_keeps_the_activators_out_is_told_and_blocks_nothing(scene: Scene) -> None:
+async def test_what_keeps_the_activators_out_is_told_and_blocks_nothing(scene: ActivatorScene) -> None:
     await service_suits(scene, "PreStopMissing")
     await create_policy(scene, "deny", policyTypes=["Ingress"])
     await start_anew(scene)

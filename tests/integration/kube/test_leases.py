@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from hack.testing.clocks import ManualClock
 from hack.testing.control_plane import ControlPlane
 from hack.testing.objects import patch
 from poolkeeper.core.lease import LeaseRecord
@@ -15,24 +16,17 @@ from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.paths import namespaced_path
 
 TIMEOUT_SECONDS = 5.0
-
-
-class Clock:
-    """Unix seconds, a second later at each look."""
-
-    def __init__(self) -> None:
-        self.now = 1_767_225_600.0
-
-    def __call__(self) -> float:
-        self.now += 1
-        return self.now
+UNIX_SECONDS = 1_767_225_600.0
 
 
 @pytest_asyncio.fixture
 async def leases(api_server: ControlPlane, namespace: str) -> AsyncIterator[list[LeaseClient]]:
     """The same Lease as two replicas of the operator see it."""
     async with await api_server.admin_client() as one, await api_server.admin_client() as other:
-        yield [LeaseClient(client, namespace, "poolkeeper", Clock()) for client in (one, other)]
+        yield [
+            LeaseClient(client, namespace, "poolkeeper", ManualClock(UNIX_SECONDS, step_seconds=1.0))
+            for client in (one, other)
+        ]
 
 
 async def raw(client: KubeClient, namespace: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ HALF_WAY = 0.5
 
 
 @dataclass
-class Scene:
+class ExamplePool:
     """A pool that shows whatever an example says, in which whatever is asked for is there at once."""
 
     controller: Controller
@@ -68,20 +68,20 @@ def keda(target: float = 5.0) -> Keda:
 )
 def test_keda_asks_for_the_metric_over_the_target_rounded_up(metric: int, replicas: int) -> None:
     """Redis lists, listLength 5: the HPA's AverageValue, with its tolerance out of the way."""
-    scene = Scene(keda())
+    scene = ExamplePool(keda())
     assert scene.at(15.0, queued=metric) == 1
     assert scene.at(22.5, queued=metric) == replicas
 
 
 def test_keda_activates_with_one_replica_and_leaves_the_rest_to_the_hpa() -> None:
     """Hundred messages at zero: 0 to 1 by the poll, then at most four pods or 100 % in each 15 s."""
-    scene = Scene(keda())
+    scene = ExamplePool(keda())
     asked = [scene.at(at, queued=100) for at in (7.5, 15.0, 22.5, 37.5, 45.0, 52.5, 67.5)]
     assert asked == [0, 1, 5, 10, 10, 20, 20]
 
 
 def test_keda_cools_down_from_the_last_active_poll_whatever_the_hpa_still_wants() -> None:
-    scene = Scene(keda())
+    scene = ExamplePool(keda())
     for at in (15.0, 22.5, 37.5, 45.0):
         scene.at(at, queued=100)
     polls = {at: scene.at(at) for at in (75.0, 105.0, 315.0, 345.0, 375.0)}
@@ -91,7 +91,7 @@ def test_keda_cools_down_from_the_last_active_poll_whatever_the_hpa_still_wants(
 
 def test_the_http_add_on_is_pushed_at_zero_and_an_hpa_on_concurrency_above_one() -> None:
     """HTTPScaledObject, scalingMetric.concurrency.targetValue 100."""
-    scene = Scene(KedaHttp(target=100, floor=0, ceiling=10, polling=30, cooldown=300, phase=HALF_WAY))
+    scene = ExamplePool(KedaHttp(target=100, floor=0, ceiling=10, polling=30, cooldown=300, phase=HALF_WAY))
     assert scene.at(1.0, queued=250) == 1
     assert scene.at(7.5, queued=150, in_flight=100) == 3
     assert scene.at(22.5, in_flight=320) == 3, "within 10 % of three replicas' target"
@@ -100,7 +100,7 @@ def test_the_http_add_on_is_pushed_at_zero_and_an_hpa_on_concurrency_above_one()
 
 def test_the_keepalive_scales_on_waiting_requests_and_lives_on_recent_ones() -> None:
     """vllm:num_requests_waiting, threshold 5, polled every 15 s; cooldownPeriod 360 s."""
-    scene = Scene(Keepalive(target=5, floor=0, ceiling=10, polling=15, cooldown=360, phase=HALF_WAY))
+    scene = ExamplePool(Keepalive(target=5, floor=0, ceiling=10, polling=15, cooldown=360, phase=HALF_WAY))
     assert scene.at(7.5 + 15, queued=1) == 1, "a poll and a sync, as both have one period here"
     assert scene.at(37.5, queued=12, in_flight=40) == 3, "what is worked on counts for nothing"
     polls = {at: scene.at(at) for at in (52.5, 67.5, 82.5, 97.5, 427.5, 442.5, 457.5, 472.5)}
@@ -131,20 +131,20 @@ def revision(target: float = 10.0) -> Knative:
     ],
 )
 def test_knatives_stable_mode(ready: int, concurrency: int, pods: int) -> None:
-    scene = Scene(revision(), ready=ready, follows=False)
+    scene = ExamplePool(revision(), ready=ready, follows=False)
     assert scene.each(2, 40, in_flight=concurrency) == pods
 
 
 def test_knatives_panic_doubles_the_pods() -> None:
     """TestAutoscalerPanicModeDoublePodCount: 50 in a minute, but 100 in the last six seconds."""
-    scene = Scene(revision(), ready=5, follows=False)
+    scene = ExamplePool(revision(), ready=5, follows=False)
     scene.each(2, 28, in_flight=44)
     assert scene.each(2, 3, in_flight=100) == 10
 
 
 def test_knatives_panic_tracks_exponential_growth() -> None:
     """TestAutoscalerPanicModeExponentialTrackAndStablize, target 1."""
-    scene = Scene(revision(1.0), ready=1, follows=False)
+    scene = ExamplePool(revision(1.0), ready=1, follows=False)
     for load in (6, 36, 216, 1296):
         assert scene.each(2, 4, in_flight=load) == load
         scene.ready = load
@@ -153,7 +153,7 @@ def test_knatives_panic_tracks_exponential_growth() -> None:
 def test_knative_panics_and_comes_back_after_a_stable_window(monkeypatch: pytest.MonkeyPatch) -> None:
     """TestAutoscalerPanicThenUnPanicScaleDown, whose scale-down rate is 10."""
     monkeypatch.setattr(kpa, "MAX_DOWN_RATE", 10.0)
-    scene = Scene(revision(), ready=10, follows=False)
+    scene = ExamplePool(revision(), ready=10, follows=False)
     assert scene.each(2, 40, in_flight=100) == 10
     assert scene.each(2, 3, in_flight=1000) == 100
     assert scene.each(2, 15, in_flight=1) == 100, "30 s later: still panicking"
@@ -176,7 +176,7 @@ def test_knatives_rate_limits(
 ) -> None:
     monkeypatch.setattr(kpa, "MAX_UP_RATE", rates[0])
     monkeypatch.setattr(kpa, "MAX_DOWN_RATE", rates[1])
-    scene = Scene(revision(), ready=ready, follows=False)
+    scene = ExamplePool(revision(), ready=ready, follows=False)
     assert scene.each(2, 4, in_flight=load) == pods
 
 
@@ -187,13 +187,13 @@ def kubeai() -> KubeAI:
 @pytest.mark.parametrize(("intervals", "replicas"), [(1, 1), (20, 1), (21, 2), (40, 2), (41, 3), (60, 3)])
 def test_kubeai_asks_for_the_windows_average_over_the_target(intervals: int, replicas: int) -> None:
     """interval 10s, timeWindow 10m, targetRequests 100: 300 requests count by the share of the window."""
-    scene = Scene(kubeai())
+    scene = ExamplePool(kubeai())
     assert scene.each(10, intervals, in_flight=300) == replicas
 
 
 def test_kubeai_goes_down_once_fewer_were_wanted_for_the_delay() -> None:
     """scaleDownDelaySeconds 30: at the fourth interval in a row, with an interval of 10 s."""
-    scene = Scene(kubeai())
+    scene = ExamplePool(kubeai())
     scene.each(10, 60, in_flight=300)
     asked = [scene.each(10, 1, in_flight=0) for _ in range(25)]
     first_lower = 19
@@ -217,11 +217,11 @@ def test_kubeai_goes_down_once_fewer_were_wanted_for_the_delay() -> None:
 def test_wvas_saturation_analyzer(ready: int, desired: int, queued: int, asked: int) -> None:
     """queueLengthThreshold 5, queueSpareTrigger 3; the gauge reaches /scale at the HPA's sync."""
     wva = Wva(retention=600, loop=30, ceiling=10, stabilization=0, phase=0.0)
-    scene = Scene(wva, ready=ready, desired=desired, follows=False)
+    scene = ExamplePool(wva, ready=ready, desired=desired, follows=False)
     scene.at(30.0, queued=queued)
     assert scene.at(45.0, queued=queued) == asked
 
 
 @pytest.mark.parametrize("build", [keda, revision, kubeai])
 def test_nothing_is_asked_for_where_nothing_is_going_on(build: Callable[[], Controller]) -> None:
-    assert Scene(build()).at(450.0) == 0
+    assert ExamplePool(build()).at(450.0) == 0

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from hack.demo import __main__ as demo
 from hack.demo import farewell, http_act, queue_act, recording, timeline
-from hack.demo.commands import Cluster, CommandFailed
+from hack.demo.commands import CommandFailed, KubectlCluster
 from hack.demo.http_act import Answer, told
 from hack.demo.images import NAMES, advice, unobtainable
 from hack.demo.recording import BEGIN, END, README, placed, shortened
@@ -134,7 +134,7 @@ def test_nothing_is_pulled_from_a_registry_that_nobody_named(
 
 
 @dataclass(frozen=True)
-class ClusterOfPods(Cluster):
+class ClusterOfPods(KubectlCluster):
     """One whose pods in every namespace wait for images like this."""
 
     waiting: tuple[tuple[str, str], ...] = ()
@@ -248,7 +248,7 @@ def test_it_succeeds_and_is_recorded_only_if_both_acts_went_well(
 ) -> None:
     recorded: list[str] = []
     monkeypatch.setattr(sys, "argv", ["demo", "--context", "mine", *(["--record"] if record else [])])
-    monkeypatch.setattr(demo, "prepare_existing", lambda console, context: Cluster(context))
+    monkeypatch.setattr(demo, "prepare_existing", lambda console, context: KubectlCluster(context))
     monkeypatch.setattr(demo, "install", lambda console, cluster: None)
     monkeypatch.setattr(recording, "write", recorded.append)
     monkeypatch.setattr(farewell, "say_what_is_missing", lambda console, context: None)
@@ -260,10 +260,10 @@ def test_it_succeeds_and_is_recorded_only_if_both_acts_went_well(
     assert recorded == (["played\nplayed\n"] if record and not status else [])
 
 
-def played(outcome: bool | CommandFailed) -> Callable[[Console, Cluster], bool]:
+def played(outcome: bool | CommandFailed) -> Callable[[Console, KubectlCluster], bool]:
     """An act that ends like this."""
 
-    def show(console: Console, cluster: Cluster) -> bool:
+    def show(console: Console, cluster: KubectlCluster) -> bool:
         console.print("played")
         if isinstance(outcome, CommandFailed):
             raise outcome
@@ -273,7 +273,7 @@ def played(outcome: bool | CommandFailed) -> Callable[[Console, Cluster], bool]:
 
 
 @dataclass(frozen=True)
-class ScriptedCluster(Cluster):
+class ScriptedCluster(KubectlCluster):
     """A cluster whose model answers, or refuses, while its objects go through these states."""
 
     answers: bool = True

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from hack.demo.commands import Cluster
+from hack.demo.commands import KubectlCluster
 from hack.demo.stage import CHART, MANIFESTS, SYSTEM_NAMESPACE, chart_values
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path
@@ -71,10 +71,10 @@ class Marks:
 
 
 @dataclass
-class World:
+class KindWorld:
     """The models, by their names, and what is known of them."""
 
-    cluster: Cluster
+    cluster: KubectlCluster
     client: KubeClient
     caller: asyncio.subprocess.Process
     marks: dict[str, Marks] = field(default_factory=dict)
@@ -150,7 +150,7 @@ class World:
 
 
 @asynccontextmanager
-async def world(cluster: Cluster) -> AsyncIterator[World]:
+async def world(cluster: KubectlCluster) -> AsyncIterator[KindWorld]:
     """Poolkeeper installed, both models at zero, the activators in front of the one with a pool."""
     release = ("--namespace", SYSTEM_NAMESPACE, "--create-namespace", "--wait", "--timeout", "180s")
     cluster.helm("upgrade", "--install", "poolkeeper", CHART, *release, *chart_values())
@@ -173,7 +173,7 @@ async def world(cluster: Cluster) -> AsyncIterator[World]:
         *command, env=dict(cluster.environment), stdin=pipe, stdout=pipe
     )
     async with await KubeClient.from_environment(cluster.environment["KUBECONFIG"]) as client:
-        made = World(cluster, client, caller)
+        made = KindWorld(cluster, client, caller)
         paths = {
             "Deployment": namespaced_path("apps/v1", NAMESPACE, "deployments"),
             "Pod": namespaced_path("v1", NAMESPACE, "pods"),

@@ -37,7 +37,7 @@ ACTIVATOR_LABELS = {"app.kubernetes.io/component": "activator"}
 
 
 @dataclass
-class World:
+class HttpWorld:
     """Everything that runs."""
 
     client: KubeClient
@@ -178,14 +178,14 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, *, activators: int, load_seconds: float) -> AsyncIterator[World]:
+async def world(folder: Path, *, activators: int, load_seconds: float) -> AsyncIterator[HttpWorld]:
     """Everything but pools runs; what is started ends with it."""
     with control_plane(folder) as api_server, _slice_controller(api_server, folder):
         async with await api_server.admin_client() as client:
             await _prepare(client)
             (folder / "token").write_text("shared")
             operator = OperatorProcess(api_server.kubeconfig(), NAMESPACE, folder, "controller")
-            made = World(client, operator, folder, [Node(lag) for lag in LAGS_SECONDS], load_seconds)
+            made = HttpWorld(client, operator, folder, [Node(lag) for lag in LAGS_SECONDS], load_seconds)
             following = [
                 asyncio.create_task(follow_slices(client, NAMESPACE, made.nodes)),
                 asyncio.create_task(made.follow_deployments()),

@@ -5,26 +5,17 @@ from collections.abc import Sized
 
 import pytest
 
+from hack.testing.clocks import ManualClock
 from poolkeeper.controller.loop.agenda import Agenda
 
 
-class Clock:
-    """Stands still until told."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(100.0)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def agenda(clock: Clock) -> Agenda[str]:
+def agenda(clock: ManualClock) -> Agenda[str]:
     return Agenda(clock)
 
 
@@ -51,7 +42,7 @@ async def test_a_key_at_work_is_taken_again_only_after_it_is_done(agenda: Agenda
     assert await taken(agenda) == "a"
 
 
-async def test_a_key_is_taken_when_it_is_due_and_not_before(agenda: Agenda[str], clock: Clock) -> None:
+async def test_a_key_is_taken_when_it_is_due_and_not_before(agenda: Agenda[str], clock: ManualClock) -> None:
     agenda.schedule("a", 105.0)
     assert await taken(agenda) is None
     clock.now = 105.0
@@ -60,7 +51,7 @@ async def test_a_key_is_taken_when_it_is_due_and_not_before(agenda: Agenda[str],
     assert await taken(agenda) is None
 
 
-async def test_the_earlier_of_two_due_times_counts(agenda: Agenda[str], clock: Clock) -> None:
+async def test_the_earlier_of_two_due_times_counts(agenda: Agenda[str], clock: ManualClock) -> None:
     agenda.schedule("a", 110.0)
     agenda.schedule("a", 105.0)
     agenda.schedule("a", 120.0)
@@ -71,7 +62,9 @@ async def test_the_earlier_of_two_due_times_counts(agenda: Agenda[str], clock: C
     assert await taken(agenda) is None
 
 
-async def test_a_held_key_is_not_taken_early_whatever_marks_it(agenda: Agenda[str], clock: Clock) -> None:
+async def test_a_held_key_is_not_taken_early_whatever_marks_it(
+    agenda: Agenda[str], clock: ManualClock
+) -> None:
     agenda.hold("a", 105.0)
     agenda.mark("a")
     assert await taken(agenda) is None
@@ -88,7 +81,9 @@ async def test_holds_in_a_row_are_counted_until_the_key_is_released(agenda: Agen
     assert agenda.holds("a") == 0
 
 
-async def test_nothing_is_kept_of_keys_that_were_held_and_dropped(agenda: Agenda[str], clock: Clock) -> None:
+async def test_nothing_is_kept_of_keys_that_were_held_and_dropped(
+    agenda: Agenda[str], clock: ManualClock
+) -> None:
     for number in range(100):
         agenda.hold(str(number), 105.0)
         agenda.mark(str(number))
@@ -105,7 +100,7 @@ async def test_a_mark_wakes_whoever_waits(agenda: Agenda[str]) -> None:
     assert await waiting == "a"
 
 
-async def test_a_dropped_key_never_comes(agenda: Agenda[str], clock: Clock) -> None:
+async def test_a_dropped_key_never_comes(agenda: Agenda[str], clock: ManualClock) -> None:
     agenda.mark("a")
     agenda.schedule("b", 101.0)
     agenda.drop("a")
@@ -114,7 +109,7 @@ async def test_a_dropped_key_never_comes(agenda: Agenda[str], clock: Clock) -> N
     assert await taken(agenda) is None
 
 
-async def test_how_long_the_oldest_mark_has_waited(agenda: Agenda[str], clock: Clock) -> None:
+async def test_how_long_the_oldest_mark_has_waited(agenda: Agenda[str], clock: ManualClock) -> None:
     assert agenda.longest_waiting_seconds() == 0.0
     agenda.mark("a")
     clock.now = 130.0

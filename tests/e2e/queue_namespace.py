@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from hack.demo.commands import ROOT, Cluster
+from hack.demo.commands import ROOT, KubectlCluster
 
 MANIFESTS = ROOT / "hack" / "demo" / "manifests"
 Manifest = dict[str, Any]
@@ -19,10 +19,10 @@ def manifests(name: str) -> list[Manifest]:
 
 
 @dataclass(frozen=True)
-class World:
+class QueueNamespace:
     """One test's namespace in the test cluster."""
 
-    cluster: Cluster
+    cluster: KubectlCluster
     namespace: str
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:

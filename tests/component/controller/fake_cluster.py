@@ -106,7 +106,7 @@ class Pods:
         """Every namespace is followed."""
 
 
-class Cluster:
+class FakeCluster:
     """One test's world; `now` moves only when the test moves it."""
 
     def __init__(self) -> None:
