@@ -1,0 +1,135 @@
+"""What one look at a pool sees: its target's /scale, its pods, what is around it, and what they teach."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from poolkeeper.controller.pool.pod_selection import PodSelection
+from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.pool.store import Store
+from poolkeeper.controller.pool.surroundings import SurroundingsReader
+from poolkeeper.controller.pool.translate import pool_spec
+from poolkeeper.controller.pool.windows import warm_floor
+from poolkeeper.core.learning.state import PoolState, learn, restore
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.core.values.observation import Observation, WarmFloor
+from poolkeeper.core.values.spec import PoolSpec
+from poolkeeper.kube.objects.scale import Scale
+from poolkeeper.kube.transport.errors import KubeFailure
+from poolkeeper.kube.watch.pod import Pod
+
+
+class ScaleReader(Protocol):
+    """Reads /scale of any target."""
+
+    async def read(self, target: TargetKey) -> Scale:
+        """The replicas now. Raises KubeFailure."""
+
+
+class PodReader(Protocol):
+    """The pods of the namespaces that hold pools."""
+
+    def pods(self, namespace: str) -> Mapping[str, Pod]:
+        """By uid, as last seen."""
+
+    def failure(self, namespace: str) -> KubeFailure | None:
+        """Why they may be out of date; None while they are current."""
+
+
+class Observer:
+    """Writes what it sees into the pool; decides nothing, and writes nothing to the cluster."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        scales: ScaleReader,
+        pods: PodReader,
+        surroundings: SurroundingsReader,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._scales = scales
+        self._pods = pods
+        self._surroundings = surroundings
+        self._clock = clock
+
+    def specification(self, pool: Pool) -> PoolSpec | None:
+        """The declaration with its class's figures, the last known ones if the class is gone; None while the
+        declaration can't be read or its class was never seen."""
+        declared = pool.declaration.spec
+        if declared is None:
+            return None
+        accelerator = self._store.classes.get(declared.accelerator.class_)
+        if pool.resolved is None and accelerator is not None:
+            pool.resolved = pool_spec(declared, accelerator)
+        return pool.resolved
+
+    async def look_around(self, pool: Pool) -> None:
+        """Read the pod template and other scalers of the target, where what is known about them is old."""
+        declaration = pool.declaration
+        declared, target = declaration.spec, declaration.target
+        accelerator = self._store.classes.get(declared.accelerator.class_) if declared else None
+        if not (declared and target and accelerator) or self._clock() < pool.surroundings.expires_at:
+            return
+        found = await self._surroundings.read(
+            target, declared.accelerator.class_, accelerator, pool.surroundings
+        )
+        # The pool may have been edited meanwhile, and may name another target or class now.
+        if pool.declaration is declaration:
+            pool.surroundings = found
+
+    async def read_scale(self, pool: Pool, target: TargetKey) -> int | None:
+        """Read /scale. Returns the replicas before, where somebody has changed them since the last read."""
+        asked = pool.target
+        try:
+            scale = await self._scales.read(target)
+        except KubeFailure as failure:
+            asked.has_failed(failure, self._clock())
+            return None
+        if pool.target is not asked:
+            # The pool was edited meanwhile and names another target: this answer says nothing about it.
+            return None
+        selector = pool.target.selector
+        replicas_before = pool.target.was_read(scale, self._clock())
+        if scale.selector != selector:
+            pods = self._pods.pods(pool.key.namespace).values()
+            pool.pods = PodSelection(pods).matching(scale.selector)
+        return replicas_before
+
+    def learn_from_pods(self, pool: Pool, spec: PoolSpec) -> tuple[PoolState, list[Pod]]:
+        """The pool's state with what its pods show about starts, and the pods whose start has just failed."""
+        now = self._clock()
+        failed: list[Pod] = []
+        state = pool.state or restore(pool.learned, now, spec)
+        pool.starts.follow(pool.pods, now)
+        for sample in pool.starts.samples(pool.pods, now):
+            before, state = state, learn(state, sample)
+            if sample.failed and state is not before:
+                failed += [pod for pod in pool.pods if pod.uid == sample.uid]
+        pool.state = state
+        return state, failed
+
+    def observe(self, pool: Pool, now: float) -> Observation:
+        """Everything that a decision is made from. The replicas are None where they can't be seen: the target
+        is unread, does not say which pods are its own, or its pods may be out of date."""
+        scale = pool.target.scale
+        is_seen = pool.target.are_pods_told and self.pods_failure(pool) is None
+        pool.observation = Observation(
+            demand=pool.demand.current(),
+            replicas=pool.starts.replicas(scale.replicas, pool.pods, now) if scale and is_seen else None,
+            warm_floor=_warm_floor(pool, now),
+        )
+        return pool.observation
+
+    def pods_failure(self, pool: Pool) -> KubeFailure | None:
+        """Why the pods of a pool may be out of date; None while they are current."""
+        return self._pods.failure(pool.key.namespace)
+
+
+def _warm_floor(pool: Pool, now: float) -> WarmFloor:
+    """Cron expressions are only evaluated when a window opens or closes."""
+    floor = pool.warm_floor
+    if floor is None or (floor.changes_at is not None and now >= floor.changes_at):
+        spec = pool.declaration.spec
+        floor = pool.warm_floor = warm_floor(now, spec.scale_to_zero.windows if spec else ())
+    return floor
