@@ -78,8 +78,8 @@ class Updates:
             self._target_changed(before)
         elif not self._is_leading():
             # Whoever leads writes the status; when it is our turn, its history goes on.
-            pool.told = body.get("status") or {}
-            pool.history = History.from_status(pool.told)
+            pool.status = body.get("status") or {}
+            pool.history = History.from_status(pool.status)
 
     def pool_gone(self, key: PoolKey, uid: str) -> None:
         """A pool does not exist any more; its target stays as it is."""

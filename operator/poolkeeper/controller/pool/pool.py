@@ -62,45 +62,63 @@ class Declaration:
 class Pool:
     """What the operator remembers about a pool; one task at a time changes it.
 
-    `resolved` is the declaration with its class's figures, None until the class is known. `pods` are those of
-    the target. `observation` and `decision` are the last ones; `published_at` is the reading that led there.
-    `news` counts what has happened, `news_seen` how much of it the last look took in; without any a pool
-    need not be looked at before `quiet_until`, as long as its queues keep being read.
-    `service` says whether requests to its Service can be held, None where it has none.
-    `told` is the status that the API server has, ours since `told_at`; `told_reasons` are those of events.
-    `decided` counts decisions by reason, `writes` those that changed the replicas by direction.
+    In parentheses: who writes the field.
     """
 
     declaration: Declaration
+    """The pool as its author wrote it (`accept`)."""
     learned: dict[str, Any] | None
+    """`status.learned` as it was when the pool was first seen; `state` begins with it (`first_seen`)."""
     history: History
+    """Past decisions and the conditions (reconciler, reporter; updates while another replica leads)."""
     demand: PoolDemand = field(default_factory=PoolDemand)
+    """What the pool's sources have published (readings)."""
     starts: Starts = field(default_factory=Starts)
+    """Replicas that were asked for and are not ready yet (observer, reconciler)."""
     target: Target = field(default_factory=Target)
+    """The target's /scale as last read or written (observer, reconciler, readings)."""
     pods: tuple[Pod, ...] = ()
+    """The pods that match the target's selector (readings, observer)."""
     resolved: PoolSpec | None = None
+    """The declaration with its class's figures; None until the class is known (observer, updates)."""
     state: PoolState | None = None
+    """What was learned about arrivals, service times and starts; None before the first look (observer,
+    reconciler)."""
     warm_floor: WarmFloor | None = None
+    """The replicas that open windows ask for, and when that changes (observer)."""
     observation: Observation | None = None
+    """What the last decision was made from (observer)."""
     decision: Decision | None = None
+    """The last decision; None before the first and while the declaration can't be followed (reconciler)."""
     published_at: float = 0.0
-    told: Mapping[str, Any] = field(default_factory=dict)
-    told_at: float = 0.0
+    """Unix seconds of the last reading that a decision may depend on (readings)."""
+    status: Mapping[str, Any] = field(default_factory=dict)
+    """The status that the API server has (reporter; updates while another replica leads)."""
+    status_at: float = 0.0
+    """Unix seconds at which this replica last wrote the status; 0 for never (reporter)."""
     told_reasons: ToldReasons = field(default_factory=ToldReasons)
+    """Reasons of conditions that were events lately (reporter)."""
     service: Verdict | None = None
+    """Whether requests to the pool's Service can be held; None where it names no Service (front)."""
     surroundings: Surroundings = field(default_factory=Surroundings)
+    """The pod template and other scalers of the target (observer, reconciler)."""
     news: int = 0
+    """How many times something has happened that a decision may depend on (readings, updates)."""
     news_seen: int = 0
+    """`news` when the last look began (reconciler)."""
     quiet_until: float = 0.0
+    """Without news, no look is needed before these Unix seconds while readings are fresh (reconciler)."""
     decided: Counter[str] = field(default_factory=Counter)
+    """How many decisions differed from the one before, by reason (reconciler)."""
     writes: Counter[str] = field(default_factory=Counter)
+    """How many writes have changed the replicas, by `up` or `down` (reconciler)."""
 
     @classmethod
     def first_seen(cls, body: Mapping[str, Any]) -> Self:
         """A pool that goes on with what its status says."""
         status = body.get("status") or {}
         pool = cls(
-            Declaration.from_body(body), status.get("learned"), History.from_status(status), told=status
+            Declaration.from_body(body), status.get("learned"), History.from_status(status), status=status
         )
         pool.accept(pool.declaration)
         return pool

@@ -92,7 +92,7 @@ class Reporter:
             return self._clock() + RETRY_SECONDS
         if rejected:
             logger.error("Status rejected: %s", rejected.message, extra={"pool": str(pool.key)})
-        pool.told, pool.told_at = status, self._clock()
+        pool.status, pool.status_at = status, self._clock()
         return None
 
     def _tell_condition(self, pool: Pool, condition: Condition) -> None:
@@ -149,10 +149,10 @@ def _cold_start(state: pool_state.PoolState | None) -> ColdStartStatus | None:
 
 def _due_at(pool: Pool, status: Status) -> float | None:
     """When this status is to be written, given what the API server was told; None where it is no news."""
-    if _headline(status) != _headline(pool.told):
-        return pool.told_at + URGENT_SECONDS
-    if _numbers(status) != _numbers(pool.told):
-        return pool.told_at + NUMBERS_SECONDS
+    if _headline(status) != _headline(pool.status):
+        return pool.status_at + URGENT_SECONDS
+    if _numbers(status) != _numbers(pool.status):
+        return pool.status_at + NUMBERS_SECONDS
     return None
 
 
