@@ -13,14 +13,12 @@ from poolkeeper.sources.http.scrape import PoolLoad
 from tests.component.controller.fake_cluster import FakeCluster
 from tests.component.controller.http_scene import ONE, HttpScene, Link, Servers
 
-WAIT_FOR_TIMERS_ALONE = {"test_http_endpoints.py", "test_http_pools.py", "test_routing_tables.py"}
-
 
 def pytest_asyncio_loop_factories(
     item: pytest.Item,
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The clock of these tests jumps from timer to timer."""
-    if item.path.name in WAIT_FOR_TIMERS_ALONE:
+    """The clock jumps from timer to timer in tests that carry the mark `virtual_time`."""
+    if item.get_closest_marker("virtual_time"):
         return {"virtual": VirtualTimeLoop}
     return {"real": asyncio.new_event_loop}
 

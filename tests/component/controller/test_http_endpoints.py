@@ -7,6 +7,8 @@ from poolkeeper.controller.front import http_pools
 from poolkeeper.core.front.switching import SETTLE_SECONDS
 from tests.component.controller.http_scene import CHAT, ONE, OTHER, POD, HttpScene, ready_pod
 
+pytestmark = pytest.mark.virtual_time
+
 
 async def test_no_stop_before_every_activator_holds_what_arrives(scene: HttpScene) -> None:
     scene.add_activator(OTHER)

@@ -9,6 +9,8 @@ from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.http.scrape import PoolLoad
 from tests.component.controller.http_scene import CHAT, ONE, OTHER, POD, HttpScene, Servers, holding
 
+pytestmark = pytest.mark.virtual_time
+
 UNREADABLE = SourceFailure("MetricsUnreadable", "no metrics")
 
 

@@ -1,9 +1,13 @@
 """What leaders tell the activators: failovers, clocks that differ, frozen activators."""
 
+import pytest
+
 from poolkeeper.controller.front import activators
 from poolkeeper.core.front.slot_grants import MOST_UNCONFIRMED
 from poolkeeper.kube.objects.scale import Scale
 from tests.component.controller.http_scene import CHAT, ONE, OTHER, POD, HttpScene, Link, holding
+
+pytestmark = pytest.mark.virtual_time
 
 
 def keep_up(scene: HttpScene) -> None:
