@@ -1,7 +1,7 @@
-"""What one poll of 10,000 Redis lists costs: Poolkeeper's batches beside a redis-py pipeline, in one run.
+"""What one poll of 10,000 Redis lists costs: Poolkeeper's batches beside three ways of redis-py, in one run.
 
-Both read the same lists from the same local server, in turns. Ours includes making and publishing a Sample
-for each list; the pipeline stops at the bare numbers. CPU is that of this process, without the server's.
+All read the same lists from one local server, in turns. `batches` includes making and publishing a Sample
+for each list; the other ways stop at the bare numbers. CPU is that of this process, without the server's.
 """
 
 import argparse
@@ -23,10 +23,12 @@ from poolkeeper.sources.base import PoolKey
 from poolkeeper.sources.link import BATCH_QUEUES
 from poolkeeper.sources.queue import Session
 from poolkeeper.sources.redis.server import RedisServer
+from poolkeeper.sources.redis.wire import Wire, pack
 from poolkeeper.sources.registry import queue_of
 from poolkeeper.sources.watch import Watch
 
 Round = Callable[[], Awaitable[None]]
+LENGTHS = "local found = {} for i, key in ipairs(KEYS) do found[i] = redis.call('LLEN', key) end return found"
 
 
 @contextmanager
@@ -76,6 +78,49 @@ def pipeline_round(client: redis.asyncio.Redis, lists: int) -> Round:
     return read
 
 
+async def connection_round(port: int, lists: int) -> Round:
+    """One round through redis-py's connection, below its client: packed once, replies read one by one."""
+    connection = redis.asyncio.Connection(host="127.0.0.1", port=port)
+    await connection.connect()  # type: ignore[no-untyped-call]
+    request = packed(lists)
+
+    async def read() -> None:
+        await connection.send_packed_command([request])
+        depths = [await connection.read_response() for _ in range(lists)]
+        assert sum(map(int, depths)) == lists // 2
+
+    return read
+
+
+async def script_round(client: redis.asyncio.Redis, lists: int) -> Round:
+    """One round as one script in the server."""
+    digest = await client.script_load(LENGTHS)
+    keys = [f"jobs-{number}" for number in range(lists)]
+
+    async def read() -> None:
+        depths = await client.evalsha(digest, lists, *keys)
+        assert sum(depths) == lists // 2
+
+    return read
+
+
+async def wire_round(port: int, lists: int) -> Round:
+    """One round through our connection, up to the bare numbers."""
+    wire = await Wire.connect("127.0.0.1", port, None, None)
+    request = packed(lists)
+
+    async def read() -> None:
+        depths = await wire.exchange(request, lists)
+        assert sum(depth for depth in depths if isinstance(depth, int)) == lists // 2
+
+    return read
+
+
+def packed(lists: int) -> bytes:
+    """The commands for the length of each list."""
+    return b"".join(pack("LLEN", f"jobs-{number}") for number in range(lists))
+
+
 def batch_round(session: Session, port: int, lists: int) -> Round:
     """One round as the operator does it, from the request to the published samples."""
     published: list[object] = []
@@ -116,6 +161,9 @@ async def measure(port: int, lists: int, rounds: int) -> None:
     session = await RedisServer("127.0.0.1", port).open(AddressPolicy.from_cidrs(allowed=["127.0.0.0/8"]))
     readers = {
         "redis-py pipeline": pipeline_round(client, lists),
+        "redis-py connection": await connection_round(port, lists),
+        "redis-py script": await script_round(client, lists),
+        "own connection": await wire_round(port, lists),
         "batches": batch_round(session, port, lists),
     }
     costs: dict[str, list[tuple[float, float]]] = {name: [] for name in readers}
@@ -127,7 +175,7 @@ async def measure(port: int, lists: int, rounds: int) -> None:
         for name, rows in costs.items()
     }
     for name, (wall, cpu) in medians.items():
-        print(f"{name:18} {lists:>7,} lists: {wall:7.1f} ms wall, {cpu:7.1f} ms CPU a round")
+        print(f"{name:20} {lists:>7,} lists: {wall:7.1f} ms wall, {cpu:7.1f} ms CPU a round")
     ratio = medians["redis-py pipeline"][1] / medians["batches"][1]
     print(f"a pipeline costs {ratio:.1f} times the CPU of batches (median of {rounds} rounds)")
     session.close()
