@@ -88,6 +88,16 @@ def test_http_explains_every_cause_of_a_refusal() -> None:
     assert [cause.value for cause in Cause if f"| `{cause.value}` |" not in page] == []
 
 
+def test_the_glossary_names_code_that_exists() -> None:
+    rows = re.findall(r"^\|.*\| *([^|]*) *\|$", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    names = {name for row in rows for name in re.findall(r"`([A-Za-z]\w+(?:\.\w+)?)`", row)}
+    code = "\n".join(path.read_text() for path in [*CODE.rglob("*.py"), *(ROOT / "crds").iterdir()])
+
+    assert {
+        name for name in names if not all(re.search(rf"\b{part}\b", code) for part in name.split("."))
+    } == set()
+
+
 def test_architecture_names_every_room() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
     rooms = [room.parent.relative_to(CODE) for room in CODE.glob("*/**/__init__.py")]
