@@ -15,7 +15,7 @@ COMMANDS = {
     "crds": ("poolkeeper.commands.crds", "write the CRDs, or check that they are current"),
     "backtest": ("poolkeeper.backtest.command", "replay traces of arrivals through the policy"),
 }
-EXTRAS = {"backtest": ("numpy", "scipy", "rich")}
+EXTRAS = {"backtest": ("matplotlib", "numpy", "scipy", "rich")}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

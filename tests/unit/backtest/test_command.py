@@ -1,6 +1,7 @@
 """`poolkeeper backtest` keeps the interface that other people's scripts use."""
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -173,8 +174,8 @@ def test_the_fixed_timeouts_of_the_frontier_are_joined_from_cheap_to_dear(trace:
     timeouts = [word for idle in (900, 0, 300) for word in ("--policy", f"fixed:idle={idle}")]
     assert main(flags(trace, "--policy", "poolkeeper", *timeouts, "--html", str(page))) == 0
     frontier = page.read_text().split("<figure>")[1]
-    (line,) = [part.split('"')[1] for part in frontier.split("<path ")[1:]]
-    heights = [float(place.split(",")[1]) for place in line.removeprefix("M").split("L")]
+    (line,) = re.findall(r'<g id="joined fixed[^>]*>\s*<path d="([^"]*)"', frontier)
+    heights = [float(place.split()[-1]) for place in line.splitlines() if place]
     assert len(heights) == 3
     assert heights == sorted(heights, reverse=True), "upwards on the page is dear"
 

@@ -1,29 +1,34 @@
-"""Plots as inline SVG: no script, no style sheet and nothing to load."""
+"""Plots as inline SVG, drawn by matplotlib: no script, no font and nothing to load."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from html import escape
+from io import StringIO
 
-WIDTH, HEIGHT = 720, 320
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 44
-COLOURS = ("#0a7d4f", "#b4472e", "#3566a8", "#8a5aa8", "#a87f1b", "#4c7f8c", "#a8456f", "#6b6b6b")
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
+
+INCHES = (7.2, 3.4)
+OURS, THEIRS = "#0a7d4f", "#6b6b6b"
+COLOURS = (OURS, "#b4472e", "#3566a8", "#8a5aa8", "#a87f1b", "#4c7f8c")
+LABEL_WIDTH, LABEL_HEIGHT = 95.0, 9.0
+"""Points (1/72 inch) that are kept free for a label, so that two labels don't cover each other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A linear axis from `low` to `high`, with a title that names the unit."""
+    """A linear axis from 0 on, with a title that names the unit."""
 
     title: str
-    low: float
-    high: float
+    most: float | None = None
+    """The end of the axis at most: a share of requests ends at 100 %."""
 
-    def share(self, value: float) -> float:
-        """Where a value lies, from 0 to 1."""
-        return (value - self.low) / (self.high - self.low)
-
-    def ticks(self) -> list[float]:
-        """Five evenly spaced values."""
-        return [self.low + (self.high - self.low) * step / 4 for step in range(5)]
+    def end(self, values: Sequence[float]) -> float:
+        """A little beyond the greatest value."""
+        reach = 1.06 * max(values, default=0.0) or 1.0
+        return reach if self.most is None else min(reach, self.most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,99 +50,87 @@ class Line:
     has_steps: bool = False
 
 
-def axis(title: str, values: Sequence[float]) -> Axis:
-    """From zero to a little above the greatest value."""
-    return Axis(title, 0.0, max([value for value in values if value > 0], default=1.0) * 1.06)
-
-
 def scatter(points: Sequence[Point], x: Axis, y: Axis, joined: Sequence[Sequence[Point]] = ()) -> str:
-    """Dots with their names beside them, names that would collide moved down; each of `joined` is a series of
-    them with a line through it.
-    """
-    drawn = [_joined(series, x, y) for series in joined]
-    taken: list[tuple[float, float]] = []
-    for point in sorted(points, key=lambda each: each.y, reverse=True):
-        left, top = _left(x, point.x), _top(y, point.y)
-        label_top = top + 4
-        while any(abs(label_top - other) < 12 and abs(left - beside) < 150 for beside, other in taken):
-            label_top += 12
-        taken.append((left, label_top))
-        colour = COLOURS[0] if point.is_ours else COLOURS[7]
-        at_right = left > WIDTH - 150
-        anchor, label_left = ("end", left - 9) if at_right else ("start", left + 9)
-        weight = "bold" if point.is_ours else "normal"
-        drawn.append(
-            f'<circle cx="{left:.1f}" cy="{top:.1f}" r="{6 if point.is_ours else 4}" fill="{colour}"/>'
-        )
-        drawn.append(
-            f'<text x="{label_left:.1f}" y="{label_top:.1f}" text-anchor="{anchor}" fill="{colour}" '
-            f'font-weight="{weight}">{escape(point.label)}</text>'
-        )
-    return _framed(drawn, x, y)
+    """Dots with their names beside them; each of `joined` is a series of dots with a line through it."""
+    with _style():
+        figure, axes = _axes(x, y, [(point.x, point.y) for point in points])
+        for series in joined:
+            (line,) = axes.plot(
+                [point.x for point in series], [point.y for point in series], color=_colour(series[0])
+            )
+            line.set(alpha=0.5, gid=f"joined {series[0].label}")
+        for point in points:
+            axes.scatter(point.x, point.y, s=36 if point.is_ours else 16, color=_colour(point), zorder=3)
+        _label(figure, axes, points)
+        return _svg(figure)
 
 
 def lines(drawn: Sequence[Line], x: Axis, y: Axis) -> str:
-    """Lines with a legend above them."""
-    parts: list[str] = []
-    for place, line in enumerate(drawn):
-        colour = COLOURS[place % len(COLOURS)]
-        parts.append(f'<path d="{_path(line, x, y)}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
-        parts.append(
-            f'<text x="{LEFT + 8 + 150 * (place % 4)}" y="{TOP + 12 + 14 * (place // 4)}" fill="{colour}">'
-            f"{escape(line.label)}</text>"
-        )
-    return _framed(parts, x, y)
+    """Lines with a legend."""
+    with _style():
+        figure, axes = _axes(x, y, [point for line in drawn for point in line.points])
+        for line in drawn:
+            axes.plot(*zip(*line.points, strict=True), label=line.label, linewidth=1.2,
+                      drawstyle="steps-post" if line.has_steps else "default")  # fmt: skip
+        figure.legend(loc="outside upper left", ncols=5, frameon=False)
+        return _svg(figure)
 
 
-def _joined(series: Sequence[Point], x: Axis, y: Axis) -> str:
-    colour = COLOURS[0] if series[0].is_ours else COLOURS[7]
-    line = Line([(point.x, point.y) for point in series], series[0].label)
-    return f'<path d="{_path(line, x, y)}" fill="none" stroke="{colour}" stroke-opacity="0.5"/>'
+@contextmanager
+def _style() -> Iterator[None]:
+    """Text stays text, and the same data gives the same bytes."""
+    with mpl.rc_context(
+        {
+            "axes.grid": True,
+            "axes.prop_cycle": cycler(color=COLOURS),
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "figure.constrained_layout.use": True,
+            "font.size": 8,
+            "grid.color": "#e6e6e6",
+            "svg.fonttype": "none",
+            "svg.hashsalt": "poolkeeper",
+        }
+    ):
+        yield
 
 
-def _path(line: Line, x: Axis, y: Axis) -> str:
-    words: list[str] = []
-    for number, (at, value) in enumerate(line.points):
-        left, top = f"{_left(x, at):.1f}", f"{_top(y, value):.1f}"
-        if number == 0:
-            words.append(f"M{left},{top}")
-        elif line.has_steps:
-            words.append(f"H{left}V{top}")
-        else:
-            words.append(f"L{left},{top}")
-    return "".join(words)
+def _axes(x: Axis, y: Axis, points: Sequence[tuple[float, float]]) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=INCHES)
+    axes = figure.subplots()
+    axes.set(xlabel=x.title, ylabel=y.title)
+    axes.set(xlim=(0, x.end([at for at, _ in points])), ylim=(0, y.end([value for _, value in points])))
+    return figure, axes
 
 
-def _left(x: Axis, value: float) -> float:
-    return LEFT + x.share(value) * (WIDTH - LEFT - RIGHT)
+def _label(figure: Figure, axes: Axes, points: Sequence[Point]) -> None:
+    """Names beside the dots, from the top down; a name that would cover another is moved below it."""
+    figure.draw_without_rendering()
+    pixels = figure.dpi / 72
+    ends_at = axes.bbox.x1 / pixels
+    taken: list[tuple[float, float]] = []
+    for point in sorted(points, key=lambda each: each.y, reverse=True):
+        left, dot = axes.transData.transform((point.x, point.y)) / pixels
+        height = dot
+        while any(
+            abs(height - at) < LABEL_HEIGHT and abs(left - beside) < LABEL_WIDTH for beside, at in taken
+        ):
+            height -= LABEL_HEIGHT
+        taken.append((left, height))
+        is_at_end = left > ends_at - LABEL_WIDTH
+        axes.annotate(
+            point.label, (point.x, point.y), (-6 if is_at_end else 6, height - dot),
+            textcoords="offset points", ha="right" if is_at_end else "left", va="center",
+            color=_colour(point), weight="bold" if point.is_ours else "normal",
+        )  # fmt: skip
 
 
-def _top(y: Axis, value: float) -> float:
-    return HEIGHT - BOTTOM - y.share(value) * (HEIGHT - TOP - BOTTOM)
+def _colour(point: Point) -> str:
+    return OURS if point.is_ours else THEIRS
 
 
-def _framed(parts: Sequence[str], x: Axis, y: Axis) -> str:
-    frame = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-family="sans-serif" font-size="11" '
-        'xmlns="http://www.w3.org/2000/svg">',
-        '<rect width="100%" height="100%" fill="#fff"/>',
-    ]
-    for value in x.ticks():
-        left = _left(x, value)
-        frame.append(
-            f'<line x1="{left:.1f}" x2="{left:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="#e6e6e6"/>'
-        )
-        frame.append(
-            f'<text x="{left:.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{value:.3g}</text>'
-        )
-    for value in y.ticks():
-        top = _top(y, value)
-        frame.append(
-            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{top:.1f}" y2="{top:.1f}" stroke="#e6e6e6"/>'
-        )
-        frame.append(f'<text x="{LEFT - 6}" y="{top + 4:.1f}" text-anchor="end">{value:.3g}</text>')
-    middle = (HEIGHT - BOTTOM + TOP) / 2
-    frame.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x.title)}</text>')
-    turned = f'text-anchor="middle" transform="rotate(-90 14 {middle})"'
-    frame.append(f'<text x="14" y="{middle}" {turned}>{escape(y.title)}</text>')
-    return "\n".join([*frame, *parts, "</svg>"])
+def _svg(figure: Figure) -> str:
+    """The element alone: neither the XML declaration nor the date and the library's name."""
+    text = StringIO()
+    figure.savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    return text.getvalue().partition("<svg")[1] + text.getvalue().partition("<svg")[2]

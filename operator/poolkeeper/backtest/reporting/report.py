@@ -6,7 +6,7 @@ from html import escape
 from poolkeeper.backtest.comparison import Comparison, Results
 from poolkeeper.backtest.controllers.registry import POOLKEEPER
 from poolkeeper.backtest.figures import PoolFigures, Row
-from poolkeeper.backtest.reporting.plots import Line, Point, axis, lines, scatter
+from poolkeeper.backtest.reporting.plots import Axis, Line, Point, lines, scatter
 from poolkeeper.backtest.simulation.start_times import StartTimes
 from poolkeeper.backtest.simulation.timeline import replicas_per_bin, requests_per_bin
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace
@@ -111,7 +111,7 @@ def _shown(value: float | None, form: str) -> str:
 
 
 def frontier(rows: Sequence[Row]) -> str:
-    """One policy with several parameters is a frontier of its own: its dots are joined from cheap to dear."""
+    """Cost against late requests; dots of one policy with several parameters are joined, cheapest first."""
     points = [
         Point(row.late_percent, row.accelerator_hours, row.policy, row.policy.startswith(POOLKEEPER))
         for row in rows
@@ -123,40 +123,34 @@ def frontier(rows: Sequence[Row]) -> str:
         )
         for name in JOINED
     ]
-    late = axis("requests that waited longer than the budget, %", [point.x for point in points])
-    hours = axis("accelerator-hours", [point.y for point in points])
-    return scatter(points, late, hours, [each for each in series if len(each) > 1])
+    late = Axis("requests that waited longer than the budget, %", most=100.0)
+    return scatter(points, late, Axis("accelerator-hours"), [each for each in series if len(each) > 1])
 
 
 def _demand(pool: PoolTrace) -> str:
     begin, end = _span(pool)
     counts = requests_per_bin(pool.arrivals, begin, end, BINS)
-    width = (end - begin) / BINS
-    points = [((begin + place * width) / 3600, count / width * 60) for place, count in enumerate(counts)]
+    per_minute = [60 * count * BINS / (end - begin) for count in counts]
     return lines(
-        [Line(points, "requests per minute", has_steps=True)],
-        axis("hours", [end / 3600]),
-        axis("requests per minute", [y for _, y in points]),
+        [_over_time(pool, per_minute, "requests")], Axis("hours", end / 3600), Axis("requests per minute")
     )
 
 
 def _replicas(pool: PoolTrace, figures: Sequence[tuple[str, PoolFigures]]) -> str:
     begin, end = _span(pool)
-    width = (end - begin) / BINS
     drawn = [
-        Line(
-            [
-                ((begin + place * width) / 3600, mean)
-                for place, mean in enumerate(replicas_per_bin(each.replicas_over_time, begin, end, BINS))
-            ],
-            name,
-            has_steps=True,
-        )
+        _over_time(pool, replicas_per_bin(each.replicas_over_time, begin, end, BINS), name)
         for name, each in figures
         if each.replicas_over_time
     ]
-    most = [y for line in drawn for _, y in line.points]
-    return lines(drawn, axis("hours", [end / 3600]), axis("replicas", most))
+    return lines(drawn, Axis("hours", end / 3600), Axis("replicas"))
+
+
+def _over_time(pool: PoolTrace, values: Sequence[float], name: str) -> Line:
+    """One value for each bin, from the beginning of the bin to its end."""
+    begin, end = _span(pool)
+    hours = [(begin + place * (end - begin) / BINS) / 3600 for place in range(BINS + 1)]
+    return Line(list(zip(hours, [*values, values[-1]], strict=True)), name, has_steps=True)
 
 
 def _span(pool: PoolTrace) -> tuple[float, float]:
@@ -165,10 +159,6 @@ def _span(pool: PoolTrace) -> tuple[float, float]:
 
 
 def _start_times(model: StartTimes) -> str:
-    shares = [step / 100 for step in range(1, 100)]
-    points = [(100 * share, model.quantile(share)) for share in shares]
-    return lines(
-        [Line(points, "seconds until a replica is ready")],
-        axis("share of the starts, %", [100.0]),
-        axis("seconds", [y for _, y in points]),
-    )
+    points = [(percent, model.quantile(percent / 100)) for percent in range(1, 100)]
+    shares = Axis("share of the starts, %", most=100.0)
+    return lines([Line(points, "ready within")], shares, Axis("seconds from the scale write"))
