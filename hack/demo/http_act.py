@@ -14,7 +14,7 @@ from hack.demo.timeline import Replicas, Timeline
 
 POOL = "chat"
 SERVICE = "chat"
-HEADING = "Somebody calls a model that runs no replica; it takes 6 s to load"
+HEADING = "A request for a model at zero; a replica takes 6 s to load"
 CEILING = 2
 WARM_REQUESTS = 3
 LIMIT_SECONDS = 180

@@ -16,7 +16,7 @@ FIRST_HEADING = (
     f"{FIRST_WAVE} jobs of 2 s arrive; a replica takes 6 s to load; no job may wait more than 30 s"
 )
 SECOND_HEADING = (
-    f"{SECOND_WAVE} more jobs; it knows by now how long a start takes, and starts as late as it may"
+    f"{SECOND_WAVE} more jobs; Poolkeeper has learned how long a start takes, and starts as late as it can"
 )
 CEILING = 4
 LIMIT_SECONDS = 180
