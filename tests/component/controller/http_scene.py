@@ -20,12 +20,13 @@ from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import PLACED, Surroundings
+from poolkeeper.core.front.slices import ActivatorSlice
 from poolkeeper.core.front.switching import SETTLE_SECONDS
 from poolkeeper.core.values.decision import Decision, Reason, Verdict
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.core.values.observation import Unavailable
-from poolkeeper.kube.objects.endpoint_slices import ActivatorSlice, project_slice
+from poolkeeper.kube.objects.endpoint_slices import project_slice
 from poolkeeper.kube.objects.scale import Scale
 from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.client import KubeClient

@@ -176,7 +176,7 @@ async def test_a_frozen_activator_holds_up_nobody_and_takes_no_room(scene: HttpS
         assert route.heartbeat_seconds == number
     assert scene.links[OTHER].attempts == 1, "one send at a time"
     frozen = next(each for each in scene.activators.all() if each.link.address == OTHER)
-    assert len(frozen.promises._sent) <= 3, "in force, on its way, and the latest"
+    assert len(frozen.grants.tables) <= 3, "in force, on its way, and the latest"
 
 
 async def test_failed_sends_are_tried_again_and_take_no_room(scene: HttpScene) -> None:
@@ -189,7 +189,7 @@ async def test_failed_sends_are_tried_again_and_take_no_room(scene: HttpScene) -
     await scene.pass_by(9)
     assert link.attempts > MOST_UNCONFIRMED
     (activator,) = scene.activators.all()
-    assert len(activator.promises._sent) <= MOST_UNCONFIRMED
+    assert len(activator.grants.tables) <= MOST_UNCONFIRMED
     link.send_mode = "take"
     await scene.settle()
     assert link.table_version == link.tables[-1].table_version

@@ -17,7 +17,8 @@ from hack.testing.operator_process import OperatorProcess
 from hack.testing.ports import free_port
 from hack.testing.waiting import eventually
 from poolkeeper.api.base import API_VERSION
-from poolkeeper.kube.objects.endpoint_slices import ActivatorSlice, list_slices
+from poolkeeper.core.front.slices import ActivatorSlice
+from poolkeeper.kube.objects.endpoint_slices import list_slices
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.activator.model import Models

@@ -20,8 +20,9 @@ from hack.testing.operator_process import OperatorProcess
 from hack.testing.waiting import eventually
 from poolkeeper.api.base import API_VERSION
 from poolkeeper.commands import leave, stand_down
+from poolkeeper.core.front.slices import ActivatorSlice
 from poolkeeper.core.values.identity import PoolKey
-from poolkeeper.kube.objects.endpoint_slices import ActivatorSlice, list_slices, put_slice
+from poolkeeper.kube.objects.endpoint_slices import list_slices, put_slice
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path
 from tests.integration.activator.scene import ActivatorScene

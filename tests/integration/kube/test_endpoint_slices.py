@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from hack.testing.objects import create_pool
-from poolkeeper.kube.objects.endpoint_slices import ActivatorSlice, delete_slice, list_slices, put_slice
+from poolkeeper.core.front.slices import ActivatorSlice
+from poolkeeper.kube.objects.endpoint_slices import delete_slice, list_slices, put_slice
 from poolkeeper.kube.objects.services import ServiceUnsuitable, read_service
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path

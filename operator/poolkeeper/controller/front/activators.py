@@ -39,7 +39,7 @@ class ActivatorSettings:
 
 @dataclass(slots=True)
 class Activator:
-    """One activator; `promises` are the slots it may be using, by pool and replica.
+    """One activator; `grants` are the slots it may be using, by pool and replica.
 
     `is_known` is False while it may go by a table of another controller: then nobody knows what it may use.
     `pending` is the latest table, until its sending begins.
@@ -48,7 +48,7 @@ class Activator:
     pod: ActivatorPod
     link: ActivatorLink
     tasks: tuple[asyncio.Task[None], ...] = ()
-    promises: SlotGrants = field(default_factory=SlotGrants)
+    grants: SlotGrants = field(default_factory=SlotGrants)
     is_known: bool = False
     process: str = ""
     routes: tuple[PoolRoute, ...] = ()
@@ -76,15 +76,15 @@ class Activator:
     def post(self, table: RoutingTable, now: float) -> None:
         """Have this table sent instead of the one that still waits for its turn."""
         if self.pending is not None:
-            self.promises.withdrawn(self.pending.table_version)
+            self.grants = self.grants.withdrawn(self.pending.table_version)
         # Counted from here on, not from when it goes out: the next shares are made meanwhile.
-        self.promises.sent(table.table_version, slots_of(table.pools))
+        self.grants = self.grants.sent(table.table_version, slots_of(table.pools))
         self.pending, self.routes, self.sent_at = table, table.pools, now
         self.has_pending.set()
 
     def forget_tables(self) -> None:
         """What it goes by from now on is somebody else's: nothing that was promised tells what it may use."""
-        self.promises, self.is_known = SlotGrants(), False
+        self.grants, self.is_known = SlotGrants(), False
         self.pending, self.routes, self.sent_at = None, (), float("-inf")
 
     def confirm(self, now: float, led_since: float) -> None:
@@ -94,15 +94,15 @@ class Activator:
             self.forget_tables()
             self.process = self.report.activator
         if self.report:
-            self.promises.confirmed(self.report.table_version)
+            self.grants = self.grants.confirmed(self.report.table_version)
             if self.report.table_version != self._table_version:
                 self._table_version, self._version_changed_at = self.report.table_version, now
-                if not self.promises.is_known:
+                if not self.grants.is_known:
                     # Another leader's table has replaced ours: send it again, with a higher number.
                     self.sent_at = float("-inf")
         is_heard = self.report is not None or self.pod.takes_new
         patience = FOREIGN_TABLE_SECONDS if is_heard else FIRST_WORDS_SECONDS
-        self.is_known = self.promises.is_known or now - max(led_since, self._version_changed_at) >= patience
+        self.is_known = self.grants.is_known or now - max(led_since, self._version_changed_at) >= patience
 
 
 class Activators:
@@ -202,7 +202,7 @@ class Activators:
 
         Those that take nothing new count too: for a moment there are nodes that still lead to them.
         """
-        return min((each.promises.in_force for each in self._by_uid.values() if each.report), default=None)
+        return min((each.grants.in_force for each in self._by_uid.values() if each.report), default=None)
 
     async def _look(self, settings: ActivatorSettings) -> None:
         try:

@@ -16,9 +16,9 @@ from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import UNREAD
 from poolkeeper.controller.reporting.verdicts import rival
+from poolkeeper.core.front.slices import ActivatorSlice
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.endpoint_slices import (
-    ActivatorSlice,
     delete_slice,
     list_slices,
     put_slice,

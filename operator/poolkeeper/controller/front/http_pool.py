@@ -225,8 +225,8 @@ def _holder(pool: Pool, activator: Activator, address: str) -> Holder:
     report = activator.of_pool(pool.key)
     taken = report.at_replicas.get(address, 0) if report else 0
     waiting = sum(entry.requests for entry in report.waiting) if report else 0
-    promised = activator.promises.at(f"{pool.key}/{address}")
-    return Holder(activator.pod.uid, waiting, taken, max(promised, taken), activator.is_known)
+    granted = activator.grants.at(f"{pool.key}/{address}")
+    return Holder(activator.pod.uid, waiting, taken, max(granted, taken), activator.is_known)
 
 
 def _queued(reports: Sequence[PoolReport]) -> int:

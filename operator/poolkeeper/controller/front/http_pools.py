@@ -21,11 +21,11 @@ from poolkeeper.controller.front.ports import choose_port, routes_by_slices
 from poolkeeper.controller.loop.leadership import Leads
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
+from poolkeeper.core.front.slices import ActivatorSlice
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.core.values.observation import Unavailable
-from poolkeeper.kube.objects.endpoint_slices import ActivatorSlice
 from poolkeeper.kube.objects.services import ServiceUnsuitable
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import KubeFailure
@@ -196,7 +196,7 @@ class HttpPools:
             confirmed=self._activators.confirmed_version,
         )
         if http.switch and http.switch.phase is not phase_before:
-            logger.info("%s: %s", http.switch.phase, step.message, extra={"pool": str(key)})
+            logger.info("%s: %s", http.switch.phase, step.sentence, extra={"pool": str(key)})
         if step.may_stop and not could_stop:
             self._may_stop_now(key)
 

@@ -4,8 +4,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from poolkeeper.api.activation import PoolRoute, PortRoute
+from poolkeeper.core.front.slices import ActivatorSlice
 from poolkeeper.core.values.identity import PoolKey
-from poolkeeper.kube.objects.endpoint_slices import ActivatorSlice
 
 FIRST_PORT, PORTS = 20_000, 10_000
 HELD_UNREAD_SECONDS = 60

@@ -1,12 +1,12 @@
 """Shares a replica's concurrency between activators, so that together they never give it more than it takes.
 
-A new share is only raised by what no activator may still be using: a lowered one counts as it was until the
-activator has said that it goes by the new one. What another controller promised is not known: an activator
-that may go by such a table counts as if it had been given everything.
+A share is only raised by what no activator may still be using: a lowered share counts as it was until the
+activator confirms the table that lowers it. Tables of another controller are not known: an activator that may
+use such a table counts as if it had been granted every slot.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 MOST_UNCONFIRMED = 8
 """Tables kept one by one for an activator that confirms none; older ones are added to the next."""
@@ -14,78 +14,83 @@ MOST_UNCONFIRMED = 8
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """One activator at one replica: its requests that wait, those it has there, and the most it may have.
-
-    `is_known` says that `promised` is all there is: no table of another controller is in force.
-    """
+    """One activator at one replica."""
 
     name: str
+    """Uid of the activator's pod."""
     waiting: int
+    """Requests of the pool that the activator holds."""
     taken: int
-    promised: int
+    """Requests that the replica works on for this activator."""
+    granted: int
+    """The most requests that the activator may have at the replica by the tables it was sent."""
     is_known: bool = True
+    """Whether `granted` is all there is: no table of another controller is in force."""
 
 
 def share(concurrency: int, elsewhere: int, holders: Sequence[Holder]) -> dict[str, int]:
-    """Slots by activator. `elsewhere` are requests that the replica got past the activators.
+    """Slots by activator; `elsewhere` are requests that the replica received past the activators.
 
-    What is free goes to those who hold requests, by how many; with none held anywhere it is spread evenly, so
-    that the first request of any activator need not wait for a share.
+    Free slots go to the activators that hold requests, by how many. While nobody holds any, free slots are
+    spread evenly, so that the first request at any activator need not wait for a table. Example: of 8 slots,
+    activators that hold 30 and 10 requests get 6 and 2.
     """
     capacity = max(0, concurrency - elsewhere)
     free = max(0, capacity - sum(holder.taken for holder in holders))
     total = sum(holder.waiting for holder in holders)
     weights = [holder.waiting if total else 1 for holder in holders]
     desired = [holder.taken + part for holder, part in zip(holders, _split(free, weights), strict=True)]
-    # One that may go by an unknown table leaves no room: nobody gets more than is surely its own already.
-    promised = sum(holder.promised if holder.is_known else concurrency for holder in holders)
-    headroom = max(0, capacity - promised)
+    # An activator that may use an unknown table leaves no room: no share grows beyond what is granted.
+    granted = sum(holder.granted if holder.is_known else concurrency for holder in holders)
+    headroom = max(0, capacity - granted)
     slots: dict[str, int] = {}
     for holder, wanted in zip(holders, desired, strict=True):
-        raised = min(max(0, wanted - holder.promised), headroom)
+        raised = min(max(0, wanted - holder.granted), headroom)
         headroom -= raised
-        slots[holder.name] = min(wanted, holder.promised + raised)
+        slots[holder.name] = min(wanted, holder.granted + raised)
     return slots
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SlotGrants:
-    """What one activator may be using at each replica, from the tables it was sent and the one it goes by.
-
-    `in_force` is the number of that table, 0 where it is none of ours. `is_known` is False while the
-    activator may go by a table of somebody else.
-    """
+    """What one activator may be using at each replica: the tables it was sent, from the one in force on."""
 
     in_force: int = 0
+    """Version of the table that the activator reports to use; 0 where that is none of ours."""
     is_known: bool = False
-    _sent: dict[int, Mapping[str, int]] = field(default_factory=dict)
+    """Whether the activator uses a table of ours, or none at all."""
+    tables: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    """Slots by replica, by version of the table."""
 
-    def sent(self, table_version: int, slots: Mapping[str, int]) -> None:
-        """A table with these slots is on its way; it may arrive even if its sending seems to fail."""
-        self._sent[table_version] = dict(slots)
-        if len(self._sent) > MOST_UNCONFIRMED:
-            first, second = sorted(self._sent.keys() - {self.in_force})[:2]
-            oldest, following = self._sent.pop(first), self._sent[second]
-            self._sent[second] = {
+    def sent(self, table_version: int, slots: Mapping[str, int]) -> "SlotGrants":
+        """A table with these slots is on its way; it may arrive even if sending it seems to fail."""
+        tables = {**self.tables, table_version: slots}
+        if len(tables) > MOST_UNCONFIRMED:
+            first, second = sorted(tables.keys() - {self.in_force})[:2]
+            oldest, following = tables.pop(first), tables[second]
+            tables[second] = {
                 replica: max(oldest.get(replica, 0), following.get(replica, 0))
                 for replica in oldest.keys() | following.keys()
             }
+        return replace(self, tables=tables)
 
-    def withdrawn(self, table_version: int) -> None:
-        """That table was never sent after all."""
-        self._sent.pop(table_version, None)
+    def withdrawn(self, table_version: int) -> "SlotGrants":
+        """That table was replaced by a newer one before it was sent."""
+        return replace(self, tables={at: each for at, each in self.tables.items() if at != table_version})
 
-    def confirmed(self, table_version: int) -> None:
-        """The activator goes by this table: those of ours before it count no more. A number that is none of
-        ours, however high, confirms nothing; 0 says that no table is in force."""
-        self.in_force = table_version if table_version in self._sent else 0
-        self.is_known = table_version == 0 or table_version in self._sent
-        if self.in_force:
-            self._sent = {each: slots for each, slots in self._sent.items() if each >= table_version}
+    def confirmed(self, table_version: int) -> "SlotGrants":
+        """The activator reports to use this table, so our tables before it count no longer.
+
+        A version that this leader never sent confirms nothing, however high; 0 means no table is in force.
+        """
+        if table_version not in self.tables:
+            return replace(self, in_force=0, is_known=table_version == 0)
+        tables = {at: slots for at, slots in self.tables.items() if at >= table_version}
+        return SlotGrants(in_force=table_version, is_known=True, tables=tables)
 
     def at(self, replica: str) -> int:
         """The most requests that the activator may have at a replica."""
-        return max((slots.get(replica, 0) for slots in self._sent.values()), default=0)
+        return max((slots.get(replica, 0) for slots in self.tables.values()), default=0)
 
 
 def _split(amount: int, weights: Sequence[int]) -> list[int]:

@@ -1,43 +1,48 @@
-"""Who answers a Service: its pods, or the activators that hold requests while there are none.
+"""Who answers a Service: its pods, or the activators that hold requests while there are no pods.
 
-Down: the activators join the Service's endpoints → this settles, they forward what reaches them → they are
-told to hold, and say that they do → nothing is in flight, seen after that → the pool may stop. Up: replicas
-are ready → held requests are let go → they leave the endpoints. All of it shows in the endpoints themselves,
-so a controller that starts anew only has to let them settle once more.
+Down: the activators join the Service's endpoints → the new endpoints settle while the activators forward what
+reaches them → a table says to hold, and every activator confirms it → a later reading sees nothing in flight
+→ the pool may stop. Up: replicas are ready → held requests are let go → the activators leave the endpoints.
+All of it shows in the endpoints themselves, so a controller that restarts only has to let them settle again.
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 SETTLE_SECONDS = 5.0
-"""How long new endpoints take to reach every node: a second by kube-proxy, more in large clusters."""
+"""How long new endpoints take to reach every node: about 1 s by kube-proxy, more in large clusters."""
 
 RELEASE_SECONDS = 30.0
-"""How long the activators stay in the path, once replicas are ready, for the sake of requests still held."""
+"""How long the activators stay in the path for requests they still hold, once replicas are ready."""
 
 
 class Phase(StrEnum):
-    """Where the switch stands."""
+    """Who answers the Service."""
 
     DIRECT = "Direct"
+    """The pods alone."""
     JOINING = "Joining"
+    """The pods; the activators become endpoints."""
     SETTLING = "Settling"
+    """Both, until every node knows the new endpoints."""
     GUARDED = "Guarded"
+    """The activators, which hold what arrives."""
     LEAVING = "Leaving"
+    """Both, until the activators have let go what they hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """The phase and the instant at which it began.
-
-    Once guarded: `hold_version` is the number of the first table that tells the activators to hold,
-    `holding_since` when all of them had said that they go by it, None while any has not.
-    """
+    """Where the hand-over between pods and activators stands."""
 
     phase: Phase
+    """Who answers the Service."""
     since: float
+    """When the phase began."""
     hold_version: int = 0
+    """Once guarded: version of the first table that says to hold."""
     holding_since: float | None = None
+    """Once guarded: when all activators had confirmed such a table; None while any has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +69,20 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What follows: whether the activators are to be endpoints, whether clients shall connect anew to the
-    pods, and whether the last replicas may be stopped. `review_at` is when time alone changes the outcome."""
+    """What follows from a phase."""
 
     wants_activators: bool
+    """Whether the activators should be endpoints."""
     redirects_to_pods: bool
+    """Whether clients should open new connections, which lead to the pods."""
     may_stop: bool
-    message: str
+    """Whether the last replicas may stop."""
+    reason: str
+    """What a stop waits for, as a CamelCase word."""
+    sentence: str
+    """The same for people."""
     review_at: float | None = None
+    """When time alone changes the outcome."""
 
 
 def initial_switch(now: float, *, has_slices: bool) -> Switch:
@@ -80,21 +91,36 @@ def initial_switch(now: float, *, has_slices: bool) -> Switch:
 
 
 def step(now: float, switch: Switch, facts: Facts) -> tuple[Switch, Step]:
-    """The next state of the switch, and what to do about it."""
+    """The next state of the switch, and what follows from it."""
     switch = _next(now, switch, facts)
+    return switch, _outcome(switch, facts)
+
+
+def _outcome(switch: Switch, facts: Facts) -> Step:
     match switch.phase:
         case Phase.DIRECT:
-            return switch, Step(False, True, False, "The pods answer the Service.")
+            return _step(switch, "the pods answer the Service")
         case Phase.LEAVING:
-            message = f"Replicas are ready; {facts.held or 0} held requests are let go."
-            return switch, Step(True, True, False, message, switch.since + RELEASE_SECONDS)
+            sentence = f"replicas are ready and {facts.held or 0} held requests are let go"
+            return _step(switch, sentence, review_at=switch.since + RELEASE_SECONDS)
         case Phase.JOINING:
-            return switch, Step(True, False, False, "The activators join the Service's endpoints.")
+            return _step(switch, "the activators become endpoints of the Service")
         case Phase.SETTLING:
-            message = "The activators have joined the Service's endpoints; this settles."
-            return switch, Step(True, False, False, message, switch.since + SETTLE_SECONDS)
+            sentence = f"the new endpoints reach every node within {SETTLE_SECONDS:g} s"
+            return _step(switch, sentence, review_at=switch.since + SETTLE_SECONDS)
         case Phase.GUARDED:
-            return switch, _guarded(switch, facts)
+            return _guarded(switch, facts)
+
+
+def _step(switch: Switch, sentence: str, *, reason: str = "", review_at: float | None = None) -> Step:
+    return Step(
+        wants_activators=switch.phase is not Phase.DIRECT,
+        redirects_to_pods=switch.phase in (Phase.DIRECT, Phase.LEAVING),
+        may_stop=False,
+        reason=reason or switch.phase,
+        sentence=sentence,
+        review_at=review_at,
+    )
 
 
 def _next(now: float, switch: Switch, facts: Facts) -> Switch:
@@ -126,20 +152,20 @@ def _next_up(now: float, switch: Switch, facts: Facts) -> Switch:
 
 
 def _holding_since(now: float, switch: Switch, facts: Facts) -> float | None:
-    """An activator that still goes by an older table passes on what reaches it, unseen by a reading that
-    began before; one that has just joined counts until it has a table too."""
+    """When all activators held: an activator with an older table passes on what reaches it, unseen by a
+    reading that began before; one that has just joined counts until it has a table too."""
     if facts.confirmed is None or facts.confirmed < switch.hold_version:
         return None
     return now if switch.holding_since is None else switch.holding_since
 
 
 def _guarded(switch: Switch, facts: Facts) -> Step:
-    if not facts.ready:
-        return Step(True, False, True, "The activators hold what arrives.")
-    if switch.holding_since is None:
-        return Step(True, False, False, "The activators are in the path and are told to hold what arrives.")
-    if facts.idle_seen_at is None:
-        return Step(True, False, False, "The activators are in the path; requests are still being worked on.")
-    is_fresh = facts.idle_seen_at >= switch.holding_since
-    message = "The activators are in the path and nothing is in flight." if is_fresh else "Looking once more."
-    return Step(True, False, is_fresh, message)
+    if facts.ready:
+        if switch.holding_since is None:
+            sentence = "not every activator has confirmed that it holds what arrives"
+            return _step(switch, sentence, reason="Holding")
+        if facts.idle_seen_at is None:
+            return _step(switch, "requests wait or are worked on, or that is not known", reason="InFlight")
+        if facts.idle_seen_at < switch.holding_since:
+            return _step(switch, "one more reading has to see nothing in flight", reason="Confirming")
+    return replace(_step(switch, "the activators hold what arrives"), may_stop=True)

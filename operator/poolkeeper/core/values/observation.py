@@ -85,6 +85,27 @@ class WarmFloor:
 
 
 @dataclass(frozen=True, slots=True)
+class Clear:
+    """The last replicas may stop at any time: nobody depends on them, or somebody holds what arrives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The last replicas may not stop yet: a request that arrives would reach nobody."""
+
+    reason: str
+    """What the stop waits for, as a CamelCase word such as Settling."""
+    sentence: str
+    """The same for people, without a full stop."""
+    since: float
+    """When the stop began to wait for this."""
+
+
+Stop = Clear | Waiting
+CLEAR = Clear()
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Everything `decide` may look at besides the spec and its own state.
 

@@ -5,10 +5,10 @@ a controller that starts anew reads all of that back. The pool owns it, so it go
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from poolkeeper.api.base import API_VERSION
+from poolkeeper.core.front.slices import ActivatorSlice
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError
@@ -21,26 +21,6 @@ FIELD_MANAGER = "poolkeeper"
 MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by"
 _SERVICE_LABEL = "kubernetes.io/service-name"
 _POOL_KIND = "AcceleratorPool"
-
-
-@dataclass(frozen=True, slots=True)
-class ActivatorSlice:
-    """Activators as endpoints of a Service, of one address family.
-
-    `ports` maps names of the Service's ports (empty for an unnamed one) to activator ports.
-    """
-
-    pool: PoolKey
-    pool_uid: str
-    service: str
-    family: str
-    addresses: tuple[str, ...]
-    ports: tuple[tuple[str, int], ...]
-
-    @property
-    def name(self) -> str:
-        """The object's name: one per Service and family."""
-        return f"{self.service[:220]}-poolkeeper-{self.family.lower()}"
 
 
 async def list_slices(client: KubeClient, namespaces: Iterable[str] = ()) -> list[ActivatorSlice]:

@@ -36,11 +36,10 @@ class Activator:
     """Goes by the tables that reach it, in the order in which they were sent, and takes what they allow."""
 
     def __init__(self) -> None:
-        self.promises = SlotGrants()
+        self.grants = SlotGrants().confirmed(0)
         self.under_way: list[tuple[int, int]] = []
         self.unconfirmed: list[int] = []
         self.slots = self.taken = self.waiting = 0
-        self.promises.confirmed(0)
 
     def let_go(self) -> None:
         """Give the replica what the slots allow."""
@@ -73,7 +72,7 @@ def test_a_replica_never_has_more_than_its_concurrency(
             delivered, activator.slots = activator.under_way.pop(0)
             activator.unconfirmed.append(delivered)
         elif what == "confirm" and activator.unconfirmed:
-            activator.promises.confirmed(activator.unconfirmed.pop(0))
+            activator.grants = activator.grants.confirmed(activator.unconfirmed.pop(0))
         elif what == "lose" and activator.under_way:
             activator.under_way.pop(0)
         elif what == "arrive":
@@ -87,7 +86,7 @@ def test_a_replica_never_has_more_than_its_concurrency(
 def change_leader(activators: list[Activator]) -> None:
     """Nobody knows any more what was promised; the activators go on by the tables that they have."""
     for each in activators:
-        each.under_way, each.unconfirmed, each.promises = [], [], SlotGrants()
+        each.under_way, each.unconfirmed, each.grants = [], [], SlotGrants()
 
 
 def hand_out(concurrency: int, table_version: int, activators: list[Activator]) -> None:
@@ -97,14 +96,15 @@ def hand_out(concurrency: int, table_version: int, activators: list[Activator]) 
             str(index),
             each.waiting,
             each.taken,
-            max(each.promises.at("pod"), each.taken),
-            each.promises.is_known,
+            max(each.grants.at("pod"), each.taken),
+            each.grants.is_known,
         )
         for index, each in enumerate(activators)
     ]
     for name, slots in share(concurrency, 0, holders).items():
-        activators[int(name)].promises.sent(table_version, {"pod": slots})
-        activators[int(name)].under_way.append((table_version, slots))
+        activator = activators[int(name)]
+        activator.grants = activator.grants.sent(table_version, {"pod": slots})
+        activator.under_way.append((table_version, slots))
 
 
 @given(
@@ -120,37 +120,37 @@ def test_shares_fit_what_is_promised_and_waste_nothing(
         for index, (waiting, taken, promised) in enumerate(numbers)
     ]
     slots = share(concurrency, elsewhere, holders)
-    promised = sum(holder.promised for holder in holders)
-    most = sum(max(holder.promised, slots[holder.name]) for holder in holders)
+    promised = sum(holder.granted for holder in holders)
+    most = sum(max(holder.granted, slots[holder.name]) for holder in holders)
     assert most <= max(promised, concurrency - elsewhere)
     if holders and not promised:
         assert sum(slots.values()) == max(0, concurrency - elsewhere)
 
 
 def test_a_number_of_another_leader_confirms_nothing_of_ours() -> None:
-    promises = SlotGrants()
-    promises.sent(5, {"pod": 4})
-    promises.sent(6, {"pod": 1})
-    promises.confirmed(900)
-    assert (promises.at("pod"), promises.in_force, promises.is_known) == (4, 0, False)
-    promises.confirmed(6)
-    assert (promises.at("pod"), promises.in_force, promises.is_known) == (1, 6, True)
+    grants = SlotGrants()
+    grants = grants.sent(5, {"pod": 4})
+    grants = grants.sent(6, {"pod": 1})
+    grants = grants.confirmed(900)
+    assert (grants.at("pod"), grants.in_force, grants.is_known) == (4, 0, False)
+    grants = grants.confirmed(6)
+    assert (grants.at("pod"), grants.in_force, grants.is_known) == (1, 6, True)
 
 
 def test_tables_that_are_never_confirmed_take_no_room() -> None:
-    promises = SlotGrants()
-    promises.sent(1, {"pod": 1})
-    promises.confirmed(1)
+    grants = SlotGrants()
+    grants = grants.sent(1, {"pod": 1})
+    grants = grants.confirmed(1)
     for table_version in range(2, 500):
-        promises.sent(table_version, {"pod": 7 if table_version == 2 else 0})
-    assert len(promises._sent) <= MOST_UNCONFIRMED
-    assert promises.at("pod") == 7, "the one that seemed to fail may have arrived"
-    promises.confirmed(1)
-    assert promises.is_known, "the table in force is still known to be ours"
+        grants = grants.sent(table_version, {"pod": 7 if table_version == 2 else 0})
+    assert len(grants.tables) <= MOST_UNCONFIRMED
+    assert grants.at("pod") == 7, "the one that seemed to fail may have arrived"
+    grants = grants.confirmed(1)
+    assert grants.is_known, "the table in force is still known to be ours"
 
 
 def test_a_table_that_was_replaced_before_it_went_out_is_no_promise() -> None:
-    promises = SlotGrants()
-    promises.sent(1, {"pod": 9})
-    promises.withdrawn(1)
-    assert promises.at("pod") == 0
+    grants = SlotGrants()
+    grants = grants.sent(1, {"pod": 9})
+    grants = grants.withdrawn(1)
+    assert grants.at("pod") == 0

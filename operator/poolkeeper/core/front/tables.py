@@ -1,0 +1,178 @@
+"""What each activator is sent: routes with slots, and which tables it was sent so far."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from poolkeeper.api.activation import PoolRoute, PortRoute, Replica, RoutingTable
+from poolkeeper.core.front.seen import SeenActivator, SeenPool
+from poolkeeper.core.front.slot_grants import Holder, SlotGrants, share
+from poolkeeper.core.front.switching import Phase
+from poolkeeper.core.values.identity import PoolKey
+
+RESEND_SECONDS = 8.0
+"""How often a table that says nothing new is sent again: an activator believes a table for 30 s."""
+FOREIGN_TABLE_SECONDS = 35.0
+"""How long an activator may use a table of another controller: a table is valid for 30 s from its arrival."""
+NEW_POD_PATIENCE_SECONDS = 3.0
+"""How long a new leader waits for silent activators that take no new requests: most are pods that have not
+begun yet."""
+LONG_AGO = float("-inf")
+
+Slots = Mapping[str, Mapping[str, int]]
+"""Slots of one pool: by the replica's address, then by the activator's uid."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentTables:
+    """What one activator was sent by this leader, and which table it reports to use."""
+
+    grants: SlotGrants = field(default_factory=SlotGrants)
+    """The slots that the activator may be using."""
+    is_known: bool = False
+    """False while the activator may use a table of another controller: then its slots are unknown."""
+    process: str = ""
+    """Name of the activator's process, as it reports itself."""
+    reported_version: int = 0
+    """Version of the table that the activator reported last."""
+    reported_since: float = LONG_AGO
+    """Since when it has reported that version."""
+    routes: tuple[PoolRoute, ...] = ()
+    """Routes of the table that was made for it last."""
+    version: int = 0
+    """Version of that table."""
+    made_at: float = LONG_AGO
+    """When that table was made; LONG_AGO if a new one is due now."""
+
+    def forgotten(self) -> "SentTables":
+        """What the activator uses from now on was sent by another leader."""
+        return SentTables(
+            process=self.process,
+            reported_version=self.reported_version,
+            reported_since=self.reported_since,
+        )
+
+    def heard(self, now: float, led_since: float, activator: SeenActivator) -> "SentTables":
+        """Enter what the activator reports."""
+        sent, report = self, activator.report
+        if report is not None:
+            if report.activator != self.process:
+                # It has restarted or is new to us: what was granted to the process before no longer counts.
+                sent = replace(sent.forgotten(), process=report.activator)
+            sent = sent._confirmed(now, report.table_version)
+        if activator.failed_version and activator.failed_version == sent.version:
+            sent = replace(sent, made_at=LONG_AGO)
+        is_heard = report is not None or activator.takes_new
+        patience = FOREIGN_TABLE_SECONDS if is_heard else NEW_POD_PATIENCE_SECONDS
+        is_outlasted = now - max(led_since, sent.reported_since) >= patience
+        return replace(sent, is_known=sent.grants.is_known or is_outlasted)
+
+    def _confirmed(self, now: float, version: int) -> "SentTables":
+        grants = self.grants.confirmed(version)
+        if version == self.reported_version:
+            return replace(self, grants=grants)
+        # Another leader's table may have replaced ours: then ours is sent again, with a higher version.
+        made_at = self.made_at if grants.is_known else LONG_AGO
+        return replace(self, grants=grants, reported_version=version, reported_since=now, made_at=made_at)
+
+    def is_due(self, now: float, routes: tuple[PoolRoute, ...]) -> bool:
+        """Whether these routes have to be sent: they are new, or the last table gets old."""
+        return routes != self.routes or now - self.made_at >= RESEND_SECONDS
+
+    def with_table(self, now: float, table: RoutingTable, unsent_version: int) -> "SentTables":
+        """Enter a table that replaces the one that still waits to be sent.
+
+        It counts from now on, not from when it is sent: other activators' shares are made meanwhile.
+        """
+        grants = self.grants.withdrawn(unsent_version) if unsent_version else self.grants
+        return replace(
+            self,
+            grants=grants.sent(table.table_version, _granted(table.pools)),
+            routes=table.pools,
+            version=table.table_version,
+            made_at=now,
+        )
+
+
+def confirmed_version(activators: Iterable[SeenActivator], sent: Mapping[str, SentTables]) -> int | None:
+    """The oldest of our tables that a reporting activator uses, 0 where one uses none of ours; None where no
+    activator reports. Activators that take no new requests count too: some nodes still lead to them."""
+    return min((sent[each.uid].grants.in_force for each in activators if each.report), default=None)
+
+
+def highest_version(activators: Iterable[SeenActivator]) -> int:
+    """The highest version that an activator uses, also one that another leader has sent."""
+    return max((each.report.table_version for each in activators if each.report), default=0)
+
+
+def share_slots(
+    key: PoolKey,
+    pool: SeenPool,
+    phase: Phase | None,
+    activators: Sequence[SeenActivator],
+    sent: Mapping[str, SentTables],
+) -> Slots:
+    """Who may send how much to which replica.
+
+    No replica is named once the pool may stop: what arrives then is held, and shows in a report before any
+    replica goes. Nor is one named before the pods' port is known.
+    """
+    if phase is Phase.GUARDED or pool.service is None:
+        return {}
+    return {
+        pod.address: share(
+            pool.concurrency,
+            pool.elsewhere.get(pod.address, 0),
+            [_holder(key, pod.address, each, sent[each.uid]) for each in activators],
+        )
+        for pod in pool.ready
+    }
+
+
+def route(
+    key: PoolKey, pool: SeenPool, listen_port: int, phase: Phase | None, slots: Slots, activator: str
+) -> PoolRoute:
+    """What one activator is told about a pool."""
+    http = pool.http
+    return PoolRoute(
+        namespace=key.namespace,
+        name=key.name,
+        ports=(
+            PortRoute(
+                service=http.service,
+                listen_port=listen_port,
+                # Until the pods' port is known no replica is named, and nothing is sent to this port.
+                backend_port=pool.service.backend_port if pool.service else http.port,
+            ),
+        ),
+        replicas=tuple(Replica(address=at, slots=shares[activator]) for at, shares in slots.items()),
+        redirects_to_pods=phase in (Phase.DIRECT, Phase.LEAVING),
+        hold_seconds=pool.hold_seconds,
+        ready_in_seconds=pool.ready_in_seconds,
+        held_requests=http.held_requests,
+        fair_by=http.fair_by,
+        fair_header=http.fair_header,
+        heartbeat_seconds=http.heartbeat_seconds,
+    )
+
+
+def _holder(key: PoolKey, address: str, activator: SeenActivator, sent: SentTables) -> Holder:
+    report = activator.pools.get(key)
+    taken = report.at_replicas.get(address, 0) if report else 0
+    return Holder(
+        name=activator.uid,
+        waiting=sum(entry.requests for entry in report.waiting) if report else 0,
+        taken=taken,
+        granted=max(sent.grants.at(_replica(str(key), address)), taken),
+        is_known=sent.is_known,
+    )
+
+
+def _granted(routes: Iterable[PoolRoute]) -> Mapping[str, int]:
+    """Slots by pool and replica, as grants are kept."""
+    return {
+        _replica(route.key, replica.address): replica.slots for route in routes for replica in route.replicas
+    }
+
+
+def _replica(pool: str, address: str) -> str:
+    return f"{pool}/{address}"

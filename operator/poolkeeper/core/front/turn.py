@@ -1,0 +1,309 @@
+"""One turn of the front: who answers each Service, what each activator is sent, and which pools may stop.
+
+In: what was remembered (`Front`) and what is seen (`Seen`). Out: the next memory, and what follows as values;
+two lanes of `controller.front` act on them. A turn is for all pools at once, because three of its rules span
+them: which of several pools has a Service, which ports are taken, and the one version of a table that lists
+every pool. What concerns a single pool is in `switching`, `tables` and `_Pools.turn` and knows no other pool.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from poolkeeper.api.activation import PoolRoute, RoutingTable
+from poolkeeper.core.front import claims
+from poolkeeper.core.front.seen import Seen, SeenActivator, SeenPool
+from poolkeeper.core.front.slices import ActivatorSlice, Endpoints, Presence, SliceName, by_name, by_pool
+from poolkeeper.core.front.switching import Facts, Step, Switch, initial_switch, step
+from poolkeeper.core.front.tables import (
+    SentTables,
+    confirmed_version,
+    highest_version,
+    route,
+    share_slots,
+)
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.core.values.observation import CLEAR, Stop, Waiting
+
+NOT_SEEN_YET = Waiting("NotSeenYet", "the Service and the activators have not been looked at yet", 0.0)
+"""The stop of a pool with an http source before its first turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFront:
+    """What is remembered of one pool from turn to turn."""
+
+    identity: tuple[str, str, int]
+    """Uid of the pool, its Service and port: where one of them changes, the pool starts as a new one."""
+    listen_port: int = 0
+    """The activators' port for the Service's port; 0 until it was chosen."""
+    switch: Switch | None = None
+    """Who answers the Service; None until this replica leads and has read the slices."""
+    owner: PoolKey | None = None
+    """An older pool with the same Service, which alone has its requests held."""
+    slice_writes: int = 0
+    """How many slices had been written when the pool was seen last."""
+    stop: Stop = NOT_SEEN_YET
+    """Whether the last replicas may stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What is remembered from turn to turn; the first turn gets an empty one."""
+
+    pools: Mapping[PoolKey, PoolFront] = field(default_factory=dict)
+    """By pool with an http source."""
+    sent: Mapping[str, SentTables] = field(default_factory=dict)
+    """Tables by the activator's uid."""
+    table_version: int = 0
+    """Version of the latest tables."""
+    has_sent_tables: bool = False
+    """Whether this leader has sent tables."""
+    led_since: float | None = None
+    """When this replica of the operator began to lead; None while it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What follows from one turn."""
+
+    front: Front
+    """The memory for the next turn."""
+    tables: Mapping[str, RoutingTable] = field(default_factory=dict)
+    """Tables that are due, by the activator's uid."""
+    endpoints: Mapping[PoolKey, Endpoints] = field(default_factory=dict)
+    """What the EndpointSlices of every pool should be; none while this replica does not lead."""
+    review_at: float | None = None
+    """When time alone changes the outcome."""
+
+    @property
+    def stop(self) -> Mapping[PoolKey, Stop]:
+        """Whether the last replicas may stop, by pool."""
+        return {key: pool.stop for key, pool in self.front.pools.items()}
+
+
+def turn(now: float, front: Front, seen: Seen) -> Turn:
+    """The next turn; `now` is in Unix seconds. Pure: the same arguments give the same result."""
+    pools = _known_pools(front, seen)
+    if not seen.is_leading:
+        return Turn(_resigned(now, front, pools))
+    led_since = now if front.led_since is None else front.led_since
+    sent = {
+        each.uid: front.sent.get(each.uid, SentTables()).heard(now, led_since, each)
+        for each in seen.activators
+    }
+    front = replace(front, pools=pools, sent=sent, led_since=led_since)
+    if seen.slices is None:
+        unread = "the EndpointSlices of the activators have not been read yet"
+        waiting = {key: _waits(now, pool, "EndpointsUnread", unread) for key, pool in pools.items()}
+        return Turn(replace(front, pools=waiting))
+    return _lead(now, front, seen, by_pool(seen.slices))
+
+
+def _lead(
+    now: float, front: Front, seen: Seen, slices: Mapping[PoolKey, Mapping[SliceName, ActivatorSlice]]
+) -> Turn:
+    # Above every version in use: a leader before this one may have had a clock that is ahead.
+    lowest = max(front.table_version, highest_version(seen.activators)) + 1
+    version = max(lowest, int(now * 1000))
+    confirmed = confirmed_version(seen.activators, front.sent)
+    pools = dict(_with_ports(front.pools, seen))
+    endpoints = {key: Endpoints(Presence.LEAVE) for key in seen.other_pools}
+    reviews: list[float] = []
+    for key, pool in seen.pools.items():
+        ours = slices.get(key, {})
+        made = _turn_pool(now, pools[key], _View(key, pool, seen, ours, version, confirmed))
+        pools[key], endpoints[key] = made.front, made.endpoints
+        if made.review_at is not None:
+            reviews.append(made.review_at)
+    front = replace(front, pools=pools, table_version=version)
+    front, tables = _make_tables(now, front, seen)
+    return Turn(front, tables, endpoints, min(reviews, default=None))
+
+
+def _known_pools(front: Front, seen: Seen) -> dict[PoolKey, PoolFront]:
+    owners = claims.owners(seen.pools)
+    known: dict[PoolKey, PoolFront] = {}
+    for key, pool in seen.pools.items():
+        before, identity = front.pools.get(key), (pool.uid, pool.http.service, pool.http.port)
+        if before is None or before.identity != identity:
+            before = PoolFront(identity, slice_writes=pool.slice_writes)
+        known[key] = replace(before, owner=owners.get(key))
+    return known
+
+
+def _resigned(now: float, front: Front, pools: Mapping[PoolKey, PoolFront]) -> Front:
+    """Another replica of the operator sends tables and writes slices from now on; ports stay."""
+    sentence = "this replica of the operator does not lead"
+    return Front(
+        pools={
+            key: replace(_waits(now, pool, "NotLeading", sentence), switch=None)
+            for key, pool in pools.items()
+        },
+        sent={uid: each.forgotten() for uid, each in front.sent.items()},
+        table_version=front.table_version,
+    )
+
+
+def _with_ports(pools: Mapping[PoolKey, PoolFront], seen: Seen) -> Mapping[PoolKey, PoolFront]:
+    """Once the slices are known every pool has a port, whether or not its Service can be read."""
+    if all(pool.listen_port for pool in pools.values()):
+        return pools
+    taken = {pool.listen_port for pool in pools.values()}
+    found: dict[PoolKey, PoolFront] = {}
+    for key, pool in pools.items():
+        if not pool.listen_port:
+            _, service, port = pool.identity
+            slices = (seen.slices or {}).values()
+            pool = replace(pool, listen_port=claims.choose_port(key, (service, port), slices, taken))
+            taken.add(pool.listen_port)
+        found[key] = pool
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What one pool's part of a turn looks at."""
+
+    key: PoolKey
+    pool: SeenPool
+    seen: Seen
+    ours: Mapping[SliceName, ActivatorSlice]
+    table_version: int
+    confirmed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _PoolTurn:
+    front: PoolFront
+    endpoints: Endpoints
+    review_at: float | None = None
+
+
+def _turn_pool(now: float, front: PoolFront, view: _View) -> _PoolTurn:
+    pool = view.pool
+    if front.owner is not None:
+        sentence = f"pool {front.owner.name} names the same Service and is older"
+        waiting = replace(_waits(now, front, "ServiceShared", sentence), switch=None)
+        return _PoolTurn(waiting, Endpoints(Presence.LEAVE))
+    wanted = wanted_slices(view.key, pool, front.listen_port, view.seen.activators)
+    if pool.service is None or not pool.is_readable:
+        what = "the declaration can't be read" if not pool.is_readable else "the Service has not been read"
+        # Activators come and go meanwhile, but who is in the path stays there.
+        waiting = _waits(now, front, "ServiceUnknown", what)
+        return _PoolTurn(waiting, Endpoints(Presence.STAY, wanted))
+    was_rewritten = front.slice_writes != pool.slice_writes
+    facts = _facts(view, is_in_place=not was_rewritten and _are_in_place(view, wanted))
+    switch, made = step(now, front.switch or initial_switch(now, has_slices=bool(view.ours)), facts)
+    front = replace(front, switch=switch, slice_writes=pool.slice_writes)
+    review_at = now if was_rewritten else made.review_at
+    return _PoolTurn(_with_stop(now, front, pool, made), _endpoints(pool, made, wanted), review_at)
+
+
+def _facts(view: _View, *, is_in_place: bool) -> Facts:
+    reports = [each.pools[view.key] for each in view.seen.activators if view.key in each.pools]
+    return Facts(
+        wants_zero=view.pool.wants_zero,
+        ready=len(view.pool.ready),
+        is_in_place=is_in_place,
+        idle_seen_at=view.pool.idle_seen_at,
+        held=sum(entry.requests for report in reports for entry in report.waiting),
+        table_version=view.table_version,
+        confirmed=view.confirmed,
+    )
+
+
+def _are_in_place(view: _View, wanted: tuple[ActivatorSlice, ...]) -> bool:
+    """Whether clients are led to all activators, as far as that was read lately."""
+    if not wanted or not view.seen.are_slices_recent:
+        return False
+    return all(view.ours.get(name) == each for name, each in by_name(wanted).items())
+
+
+def _with_stop(now: float, front: PoolFront, pool: SeenPool, made: Step) -> PoolFront:
+    if pool.takes_part is False:
+        sentence = "this pool does not write the replicas of its target, so the activators stay away"
+        return _waits(now, front, "NotWriting", sentence)
+    if made.may_stop:
+        return replace(front, stop=CLEAR)
+    return _waits(now, front, made.reason, made.sentence)
+
+
+def _waits(now: float, front: PoolFront, reason: str, sentence: str) -> PoolFront:
+    before = front.stop
+    since = before.since if isinstance(before, Waiting) and before.reason == reason else now
+    return replace(front, stop=Waiting(reason, sentence, since))
+
+
+def _endpoints(pool: SeenPool, made: Step, wanted: tuple[ActivatorSlice, ...]) -> Endpoints:
+    if pool.takes_part is None:
+        return Endpoints(Presence.STAY, wanted)
+    if not pool.takes_part:
+        return Endpoints(Presence.LEAVE)
+    if made.wants_activators:
+        return Endpoints(Presence.JOIN, wanted)
+    return Endpoints(Presence.LEAVE, wanted, after=frozenset(pod.uid for pod in pool.ready))
+
+
+def wanted_slices(
+    key: PoolKey, pool: SeenPool, listen_port: int, activators: tuple[SeenActivator, ...]
+) -> tuple[ActivatorSlice, ...]:
+    """The activators as endpoints of the Service, per address family; none without an activator."""
+    service, made = pool.service, []
+    for family in service.families if service and listen_port else ():
+        addresses = sorted(
+            address
+            for each in activators
+            if each.may_join and each.report and listen_port not in each.report.unbound_ports
+            for address in each.addresses
+            if (":" in address) == (family == "IPv6")
+        )
+        if addresses and service:
+            made.append(
+                ActivatorSlice(
+                    pool=key,
+                    pool_uid=pool.uid,
+                    service=pool.http.service,
+                    family=family,
+                    addresses=tuple(addresses),
+                    ports=((service.port_name, listen_port),),
+                )
+            )
+    return tuple(made)
+
+
+def _make_tables(now: float, front: Front, seen: Seen) -> tuple[Front, dict[str, RoutingTable]]:
+    """No table before every Service was read or can't be: until then activators use their last table, since
+    one from here would name no replica."""
+    is_ready = front.has_sent_tables or all(
+        pool.was_service_asked or front.pools[key].owner for key, pool in seen.pools.items()
+    )
+    if not is_ready:
+        return front, {}
+    slices = (seen.slices or {}).values()
+    unread = claims.routes_by_slices(each for each in slices if each.pool in seen.unread_pools)
+    routes = _routes(front, seen)
+    tables: dict[str, RoutingTable] = {}
+    sent = dict(front.sent)
+    for each in seen.activators:
+        if each.report is None:
+            continue
+        mine = (*routes[each.uid], *unread)
+        if sent[each.uid].is_due(now, mine):
+            tables[each.uid] = RoutingTable(table_version=front.table_version, pools=mine)
+            sent[each.uid] = sent[each.uid].with_table(now, tables[each.uid], each.unsent_version)
+    return replace(front, sent=sent, has_sent_tables=True), tables
+
+
+def _routes(front: Front, seen: Seen) -> Mapping[str, list[PoolRoute]]:
+    """Every pool's route by the activator's uid."""
+    routes: dict[str, list[PoolRoute]] = {each.uid: [] for each in seen.activators}
+    for key, pool in sorted(seen.pools.items()):
+        known = front.pools[key]
+        if not known.listen_port:
+            continue
+        phase = known.switch.phase if known.switch else None
+        slots = share_slots(key, pool, phase, seen.activators, front.sent)
+        for each in seen.activators:
+            if each.report is not None:
+                routes[each.uid].append(route(key, pool, known.listen_port, phase, slots, each.uid))
+    return routes
