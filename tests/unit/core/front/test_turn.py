@@ -13,7 +13,7 @@ from poolkeeper.core.front.tables import FOREIGN_TABLE_SECONDS, RESEND_SECONDS
 from poolkeeper.core.front.turn import Front, Turn, turn
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import CLEAR, Waiting
-from tests.unit.core.front_builders import (
+from tests.unit.core.front.builders import (
     CHAT,
     POD,
     SERVICE,
