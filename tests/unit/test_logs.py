@@ -7,8 +7,7 @@ from argparse import ArgumentParser
 
 import pytest
 
-from poolkeeper.activator.observing.access_log import AccessEntry
-from poolkeeper.activator.observing.access_log import log as access_log
+from poolkeeper.activator.observing import access_log
 from poolkeeper.commands import activator, controller
 from poolkeeper.logs import JsonFormatter, TextFormatter
 
@@ -42,8 +41,10 @@ def test_text_is_for_people() -> None:
 
 
 def test_a_request_is_one_line_with_the_same_keys_and_its_own(caplog: pytest.LogCaptureFixture) -> None:
-    entry = AccessEntry("ns/chat", "POST", "/v1/completions", "10.0.0.1", status=200, waited_seconds=1.5)
-    with caplog.at_level(logging.INFO, access_log.name):
+    entry = access_log.AccessEntry(
+        "ns/chat", "POST", "/v1/completions", "10.0.0.1", status=200, waited_seconds=1.5
+    )
+    with caplog.at_level(logging.INFO, access_log.logger.name):
         entry.write()
     (written,) = caplog.records
     line = json.loads(JsonFormatter().format(written))

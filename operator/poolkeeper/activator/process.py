@@ -17,7 +17,7 @@ from poolkeeper.activator.routing.pools import Pools
 from poolkeeper.activator.server import Server
 from poolkeeper.activator.tokens import TokenFile
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Address = tuple[str, int]
 
@@ -65,7 +65,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _finish(pools: Pools, server: Server, settings: Settings) -> None:
-    log.info("told to stop; finishing what is here")
+    logger.info("told to stop; finishing what is here")
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(settings.grace_seconds):
             await _until_told(pools, settings.told_seconds)

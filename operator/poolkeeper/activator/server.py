@@ -12,7 +12,7 @@ from poolkeeper.activator.net.refusals import Refused
 from poolkeeper.activator.routing.idle import request_comes
 from poolkeeper.activator.routing.pools import Pools
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 BACKLOG = 4096
 LAST_WORDS_SECONDS = 1.0
@@ -74,7 +74,7 @@ class Server:
                 self._connection, sock=_bound_socket(self._host, port), backlog=BACKLOG
             )
         except OSError as error:
-            log.error("cannot listen on port %d: %s", port, error)
+            logger.error("cannot listen on port %d: %s", port, error)
             return False
         return True
 
@@ -107,9 +107,9 @@ class Server:
         except TimeoutError:
             connection.transport.close()
         except Refused as refused:
-            log.info("refused a connection on port %d: %s", connection.local_port, refused.message)
+            logger.info("refused a connection on port %d: %s", connection.local_port, refused.message)
         except Exception:
-            log.exception("a connection on port %d failed", connection.local_port)
+            logger.exception("a connection on port %d failed", connection.local_port)
         finally:
             if not connection.transport.is_closing():
                 connection.abort()

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs until SIGTERM or SIGINT; returns the exit status."""
     configure_logs(arguments.log_level, arguments.log_format)
-    access_log.log.disabled = arguments.no_access_log
+    access_log.logger.disabled = arguments.no_access_log
     _allow_many_files()
     _collect_seldom()
     settings = Settings(

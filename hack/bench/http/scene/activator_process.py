@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--identity", required=True)
     arguments = parser.parse_args()
     configure_logs("info", "json")
-    access_log.log.disabled = True
+    access_log.logger.disabled = True
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     settings = Settings(

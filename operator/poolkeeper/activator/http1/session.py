@@ -14,7 +14,7 @@ from poolkeeper.activator.net.refusals import Cause, ClientGone, Refused
 from poolkeeper.activator.routing.idle import request_comes
 from poolkeeper.activator.routing.pools import Pools
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Session:
@@ -86,7 +86,7 @@ class Session:
         self._http.receive_data(data)
 
     async def _refuse(self, refused: Refused) -> bool:
-        log.info("refused before any pool: %s", refused.message)
+        logger.info("refused before any pool: %s", refused.message)
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             answer = Answer(self._http, self._connection, is_http_1_1=False)
             answer.refuse(refused, waited_seconds=0.0)

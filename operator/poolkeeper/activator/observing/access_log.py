@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass, fields
 
-log = logging.getLogger("poolkeeper.activator.access")
+logger = logging.getLogger("poolkeeper.activator.access")
 _MESSAGE = "%s %s -> %d %s"
 
 
@@ -24,15 +24,15 @@ class AccessEntry:
 
     def write(self) -> None:
         """Log it. The record is made here: logging would search the stack for who has called it."""
-        if not log.isEnabledFor(logging.INFO):
+        if not logger.isEnabledFor(logging.INFO):
             return
         self.waited_seconds = round(self.waited_seconds, 4)
         self.total_seconds = round(self.total_seconds, 4)
         words = (self.method, self.path, self.status, self.outcome)
-        record = logging.LogRecord(log.name, logging.INFO, __file__, 0, _MESSAGE, words, None)
+        record = logging.LogRecord(logger.name, logging.INFO, __file__, 0, _MESSAGE, words, None)
         record.pool = self.pool
         record.fields = {key: getattr(self, key) for key in _KEYS}
-        log.handle(record)
+        logger.handle(record)
 
 
 _KEYS = tuple(field.name for field in fields(AccessEntry) if field.name != "pool")

@@ -15,7 +15,7 @@ from poolkeeper.core.learning.objective import Objective
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.demand import Workload
-from poolkeeper.core.values.observation import Reading, Replicas
+from poolkeeper.core.values.observation import Reading, Replicas, of_source
 from poolkeeper.core.values.spec import PoolSpec
 
 
@@ -51,7 +51,7 @@ def remember(
     known = _Estimates(state.gaps, state.service, state.load, state.objective)
     has_moved = False
     for reading in workload.readings:
-        before = _find(state.readings, reading.source)
+        before = of_source(state.readings, reading.source)
         if before is None or reading.observed_at <= before.observed_at:
             continue
         flow = between(before, reading, spec, state.full_since)
@@ -192,13 +192,6 @@ def _since(now: float, replicas: Replicas | None, ready: int, since: float | Non
     if replicas.ready < ready:
         return None
     return now if since is None else since
-
-
-def _find(readings: tuple[Reading, ...], source: str) -> Reading | None:
-    for reading in readings:
-        if reading.source == source:
-            return reading
-    return None
 
 
 def _merge(known: tuple[Reading, ...], new: tuple[Reading, ...]) -> tuple[Reading, ...]:

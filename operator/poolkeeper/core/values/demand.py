@@ -5,7 +5,7 @@ from heapq import merge
 from typing import NamedTuple
 
 from poolkeeper.core.values.decision import Verdict
-from poolkeeper.core.values.observation import ArrivalBucket, Demand, Observation, Reading
+from poolkeeper.core.values.observation import ArrivalBucket, Demand, Observation, Reading, of_source
 from poolkeeper.core.values.spec import PoolSpec, SourceSpec
 
 _NO_SOURCES = Verdict(False, "NoSources", "the pool declares no source of demand")
@@ -47,7 +47,7 @@ def survey(now: float, spec: PoolSpec, observation: Observation, empty_hold_seco
     queued = in_flight = orphaned = 0
     fresh_until, unseen_seconds = math.inf, 0.0
     for source in spec.sources:
-        demand = _find(observation.demand, source.name)
+        demand = of_source(observation.demand, source.name)
         doubt = _doubt(now, source, demand, empty_hold_seconds)
         if doubt is not None or not isinstance(demand, Reading):
             problem = problem or doubt
@@ -65,13 +65,6 @@ def survey(now: float, spec: PoolSpec, observation: Observation, empty_hold_seco
     return Workload(
         queued, in_flight, orphaned, waiting, tuple(readings), verdict, fresh_until, unseen_seconds
     )
-
-
-def _find(demands: tuple[Demand, ...], name: str) -> Demand | None:
-    for demand in demands:
-        if demand.source == name:
-            return demand
-    return None
 
 
 def _doubt(

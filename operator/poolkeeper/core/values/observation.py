@@ -3,8 +3,9 @@
 All instants are Unix seconds of the one clock that `decide` is given as `now`; all durations are seconds.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 
 class ArrivalBucket(NamedTuple):
@@ -52,6 +53,15 @@ class Unavailable:
 
 
 Demand = Reading | Unavailable
+AnyDemand = TypeVar("AnyDemand", bound=Demand)
+
+
+def of_source(demands: Iterable[AnyDemand], name: str) -> AnyDemand | None:
+    """What is known about the source of this name; None where nothing is."""
+    for demand in demands:
+        if demand.source == name:
+            return demand
+    return None
 
 
 @dataclass(frozen=True, slots=True)
