@@ -76,6 +76,8 @@ def _type(field: Schema) -> str:
         return "one of " + ", ".join(f"`{value}`" for value in field["enum"])
     if field.get("x-kubernetes-int-or-string"):
         return "integer or string"
+    if "type" not in field:  # a string now, an object in older versions
+        return "string"
     if field["type"] == "array":
         most = (
             f"{field['minItems']} to {field['maxItems']}"

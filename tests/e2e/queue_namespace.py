@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from hack.demo.commands import ROOT, KubectlCluster
+from poolkeeper.api.past_decision import PastDecision
 
 MANIFESTS = ROOT / "hack" / "demo" / "manifests"
 Manifest = dict[str, Any]
@@ -92,14 +93,15 @@ class QueueNamespace:
 
     def decided(self) -> list[str]:
         """The reasons of the pool's recorded decisions, oldest first."""
-        return [one["reason"] for one in self._decisions()]
+        return [one.reason for one in self._decisions()]
 
     def explained(self, reason: str) -> str:
         """The sentence of the last decision with this reason."""
-        return next(str(one["message"]) for one in reversed(self._decisions()) if one["reason"] == reason)
+        return next(one.message for one in reversed(self._decisions()) if one.reason == reason)
 
-    def _decisions(self) -> list[dict[str, Any]]:
-        return sorted(self.pool_status().get("decisions", []), key=lambda one: str(one["at"]))
+    def _decisions(self) -> list[PastDecision]:
+        lines = self.pool_status().get("decisions", [])
+        return sorted(map(PastDecision.model_validate, lines), key=lambda one: one.at)
 
     def wait_until(self, what: str, holds: Callable[[], bool], seconds: float) -> None:
         """Polls until something holds; fails with the pool as kubectl describes it."""

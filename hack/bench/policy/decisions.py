@@ -25,7 +25,7 @@ def experienced(spec: PoolSpec) -> PoolState:
     for number in range(100):
         asked_at = 1000.0 * number
         sample = StartSample(
-            uid=f"pod-{number}", asked_at=asked_at, observed_at=asked_at + 60 + number, created_at=asked_at,
+            uid=f"pod-{number}", asked_at=asked_at, observed_at=asked_at + 60 + number,
             scheduled_at=asked_at + 1, started_at=asked_at + 30, ready_at=asked_at + 60 + number,
         )  # fmt: skip
         state = learn(state, sample)

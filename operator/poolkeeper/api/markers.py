@@ -54,8 +54,11 @@ class IntOrString:
 
 
 @dataclass(frozen=True, slots=True)
-class AnyObject:
-    """An object whose fields are the operator's own affair: kept as they are, whatever they are."""
+class TextOnceObject:
+    """A string where older versions of the operator wrote an object. The schema names no type: the API server
+    would empty a stored object on reading if it named one, and refuse users' edits until it is replaced."""
+
+    max_length: int
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
-        return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        return {"x-kubernetes-preserve-unknown-fields": True, "maxLength": self.max_length}

@@ -1,4 +1,5 @@
-"""What the operator reports about a pool: written by one writer, whole, and only when something changed."""
+"""What the operator reports about a pool. One writer replaces the status whole, when something has
+changed."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -6,9 +7,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from poolkeeper.api.base import ApiModel, Count, Text, Timestamp
-from poolkeeper.api.markers import AnyObject, Cel, ListMap
+from poolkeeper.api.markers import Cel, ListMap, TextOnceObject
+from poolkeeper.api.past_decision import LINE_LENGTH, PastDecision
 
 DECISIONS_KEPT = 20
+LEARNED_LENGTH = 4096
 
 
 class ConditionStatus(StrEnum):
@@ -36,90 +39,95 @@ class Condition(ApiModel):
     """Why, in a sentence with what to do."""
     last_transition_time: Timestamp
     """When the status last changed."""
-    observed_generation: Annotated[int, Field(ge=0)] = 0
-    """Generation of the spec that this was found for."""
+    observed_generation: Annotated[int, Field(ge=0)] | None = None
+    """Generation of the spec; absent, since status.observedGeneration holds for all conditions."""
 
 
 class ReplicaStatus(ApiModel):
-    """The target's replicas as last seen."""
+    """Replicas of the target, as last seen."""
 
     desired: Count
-    """What the target was told to have."""
+    """Replicas that the target is asked to have."""
     ready: Count
     """Replicas that take requests."""
-    starting: Count = 0
-    """Replicas that were asked for and are not ready yet."""
-    terminating: Count = 0
-    """Replicas that are going away and are still paid for."""
+    starting: Count | None = None
+    """Replicas that were asked for and are not ready yet; absent if there are none."""
+    terminating: Count | None = None
+    """Replicas that are stopping and still use their accelerators; absent if there are none."""
 
 
 class DemandStatus(ApiModel):
-    """The demand of all sources together, as of the last decision; a number that is not known is absent."""
+    """The demand of all sources together, at the last decision. A number that is not known is absent."""
 
     queued: Count | None = None
     """Requests that wait."""
     in_flight: Count | None = None
-    """Requests that are being worked on."""
+    """Requests that replicas are working on."""
 
 
 class ColdStartStatus(ApiModel):
-    """How long starts of this pool take, from the scale write until ready."""
+    """How long starts of this pool take and where their time goes, from the last 40 that were measured. A
+    start runs from the write of the replicas until the replica is ready; p50 is the median, and 95 % of
+    starts take no longer than p95. All are absent until a start was measured."""
 
     p50_seconds: Count | None = None
-    """Half of the starts took no longer; absent until one was seen."""
+    """Median of the whole start."""
     p95_seconds: Count | None = None
-    """Nineteen of twenty starts took no longer; absent until one was seen."""
+    """95 % of starts take no longer."""
+    scheduling_p50_seconds: Count | None = None
+    """Median of the first part, until the replica has a node: waiting for a node or for quota."""
+    scheduling_p95_seconds: Count | None = None
+    """95 % of starts wait no longer for a node."""
+    containers_p50_seconds: Count | None = None
+    """Median of the second part, until all containers run: pulling images, init containers."""
+    containers_p95_seconds: Count | None = None
+    """95 % of starts need no longer for their containers."""
+    loading_p50_seconds: Count | None = None
+    """Median of the last part, until the replica is ready: loading the model."""
+    loading_p95_seconds: Count | None = None
+    """95 % of starts load no longer."""
     samples: Count = 0
-    """Starts that were measured."""
-    failed: Count = 0
-    """Starts that ended before the replica was ready."""
+    """Number of starts that were measured."""
+    failed: Count | None = None
+    """Number of starts that ended before the replica was ready; absent if there are none."""
 
 
 class DecisionStatus(ApiModel):
-    """A number of replicas and why it was chosen."""
+    """The decision in force: a number of replicas and why it was chosen."""
 
     replicas: Count
-    """What the target should have."""
+    """Replicas that the target should have."""
     reason: Annotated[str, Field(min_length=1, max_length=64)]
-    """Why, in one CamelCase word."""
+    """Why, in one CamelCase word, for example StartAtOnce."""
     message: Text
     """Why, in a sentence with the numbers."""
-    at: Timestamp
-    """When it was decided."""
     review_at: Timestamp | None = None
-    """When it is looked at again without any news."""
-
-
-class DecisionRecord(DecisionStatus):
-    """A past decision with what led to it; a number that was not known is absent."""
-
-    queued: Count | None = None
-    """Requests that waited."""
-    in_flight: Count | None = None
-    """Requests that were being worked on."""
-    ready: Count | None = None
-    """Replicas that took requests."""
-    starting: Count | None = None
-    """Replicas that were asked for and were not ready yet."""
+    """When the operator decides again even if nothing happens until then."""
 
 
 class AcceleratorPoolStatus(ApiModel):
     """What the operator last saw, learned and decided."""
 
     observed_generation: Annotated[int, Field(ge=0)] | None = None
-    """Generation of the spec that this status belongs to."""
+    """Generation of the spec that this status and its conditions belong to."""
     replicas: ReplicaStatus | None = None
-    """The target's replicas."""
+    """Replicas of the target, as last seen."""
     demand: DemandStatus | None = None
-    """What waits and what is being worked on."""
+    """Requests that wait or are being worked on."""
     cold_start: ColdStartStatus | None = None
-    """How long starts take."""
+    """How long starts take, and where their time goes."""
     decision: DecisionStatus | None = None
     """The decision in force."""
-    decisions: Annotated[tuple[DecisionRecord, ...], Field(max_length=DECISIONS_KEPT)] = ()
-    """The last decisions that changed something, oldest first, for `poolkeeper explain`."""
-    learned: Annotated[dict[str, Any], AnyObject()] | None = None
-    """What a restarted operator goes on with: at most 4 KiB, of no documented form."""
+    decisions: Annotated[
+        tuple[Annotated[PastDecision, TextOnceObject(LINE_LENGTH)], ...], Field(max_length=DECISIONS_KEPT)
+    ] = ()
+    """The last decisions that differed from the one before, oldest first, one line each: the time, the
+    replicas before and after, the reason, what was seen, and the message. `poolkeeper explain` shows them as
+    a table."""
+    learned: Annotated[str | dict[str, Any], TextOnceObject(LEARNED_LENGTH)] | None = None
+    """What a restarted operator needs to know, packed and for no other reader: start times, idle gaps,
+    service times and kept promises."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap(("type",))] = ()
-    """Ready, DemandKnown, BudgetAttainable, WithinLimits, SoleWriter, PlacementMatches and, for http,
-    ServiceSuitable: True means that all is well. ScaledToZero is a state and no judgement."""
+    """Statements about the pool: Ready, DemandKnown, BudgetAttainable, WithinLimits, SoleWriter,
+    PlacementMatches and, with an http source, ServiceSuitable. True means that all is well. ScaledToZero is a
+    state, neither good nor bad."""

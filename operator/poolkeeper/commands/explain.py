@@ -1,4 +1,5 @@
-"""`poolkeeper explain NAMESPACE/POOL`: the last decisions of a pool with what led to them."""
+"""`poolkeeper explain NAMESPACE/POOL`: the last decisions of a pool with what led to them, and where the time
+of its starts goes."""
 
 import asyncio
 import sys
@@ -7,8 +8,10 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from poolkeeper.api.base import API_VERSION
-from poolkeeper.api.status import AcceleratorPoolStatus, DecisionRecord
+from poolkeeper.advice.cold_start import PARTS, Part, cold_start_advice
+from poolkeeper.api.base import API_VERSION, POOLS
+from poolkeeper.api.past_decision import PastDecision
+from poolkeeper.api.status import AcceleratorPoolStatus, ColdStartStatus
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 from poolkeeper.kube.transport.paths import namespaced_path
@@ -31,7 +34,7 @@ def run(args: Namespace) -> int:
     try:
         status = asyncio.run(_status(args, namespace, name))
     except ApiError as failure:
-        hint = " (kubectl get acceleratorpools -A lists all)" if failure.status == 404 else ""
+        hint = f" (kubectl get {POOLS} -A lists all pools)" if failure.status == 404 else ""
         return _fail(f"{failure}{hint}")
     except KubeFailure as failure:
         return _fail(str(failure))
@@ -42,17 +45,20 @@ def run(args: Namespace) -> int:
 
 
 def explanation(pool: str, status: AcceleratorPoolStatus) -> str:
-    """The decisions as a table, oldest first, then what holds now."""
-    if not status.decisions:
-        return f"No decision about {pool} has been recorded yet.\n{_conditions(status)}"
-    table = _table([HEADINGS, *(_row(record) for record in status.decisions)])
-    return f"{table}\n{_now(status)}{_conditions(status)}"
+    """The decisions as a table, oldest first, then the decision in force, the conditions and the start
+    times."""
+    if status.decisions:
+        decisions = _table([HEADINGS, *(_row(decision) for decision in status.decisions)])
+    else:
+        decisions = f"No decision about {pool} has been recorded yet.\n"
+    return "\n".join(filter(None, (decisions, f"{_now(status)}{_conditions(status)}", _starts(status))))
 
 
-def _row(record: DecisionRecord) -> tuple[str, ...]:
-    numbers = (record.queued, record.in_flight, record.ready, record.starting)
-    shown = ("?" if number is None else str(number) for number in numbers)
-    return (record.at, str(record.replicas), record.reason, *shown, record.message)
+def _row(decision: PastDecision) -> tuple[str, ...]:
+    before = "" if decision.before is None else f"{decision.before}→"
+    numbers = (decision.queued, decision.in_flight, decision.ready, decision.starting)
+    seen = ("?" if number is None else str(number) for number in numbers)
+    return (decision.at, f"{before}{decision.replicas}", decision.reason, *seen, decision.message)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
@@ -73,9 +79,36 @@ def _conditions(status: AcceleratorPoolStatus) -> str:
     )
 
 
+def _starts(status: AcceleratorPoolStatus) -> str:
+    """How long starts take, where their time goes, and what to do about the largest part."""
+    starts = status.cold_start
+    if starts is None or starts.p50_seconds is None:
+        return ""
+    failed = f", {starts.failed} failed" if starts.failed else ""
+    total = ("whole start", f"{starts.p50_seconds} s", f"{starts.p95_seconds} s")
+    parts = _parts(starts)
+    rows = [
+        (name, f"{part.p50_seconds} s", f"{part.p95_seconds} s")
+        for name, part in zip(PARTS, parts, strict=bool(parts))
+    ]
+    table = _table([(f"STARTS ({starts.samples} measured{failed})", "P50", "P95"), *rows, total])
+    advice = cold_start_advice(parts)
+    return f"{table}{advice}\n" if advice else table
+
+
+def _parts(starts: ColdStartStatus) -> list[Part]:
+    """The parts of a start in the order of PARTS; empty until a start was seen in all its parts."""
+    quantiles = (
+        (starts.scheduling_p50_seconds, starts.scheduling_p95_seconds),
+        (starts.containers_p50_seconds, starts.containers_p95_seconds),
+        (starts.loading_p50_seconds, starts.loading_p95_seconds),
+    )
+    return [Part(p50, p95) for p50, p95 in quantiles if p50 is not None and p95 is not None]
+
+
 async def _status(args: Namespace, namespace: str, name: str) -> AcceleratorPoolStatus:
     async with await KubeClient.from_environment(args.kubeconfig, args.context) as client:
-        pool = await client.request("GET", namespaced_path(API_VERSION, namespace, "acceleratorpools", name))
+        pool = await client.request("GET", namespaced_path(API_VERSION, namespace, POOLS, name))
     return AcceleratorPoolStatus.model_validate(pool.get("status") or {})
 
 

@@ -2,8 +2,8 @@
 
 import json
 
+from poolkeeper.controller.pool.history import SAME_REASON_SECONDS
 from poolkeeper.controller.pool.pool import Pool
-from poolkeeper.controller.pool.told_reasons import AGAIN_SECONDS
 from poolkeeper.kube.transport.errors import NoScaleSubresource, TargetForbidden, TargetMissing
 from poolkeeper.kube.watch.pod import project_pod
 from tests.component.controller.fake_cluster import FakeCluster
@@ -22,7 +22,7 @@ async def test_a_new_pool_is_told_about_at_once(cluster: FakeCluster) -> None:
     (status,) = cluster.statuses.written
     assert status["decision"]["reason"] == "AtZero"
     assert {each["type"] for each in status["conditions"]} >= {"Ready", "DemandKnown", "ScaledToZero"}
-    assert len(json.dumps(status["learned"])) <= 4096
+    assert len(status["learned"]) <= 4096
 
 
 async def test_a_queue_longer_than_a_status_can_tell_is_answered_and_explained(cluster: FakeCluster) -> None:
@@ -33,7 +33,7 @@ async def test_a_queue_longer_than_a_status_can_tell_is_answered_and_explained(c
     assert cluster.scales.writes
     status = cluster.statuses.written[-1]
     assert status["demand"] == {"queued": 2**31 - 1, "inFlight": 2**31 - 1}
-    assert status["decisions"][-1]["queued"] == 2**31 - 1
+    assert f"queued {2**31 - 1}, in flight {2**31 - 1}" in status["decisions"][-1]
 
 
 async def test_an_idle_pool_writes_nothing_more(cluster: FakeCluster) -> None:
@@ -151,7 +151,7 @@ async def test_reasons_that_alternate_for_hours_are_no_storm_of_events(cluster: 
             await look_at_unreadable_target(cluster, reason)
     told = warnings(cluster)
     assert told[:2] == ["TargetMissing", "TargetForbidden"]
-    assert 4 <= len(told) <= 2 * (1 + 120 * 75.0 / AGAIN_SECONDS)
+    assert 4 <= len(told) <= 2 * (1 + 120 * 75.0 / SAME_REASON_SECONDS)
 
 
 async def test_the_reason_that_remains_is_told_in_the_end(cluster: FakeCluster) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 
 from hack.testing.waiting import eventually
+from poolkeeper.api.past_decision import PastDecision
 from poolkeeper.kube.objects.endpoint_slices import delete_slice
 from tests.integration.activator.scene import ActivatorScene
 
@@ -48,7 +49,8 @@ async def test_a_start_that_outlasts_its_callers_patience_is_not_taken_back(scen
         answers.append(await scene.ask("hello", **{"Request-Timeout": "2"}))
     assert answers[-1].text == "answer to hello"
     assert len(answers) > 2
-    reasons = [decision["reason"] for decision in (await scene.status())["decisions"]]
+    decisions = [PastDecision.model_validate(line) for line in (await scene.status())["decisions"]]
+    reasons = [decision.reason for decision in decisions]
     assert "StartCancelled" not in reasons
     assert len(scene.models.ever) == 1
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from poolkeeper.api.base import ApiModel
 from poolkeeper.api.crds.generator import UnsupportedSchema, structural_schema
-from poolkeeper.api.markers import AnyObject, Cel, IntOrString, ListMap
+from poolkeeper.api.markers import Cel, IntOrString, ListMap, TextOnceObject
 
 
 class Inner(ApiModel):
@@ -34,7 +34,7 @@ class WithDefaults(ApiModel):
     big: Annotated[int, Field(ge=0)] = 0
     share: Annotated[int | str, IntOrString()] = 5
     maybe: Annotated[int, Field(ge=0, le=9)] | None = None
-    learned: Annotated[dict[str, Any], AnyObject()] | None = None
+    learned: Annotated[str | dict[str, Any], TextOnceObject(9)] | None = None
     items: Annotated[tuple[Inner, ...], Field(max_length=2), ListMap(("size",))] = ()
 
 
@@ -60,7 +60,7 @@ def test_integers_carry_the_format_that_fits_their_bounds() -> None:
 
 def test_markers_become_extensions() -> None:
     assert fields(WithDefaults)["share"] == {"x-kubernetes-int-or-string": True, "default": 5}
-    assert fields(WithDefaults)["learned"] == {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    assert fields(WithDefaults)["learned"] == {"maxLength": 9, "x-kubernetes-preserve-unknown-fields": True}
     assert fields(WithDefaults)["items"]["x-kubernetes-list-map-keys"] == ["size"]
 
 

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from poolkeeper import cli
-from poolkeeper.api.status import AcceleratorPoolStatus, DecisionRecord, DecisionStatus
+from poolkeeper.api.past_decision import PastDecision
+from poolkeeper.api.status import AcceleratorPoolStatus, ColdStartStatus, DecisionStatus
 from poolkeeper.commands import explain
 from poolkeeper.commands.explain import explanation
 
@@ -63,11 +64,10 @@ def test_a_status_of_another_version_is_said_to_be_one(
 
 def test_an_explanation_is_a_table_of_decisions_with_unknown_numbers_shown_as_such() -> None:
     status = AcceleratorPoolStatus(
-        decision=DecisionStatus(
-            replicas=1, reason="Starting", message="one loads", at="2026-01-01T00:00:05Z"
-        ),
+        decision=DecisionStatus(replicas=1, reason="Starting", message="one loads"),
         decisions=(
-            DecisionRecord(
+            PastDecision(
+                before=0,
                 replicas=1,
                 reason="StartAtOnce",
                 message="3 wait",
@@ -80,10 +80,40 @@ def test_an_explanation_is_a_table_of_decisions_with_unknown_numbers_shown_as_su
     )
     assert explanation("serving/chat", status).splitlines() == [
         "AT                    REPLICAS  REASON       QUEUED  IN FLIGHT  READY  STARTING  WHY",
-        "2026-01-01T00:00:00Z  1         StartAtOnce  3       ?          0      0         3 wait",
+        "2026-01-01T00:00:00Z  0→1       StartAtOnce  3       ?          0      0         3 wait",
         "",
         "Now: 1 replicas, Starting: one loads",
     ]
+
+
+def test_an_explanation_says_where_the_time_of_starts_goes_and_what_to_do() -> None:
+    starts = ColdStartStatus(
+        p50_seconds=44,
+        p95_seconds=290,
+        scheduling_p50_seconds=1,
+        scheduling_p95_seconds=240,
+        containers_p50_seconds=11,
+        containers_p95_seconds=14,
+        loading_p50_seconds=30,
+        loading_p95_seconds=33,
+        samples=6,
+        failed=1,
+    )
+    assert explanation("serving/chat", AcceleratorPoolStatus(cold_start=starts)).splitlines()[-6:] == [
+        "STARTS (6 measured, 1 failed)  P50   P95",
+        "waiting for a node or quota    1 s   240 s",
+        "image and containers           11 s  14 s",
+        "loading until ready            30 s  33 s",
+        "whole start                    44 s  290 s",
+        "The largest part is waiting for a node or quota, up to 240 s: keep spare capacity or a warm node "
+        "pool for this class of accelerator, or raise the quota.",
+    ]
+
+
+def test_starts_that_were_not_seen_in_parts_are_explained_as_a_whole() -> None:
+    starts = ColdStartStatus(p50_seconds=44, p95_seconds=290, samples=6)
+    text = explanation("serving/chat", AcceleratorPoolStatus(cold_start=starts))
+    assert text.splitlines()[-2:] == ["STARTS (6 measured)  P50   P95", "whole start          44 s  290 s"]
 
 
 def test_a_pool_without_decisions_is_said_to_have_none() -> None:

@@ -191,14 +191,10 @@ class Poolkeeper:
         return Replicas(pool.desired, pool.ready, starting, pool.terminating(now))
 
     def _start_sample(self, now: float, replica: Replica, ready_at: float | None) -> StartSample:
-        asked_at = self._clock.read(replica.asked_at)
         return StartSample(
             uid=str(replica.number),
-            asked_at=asked_at,
+            asked_at=self._clock.read(replica.asked_at),
             observed_at=self._clock.read(now),
-            created_at=asked_at,
-            scheduled_at=asked_at,
-            started_at=asked_at,
             ready_at=None if ready_at is None else self._clock.read(ready_at),
         )
 

@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from poolkeeper.api.pool import AcceleratorPoolSpec
 from poolkeeper.controller.pool.demand import PoolDemand
-from poolkeeper.controller.pool.history import History
+from poolkeeper.controller.pool.history import History, ReasonLimit
 from poolkeeper.controller.pool.starts import Starts
 from poolkeeper.controller.pool.surroundings import Surroundings
 from poolkeeper.controller.pool.target import Target
-from poolkeeper.controller.pool.told_reasons import ToldReasons
 from poolkeeper.controller.pool.translate import target_key
+from poolkeeper.core.learning.saved import Learned
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.decision import Decision, Verdict
 from poolkeeper.core.values.identity import PoolKey, TargetKey
@@ -67,7 +67,7 @@ class Pool:
 
     declaration: Declaration
     """The pool as its author wrote it (`accept`)."""
-    learned: dict[str, Any] | None
+    learned: object
     """`status.learned` as it was when the pool was first seen; `state` begins with it (`first_seen`)."""
     history: History
     """Past decisions and the conditions (reconciler, reporter; updates while another replica leads)."""
@@ -96,8 +96,10 @@ class Pool:
     """The status that the API server has (reporter; updates while another replica leads)."""
     status_at: float = 0.0
     """Unix seconds at which this replica last wrote the status; 0 for never (reporter)."""
-    told_reasons: ToldReasons = field(default_factory=ToldReasons)
-    """Reasons of conditions that were events lately (reporter)."""
+    status_learned: Learned | None = None
+    """What that status holds of `state`; None before this replica's first write (reporter)."""
+    reason_limit: ReasonLimit = field(default_factory=ReasonLimit)
+    """Which reasons of conditions were events lately (reporter)."""
     service: Verdict | None = None
     """Whether requests to the pool's Service can be held; None where it names no Service (front)."""
     surroundings: Surroundings = field(default_factory=Surroundings)

@@ -52,11 +52,7 @@ class Starts:
         present = [pod for pod in pods if not pod.is_finished]
         live = [pod for pod in present if not pod.is_terminating]
         ready = sum(pod.is_ready for pod in live)
-        starting = [
-            StartingReplica(self._asked_at[pod.uid], pod.scheduled_at is not None)
-            for pod in live
-            if not pod.is_ready
-        ]
+        starting = [StartingReplica(self._asked_at[pod.uid]) for pod in live if not pod.is_ready]
         starting += self._without_pod(desired - ready - len(starting), now)
         starting.sort(key=lambda replica: replica.asked_at)
         return Replicas(
@@ -109,7 +105,7 @@ class Starts:
         self._short_since = self._short_since or now
         known = list(self._asks)[-missing:]
         unknown = [self._short_since] * (missing - len(known))
-        return [StartingReplica(asked_at, is_scheduled=False) for asked_at in (*unknown, *known)]
+        return [StartingReplica(asked_at) for asked_at in (*unknown, *known)]
 
     def _has_grown(self, pod: Pod, now: float) -> bool:
         age = now - self._asked_at[pod.uid]
@@ -123,7 +119,6 @@ class Starts:
             uid=pod.uid,
             asked_at=self._asked_at[pod.uid],
             observed_at=now,
-            created_at=pod.created_at,
             scheduled_at=pod.scheduled_at,
             started_at=pod.started_at,
             ready_at=self._ready_at(pod, now),

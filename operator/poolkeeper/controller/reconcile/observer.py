@@ -9,7 +9,8 @@ from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
 from poolkeeper.controller.pool.translate import pool_spec
 from poolkeeper.controller.pool.windows import warm_floor
-from poolkeeper.core.learning.state import PoolState, learn, restore
+from poolkeeper.core.learning.saved import restore
+from poolkeeper.core.learning.state import PoolState, learn
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.core.values.observation import Observation, WarmFloor
 from poolkeeper.core.values.spec import PoolSpec

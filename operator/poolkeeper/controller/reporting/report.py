@@ -1,4 +1,4 @@
-"""Tells people what was decided: the status, Kubernetes events, and when they are worth a write."""
+"""Reports on pools: when the status is worth a write, and which changes of conditions become events."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -18,9 +18,11 @@ from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.controller.pool.history import MESSAGE_LENGTH, in_flight, queued
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.conditions import ConditionType
-from poolkeeper.core.learning import state as pool_state
+from poolkeeper.core.learning.saved import Learned, learned, save
+from poolkeeper.core.learning.start_time import Phases, StartTimes, spreads
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.core.values.observation import Replicas
 from poolkeeper.kube.objects.events import EventType
 from poolkeeper.kube.objects.status import StatusRejected
 from poolkeeper.kube.transport.errors import KubeFailure
@@ -28,30 +30,30 @@ from poolkeeper.kube.transport.errors import KubeFailure
 logger = logging.getLogger(__name__)
 
 URGENT_SECONDS = 1.0
-"""A change of the decision or of a condition is written at once, but no pool writes more often than this."""
+"""Shortest time between two writes. A changed decision or condition is written as soon as this allows."""
 NUMBERS_SECONDS = 60.0
-"""Changed numbers alone are written no more often than this."""
+"""Shortest time until a write for changed numbers, or for what was learned, alone."""
 RETRY_SECONDS = 5.0
 
 Status = Mapping[str, Any]
 
 
 class StatusStore(Protocol):
-    """Where the status is kept."""
+    """Writes statuses."""
 
     async def write(self, pool: PoolKey, uid: str, status: dict[str, Any]) -> StatusRejected | None:
-        """Replace it."""
+        """Replace the status of the pool with this uid."""
 
 
 class EventSink(Protocol):
-    """Where events go."""
+    """Records events."""
 
     def record(self, pool: PoolKey, uid: str, event_type: EventType, reason: str, message: str) -> None:
-        """Note one; returns at once."""
+        """Record an event about a pool. Returns at once."""
 
 
 class Reporter:
-    """Only the replica that leads says anything."""
+    """Reports what is known about pools. Only the leader writes statuses and events."""
 
     def __init__(
         self, statuses: StatusStore, events: EventSink, leadership: Leads, clock: Callable[[], float]
@@ -62,7 +64,7 @@ class Reporter:
         self._clock = clock
 
     def happened(self, pool: Pool, reason: str, message: str, kind: EventType = EventType.NORMAL) -> None:
-        """Something that a person may want to know."""
+        """Log something that happened to a pool, and record it as an event."""
         logger.info(message, extra={"pool": str(pool.key), "reason": reason})
         if self._leadership.may_write():
             self._events.record(pool.key, pool.declaration.uid, kind, reason, message)
@@ -71,10 +73,10 @@ class Reporter:
         """Bring events and status up to date. Returns when to come back for what is not written yet."""
         now = self._clock()
         before = pool.history.conditions
-        pool.history.judge(verdicts, pool.declaration.generation, now)
+        pool.history.judge(verdicts, now)
         for condition in pool.history.conditions.values():
-            if _is_to_be_told(pool, before.get(condition.type), condition, now):
-                self._tell_condition(pool, condition)
+            if _is_news(pool, before.get(condition.type), condition, now):
+                self._report_condition(pool, condition)
         if not self._leadership.may_write():
             return None
         status = status_of(pool)
@@ -84,6 +86,13 @@ class Reporter:
         return await self._write(pool, status)
 
     async def _write(self, pool: Pool, status: dict[str, Any]) -> float | None:
+        learned = _learned(pool)
+        if pool.state and learned != pool.status_learned:
+            status["learned"] = save(pool.state)
+        if (_headline(status), _numbers(status)) == (_headline(pool.status), _numbers(pool.status)):
+            # What was learned has changed by less than a saved state shows.
+            pool.status_learned = learned
+            return None
         try:
             async with self._leadership.writing():
                 rejected = await self._statuses.write(pool.key, pool.declaration.uid, status)
@@ -92,95 +101,103 @@ class Reporter:
             return self._clock() + RETRY_SECONDS
         if rejected:
             logger.error("Status rejected: %s", rejected.message, extra={"pool": str(pool.key)})
-        pool.status, pool.status_at = status, self._clock()
+        pool.status, pool.status_learned, pool.status_at = status, learned, self._clock()
         return None
 
-    def _tell_condition(self, pool: Pool, condition: Condition) -> None:
-        kind = EventType.NORMAL if _is_good(condition) else EventType.WARNING
+    def _report_condition(self, pool: Pool, condition: Condition) -> None:
+        kind = EventType.NORMAL if condition.status is ConditionStatus.TRUE else EventType.WARNING
         message = f"{condition.type} is {condition.status}: {condition.message}"
         self.happened(pool, condition.reason, message, kind)
 
 
 def status_of(pool: Pool) -> dict[str, Any]:
-    """The whole status of a pool as the API server gets it."""
-    observation, decision, state = pool.observation, pool.decision, pool.state
+    """The whole status of a pool as the API server gets it. What was learned is as it was written last:
+    packing it takes longer than all the rest, so that is left until a write is due."""
+    observation, decision = pool.observation, pool.decision
     replicas = observation.replicas if observation else None
     status = AcceleratorPoolStatus(
         observed_generation=pool.declaration.generation,
-        replicas=ReplicaStatus(
-            desired=replicas.desired,
-            ready=replicas.ready,
-            starting=len(replicas.starting),
-            terminating=replicas.terminating,
-        )
-        if replicas
-        else None,
+        replicas=_replicas(replicas) if replicas else None,
         demand=DemandStatus(queued=queued(observation), in_flight=in_flight(observation))
         if observation
         else None,
-        cold_start=_cold_start(state),
+        cold_start=_cold_start(pool.state.starts) if pool.state else None,
         decision=DecisionStatus(
             replicas=decision.replicas,
             reason=decision.reason,
             message=decision.message[:MESSAGE_LENGTH],
-            at=pool.history.records[-1].at,
             review_at=format_timestamp(decision.due_at) if decision.due_at is not None else None,
         )
-        if decision and pool.history.records
+        if decision
         else None,
         decisions=tuple(pool.history.records),
-        learned=pool_state.dump(state) if state else pool.learned,
+        learned=pool.status.get("learned"),
         conditions=tuple(pool.history.conditions.values()),
     )
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _cold_start(state: pool_state.PoolState | None) -> ColdStartStatus | None:
-    if state is None:
-        return None
-    starts = state.starts
-    return ColdStartStatus(
-        p50_seconds=round(starts.p50_seconds) if starts.samples else None,
-        p95_seconds=round(starts.p95_seconds) if starts.samples else None,
-        samples=starts.samples,
-        failed=starts.failures,
+def _replicas(replicas: Replicas) -> ReplicaStatus:
+    return ReplicaStatus(
+        desired=replicas.desired,
+        ready=replicas.ready,
+        starting=len(replicas.starting) or None,
+        terminating=replicas.terminating or None,
     )
 
 
+def _cold_start(starts: StartTimes) -> ColdStartStatus:
+    if not starts.samples:
+        return ColdStartStatus(failed=starts.failures or None)
+    phases: dict[str, int] = {}
+    for phase, seconds in zip(Phases._fields, spreads(starts) or (), strict=False):
+        phases[f"{phase}_p50_seconds"] = round(seconds.p50_seconds)
+        phases[f"{phase}_p95_seconds"] = round(seconds.p95_seconds)
+    return ColdStartStatus(
+        p50_seconds=round(starts.p50_seconds),
+        p95_seconds=round(starts.p95_seconds),
+        **phases,
+        samples=starts.samples,
+        failed=starts.failures or None,
+    )
+
+
+def _learned(pool: Pool) -> Learned | None:
+    return learned(pool.state) if pool.state else None
+
+
 def _due_at(pool: Pool, status: Status) -> float | None:
-    """When this status is to be written, given what the API server was told; None where it is no news."""
+    """When to write this status, given the one that the API server has; None if nothing has changed."""
     if _headline(status) != _headline(pool.status):
         return pool.status_at + URGENT_SECONDS
-    if _numbers(status) != _numbers(pool.status):
+    if _numbers(status) != _numbers(pool.status) or _learned(pool) != pool.status_learned:
         return pool.status_at + NUMBERS_SECONDS
     return None
 
 
 def _headline(status: Status) -> object:
+    """The part whose changes are written at once."""
     decision = status.get("decision") or {}
     conditions = {
-        (each.get("type"), each.get("status"), each.get("reason"), each.get("observedGeneration", 0))
-        for each in status.get("conditions") or ()
+        (each.get("type"), each.get("status"), each.get("reason")) for each in status.get("conditions") or ()
     }
     desired = (status.get("replicas") or {}).get("desired")
-    return decision.get("replicas"), decision.get("reason"), desired, conditions
+    generation = status.get("observedGeneration")
+    return generation, decision.get("replicas"), decision.get("reason"), desired, conditions
 
 
 def _numbers(status: Status) -> object:
+    """The part whose changes can wait."""
     return [status.get(part) for part in ("replicas", "demand", "coldStart", "learned")]
 
 
-def _is_to_be_told(pool: Pool, before: Condition | None, condition: Condition, now: float) -> bool:
-    """A condition that turns, or has another reason than people were told; but not what was to be expected:
-    that it is good, where it was not known to be bad."""
+def _is_news(pool: Pool, before: Condition | None, condition: Condition, now: float) -> bool:
+    """Whether a condition is worth an event: its status or its reason has changed. The exception is a
+    condition that becomes True and was not reported to be False before."""
     if condition.type == ConditionType.SCALED_TO_ZERO or condition.status is ConditionStatus.UNKNOWN:
         return False
     if before is not None and before.status is condition.status:
-        return pool.told_reasons.take(condition.type, before.reason, condition.reason, now)
-    pool.told_reasons.note(condition.type, condition.reason, now)
-    return not _is_good(condition) or (before is not None and before.status is not ConditionStatus.UNKNOWN)
-
-
-def _is_good(condition: Condition) -> bool:
-    """All conditions have one polarity, ScaledToZero aside: True means that all is well."""
-    return condition.status is ConditionStatus.TRUE
+        return pool.reason_limit.allows(condition.type, before.reason, condition.reason, now)
+    pool.reason_limit.note(condition.type, condition.reason, now)
+    was_known = before is not None and before.status is not ConditionStatus.UNKNOWN
+    return condition.status is ConditionStatus.FALSE or was_known

@@ -49,46 +49,43 @@ class StartSample:
     uid: str
     asked_at: float
     observed_at: float
-    created_at: float | None = None
     scheduled_at: float | None = None
     started_at: float | None = None
     ready_at: float | None = None
     failed: bool = False
 
 
-class Phase(NamedTuple):
-    """A part of the start: decayed mean and variance of its logarithm."""
+class Phases(NamedTuple):
+    """Where the time of one start went, in seconds; the three add up to the start time."""
 
-    mean: float = 0.0
-    variance: float = PRIOR_SPREAD**2
-    samples: int = 0
-
-    @property
-    def p50_seconds(self) -> float:
-        return math.exp(self.mean) if self.samples else 0.0
-
-    @property
-    def p95_seconds(self) -> float:
-        return math.exp(self.mean + 1.645 * math.sqrt(self.variance)) if self.samples else 0.0
+    scheduling: float
+    """From the scale write until the replica has a node: waiting for a node, or for quota."""
+    containers: float
+    """Until the last of its containers runs: pulling images, init containers."""
+    loading: float
+    """Until the replica is ready: loading the model."""
 
 
-PHASE_NAMES = ("scheduling", "container", "loading")
-"""Asked for until scheduled, scheduled until the container started, started until ready."""
+class Spread(NamedTuple):
+    """How long something took, over the starts that are remembered."""
+
+    p50_seconds: float
+    p95_seconds: float
 
 
 class StartTimes(NamedTuple):
     """What is known about this pool's starts.
 
-    `seconds` are the last starts, oldest first, each with its weight; `running` are starts that have not
-    ended, as (uid, age): they count as evidence once they outlast the median. `quantiles[i]` is exceeded
-    with probability TAILS[i].
+    `seconds` are the last starts, oldest first, each with its weight and its phases (None where they were not
+    seen); `running` are starts that have not ended, as (uid, age): they count as evidence once they outlast
+    the median. `quantiles[i]` is exceeded with probability TAILS[i].
     """
 
     seconds: tuple[float, ...]
     weights: tuple[float, ...]
+    phases: tuple[Phases | None, ...]
     uids: tuple[int, ...]
     running: tuple[tuple[int, float], ...]
-    phases: tuple[Phase, Phase, Phase]
     samples: int
     failures: int
     prior_seconds: float
@@ -124,8 +121,7 @@ class StartTimes(NamedTuple):
 def initial(prior_seconds: float) -> StartTimes:
     """Nothing seen yet: the class's or the user's expectation, with a wide spread."""
     mixture = single(math.log(prior_seconds), PRIOR_SPREAD)
-    phases = (Phase(), Phase(), Phase())
-    return StartTimes((), (), (), (), phases, 0, 0, prior_seconds, mixture, mixture.table(TAILS))
+    return StartTimes((), (), (), (), (), 0, 0, prior_seconds, mixture, mixture.table(TAILS))
 
 
 def keep_running(times: StartTimes, starting: int) -> StartTimes:
@@ -152,17 +148,39 @@ def enter(times: StartTimes, sample: StartSample) -> StartTimes:
     seconds = sample.ready_at - sample.asked_at
     if not _is_duration(seconds):
         return times
-    kept, weights = _forget_old_regime(times, seconds)
+    old = _of_old_regime(times, seconds)
     return refit(
         times._replace(
-            seconds=(*kept, seconds)[-MAX_SAMPLES:],
-            weights=(*(weight * DECAY for weight in weights), 1.0)[-MAX_SAMPLES:],
+            seconds=(*times.seconds[old:], seconds)[-MAX_SAMPLES:],
+            weights=(*(weight * DECAY for weight in times.weights[old:]), 1.0)[-MAX_SAMPLES:],
+            phases=(*times.phases[old:], _phases(sample))[-MAX_SAMPLES:],
             uids=(*times.uids, uid)[-MAX_UIDS:],
             running=running,
-            phases=_learn_phases(times.phases, sample),
             samples=times.samples + 1,
         )
     )
+
+
+def phases_between(asked_at: float, scheduled_at: float, started_at: float, ready_at: float) -> Phases:
+    """The phases of one start. The instants come from several clocks: one out of order is moved to its
+    neighbour, so that no phase is negative."""
+    scheduled_at = min(max(scheduled_at, asked_at), ready_at)
+    started_at = min(max(started_at, scheduled_at), ready_at)
+    return Phases(scheduled_at - asked_at, started_at - scheduled_at, ready_at - started_at)
+
+
+def spreads(times: StartTimes) -> tuple[Spread, Spread, Spread] | None:
+    """How long scheduling, containers and loading took, in this order; None before a start was seen whole."""
+    known = [phases for phases in times.phases if phases is not None]
+    if not known:
+        return None
+    scheduling, containers, loading = (_spread(sorted(seconds)) for seconds in zip(*known, strict=True))
+    return scheduling, containers, loading
+
+
+def _spread(ordered: Sequence[float]) -> Spread:
+    """By the samples' own order: waiting for a node has two modes or more, which no shape fits."""
+    return Spread(ordered[(len(ordered) - 1) // 2], ordered[math.ceil(0.95 * len(ordered)) - 1])
 
 
 def refit(times: StartTimes) -> StartTimes:
@@ -191,8 +209,9 @@ def _is_duration(seconds: float) -> bool:
     return SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS
 
 
-def _forget_old_regime(times: StartTimes, seconds: float) -> tuple[Sequence[float], Sequence[float]]:
-    """Drop what came before the last few samples, with the new one, if these can not be of the same kind."""
+def _of_old_regime(times: StartTimes, seconds: float) -> int:
+    """How many of the oldest samples to forget: those before the last few, with the new one, if these can not
+    be of the same kind."""
     logs = [math.log(value) for value in (*times.seconds, seconds)]
     for recent in CHANGE_RUNS:
         older = logs[:-recent]
@@ -203,8 +222,8 @@ def _forget_old_regime(times: StartTimes, seconds: float) -> tuple[Sequence[floa
         spread = max(deviation, LEAST_SPREAD) * math.sqrt(1.0 / recent + 1.0 / len(older))
         has_moved = abs(sum(logs[-recent:]) / recent - mean) > CHANGE_DEVIATIONS * spread
         if has_moved or _are_strange(logs[-recent:], fit(older, times.weights[: len(older)])):
-            return times.seconds[len(older) :], times.weights[len(older) :]
-    return times.seconds, times.weights
+            return len(older)
+    return 0
 
 
 def _are_strange(logs: Sequence[float], known: Mixture) -> bool:
@@ -216,21 +235,10 @@ def _are_strange(logs: Sequence[float], known: Mixture) -> bool:
     )
 
 
-def _learn_phases(phases: tuple[Phase, Phase, Phase], sample: StartSample) -> tuple[Phase, Phase, Phase]:
-    marks = (sample.asked_at, sample.scheduled_at, sample.started_at, sample.ready_at)
-    learned = [
-        _learn_phase(phase, end - begin) if begin is not None and end is not None else phase
-        for phase, begin, end in zip(phases, marks, marks[1:], strict=False)
-    ]
-    return learned[0], learned[1], learned[2]
-
-
-def _learn_phase(phase: Phase, seconds: float) -> Phase:
-    value = math.log(min(max(seconds, SHORTEST_SECONDS), LONGEST_SECONDS))
-    step = max(1.0 / (phase.samples + 1), 1.0 - DECAY)
-    error = value - phase.mean
-    variance = (1.0 - step) * (phase.variance + step * error * error)
-    return Phase(phase.mean + step * error, max(variance, 1e-4), phase.samples + 1)
+def _phases(sample: StartSample) -> Phases | None:
+    if sample.scheduled_at is None or sample.started_at is None or sample.ready_at is None:
+        return None
+    return phases_between(sample.asked_at, sample.scheduled_at, sample.started_at, sample.ready_at)
 
 
 def _interpolate(xs: Sequence[float], ys: Sequence[float], x: float) -> float:

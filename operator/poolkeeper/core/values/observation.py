@@ -69,7 +69,6 @@ class StartingReplica:
     """A replica that has been asked for and is not ready yet; `asked_at` is the scale write where known."""
 
     asked_at: float
-    is_scheduled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Callers with habits: a pool whose starts outlast the budget learns when their working day begins."""
 
-import json
 import math
 import random
 
@@ -9,7 +8,7 @@ import pytest
 from poolkeeper.core.learning import gaps, idle
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.idle import Terms
-from poolkeeper.core.learning.state import dump, restore
+from poolkeeper.core.learning.saved import restore, save
 from tests.unit.core.strategies import spec_of, taught
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -100,8 +99,8 @@ def test_requests_without_habits_are_not_taken_to_have_some(seed: int) -> None:
 def test_a_habit_outlives_a_restart() -> None:
     spec = spec_of()
     state = taught(spec, (START_SECONDS,) * 40)._replace(gaps=after_weeks(6))
-    dumped = json.dumps(dump(state))
-    assert len(dumped) <= 4096
-    restored = restore(json.loads(dumped), state.clock, spec).gaps
+    saved = save(state)
+    assert len(saved) <= 4096
+    restored = restore(saved, state.clock, spec).gaps
     monday = midnight(6, 0)
     assert start_after(restored, monday) == pytest.approx(start_after(state.gaps, monday), abs=900.0)

@@ -148,11 +148,29 @@ def test_quantiles_rise_with_the_certainty_asked_for() -> None:
 
 def test_phases_are_told_apart() -> None:
     state = initial_state(T0, spec_of())
-    for number in range(3):
-        sample = StartSample(f"{number}", T0, T0 + 60.0, T0 + 1.0, T0 + 10.0, T0 + 15.0, T0 + 60.0)
-        state = learn(state, sample)
-    medians = [phase.p50_seconds for phase in state.starts.phases]
-    assert medians == pytest.approx([10.0, 5.0, 45.0])
+    assert start_time.spreads(state.starts) is None
+    for number in range(10):
+        scheduled_at = T0 + (200.0 if number == 7 else 10.0)
+        state = learn(state, seen_whole(f"{number}", scheduled_at))
+    assert start_time.spreads(state.starts) == ((10.0, 200.0), (5.0, 5.0), (45.0, 45.0))
+
+
+def seen_whole(uid: str, scheduled_at: float) -> StartSample:
+    """A start that waits for a node until then, for its containers 5 s and for the model 45 s."""
+    ready_at = scheduled_at + 50.0
+    return StartSample(uid, T0, ready_at, scheduled_at, scheduled_at + 5.0, ready_at)
+
+
+def test_instants_of_several_clocks_make_no_phase_negative() -> None:
+    assert start_time.phases_between(10.0, 9.0, 8.0, 30.0) == (0.0, 0.0, 20.0)
+    assert start_time.phases_between(10.0, 31.0, 40.0, 30.0) == (20.0, 0.0, 0.0)
+
+
+def test_a_start_that_was_not_seen_whole_leaves_the_phases_alone() -> None:
+    state = learn(initial_state(T0, spec_of()), seen_whole("whole", T0 + 10.0))
+    state = learn(state, StartSample("ready at once", T0, T0 + 90.0, ready_at=T0 + 90.0))
+    assert len(state.starts.phases) == len(state.starts.seconds) == 2
+    assert start_time.spreads(state.starts) == ((10.0, 10.0), (5.0, 5.0), (45.0, 45.0))
 
 
 def test_memory_is_bounded() -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from poolkeeper.api.pool import StartMode, WhenUnattainable, ZeroMode
+from poolkeeper.core.learning.saved import restore, save
 from poolkeeper.core.learning.start_time import StartSample
-from poolkeeper.core.learning.state import dump, learn, restore
+from poolkeeper.core.learning.state import learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.observation import Demand, Replicas
@@ -160,7 +161,7 @@ def test_unseen_work_that_may_take_any_time_holds_the_replicas_for_good() -> Non
 
 
 def test_unseen_work_may_have_begun_before_the_operator_or_while_it_was_blind() -> None:
-    state = restore(dump(taught(UNSEEN, STARTS)), T0, UNSEEN)
+    state = restore(save(taught(UNSEEN, STARTS)), T0, UNSEEN)
     for age, demand in (
         (0.0, reading(T0, (), None)),
         (590.0, reading(T0 + 590.0, (), None)),

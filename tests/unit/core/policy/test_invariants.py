@@ -1,14 +1,12 @@
 """What holds for every decision, whatever was observed before."""
 
-import json
 from collections.abc import Iterator
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poolkeeper.core.learning import gaps
-from poolkeeper.core.learning.state import VERSION, PoolState, dump, initial_state, learn, restore
+from poolkeeper.core.learning.saved import restore, save
+from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Decision, Reason
 from poolkeeper.core.values.observation import Observation
@@ -16,18 +14,12 @@ from poolkeeper.core.values.spec import PoolSpec
 from tests.unit.core.strategies import (
     T0,
     observations,
-    observe,
-    reading,
-    replicas,
     spec_of,
     specs,
     starts,
-    taught,
 )
 
 SPEC = spec_of()
-GOOD = dump(taught(SPEC, (30.0, 31.0, 29.0)))
-OBSERVATION = observe(reading(T0, (1.0,)), replicas(0))
 
 Step = tuple[float, Observation]
 
@@ -120,43 +112,6 @@ def test_what_was_learned_survives_a_restart_in_4_kib(
     spec, *_, state = history
     for _, _, after in replay(*history):
         state = after
-    dumped = dump(state)
-    text = json.dumps(dumped)
-    assert len(text) <= 4096
-    restored = restore(json.loads(text), state.clock, spec)
-    assert dump(restored) == dumped
-
-
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        None,
-        7,
-        "version",
-        [],
-        {},
-        {"version": 0},
-        {"version": VERSION},
-        {"version": VERSION, "startMilliseconds": "x"},
-        {**GOOD, "version": VERSION + 1},
-        {**GOOD, "startMilliseconds": [-5]},
-        {**GOOD, "startMilliseconds": [0], "startWeights": [1000]},
-        {**GOOD, "startWeights": [1.5] * 3},
-        {**GOOD, "startCounts": []},
-        {**GOOD, "startPhases": [10**9] * 8},
-        {**GOOD, "objective": [True] * 5},
-        {**GOOD, "service": [0] * 10_000},
-        {**GOOD, "gapsEnded": "AQAB" * (gaps.CONTEXTS * gaps.BINS // 3) + "AQA="},
-        {**GOOD, "daytime": "AAAA"},
-        {**GOOD, "daytime": "not base64"},
-    ],
-)
-def test_garbage_in_the_status_gives_the_initial_state(garbage: object) -> None:
-    assert restore(garbage, T0, SPEC) == initial_state(T0, SPEC)
-
-
-@pytest.mark.parametrize("key", sorted(GOOD))
-@pytest.mark.parametrize("value", [10**30, [10**30] * 3, [-1] * 9, [0] * 40, "0"])
-def test_a_damaged_field_never_raises(key: str, value: object) -> None:
-    decision, _ = decide(T0, SPEC, OBSERVATION, restore({**GOOD, key: value}, T0, SPEC))
-    assert decision.replicas in (0, 1)
+    saved = save(state)
+    assert len(saved) <= 4096
+    assert save(restore(saved, state.clock, spec)) == saved

@@ -1,0 +1,120 @@
+"""What was learned, as the string in a pool's status: small, read back whole, and never a reason to fail."""
+
+import json
+import zlib
+from base64 import b64decode, b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poolkeeper.core.learning import gaps, start_time
+from poolkeeper.core.learning.saved import MOST_TEXT, PREFIX, restore, save
+from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.state import initial_state, learn
+from poolkeeper.core.policy.decide import decide
+from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught
+
+SPEC = spec_of()
+OBSERVATION = observe(reading(T0, (1.0,)), replicas(0))
+VERSION_1 = json.loads(Path(__file__).with_name("saved_version_1.json").read_text())
+
+
+def packed(content: object) -> str:
+    """A string of the present form."""
+    return PREFIX + b64encode(zlib.compress(json.dumps(content).encode())).decode()
+
+
+def unpacked(saved: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(zlib.decompress(b64decode(saved.removeprefix(PREFIX))))
+    return content
+
+
+GOOD = unpacked(save(taught(SPEC, (30.0, 31.0, 29.0))))
+
+
+def test_phases_outlive_a_restart() -> None:
+    state = initial_state(T0, SPEC)
+    for number in range(3):
+        marks = (T0 + 1.23, T0 + 10.0 + number, T0 + 60.0)
+        state = learn(state, StartSample(f"{number}", T0, T0 + 60.0, *marks))
+    state = learn(state, StartSample("unseen", T0, T0 + 60.0, ready_at=T0 + 60.0))
+    restored = restore(save(state), T0, SPEC).starts.phases
+    assert restored[-1] is None
+    for phases, learned in zip(restored[:3], state.starts.phases[:3], strict=True):
+        assert phases == pytest.approx(learned, abs=0.1)
+
+
+def test_the_object_of_the_version_before_is_read_whole() -> None:
+    state = restore(VERSION_1, T0, SPEC)
+    starts = state.starts
+    assert starts.seconds == (44.0, 43.0, 287.0, 40.0, 47.0, 42.0)
+    assert (starts.samples, starts.failures, len(starts.uids)) == (6, 1, 7)
+    assert (state.service.completions, state.service.busy_seconds) == (55.5, 240.25)
+    assert state.gaps.seen == 59
+    assert state.objective.taken == 60
+    spreads = start_time.spreads(starts)
+    assert spreads is not None
+    assert [round(spread.p50_seconds) for spread in spreads] == [3, 11, 29]
+    again = restore(save(state), T0, SPEC)
+    assert save(again) == save(state)
+    assert again.gaps == state.gaps
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        [],
+        None,
+        {"startMilliseconds": "x"},
+        {**GOOD, "startMilliseconds": [-5]},
+        {**GOOD, "startMilliseconds": [0], "startWeights": [1000], "startMarks": [0, 0]},
+        {**GOOD, "startMilliseconds": [10**13], "startWeights": [1000], "startMarks": [0, 0]},
+        {**GOOD, "startWeights": [1.5] * 3},
+        {**GOOD, "startCounts": []},
+        {**GOOD, "startMarks": [0] * 5},
+        {**GOOD, "startMarks": [0] * 8},
+        {**GOOD, "objective": [True] * 5},
+        {**GOOD, "service": [0] * 10_000},
+        {**GOOD, "gapsEnded": "AQAB" * (gaps.CONTEXTS * gaps.BINS // 3) + "AQA="},
+        {**GOOD, "daytime": "AAAA"},
+        {**GOOD, "daytime": "not base64"},
+    ],
+)
+def test_a_string_of_anything_else_gives_the_initial_state(content: object) -> None:
+    assert restore(packed(content), T0, SPEC) == initial_state(T0, SPEC)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        None,
+        7,
+        "",
+        "version",
+        PREFIX,
+        PREFIX + "AAAA",
+        PREFIX + "not base64",
+        "9:" + packed(GOOD).removeprefix(PREFIX),
+        packed(GOOD)[:-8],
+        packed([" " * MOST_TEXT]),
+        PREFIX + b64encode(zlib.compress(b"[" * MOST_TEXT)).decode(),
+        [],
+        {},
+        {"version": 0},
+        {"version": 1},
+        {**VERSION_1, "version": 3},
+        {**VERSION_1, "startPhases": [10**9] * 8},
+        {**VERSION_1, "startPhases": [10**9] * 9},
+    ],
+)
+def test_garbage_in_the_status_gives_the_initial_state(garbage: object) -> None:
+    assert restore(garbage, T0, SPEC) == initial_state(T0, SPEC)
+
+
+@pytest.mark.parametrize("key", sorted(GOOD))
+@pytest.mark.parametrize("value", [10**30, [10**30] * 3, [-1] * 9, [0] * 40, "0"])
+def test_a_damaged_field_never_raises(key: str, value: object) -> None:
+    decision, _ = decide(T0, SPEC, OBSERVATION, restore(packed({**GOOD, key: value}), T0, SPEC))
+    assert decision.replicas in (0, 1)
