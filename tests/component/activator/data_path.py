@@ -57,6 +57,19 @@ class Activator:
             while not holds():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
+    async def until_steady(self, read: Callable[[], int]) -> int:
+        """Wait until a number has stayed the same for ten rounds of the loop; that number."""
+        last, rounds = read(), 0
+        while rounds < 10:
+            await asyncio.sleep(0.005)
+            last, rounds = (last, rounds + 1) if read() == last else (read(), 0)
+        return last
+
+    async def until_connected(self, connections: int) -> None:
+        """Wait until so many client connections are open."""
+        registry = self.pools.metrics.registry
+        await self.until(lambda: registry.get_sample_value("poolkeeper_activator_connections") == connections)
+
     async def until_held(self, requests: int) -> None:
         """Wait until so many requests are held."""
         await self.until(lambda: self.held == requests)

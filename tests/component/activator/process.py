@@ -50,6 +50,14 @@ class ActivatorProcess:
             except aiohttp.ClientConnectorError:
                 await asyncio.sleep(0.01)
 
+    async def until_metrics_say(self, client: aiohttp.ClientSession, line: str) -> None:
+        """Wait until this line is in the metrics."""
+        async with asyncio.timeout(10):
+            while True:
+                async with client.get(f"http://{LOOPBACK}:{self.probes}/metrics") as response:
+                    if line in (await response.text()).splitlines():
+                        return
+
     def url(self, path: str) -> str:
         """Where the controller goes."""
         return f"http://{LOOPBACK}:{self.control}{path}"

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from hack.testing.clocks import LoopClock
 from tests.component.activator.data_path import Activator, ServeRaw, StartActivator
-from tests.component.activator.exchanges import GET, answer_ok, raw
+from tests.component.activator.exchanges import GET, answer_ok, patient, raw
 
 
 def forget_the_pool(activator: Activator) -> None:
@@ -28,30 +29,31 @@ async def test_a_pool_that_is_missing_for_a_moment_loses_nobody(
 
 
 async def test_nothing_is_released_while_the_pool_is_missing(
-    activator: Activator, serve_raw: ServeRaw
+    activator: Activator, serve_raw: ServeRaw, clock: LoopClock
 ) -> None:
     await activator.route_to(await serve_raw(answer_ok))
     forget_the_pool(activator)
     asking = asyncio.create_task(raw(activator, GET))
     await activator.until_held(1)
-    await asyncio.sleep(0.1)
+    await clock.jump(5)
     assert (activator.held, activator.report.in_flight) == (1, 0)
     await activator.route_to("127.0.0.1")
     assert (await asking).endswith(b"ok")
 
 
 async def test_a_pool_that_stays_away_answers_whom_it_held_and_listens_no_more(
-    start_activator: StartActivator,
+    start_activator: StartActivator, clock: LoopClock
 ) -> None:
-    activator = await start_activator(absence_seconds=0.3)
-    asking = asyncio.create_task(raw(activator, GET))
+    activator = await start_activator(absence_seconds=20.0)
+    asking = asyncio.create_task(patient(activator))
     await activator.until_held(1)
     forget_the_pool(activator)
     await activator.server.listen()
-    await asyncio.sleep(0.15)
+    await clock.jump(19)
+    assert not asking.done()
     forget_the_pool(activator)  # tables come often: the time counts from the first
-    async with asyncio.timeout(0.3):
-        answer = await asking
+    await clock.jump(2)
+    answer = await asking
     assert answer.startswith(b"HTTP/1.1 503")
     assert b"NoPool" in answer
     assert b"Retry-After: " in answer

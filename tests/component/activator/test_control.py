@@ -8,9 +8,12 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from hack.testing.clocks import LoopClock
 from poolkeeper.api.activation import Report
 from tests.component.activator.data_path import LOOPBACK
 from tests.component.activator.process import TOKEN, ActivatorProcess, put
+
+ONE_HELD = 'poolkeeper_activator_held_requests{namespace="serving",pool="chat"} 1.0'
 
 
 @pytest_asyncio.fixture
@@ -89,11 +92,7 @@ async def test_metrics_by_pool(process: ActivatorProcess, client: aiohttp.Client
     await put(client, process, process.table(1))
     _, writer = await asyncio.open_connection(LOOPBACK, process.data)
     writer.write(b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n")
-    text = ""
-    async with asyncio.timeout(5):
-        while 'poolkeeper_activator_held_requests{namespace="serving",pool="chat"} 1.0' not in text:
-            async with client.get(f"http://{LOOPBACK}:{process.probes}/metrics") as response:
-                text = await response.text()
+    await process.until_metrics_say(client, ONE_HELD)
     writer.close()
 
 
@@ -103,7 +102,7 @@ async def test_told_to_stop_it_answers_whom_it_can_not_serve(
     await put(client, process, process.table(1))
     reader, writer = await asyncio.open_connection(LOOPBACK, process.data)
     writer.write(b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n")
-    await asyncio.sleep(0.05)
+    await process.until_metrics_say(client, ONE_HELD)
     process.stop.set()
     answer = await reader.read()
     writer.close()
@@ -112,7 +111,7 @@ async def test_told_to_stop_it_answers_whom_it_can_not_serve(
 
 
 async def test_it_stays_until_a_controller_knows_that_it_leaves(
-    tmp_path: Path, client: aiohttp.ClientSession
+    tmp_path: Path, client: aiohttp.ClientSession, clock: LoopClock
 ) -> None:
     """While nobody leads it is still an endpoint: connections to it must not be refused."""
     token_file = tmp_path / "token"
@@ -121,7 +120,7 @@ async def test_it_stays_until_a_controller_knows_that_it_leaves(
     await process.until_up(client)
     assert await put(client, process, process.table(1)) == 204
     process.stop.set()
-    await asyncio.sleep(0.5)
+    await clock.jump(1.5)
     assert not process.task.done()
 
     assert await put(client, process, process.table(2)) == 204

@@ -10,6 +10,7 @@ import aiohttp
 import grpc.aio
 import pytest
 
+from hack.testing.clocks import LoopClock
 from poolkeeper.activator.http2 import frames as h2_frames
 from poolkeeper.activator.http2.frames import END_HEADERS, END_STREAM, FrameType
 from poolkeeper.activator.net.connection import Connection
@@ -44,6 +45,19 @@ def last_streams(data: bytes) -> list[int]:
     ]
 
 
+async def until_refused(port: int) -> None:
+    """Wait until nothing listens at a port any more."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(LOOPBACK, port)
+            except ConnectionRefusedError:
+                return
+            except ConnectionResetError:
+                continue  # it came to a socket that was just being closed
+            writer.close()
+
+
 async def warm_kept_connection(activator: Activator) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection that has had an answer and is kept open."""
     reader, writer = await asyncio.open_connection(LOOPBACK, activator.port)
@@ -59,7 +73,7 @@ async def test_kept_connections_are_closed_when_the_pods_answer_themselves(
     await activator.route_to(address)
     used, first = await warm_kept_connection(activator)
     unused, second = await asyncio.open_connection(LOOPBACK, activator.port)
-    await asyncio.sleep(0.05)
+    await activator.until_connected(2)
     await activator.route_to(address, redirects_to_pods=True)
     async with asyncio.timeout(2):
         assert await used.read() == b""
@@ -69,32 +83,37 @@ async def test_kept_connections_are_closed_when_the_pods_answer_themselves(
 
 
 async def test_a_connection_that_comes_late_may_ask_once_and_not_wait(
-    activator: Activator, serve_raw: ServeRaw
+    activator: Activator, serve_raw: ServeRaw, clock: LoopClock
 ) -> None:
     await activator.route_to(await serve_raw(answer_ok), redirects_to_pods=True)
     reader, writer = await asyncio.open_connection(LOOPBACK, activator.port)
-    await asyncio.sleep(0.2)
+    await activator.until_connected(1)
+    await clock.jump(0.9 * activator.pools.limits.leaving_seconds)
     writer.write(KEPT)
     async with asyncio.timeout(2):
         answer = await reader.read()
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"Connection: close" in answer
+    silent = asyncio.create_task(raw(activator, b""))
+    await activator.until_connected(1)
+    await clock.jump(1.1 * activator.pools.limits.leaving_seconds)
     async with asyncio.timeout(3):
-        assert await raw(activator, b"") == b""
+        assert await silent == b""
     writer.close()
 
 
 @pytest.mark.parametrize("leaves_already", [False, True])
 async def test_a_new_connection_has_its_moment_though_tables_go_on_saying_that_it_is_to_go(
-    activator: Activator, serve_raw: ServeRaw, leaves_already: bool
+    activator: Activator, serve_raw: ServeRaw, clock: LoopClock, leaves_already: bool
 ) -> None:
     address = await serve_raw(answer_ok)
     await activator.route_to(address, redirects_to_pods=leaves_already)
     reader, writer = await asyncio.open_connection(LOOPBACK, activator.port)
+    await activator.until_connected(1)
     for _ in range(3):
-        await asyncio.sleep(0.05)
+        await clock.jump(0.2 * activator.pools.limits.leaving_seconds)
         await activator.route_to(address, redirects_to_pods=True)
-    await asyncio.sleep(0.05)
+    await clock.jump(0.2 * activator.pools.limits.leaving_seconds)
     writer.write(KEPT)
     async with asyncio.timeout(2):
         assert (await reader.read()).startswith(b"HTTP/1.1 200")
@@ -180,7 +199,9 @@ async def test_no_call_reaches_the_replica_that_a_goaway_says_was_not_processed(
     replica.close()
 
 
-async def test_an_answer_is_not_cut_off_within_its_last_frame(start_activator: StartActivator) -> None:
+async def test_an_answer_is_not_cut_off_within_its_last_frame(
+    start_activator: StartActivator, clock: LoopClock
+) -> None:
     activator = await start_activator(leaving_seconds=0.0)
     last = h2_frames.frame(FrameType.DATA, flags=END_STREAM, stream=1, payload=b"x" * 1000)
     finish = asyncio.Event()
@@ -199,7 +220,7 @@ async def test_an_answer_is_not_cut_off_within_its_last_frame(start_activator: S
     writer.write(HELLO + call(1))
     received = await reader.readuntil(b"x" * 400)
     await activator.route_to(LOOPBACK, redirects_to_pods=True)
-    await asyncio.sleep(0.4)
+    await clock.jump(5)
     finish.set()
     async with asyncio.timeout(5):
         received += await reader.read()
@@ -267,14 +288,13 @@ async def test_told_to_stop_it_first_lets_nobody_in_and_then_waits(tmp_path: Pat
     busy_writer.write(KEPT)
     half, half_writer = await asyncio.open_connection(LOOPBACK, process.data)
     half_writer.write(KEPT[:10])
-    await asyncio.sleep(0.1)
+    async with aiohttp.ClientSession() as client:
+        await process.until_metrics_say(client, "poolkeeper_activator_connections 3.0")
 
     process.stop.set()
     async with asyncio.timeout(1):
         assert await kept.read() == b""
-    await asyncio.sleep(0.3)
-    with pytest.raises(ConnectionRefusedError):
-        await asyncio.open_connection(LOOPBACK, process.data)
+    await until_refused(process.data)
     half_writer.write(KEPT[10:])
     async with asyncio.timeout(1):
         refused = await half.read()

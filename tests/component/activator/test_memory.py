@@ -28,6 +28,11 @@ async def send_what_is_taken(activator: Activator, data: bytes) -> socket.socket
     return client
 
 
+def taken(activator: Activator) -> int:
+    """Bytes of bodies and heads that the activator counts."""
+    return activator.pools.total_bytes.used + activator.pools.total_head_bytes.used
+
+
 async def memory_for(activator: Activator, data: bytes) -> float:
     """KiB that each of so many clients costs while all of them are held."""
     tracemalloc.start()
@@ -35,7 +40,7 @@ async def memory_for(activator: Activator, data: bytes) -> float:
         before, _ = tracemalloc.get_traced_memory()
         clients = [await send_what_is_taken(activator, data) for _ in range(CLIENTS)]
         await activator.until_held(CLIENTS)
-        await asyncio.sleep(0.2)
+        await activator.until_steady(lambda: taken(activator))
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -60,9 +65,7 @@ async def test_bodies_that_come_at_the_same_moment_share_one_budget(start_activa
     await activator.until_held(50)
     for client in clients:
         client.send(BODY)
-    await asyncio.sleep(0.3)
-    taken = activator.pools.total_bytes.used + activator.pools.total_head_bytes.used
-    assert taken <= 16 * KIB + 50 * len(head)
+    assert await activator.until_steady(lambda: taken(activator)) <= 16 * KIB + 50 * len(head)
     for client in clients:
         client.close()
 
@@ -76,7 +79,7 @@ async def test_a_body_of_tiny_chunks_takes_no_more_than_it_counts(start_activato
         _, writer = await asyncio.open_connection(LOOPBACK, activator.port)
         writer.write(head + b"1\r\nx\r\n" * 20_000)
         await activator.until(lambda: activator.pools.total_bytes.used >= 20_000)
-        await asyncio.sleep(0.2)
+        await activator.until_steady(lambda: taken(activator))
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -100,9 +103,7 @@ async def test_what_a_held_http_2_connection_sends_is_counted(start_activator: S
     hang_ups = asyncio.create_task(activator.pools.hang_ups.run())
     await activator.until_held(0)
     hang_ups.cancel()
-    await activator.until(
-        lambda: activator.pools.total_bytes.used + activator.pools.total_head_bytes.used == 0
-    )
+    await activator.until(lambda: taken(activator) == 0)
 
 
 async def test_heads_beyond_their_bound_are_refused(start_activator: StartActivator) -> None:

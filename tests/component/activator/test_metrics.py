@@ -8,11 +8,13 @@ from tests.component.activator.exchanges import GET, answer_ok, patient, raw
 
 
 async def test_a_request_that_bounces_off_a_pod_is_released_once(
-    activator: Activator, serve_raw: ServeRaw
+    activator: Activator, serve_raw: ServeRaw, clock: LoopClock
 ) -> None:
     await activator.route_to("127.0.0.2")
     asking = asyncio.create_task(raw(activator, GET))
-    await asyncio.sleep(0.4)
+    await activator.until(lambda: activator.report.arrived == 1)
+    for _ in range(4):
+        await clock.jump(0.1)
     assert activator.metric("released_requests_total") == 0
     await serve_raw(answer_ok, "127.0.0.2")
     await asking
@@ -22,23 +24,30 @@ async def test_a_request_that_bounces_off_a_pod_is_released_once(
 
 
 async def test_a_cold_start_lasts_until_the_first_byte_of_the_answer(
-    activator: Activator, serve_raw: ServeRaw
+    activator: Activator, serve_raw: ServeRaw, clock: LoopClock
 ) -> None:
+    begin, finish = asyncio.Event(), asyncio.Event()
+
     async def thinks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        await asyncio.sleep(0.3)
+        await begin.wait()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
-        await asyncio.sleep(0.3)
+        await finish.wait()
         writer.write(b"ok")
         writer.close()
 
-    asking = asyncio.create_task(raw(activator, GET))
+    asking = asyncio.create_task(patient(activator))
     await activator.until_held(1)
-    await asyncio.sleep(0.2)
+    await clock.jump(2)
     await activator.route_to(await serve_raw(thinks))
+    await activator.until(lambda: activator.report.in_flight == 1)
+    await clock.jump(3)
+    begin.set()
     await activator.until(lambda: activator.metric("cold_start_seconds_count") == 1)
+    await clock.jump(4)
     assert not asking.done()
-    assert (activator.metric("cold_start_seconds_sum") or 0) >= 0.5
+    assert 5 <= (activator.metric("cold_start_seconds_sum") or 0) < 6
+    finish.set()
     await asking
     await raw(activator, GET)  # was not held
     assert activator.metric("cold_start_seconds_count") == 1

@@ -9,6 +9,7 @@ import openai
 import pytest
 from aiohttp import web
 
+from hack.testing.clocks import LoopClock
 from tests.component.activator.data_path import Activator, Serve, ServeRaw
 from tests.component.activator.exchanges import curl, raw
 
@@ -227,7 +228,7 @@ async def test_http_1_0_gets_an_answer_that_ends_with_the_connection(
 
 
 async def test_heartbeats_are_only_for_clients_that_accept_event_streams(
-    activator: Activator, serve_raw: ServeRaw
+    activator: Activator, serve_raw: ServeRaw, clock: LoopClock
 ) -> None:
     async def replica(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -241,7 +242,7 @@ async def test_heartbeats_are_only_for_clients_that_accept_event_streams(
         stream = asyncio.create_task(client.get(activator.url, headers=accept))
         plain = asyncio.create_task(client.get(activator.url))
         await activator.until_held(2)
-        await asyncio.sleep(1.2)
+        await clock.jump(1.2)
         await activator.route_to(await serve_raw(replica))
         streamed, answered = await stream, await plain
     assert streamed.text.startswith(": waiting for a replica\n\n")
@@ -250,7 +251,7 @@ async def test_heartbeats_are_only_for_clients_that_accept_event_streams(
 
 
 async def test_a_heartbeat_stream_that_ends_badly_says_so_in_the_stream(
-    activator: Activator, serve: Serve
+    activator: Activator, serve: Serve, clock: LoopClock
 ) -> None:
     async def fail(_: web.Request) -> web.Response:
         return web.json_response({"error": "no such model"}, status=404)
@@ -259,7 +260,7 @@ async def test_a_heartbeat_stream_that_ends_badly_says_so_in_the_stream(
     async with httpx.AsyncClient(timeout=20) as client:
         stream = asyncio.create_task(client.get(activator.url, headers={"Accept": "text/event-stream"}))
         await activator.until_held(1)
-        await asyncio.sleep(1.2)
+        await clock.jump(1.2)
         await activator.route_to(await serve(fail))
         text = (await stream).text
     assert 'event: error\ndata: {"error": "no such model"}\n\n' in text
@@ -267,7 +268,7 @@ async def test_a_heartbeat_stream_that_ends_badly_says_so_in_the_stream(
 
 @pytest.mark.parametrize("head", [b"HEAD / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n"])
 async def test_no_heartbeat_where_an_answer_could_not_follow_it(
-    activator: Activator, serve_raw: ServeRaw, head: bytes
+    activator: Activator, serve_raw: ServeRaw, clock: LoopClock, head: bytes
 ) -> None:
     async def replica(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -280,6 +281,7 @@ async def test_no_heartbeat_where_an_answer_could_not_follow_it(
     await activator.route_to(heartbeat_seconds=1)
     request = head + b"Host: chat\r\nAccept: text/event-stream\r\nConnection: close, Upgrade\r\n\r\n"
     asking = asyncio.create_task(raw(activator, request))
-    await asyncio.sleep(1.2)
+    await activator.until_held(1)
+    await clock.jump(1.2)
     await activator.route_to(await serve_raw(replica))
     assert (await asking).split(b" ")[1] in (b"204", b"101")

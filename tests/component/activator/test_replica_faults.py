@@ -8,6 +8,7 @@ import h11
 import httpx
 import pytest
 
+from hack.testing.clocks import LoopClock
 from poolkeeper.activator.http1 import head
 from tests.component.activator.data_path import Activator, Serve, ServeRaw
 from tests.component.activator.exchanges import GET, answer_ok, raw
@@ -23,11 +24,13 @@ async def test_a_replica_that_does_not_listen_yet_is_passed_over(
 
 
 async def test_the_only_replica_is_tried_again_until_it_listens(
-    activator: Activator, serve_raw: ServeRaw
+    activator: Activator, serve_raw: ServeRaw, clock: LoopClock
 ) -> None:
     await activator.route_to("127.0.0.2")
     asking = asyncio.create_task(raw(activator, GET))
-    await asyncio.sleep(0.3)
+    for _ in range(5):
+        await clock.jump(2 * activator.pools.limits.refused_pause_seconds)
+    assert not asking.done()
     await serve_raw(answer_ok, "127.0.0.2")
     assert (await asking).endswith(b"ok")
 

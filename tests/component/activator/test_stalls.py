@@ -7,6 +7,8 @@ from typing import cast
 
 import pytest
 
+from hack.testing.clocks import LoopClock
+from hack.testing.waiting import eventually
 from poolkeeper.activator.net.connection import Connection, connect
 from tests.component.activator.data_path import LOOPBACK, Activator, StartActivator
 from tests.component.activator.exchanges import GET
@@ -67,14 +69,14 @@ class Slow:
         return True
 
 
-async def test_a_client_that_reads_slowly_is_waited_for() -> None:
-    connection = Connection(stall_seconds=0.1)
+async def test_a_client_that_reads_slowly_is_waited_for(clock: LoopClock) -> None:
+    connection = Connection(stall_seconds=10.0)
     slow = Slow()
     connection.transport = cast(asyncio.Transport, slow)
     connection.pause_writing()
     writing = asyncio.create_task(connection.drain())
     for _ in range(10):
-        await asyncio.sleep(0.03)
+        await clock.jump(6.0)
         slow.waiting -= 1
     assert not writing.done()
     connection.resume_writing()
@@ -121,8 +123,7 @@ async def test_both_ends_notice_a_dead_node_within_half_a_minute() -> None:
     accepted: list[Connection] = []
     server = await asyncio.get_running_loop().create_server(lambda: Connection(accepted.append), LOOPBACK, 0)
     ours = await connect(LOOPBACK, server.sockets[0].getsockname()[1], 1.0)
-    while not accepted:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    await eventually(lambda: bool(accepted), "the server has the connection")
     for connection in (ours, accepted[0]):
         raw = connection.transport.get_extra_info("socket")
         assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
