@@ -104,3 +104,19 @@ def test_architecture_names_every_room() -> None:
     rooms = [room.parent.relative_to(CODE) for room in CODE.glob("*/**/__init__.py")]
 
     assert [str(room) for room in rooms if room.name not in page] == []
+
+
+def test_architecture_says_what_each_room_imports() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|.*\|(.*)\|$", page, re.MULTILINE)
+    said = {room: set(re.findall(r"`(\w+)`", imports)) for room, imports in rows}
+
+    modules = {path.stem for path in CODE.iterdir() if not path.stem.startswith("_")} - {"cli", "py"}
+    assert {room: imported_by(room) for room in modules} == said
+
+
+def imported_by(room: str) -> set[str]:
+    """Rooms that a room imports from, itself aside."""
+    files = [*(CODE / room).rglob("*.py"), *CODE.glob(f"{room}.py")]
+    found = (re.findall(r"^\s*from poolkeeper\.(\w+)", file.read_text(), re.MULTILINE) for file in files)
+    return {name for names in found for name in names} - {room}
