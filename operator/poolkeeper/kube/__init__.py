@@ -1,1 +1,1 @@
-"""The Kubernetes API: reads and writes, and nothing that decides."""
+"""The Kubernetes API: reads and writes only. Every decision is made in `core`."""

@@ -91,7 +91,7 @@ async def test_a_service_with_a_selector_suits(kube_client: KubeClient, namespac
     assert (service.families, service.is_local) == (("IPv4",), True)
     assert (service.port(80).name, service.port(80).target_port) == ("http", "web")
     assert (service.port(81).name, service.port(81).target_port) == ("grpc", 9000)
-    with pytest.raises(ServiceUnsuitable, match="no TCP port 53; it has 80, 81"):
+    with pytest.raises(ServiceUnsuitable, match=r"no TCP port 53 \(it has 80, 81\)"):
         service.port(53)
 
 

@@ -6,7 +6,7 @@ from collections import deque
 from poolkeeper.backoff import Backoff
 from poolkeeper.kube.objects.scale import Scale
 from poolkeeper.kube.transport.errors import KubeFailure
-from poolkeeper.kube.transport.selectors import tells_pods_apart
+from poolkeeper.kube.transport.selectors import selects_pods
 
 FRESH_SECONDS = 0.5
 REREAD_SECONDS = 240.0
@@ -36,7 +36,7 @@ class Target:
     @property
     def are_pods_told(self) -> bool:
         """Whether the target says which pods are its own: else none of them can be seen to load or to run."""
-        return tells_pods_apart(self.selector)
+        return selects_pods(self.selector)
 
     def is_fresh(self, now: float) -> bool:
         """Whether /scale was read just now, so that a write may build on it."""

@@ -1,4 +1,4 @@
-"""The activators' pods, as the controller finds them beside itself."""
+"""The pods of the activators, in the namespace of the controller."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from poolkeeper.kube.watch.pod import project_pod
 
 
 class ActivatorPod(NamedTuple):
-    """One activator. `takes_new`: it is ready, and not told to stop."""
+    """One activator. `takes_new` is true while it is ready and not terminating."""
 
     uid: str
     addresses: tuple[str, ...]
@@ -18,7 +18,8 @@ class ActivatorPod(NamedTuple):
 
 
 async def list_activators(client: KubeClient, namespace: str, selector: str) -> list[ActivatorPod]:
-    """All that run, those that finish what they hold included; raises ApiError, ApiUnreachable."""
+    """All that run, including those that terminate and still hold requests. Raises ApiError,
+    ApiUnreachable."""
     listed = await client.request(
         "GET", namespaced_path("v1", namespace, "pods"), query=(("labelSelector", selector),)
     )

@@ -1,4 +1,4 @@
-"""Who else scales the targets of a namespace: HorizontalPodAutoscalers and KEDA's ScaledObjects."""
+"""Other scalers of the targets in a namespace: HorizontalPodAutoscalers and KEDA's ScaledObjects."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,8 +25,8 @@ SCALER_KINDS = (
 
 
 class Scaler(NamedTuple):
-    """An object that scales the same kind of thing that pools do; only `group` of the target counts,
-    since versions of one group show the same object."""
+    """An object that scales a target. Of the target's API version only the group is kept, since all versions
+    of a group show the same object."""
 
     kind: str
     name: str
@@ -40,7 +40,7 @@ class Scaler(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NamespaceScalers:
-    """The scalers of one namespace; `unknown` says of each kind that could not be asked for why not."""
+    """The scalers of one namespace. `unknown` maps each kind that could not be listed to the reason."""
 
     scalers: tuple[Scaler, ...] = ()
     unknown: Mapping[str, str] = field(default_factory=dict)
@@ -52,8 +52,8 @@ class NamespaceScalers:
 
 
 async def scalers_in(client: KubeClient, namespace: str) -> NamespaceScalers:
-    """All scalers of a namespace. A kind that is not served has no objects; one that may not be listed is
-    unknown. Raises ApiError, ApiUnreachable."""
+    """All scalers of a namespace. A kind that the API server does not serve has no objects; a kind that the
+    operator may not list is unknown. Raises ApiError, ApiUnreachable."""
     scalers: list[Scaler] = []
     unknown: dict[str, str] = {}
     for kind in SCALER_KINDS:
@@ -63,7 +63,7 @@ async def scalers_in(client: KubeClient, namespace: str) -> NamespaceScalers:
             if failure.status == 403:
                 unknown[kind.kind] = (
                     f"poolkeeper may not list {kind.plural} of {kind.api_version} in namespace {namespace}: "
-                    "grant it as the chart does"
+                    "add that rule to its Role, as the chart does"
                 )
             elif failure.status != 404:
                 raise
@@ -75,7 +75,7 @@ async def scalers_in(client: KubeClient, namespace: str) -> NamespaceScalers:
 def _scalers(kind: ScalerKind, items: Iterable[Mapping[str, Any]]) -> Iterable[Scaler]:
     for item in items:
         target = (item.get("spec") or {}).get("scaleTargetRef") or {}
-        # KEDA leaves out what it takes for granted: a Deployment of apps/v1.
+        # Where KEDA's ScaledObject leaves out version and kind, a Deployment of apps/v1 is meant.
         group = target.get("apiVersion", "apps/v1").rpartition("/")[0]
         name = target.get("name", "")
         yield Scaler(kind.kind, item["metadata"]["name"], group, target.get("kind", "Deployment"), name)

@@ -1,7 +1,7 @@
-"""The extra EndpointSlices that bring activators into a Service, beside those of its pods.
+"""EndpointSlices that add activators to the endpoints of a Service.
 
-A slice says by itself which pool it belongs to and which activator port stands for which port of the Service:
-a controller that starts anew reads all of that back. The pool owns it, so it goes with the pool.
+A slice holds everything that a restarted controller must know: its pool, and which activator port stands for
+which port of the Service. The pool owns its slices, so Kubernetes deletes them with the pool.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,14 +24,14 @@ _POOL_KIND = "AcceleratorPool"
 
 
 async def list_slices(client: KubeClient, namespaces: Iterable[str] = ()) -> list[ActivatorSlice]:
-    """All slices of ours, in these namespaces or everywhere; raises ApiError, ApiUnreachable."""
+    """All slices made by this operator, in these namespaces or in all. Raises ApiError, ApiUnreachable."""
     query = (("labelSelector", f"{MANAGED_BY_LABEL}={MANAGED_BY}"),)
     listed = await list_in(client, namespaces, DISCOVERY, "endpointslices", query=query)
     return [each for raw in listed if (each := project_slice(raw)) is not None]
 
 
 async def ready_pod_uids(client: KubeClient, namespace: str, service: str) -> set[str]:
-    """The uids of the pods that are ready endpoints of a Service; raises ApiError, ApiUnreachable."""
+    """The uids of the pods that are ready endpoints of a Service. Raises ApiError, ApiUnreachable."""
     selector = f"{_SERVICE_LABEL}={service},{MANAGED_BY_LABEL}!={MANAGED_BY}"
     path = namespaced_path(DISCOVERY, namespace, "endpointslices")
     listed = await client.request("GET", path, query=(("labelSelector", selector),))
@@ -44,7 +44,7 @@ async def ready_pod_uids(client: KubeClient, namespace: str, service: str) -> se
 
 
 async def put_slice(client: KubeClient, wanted: ActivatorSlice) -> None:
-    """Create the slice, or make it say this; raises ApiError, ApiUnreachable."""
+    """Create the slice, or replace its content. Raises ApiError, ApiUnreachable."""
     path = namespaced_path(DISCOVERY, wanted.pool.namespace, "endpointslices", wanted.name)
     await client.request(
         "PATCH",
@@ -56,7 +56,7 @@ async def put_slice(client: KubeClient, wanted: ActivatorSlice) -> None:
 
 
 async def delete_slice(client: KubeClient, unwanted: ActivatorSlice) -> None:
-    """Take the activators out of the Service; one that is gone already is no error."""
+    """Delete a slice; one that does not exist is no error. Raises ApiError, ApiUnreachable."""
     path = namespaced_path(DISCOVERY, unwanted.pool.namespace, "endpointslices", unwanted.name)
     try:
         await client.request("DELETE", path)
@@ -66,7 +66,7 @@ async def delete_slice(client: KubeClient, unwanted: ActivatorSlice) -> None:
 
 
 def project_slice(raw: Mapping[str, Any]) -> ActivatorSlice | None:
-    """The projection of one of our slices; None where no pool owns it, so that it is nobody's."""
+    """The projection of a slice made by this operator; None where no pool owns it."""
     metadata = raw["metadata"]
     owners = [owner for owner in metadata.get("ownerReferences") or () if owner["kind"] == _POOL_KIND]
     if not owners:

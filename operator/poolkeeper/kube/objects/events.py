@@ -1,6 +1,6 @@
-"""Kubernetes events about pools: one object per pool, reason and message, whose count goes up.
+"""Kubernetes events about pools: one object per pool, reason and message, with a count of repetitions.
 
-What is recorded here is for people; nothing waits for it and nothing fails because of it.
+Events are for people: no part of the operator waits for them, and a failed write is only counted.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 BURST = 20
 REFILL_SECONDS = 30.0
-"""A pool may say twenty things at once, then two a minute: more than anybody reads."""
+"""A pool may have 20 events at once, and then 2 per minute."""
 PENDING = 1000
 REMEMBERED = 10_000
 MESSAGE_BYTES = 1024
@@ -31,14 +31,14 @@ NAME_LENGTH = 200
 
 
 class EventType(StrEnum):
-    """What an event means for the one who reads it."""
+    """How urgent an event is, as kubectl shows it."""
 
     NORMAL = "Normal"
     WARNING = "Warning"
 
 
 class Happening(NamedTuple):
-    """Something that happened to a pool."""
+    """Something that happened to a pool, not yet written as an event."""
 
     pool: PoolKey
     uid: str
@@ -48,10 +48,10 @@ class Happening(NamedTuple):
 
     @property
     def event_name(self) -> str:
-        """Name of its event, the same whenever and by whomever it is recorded."""
+        """Name of its event. Every replica of the operator gives the same happening the same name."""
         identity = "\0".join((self.uid, self.reason, self.message))
         digest = hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()
-        # An object's name ends in a letter or digit before the dot as well.
+        # The part of an object's name before a dot must end in a letter or digit.
         return f"{self.pool.name[:NAME_LENGTH].rstrip('-.')}.{digest}"
 
 
@@ -98,7 +98,7 @@ class EventRecorder:
         self._counts: OrderedDict[str, int] = OrderedDict()
 
     def record(self, pool: PoolKey, uid: str, event_type: EventType, reason: str, message: str) -> None:
-        """Notes that something happened; returns at once and never raises."""
+        """Queue an event; returns at once and never raises."""
         if not self._bucket(pool).take(self._clock()):
             self._on_drop()
             return
@@ -108,7 +108,7 @@ class EventRecorder:
             self._on_drop()
 
     async def run(self) -> None:
-        """Writes what was recorded, until cancelled."""
+        """Write queued events until cancelled."""
         while True:
             happening = await self._pending.get()
             try:
@@ -129,13 +129,14 @@ class EventRecorder:
         if count == 1:
             count = await self._create(happening)
         elif not await self._bump(happening, count):
-            # Events expire, after an hour by default.
+            # The API server has deleted the event: events expire, by default after an hour.
             count = await self._create(happening)
         self._counts[key] = count
         _forget_oldest(self._counts)
 
     async def _create(self, happening: Happening) -> int:
-        """Creates the event, or counts it up where the operator that led before us has created it."""
+        """Create the event, or raise its count where the previous leader has created it. Returns the
+        count."""
         now = format_timestamp(self._clock())
         event = self._event(happening, now)
         try:
@@ -150,7 +151,7 @@ class EventRecorder:
         return 1
 
     async def _bump(self, happening: Happening, count: int) -> bool:
-        """Whether the event was still there to be counted up."""
+        """Set the count of the event; false where the event no longer exists."""
         patch = {"count": count, "lastTimestamp": format_timestamp(self._clock())}
         try:
             await self._client.request(

@@ -13,16 +13,16 @@ API_VERSION = "coordination.k8s.io/v1"
 
 
 class StoredLease(NamedTuple):
-    """What a Lease says, and the version of it that a write must name."""
+    """The content of a Lease, and the resourceVersion that the next write must name."""
 
     record: LeaseRecord
     version: str
 
 
 class LeaseClient:
-    """Reads and writes one Lease; every request ends within the time that the caller gives it.
+    """Reads and writes one Lease; every request ends within the caller's time limit.
 
-    `clock` (Unix seconds) only fills in the timestamps for people; nothing is decided by them.
+    `clock` (Unix seconds) only fills in timestamps for people; no decision depends on them.
     """
 
     def __init__(self, client: KubeClient, namespace: str, name: str, clock: Callable[[], float]) -> None:
@@ -44,9 +44,10 @@ class LeaseClient:
         return self._stored(lease)
 
     async def write(self, record: LeaseRecord, version: str | None, *, timeout_seconds: float) -> StoredLease:
-        """Replaces that version of the Lease, or creates it where `version` is None.
+        """Replace this version of the Lease, or create it where `version` is None; never repeated.
 
-        Tried once. Raises ApiError (409: somebody else was faster), ApiUnreachable (who knows).
+        Raises ApiError (status 409: another replica was faster), ApiUnreachable (the write may have
+        happened).
         """
         metadata = dict(self._last.get("metadata") or {}) if version else {}
         metadata.update(name=self._name, namespace=self._namespace)

@@ -26,8 +26,8 @@ class LabelSelector:
 
 @dataclass(frozen=True, slots=True)
 class PolicyPeer:
-    """Who is meant by one entry of `from` or `to`: pods, of the policy's own namespace where `namespaces` is
-    None, or a network (`is_network`), of which nothing more is kept."""
+    """One entry of `from` or `to`: pods (of the policy's own namespace where `namespaces` is None), or a
+    network (`is_network`), whose addresses are not kept."""
 
     pods: LabelSelector = LabelSelector()
     namespaces: LabelSelector | None = None
@@ -52,7 +52,7 @@ class PolicyRule:
 
 @dataclass(frozen=True, slots=True)
 class NetworkPolicy:
-    """`ingress` and `egress` are what it allows the pods that it selects; None where it says nothing about
+    """`ingress` and `egress` are the rules for the selected pods; None where the policy does not restrict
     that direction."""
 
     namespace: str
@@ -63,13 +63,13 @@ class NetworkPolicy:
 
 
 async def list_policies(client: KubeClient, namespace: str) -> tuple[NetworkPolicy, ...]:
-    """All of a namespace; raises ApiError, ApiUnreachable."""
+    """All policies of a namespace. Raises ApiError, ApiUnreachable."""
     listed = await client.request("GET", namespaced_path(NETWORKING, namespace, "networkpolicies"))
     return tuple(project_policy(raw) for raw in listed.get("items") or ())
 
 
 async def namespace_labels(client: KubeClient, namespace: str) -> Mapping[str, str]:
-    """Raises ApiError, ApiUnreachable."""
+    """The labels of a namespace. Raises ApiError, ApiUnreachable."""
     found = await client.request("GET", api_path("v1", "namespaces", namespace))
     return dict(found["metadata"].get("labels") or {})
 
@@ -88,7 +88,7 @@ def project_policy(raw: Mapping[str, Any]) -> NetworkPolicy:
 
 
 def _rules(rules: Iterable[Mapping[str, Any]], peers: str) -> tuple[PolicyRule, ...]:
-    # A list that is there and empty means the same as one that is not: everybody, and all ports.
+    # An empty list means the same as an absent one: all peers, and all ports.
     return tuple(
         PolicyRule(
             peers=tuple(_peer(each) for each in rule[peers]) if rule.get(peers) else None,

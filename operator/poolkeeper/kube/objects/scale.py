@@ -1,4 +1,4 @@
-"""The one write that matters: the replicas of a target, through its /scale subresource."""
+"""The replicas of a target, read and written through its /scale subresource."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable, KubeFailu
 class Scale:
     """A target's replicas as /scale shows them.
 
-    `replicas` is what the target was told to have, `current_replicas` how many pods its controller counts,
-    ready or not. `selector` matches its pods; it is empty where the kind does not tell. `resource_version`
-    and `uid` make a later write fail if anybody else wrote, or replaced the object, in between.
+    `replicas` is the number in the target's spec, `current_replicas` how many pods its controller counts,
+    ready or not. `selector` matches its pods; it is empty where the kind does not report one.
+    `resource_version` and `uid` make a later write fail if the object was changed or replaced in between.
     """
 
     replicas: int
@@ -44,9 +44,9 @@ class ScaleClient:
         *,
         timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
     ) -> Scale:
-        """Sets the replicas of the object that `scale` was read from, if nobody has written since.
+        """Set the replicas of the object that `scale` was read from, unless it was changed since.
 
-        Never tried twice; after ApiUnreachable it may or may not have taken effect. Raises ScaleConflict and
+        Never repeated: after ApiUnreachable the write may or may not have happened. Raises ScaleConflict and
         other TargetFailures, ApiError, ApiUnreachable.
         """
         body = {
@@ -66,7 +66,7 @@ class ScaleClient:
         self, target: TargetKey, method: str, body: JsonObject | None, timeout_seconds: float
     ) -> Scale:
         try:
-            # Discovery counts too: the holder of a lease must know when a write can no longer begin.
+            # Discovery counts too: after this limit no write may begin, since the lease may have run out.
             async with asyncio.timeout(timeout_seconds):
                 resource = await self._discovery.resolve_scalable(target.api_version, target.kind)
                 return await self._exchange_with(resource, target, method, body, timeout_seconds)
@@ -96,7 +96,7 @@ class ScaleClient:
     ) -> KubeFailure:
         if failure.status == 409:
             return ScaleConflict(
-                f"{target} was changed or replaced by somebody else: {failure.message}; it is read again"
+                f"{target} was changed or replaced since it was read: {failure.message}; it is read again"
             )
         if failure.status == 404 and not failure.object_name:
             self._discovery.forget(target.api_version)
@@ -107,7 +107,7 @@ class ScaleClient:
 def _scale(answer: JsonObject) -> Scale:
     metadata, status = answer["metadata"], answer.get("status") or {}
     return Scale(
-        # A zero is left out of the JSON.
+        # The API server leaves a zero out of the JSON.
         replicas=(answer.get("spec") or {}).get("replicas", 0),
         current_replicas=status.get("replicas", 0),
         selector=status.get("selector", ""),

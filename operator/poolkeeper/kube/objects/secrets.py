@@ -1,4 +1,4 @@
-"""Secrets that sources of demand need, read only in the pool's own namespace."""
+"""Secrets that sources of demand name, read one at a time."""
 
 from base64 import b64decode
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from poolkeeper.kube.transport.paths import namespaced_path
 
 
 class SecretReader:
-    """Reads one Secret at a time: no list, no watch, nothing kept."""
+    """Reads Secrets by name; never lists or watches them, and keeps nothing."""
 
     def __init__(self, client: KubeClient) -> None:
         self._client = client
 
     async def read_secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
-        """All keys of a Secret. Raises SecretUnavailable, whose text never holds what the Secret does."""
+        """All keys of a Secret. Raises SecretUnavailable, whose text never contains the Secret's values."""
         try:
             secret = await self._client.request("GET", namespaced_path("v1", namespace, "secrets", name))
         except ApiUnreachable as failure:

@@ -13,13 +13,13 @@ TLS_PROTOCOLS = ("https", "grpcs", "wss", "tls", "ssl")
 
 
 class ServiceUnsuitable(KubeFailure):
-    """There is no such Service, or requests to it can't be held."""
+    """The Service does not exist, or requests to it can't be held."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServicePort:
-    """One port of a Service; `name` and `app_protocol` may be empty, `target_port` is the pods' port, or its
-    name.
+    """One port of a Service. `name` and `app_protocol` may be empty; `target_port` is the number or the name
+    of the pods' port.
     """
 
     name: str
@@ -29,9 +29,9 @@ class ServicePort:
 
     @property
     def speaks_tls(self) -> bool:
-        """Whether appProtocol says so, where there is any, else the name or the number.
+        """Whether appProtocol names TLS; without an appProtocol, whether the port's name or number does.
 
-        Both occur with more around it, as in kubernetes.io/wss and https-web.
+        The word may be a part only, as in kubernetes.io/wss and https-web.
         """
         if self.app_protocol:
             return self.app_protocol.lower().rpartition("/")[2] in TLS_PROTOCOLS
@@ -40,8 +40,8 @@ class ServicePort:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`families` are IPv4, IPv6 or both. An `is_local` Service only reaches the client's own node; one that
-    `publishes_not_ready` pods leads clients to those that still load.
+    """`families` are IPv4, IPv6 or both. With `is_local`, clients only reach endpoints on their own node;
+    with `publishes_not_ready`, clients also reach pods that are not ready.
     """
 
     name: str
@@ -51,32 +51,34 @@ class Service:
     publishes_not_ready: bool
 
     def port(self, number: int) -> ServicePort:
-        """The port of this number; raises ServiceUnsuitable."""
+        """The port of this number. Raises ServiceUnsuitable."""
         for port in self.ports:
             if port.port == number:
                 return port
         known = ", ".join(str(port.port) for port in self.ports)
         raise ServiceUnsuitable(
-            "ServicePortMissing", f"Service {self.name} has no TCP port {number}; it has {known or 'none'}."
+            "ServicePortMissing",
+            f"Service {self.name} has no TCP port {number} (it has {known or 'none'}): correct http.port.",
         )
 
 
 def project_service(raw: Mapping[str, Any]) -> Service:
-    """The projection of a Service's JSON; raises ServiceUnsuitable where nothing can be held."""
+    """The projection of a Service's JSON. Raises ServiceUnsuitable where its requests can't be held."""
     name, spec = raw["metadata"]["name"], raw["spec"]
     if spec.get("type") == "ExternalName":
         raise ServiceUnsuitable(
-            "ServiceExternal", f"Service {name} is only a name for something outside of the cluster."
+            "ServiceExternal", f"Service {name} is of type ExternalName: name a Service with a cluster IP."
         )
     if spec.get("clusterIP") in (None, "", "None"):
         raise ServiceUnsuitable(
             "ServiceHeadless",
-            f"Service {name} is headless: its clients connect to pods by themselves, so nothing can be held "
-            "for them. Name a Service with a cluster IP.",
+            f"Service {name} is headless: its clients connect to pods directly, so their requests can't be "
+            "held. Name a Service with a cluster IP.",
         )
     if not spec.get("selector"):
         raise ServiceUnsuitable(
-            "ServiceWithoutSelector", f"Service {name} has no selector, so its endpoints are somebody else's."
+            "ServiceWithoutSelector",
+            f"Service {name} has no selector, so Kubernetes does not manage its endpoints: add one.",
         )
     return Service(
         name=name,
@@ -97,13 +99,13 @@ def project_service(raw: Mapping[str, Any]) -> Service:
 
 
 async def read_service(client: KubeClient, namespace: str, name: str) -> Service:
-    """The Service as it is now; raises ServiceUnsuitable, ApiError, ApiUnreachable."""
+    """The Service as it is now. Raises ServiceUnsuitable, ApiError, ApiUnreachable."""
     try:
         return project_service(
             await client.request("GET", namespaced_path("v1", namespace, "services", name))
         )
     except ApiError as failure:
         if failure.status == 404:
-            message = f"There is no Service {namespace}/{name}."
+            message = f"Service {namespace}/{name} does not exist: create it, or correct http.service."
             raise ServiceUnsuitable("ServiceMissing", message) from failure
         raise

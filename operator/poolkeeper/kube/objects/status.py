@@ -1,4 +1,4 @@
-"""The status of pools, written whole and by one writer."""
+"""The status of pools: written whole, by the replica that leads."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from poolkeeper.kube.transport.paths import namespaced_path
 
 @dataclass(frozen=True, slots=True)
 class StatusRejected:
-    """The API server did not take a status; the same one would be rejected again."""
+    """The API server did not accept a status; it would reject the same status again."""
 
     reason: str
     message: str
@@ -32,13 +32,13 @@ class StatusWriter:
         *,
         timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
     ) -> StatusRejected | None:
-        """Sets the whole status of the pool that has this uid; None also where that pool is gone.
+        """Set the whole status of the pool that has this uid; None also where that pool no longer exists.
 
-        What no repetition can help is returned, not raised: a status against the schema, or another pool of
-        that name by now (both 422), or too many others that write at once (409).
+        A failure that a repetition can't mend is returned, not raised: the status violates the schema or the
+        name belongs to another pool now (both 422), or too many others write at once (409).
         Raises ApiError, ApiUnreachable.
         """
-        # A merge patch would keep what the new status leaves out, and lists need to be replaced anyway.
+        # A merge patch would keep fields that the new status leaves out.
         patch = [
             {"op": "test", "path": "/metadata/uid", "value": uid},
             {"op": "add", "path": "/status", "value": status},

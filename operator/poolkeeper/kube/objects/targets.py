@@ -1,4 +1,4 @@
-"""The pod template of a target: what its replicas ask for, read for advice and never changed."""
+"""The pod template of a target: read to advise on it, never changed."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +13,8 @@ from poolkeeper.kube.transport.errors import ApiError
 class Target:
     """A target as declared.
 
-    `pod_template` is None for a kind that keeps it elsewhere than those known here; `generation` changes with
-    every change of the declaration.
+    `pod_template` is None for a kind that keeps it in a field not known here; `generation` changes with every
+    change of the spec.
     """
 
     uid: str
@@ -23,7 +23,7 @@ class Target:
 
 
 class TargetReader:
-    """Reads targets; the caller asks again when it has a reason to."""
+    """Reads targets; keeps nothing."""
 
     def __init__(self, client: KubeClient, discovery: Discovery) -> None:
         self._client = client

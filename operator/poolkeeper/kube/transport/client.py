@@ -1,9 +1,9 @@
 """One client of the API server for the whole process: raw JSON, a time limit on every call, bounded retries.
 
-Only reads are tried again, and only within their time limit: whether a write may still start is for the
-holder of the lease to say, so a write that fails is reported at once. (Underneath, aiohttp sends a PUT or
-DELETE again when it finds a kept-alive connection dead, as RFC 9112 allows; that too ends within the time
-limit, and a resourceVersion keeps it from taking effect twice.)
+Only reads are repeated, within their time limit. A failed write is reported at once, because the lease that
+allowed it may run out. (aiohttp itself repeats a PUT or DELETE on a kept-alive connection that proves dead,
+as RFC 9112 allows; that also ends within the time limit, and a resourceVersion keeps it from happening
+twice.)
 """
 
 import asyncio
@@ -38,10 +38,10 @@ USER_AGENT = f"poolkeeper/{version('poolkeeper')}"
 REQUEST_TIMEOUT_SECONDS = 5.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 STALL_SECONDS = 75.0
-"""A watch is silent no longer than this: the API server sends a bookmark about once a minute."""
+"""Longest silence of a healthy watch: the API server sends a bookmark about every 60 s."""
 CLOSING_SECONDS = 0.05
 RENEWAL_INTERVAL_SECONDS = 10.0
-"""Credentials are renewed at most this often, whatever the API server says about them."""
+"""Credentials are renewed at most this often, even if the API server keeps refusing them."""
 RETRIES = Backoff(first_seconds=0.1, longest_seconds=2.0)
 TRANSIENT_STATUSES = frozenset({429, 500, 502, 503, 504})
 
@@ -66,7 +66,7 @@ class Call:
 
 
 class KubeClient:
-    """Talks to one API server as one user; renews its credentials when they are refused."""
+    """Calls one API server as one user; renews the credentials when they are refused."""
 
     def __init__(
         self, configuration: Configuration, *, log_in: LogIn | None = None, backoff: Backoff = RETRIES
@@ -80,7 +80,7 @@ class KubeClient:
 
     @classmethod
     async def from_environment(cls, kubeconfig: str | None = None, context: str | None = None) -> Self:
-        """In a pod its service account, else the kubeconfig. Raises CredentialsMissing."""
+        """Uses the pod's service account, outside of a pod the kubeconfig. Raises CredentialsMissing."""
 
         async def log_in_again() -> Configuration:
             return await log_in(kubeconfig, context)
@@ -96,7 +96,7 @@ class KubeClient:
         """Ends all connections, watches included."""
         await self._close_retired()
         await self._api.close()
-        # aiohttp ends TLS connections behind the scenes, and needs the loop for a moment longer.
+        # aiohttp closes TLS connections in the background and needs the event loop for that.
         await asyncio.sleep(CLOSING_SECONDS)
 
     async def __aenter__(self) -> Self:
@@ -168,13 +168,13 @@ class KubeClient:
         try:
             return await _exchange(api, call, limits)
         except ApiError as failure:
-            # A refused login means that nothing was done: even a write may be sent again.
+            # A request with refused credentials had no effect: even a write may be sent again.
             if failure.status != 401 or not await self._renewed(api):
                 raise
         return await _exchange(self._api, call, limits)
 
     async def _renewed(self, refused: ApiClient) -> bool:
-        """Whether there are other credentials now than those that were refused."""
+        """Whether there are new credentials now, other than those that were refused."""
         async with self._renewal:
             if self._api is not refused:
                 return True
@@ -186,7 +186,8 @@ class KubeClient:
                 self._api = _connect(await self._log_in())
             except CredentialsMissing as failure:
                 raise ApiUnreachable(failure.reason, failure.message) from failure
-            # Others are about to be refused on it too, and its watches go on: it is closed a renewal later.
+            # Other requests still use the old connections, and open watches stay valid: close at next
+            # renewal.
             await self._close_retired()
             self._retired = refused
             return True
@@ -197,7 +198,7 @@ class KubeClient:
 
 
 def retry_delay_seconds(failure: KubeFailure, attempt: int, backoff: Backoff) -> float | None:
-    """How long to wait before a read that failed so is tried again; None where that can't help."""
+    """Seconds to wait before a failed read is repeated; None where repeating can't help."""
     if isinstance(failure, ApiUnreachable):
         return backoff.pause_seconds(attempt)
     if isinstance(failure, ApiError) and failure.status in TRANSIENT_STATUSES:
@@ -212,10 +213,10 @@ def _connect(configuration: Configuration) -> ApiClient:
 
 
 async def _exchange(api: ApiClient, call: Call, limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
-    """The answer's head, its body still to be read. Raises ApiError, ApiUnreachable."""
+    """Send a call; the body of the answer is not read yet. Raises ApiError, ApiUnreachable."""
     headers = {"Accept": "application/json", "Content-Type": call.content_type}
     try:
-        # Without the body, which is plain JSON already: it would only be copied, value by value.
+        # The body is left out here, since it is plain JSON already and would only be copied.
         method, url, headers, _, _ = await api.param_serialize(
             call.method, call.location, header_params=headers, auth_settings=["BearerToken"]
         )

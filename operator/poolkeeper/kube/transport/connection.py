@@ -16,12 +16,12 @@ CONNECTIONS = 200
 
 
 async def log_in(kubeconfig: str | None = None, context: str | None = None) -> Configuration:
-    """Where the API server is and who we are; called again whenever the API server no longer believes us.
+    """URL and credentials of the API server; called again when the API server refuses the credentials.
 
-    A kubeconfig or context that is given wins, then the pod's service account, then KUBECONFIG or
-    ~/.kube/config. Raises CredentialsMissing.
+    The order: the given kubeconfig or context, the pod's service account, KUBECONFIG, ~/.kube/config. Raises
+    CredentialsMissing.
     """
-    # With the environment, aiohttp also reads ~/.netrc, in a thread and before each single request.
+    # With trust_env, aiohttp also reads ~/.netrc before each request, in a thread.
     configuration = Configuration(
         connection_pool_maxsize=CONNECTIONS, client_session_kwargs={"trust_env": False}
     )
@@ -47,10 +47,12 @@ async def _load_kubeconfig(configuration: Configuration, location: str, context:
     await load_kube_config(
         config_file=location, context=context, client_configuration=configuration, persist_config=False
     )
-    # An exec plugin that fails is only logged by the loader; without this we would go on as nobody.
+    # The loader only logs a failed exec plugin, and would go on without credentials.
     is_anonymous = not configuration.api_key and not configuration.cert_file
     if is_anonymous and configuration.host.startswith("https:"):
-        raise ConfigException("it gives no credentials (if it names a plugin, run that by hand)")
+        raise ConfigException(
+            "it gives no credentials (if it names a plugin, run that plugin by hand to see its error)"
+        )
 
 
 def _proxy_from_environment(url: str) -> str | None:

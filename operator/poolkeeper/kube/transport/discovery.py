@@ -18,7 +18,7 @@ from poolkeeper.kube.transport.errors import (
 from poolkeeper.kube.transport.paths import api_path, namespaced_path
 
 MISS_SECONDS = 10.0
-"""How long the answer that something is not there is believed: a CRD may be installed at any time."""
+"""A kind that is not served is looked up again after this time: a CRD may be installed at any time."""
 
 
 class Resource(NamedTuple):
@@ -59,7 +59,7 @@ class Resource(NamedTuple):
 
 
 class Discovery:
-    """Finds kinds; what was found is remembered, what was not is asked for again after a while."""
+    """Finds kinds. A kind that was found is remembered; one that was not is looked up again after a while."""
 
     def __init__(self, client: KubeClient, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client = client
@@ -76,7 +76,9 @@ class Discovery:
                 f"the API server has no kind {kind} in {api_version}: correct targetRef, or install its CRD"
             )
         if not found.is_namespaced:
-            raise KindUnknown(f"{kind} in {api_version} is not namespaced: a pool can't scale it")
+            raise KindUnknown(
+                f"{kind} in {api_version} is not namespaced: name a namespaced kind in targetRef"
+            )
         return found
 
     async def resolve_scalable(self, api_version: str, kind: str) -> Resource:
@@ -92,7 +94,7 @@ class Discovery:
         return found
 
     def forget(self, api_version: str) -> None:
-        """Asks again at the next use: a path that was served is gone."""
+        """Look the kinds of an API version up again at the next use, because a known path is gone."""
         self._served.pop(api_version, None)
         self._fetched_at.pop(api_version, None)
 
@@ -101,7 +103,7 @@ class Discovery:
         return known or await self._refreshed(api_version, kind)
 
     async def _refreshed(self, api_version: str, kind: str) -> Resource | None:
-        # Many pools may miss at once, after a start for example: one of them asks, the others wait for it.
+        # After a start many pools need the same answer: one asks, the others wait for it at this lock.
         async with self._fetching.setdefault(api_version, asyncio.Lock()):
             age_seconds = self._monotonic() - self._fetched_at.get(api_version, float("-inf"))
             if age_seconds >= MISS_SECONDS:

@@ -1,4 +1,4 @@
-"""What may go wrong with the API server or with what it holds, each with a reason fit for a condition."""
+"""Failures of the API server or of its objects, each with a reason for a condition and a message."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class KubeFailure(Exception):
-    """`reason` is a CamelCase word for conditions, `message` a sentence for people, without credentials."""
+    """`reason` is a CamelCase word for conditions, `message` a sentence without credentials."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -15,7 +15,7 @@ class KubeFailure(Exception):
 
 
 class ApiUnreachable(KubeFailure):
-    """No usable answer came: the request may or may not have taken effect."""
+    """No usable answer came. A write may or may not have happened."""
 
 
 class CredentialsMissing(KubeFailure):
@@ -78,13 +78,13 @@ class NoScaleSubresource(TargetFailure):
 
 
 class ScaleConflict(TargetFailure):
-    """Somebody changed or replaced the target since it was read: read it again, then decide again."""
+    """The target was changed or replaced since it was read: read it again, then decide again."""
 
     default_reason = "ScaleConflict"
 
 
 def as_json_object(body: bytes, call: str) -> dict[str, Any]:
-    """The object that an answer holds. Raises ApiUnreachable where a proxy or a cut line spoke instead."""
+    """The JSON object in an answer. Raises ApiUnreachable where it is none: from a proxy, or cut off."""
     try:
         found = json.loads(body)
     except ValueError as failure:
@@ -104,7 +104,7 @@ def as_watch_event(line: bytes, call: str) -> dict[str, Any]:
 
 
 def error_from_answer(status: int, headers: Mapping[str, str], body: bytes, call: str) -> ApiError:
-    """What a status of 400 or more says; the body is a `metav1.Status`, or whatever a proxy wrote."""
+    """The error of an answer with status 400 or more; its body is a `metav1.Status`, or a proxy's text."""
     try:
         content = json.loads(body)
     except ValueError:

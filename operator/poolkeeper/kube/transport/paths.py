@@ -1,4 +1,4 @@
-"""Paths of the API server, built from segments that may hold anything a user has written."""
+"""Paths of the API server; every segment is quoted, since users choose names."""
 
 from urllib.parse import quote
 

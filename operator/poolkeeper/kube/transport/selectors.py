@@ -37,8 +37,8 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """All requirements together. One without any matches nothing: it means that the kind does not tell
-    which pods are its own, never that all are."""
+    """All requirements together. A selector without requirements matches no pod: the kind does not report
+    which pods are its own."""
 
     requirements: tuple[Requirement, ...]
 
@@ -61,8 +61,8 @@ def parse_selector(text: str) -> Selector:
     return Selector(tuple(requirements))
 
 
-def tells_pods_apart(text: str) -> bool:
-    """Whether a selector says which pods are meant: it can be read, and is not empty."""
+def selects_pods(text: str) -> bool:
+    """Whether a selector can be read and is not empty, so that it says which pods are meant."""
     try:
         return bool(parse_selector(text).requirements)
     except InvalidSelector:
@@ -74,6 +74,6 @@ def _requirement(found: re.Match[str]) -> Requirement:
     if operator is None:
         return Requirement(key, None, is_negated=bool(found["absent"]))
     if found["absent"]:
-        raise InvalidSelector(f"not a label selector: {found[0]!r} says both ! and {operator}")
+        raise InvalidSelector(f"not a label selector: {found[0]!r} contains both ! and {operator}")
     values = found["values"].split(",") if found["set"] else [found["value"]]
     return Requirement(key, frozenset(value.strip() for value in values), operator in ("!=", "notin"))

@@ -27,7 +27,7 @@ class Pod:
     """One pod. Instants are Unix seconds of the cluster's clocks, whole seconds, None until reached.
 
     `started_at` is when the last of its containers began to run, `ready_at` when it last became ready.
-    `failure` is why it can't serve (a phase or a reason of the kubelet), empty while it may still come up.
+    `failure` is why it can't serve (a phase or a reason of the kubelet), empty while it may still get ready.
     `is_finished` pods run no more. `addresses` are its IPs, the main one first.
     """
 
@@ -47,12 +47,12 @@ class Pod:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it can't serve and won't without a change."""
+        """Whether it can't serve, and stays so until somebody changes it."""
         return bool(self.failure)
 
 
 class PodVersion(NamedTuple):
-    """A pod as of one resourceVersion, so that news can be told from what was overtaken."""
+    """A pod as of one resourceVersion, so that an older version never replaces a newer one."""
 
     pod: Pod
     version: int

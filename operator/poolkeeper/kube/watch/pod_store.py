@@ -1,4 +1,4 @@
-"""The pods of the namespaces that hold pools, kept true to lists and watch events in any order."""
+"""The pods of the namespaces that have pools, from lists and watch events that may overtake each other."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ DELETIONS_REMEMBERED = 10_000
 
 
 class PodStore:
-    """Pods by namespace and uid. News that is older than what is known changes nothing."""
+    """Pods by namespace and uid. An older version of a pod never replaces a newer one."""
 
     def __init__(self) -> None:
         self._known: dict[str, dict[str, PodVersion]] = {}
@@ -24,7 +24,7 @@ class PodStore:
         return self._snapshots[namespace]
 
     def put(self, news: PodVersion) -> bool:
-        """A pod was created, changed or listed; says whether anything that we look at is different."""
+        """Enter a pod that was created, changed or listed; returns whether its projection has changed."""
         pod = news.pod
         known = self._known.setdefault(pod.namespace, {})
         before = known.get(pod.uid)
@@ -34,8 +34,8 @@ class PodStore:
         return self._noted(pod.namespace, before is None or before.pod != pod)
 
     def remove(self, pod: Pod) -> bool:
-        """A pod is gone; says whether it was there."""
-        # No pod comes back under its uid: whatever this news has overtaken is void.
+        """Remove a deleted pod; returns whether it was known."""
+        # Uids are never reused: an event about this pod that comes later is out of date.
         self._deleted[pod.uid] = None
         while len(self._deleted) > DELETIONS_REMEMBERED:
             self._deleted.popitem(last=False)
@@ -43,9 +43,9 @@ class PodStore:
         return self._noted(pod.namespace, removed is not None)
 
     def reconcile(self, listed: Iterable[PodVersion], namespaces: Iterable[str]) -> set[str]:
-        """Makes these namespaces hold what a list said and no more; returns those that changed.
+        """Replace the pods of these namespaces by a list; returns the namespaces that changed.
 
-        Only a list tells of the pods that were deleted while no watch was open.
+        A list shows which pods were deleted while no watch was open; events do not.
         """
         wanted: dict[str, dict[str, PodVersion]] = {namespace: {} for namespace in namespaces}
         for entry in listed:
@@ -54,7 +54,7 @@ class PodStore:
         return {namespace for namespace, entries in wanted.items() if self._replace(namespace, entries)}
 
     def drop(self, namespace: str) -> None:
-        """Forgets a namespace."""
+        """Forget a namespace."""
         self._known.pop(namespace, None)
         self._snapshots.pop(namespace, None)
 

@@ -18,7 +18,7 @@ CLUSTER = ""
 COALESCE_SECONDS = 0.02
 EVENTS_APART_SECONDS = 0.005
 MOST_SHARE_OF_TIME = 0.1
-"""While many events come, passing them on takes about this share of the time, up to the time to coalesce."""
+"""While many events come, calls of `on_change` take about this share of the time."""
 
 
 class _Watch(NamedTuple):
@@ -27,13 +27,13 @@ class _Watch(NamedTuple):
 
 
 class PodWatch:
-    """Follows the pods of some namespaces and calls `on_change` with each in which something changed, and
-    with each whose pods are current again after they were not.
+    """Follows the pods of some namespaces. `on_change` is called with a namespace when its pods have changed,
+    and when they are current again after an interruption.
 
-    Above `cluster_wide_above` namespaces all pods are watched at once and the others thrown away; None never
-    does that, for an operator that was granted single namespaces only. Calls for one namespace that come
-    close together become one; an event is passed on as soon as the calls before it allow, since somebody may
-    be waiting for the pod that is ready now.
+    With more than `cluster_wide_above` namespaces one watch of the whole cluster is used, and pods of other
+    namespaces are dropped; None always watches single namespaces, for an operator that may only read those.
+    Changes close together become one call; a single change is passed on without delay, since a request may be
+    waiting for the pod that is ready now.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class PodWatch:
         self._next_at = float("-inf")
 
     def follow(self, namespaces: set[str]) -> None:
-        """Follows exactly these namespaces from now on. Needs a running event loop."""
+        """Follow exactly these namespaces from now on. Needs a running event loop."""
         added = namespaces - self._followed
         for namespace in self._followed - namespaces:
             self._end(self._catching_up.pop(namespace, None))
@@ -73,7 +73,7 @@ class PodWatch:
             self._catching_up[namespace] = asyncio.create_task(self._catch_up(namespace))
 
     def pods(self, namespace: str) -> Mapping[str, Pod]:
-        """The pods of a followed namespace by uid, as last seen; ask `failure` whether that is current."""
+        """The pods of a followed namespace by uid, as last seen; `failure` says whether that is current."""
         return self._store.pods(namespace)
 
     def failure(self, namespace: str) -> KubeFailure | None:
@@ -84,14 +84,14 @@ class PodWatch:
         return watch.reflector.failure
 
     async def close(self) -> None:
-        """Ends all watches."""
+        """End all watches."""
         self.follow(set())
         await asyncio.gather(*self._ending, return_exceptions=True)
 
     def _is_cluster_wide(self, is_now: bool) -> bool:
         if self._cluster_wide_above is None:
             return False
-        # Some slack, so that one namespace coming and going does not start all watches anew each time.
+        # A lower limit for the way back, so that one namespace more or less does not restart all watches.
         limit = self._cluster_wide_above * 4 // 5 if is_now else self._cluster_wide_above
         return len(self._followed) > limit
 
@@ -119,7 +119,7 @@ class PodWatch:
             self._note({namespace}, delay_seconds=self._next_at - _now())
 
     async def _catch_up(self, namespace: str) -> None:
-        """Reads a namespace whose pods the running watch of the cluster has let pass so far."""
+        """List a namespace whose pods the watch of the cluster has dropped until now."""
         failures = 0
         while True:
             try:
@@ -130,7 +130,7 @@ class PodWatch:
             except KubeFailure:
                 await asyncio.sleep(self._timing.backoff.pause_seconds(failures))
                 failures += 1
-        # The watch has gone on meanwhile: what it knows by now is newer than this list.
+        # The watch went on while the list was read: `put` keeps the newer version of each pod.
         for news in listed:
             self._store.put(news)
         self._catching_up.pop(namespace)

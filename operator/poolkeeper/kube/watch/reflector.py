@@ -1,4 +1,4 @@
-"""Keeps a local copy of one collection: list in chunks, then watch, then list again where that is needed."""
+"""Follows one collection: list it, watch it, and list it again after a gap."""
 
 import asyncio
 import logging
@@ -32,8 +32,8 @@ class WatchTiming:
 class Reflector(Generic[Item]):
     """Reports a collection's content and every change of it, for as long as it runs.
 
-    `on_list` gets everything there is, after a start and after each gap; `on_event` gets ADDED, MODIFIED and
-    DELETED. `failure` says why what was reported may be out of date, None while the watch is open;
+    `on_list` gets the whole collection, after the start and after each gap; `on_event` gets ADDED, MODIFIED
+    and DELETED. `failure` is why the reported content may be out of date, None while the watch is open;
     `on_current` is called when it becomes None.
     """
 
@@ -59,7 +59,7 @@ class Reflector(Generic[Item]):
         self._failures = 0
 
     async def run(self) -> None:
-        """Lists and watches until cancelled; whatever goes wrong is waited out."""
+        """List and watch until cancelled; after a failure wait, then go on."""
         while True:
             delay_seconds = self._timing.backoff.first_seconds
             try:
@@ -67,7 +67,7 @@ class Reflector(Generic[Item]):
             except KubeFailure as failure:
                 delay_seconds = self._noted(failure)
             except Exception as failure:
-                # One object of a form nobody foresaw must not end the watch of all the others.
+                # One object of an unexpected form must not end the watch of all other objects.
                 logger.exception("watch of %s failed", self._path)
                 self._version = None
                 delay_seconds = self._noted(KubeFailure("WatchFailed", repr(failure)))
@@ -103,7 +103,7 @@ class Reflector(Generic[Item]):
         raw = event["object"]
         if event["type"] != "BOOKMARK":
             self._on_event(event["type"], self._project(raw))
-        # Only now: an event that could not be taken in must come again.
+        # Set after the event was taken in: an event that failed must be delivered again.
         self._version = raw["metadata"]["resourceVersion"]
         self._failures = 0
 
