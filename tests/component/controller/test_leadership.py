@@ -8,6 +8,8 @@ import pytest
 from poolkeeper.controller.loop.leadership import Leadership, NotLeading
 from poolkeeper.core.lease import LeaseRecord, LeaseTiming
 
+pytestmark = pytest.mark.virtual_time
+
 QUICK = LeaseTiming(
     renew_deadline_seconds=0.6, retry_seconds=0.02, standby_poll_seconds=0.02, request_timeout_seconds=0.2
 )

@@ -14,6 +14,8 @@ from poolkeeper.controller.loop.loop import RETRIES, Loop
 from poolkeeper.controller.loop.timings import Timings
 from poolkeeper.core.values.identity import PoolKey
 
+pytestmark = pytest.mark.virtual_time
+
 FULL_PAUSES = replace(RETRIES, draw=lambda _, most: most)
 BAD, GOOD = PoolKey("ns", "bad"), PoolKey("ns", "good")
 
