@@ -2,7 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from types import ModuleType
@@ -18,7 +18,9 @@ COMMANDS = {
 EXTRAS = {"backtest": ("matplotlib", "numpy", "scipy", "rich")}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, load_module: Callable[[str], ModuleType] = import_module
+) -> int:
     """Carries a command line out; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     chosen = next((argument for argument in arguments if argument in COMMANDS), None)
@@ -29,15 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, (path, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
         if name == chosen:
-            module = _load(name, path)
+            module = _load(name, path, load_module)
             module.add_arguments(command)
     args = parser.parse_args(arguments)
     return int(module.run(args)) if module else 2
 
 
-def _load(name: str, path: str) -> ModuleType:
+def _load(name: str, path: str, load_module: Callable[[str], ModuleType]) -> ModuleType:
     try:
-        return import_module(path)
+        return load_module(path)
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS.get(name, ()):
             raise

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from poolkeeper.commands.left_at_zero import Outcome, list_pools, look_after, managed_pools
 from poolkeeper.commands.stand_down import Controller, stood_down
@@ -27,7 +28,6 @@ from poolkeeper.logs import configure_logs
 logger = logging.getLogger(__name__)
 
 LOOKS = 3
-BETWEEN_LOOKS_SECONDS = 2.0
 BY_HAND = f"kubectl delete endpointslices --all-namespaces --selector {MANAGED_BY_LABEL}={MANAGED_BY}"
 
 
@@ -68,20 +68,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--context", help="context in the kubeconfig (default: the current one)")
 
 
-def run(args: argparse.Namespace) -> int:
+@dataclass(frozen=True)
+class Waits:
+    """How long the command waits for others."""
+
+    pods_go_seconds: float = 20.0
+    """For the controller's pods, after their Deployment was scaled to zero."""
+    between_looks_seconds: float = 2.0
+    """Between two looks at the EndpointSlices, where a controller may still write one."""
+
+
+def run(args: argparse.Namespace, waits: Waits = Waits()) -> int:
     """Carries the command out; the exit status is 0 whatever happens."""
     configure_logs("info", "text")
     try:
-        asyncio.run(_leave_in_time(args))
+        asyncio.run(_leave_in_time(args, waits))
     except Exception:
         logger.exception("This is a bug. Services may still lead to activators; to be sure: %s", BY_HAND)
     return 0
 
 
-async def _leave_in_time(args: argparse.Namespace) -> None:
+async def _leave_in_time(args: argparse.Namespace, waits: Waits) -> None:
     try:
         async with asyncio.timeout(args.timeout_seconds):
-            await _leave(args)
+            await _leave(args, waits)
     except TimeoutError:
         logger.error(
             "Not done within %g s. Services may still lead to activators; to be sure: %s",
@@ -91,19 +101,20 @@ async def _leave_in_time(args: argparse.Namespace) -> None:
         logger.error("Nothing could be done: %s. By hand: %s", failure, BY_HAND)
 
 
-async def _leave(args: argparse.Namespace) -> None:
+async def _leave(args: argparse.Namespace, waits: Waits) -> None:
     namespaces = tuple(args.watch_namespace)
     async with await KubeClient.from_environment(args.kubeconfig, args.context) as client:
         scales = ScaleClient(client, Discovery(client))
-        async with _without_controller(client, scales, args) as is_sure:
+        async with _without_controller(client, scales, args, waits) as is_sure:
             if not args.without_activators:
-                await _clean_services(client, namespaces, looks=1 if is_sure else LOOKS)
+                looks = 1 if is_sure else LOOKS
+                await _clean_services(client, namespaces, looks, waits.between_looks_seconds)
             await _look_after_pools(client, scales, namespaces, restores=args.restore_replicas)
 
 
 @asynccontextmanager
 async def _without_controller(
-    client: KubeClient, scales: ScaleClient, args: argparse.Namespace
+    client: KubeClient, scales: ScaleClient, args: argparse.Namespace, waits: Waits
 ) -> AsyncIterator[bool]:
     if args.controller is None:
         yield False
@@ -112,13 +123,15 @@ async def _without_controller(
         TargetKey(args.namespace, "apps/v1", "Deployment", args.controller),
         LeaseClient(client, args.namespace, args.lease_name, AnchoredClock()),
     )
-    async with stood_down(scales, controller) as is_sure:
+    async with stood_down(scales, controller, pods_go_seconds=waits.pods_go_seconds) as is_sure:
         if not is_sure:
             logger.warning("It may write again what is deleted now; to be sure, once it is gone: %s", BY_HAND)
         yield is_sure
 
 
-async def _clean_services(client: KubeClient, namespaces: Sequence[str], *, looks: int) -> None:
+async def _clean_services(
+    client: KubeClient, namespaces: Sequence[str], looks: int, apart_seconds: float
+) -> None:
     """Looks more than once where a controller that is just ending may have written a slice meanwhile."""
     for look in range(looks):
         try:
@@ -129,7 +142,7 @@ async def _clean_services(client: KubeClient, namespaces: Sequence[str], *, look
             logger.error("Services may still lead to activators: %s. By hand: %s", failure, BY_HAND)
             return
         if look < looks - 1:
-            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+            await asyncio.sleep(apart_seconds)
 
 
 async def _look_after_pools(

@@ -19,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 WRITE_ATTEMPTS = 5
 LOOK_EVERY_SECONDS = 0.5
-PODS_GO_WITHIN_SECONDS = 20.0
 LEASE_IS_FREE_WITHIN_SECONDS = 20.0
 """A controller frees it as it ends; that of one that was killed runs out after 10 s."""
 READ_TIMEOUT_SECONDS = 5.0
@@ -33,7 +32,9 @@ class Controller(NamedTuple):
 
 
 @asynccontextmanager
-async def stood_down(scales: ScaleClient, controller: Controller) -> AsyncIterator[bool]:
+async def stood_down(
+    scales: ScaleClient, controller: Controller, *, pods_go_seconds: float
+) -> AsyncIterator[bool]:
     """Within it, and for some seconds more, no controller leads; False where that is not sure, with the
     reason in the log.
 
@@ -41,7 +42,7 @@ async def stood_down(scales: ScaleClient, controller: Controller) -> AsyncIterat
     next leader, and undo what is done here.
     """
     try:
-        await _stop(scales, controller.deployment)
+        await _stop(scales, controller.deployment, pods_go_seconds)
         await controller.lease.read(timeout_seconds=READ_TIMEOUT_SECONDS)
     except (KubeFailure, TimeoutError) as failure:
         reason = failure.message if isinstance(failure, KubeFailure) else "its pods do not go"
@@ -54,11 +55,11 @@ async def stood_down(scales: ScaleClient, controller: Controller) -> AsyncIterat
         yield leads
 
 
-async def _stop(scales: ScaleClient, deployment: TargetKey) -> None:
+async def _stop(scales: ScaleClient, deployment: TargetKey, pods_go_seconds: float) -> None:
     """Returns once all its pods have been told to stop. Raises KubeFailure, TimeoutError."""
     try:
         await _scale_to_zero(scales, deployment)
-        async with asyncio.timeout(PODS_GO_WITHIN_SECONDS):
+        async with asyncio.timeout(pods_go_seconds):
             while True:
                 if not (await scales.read(deployment)).current_replicas:
                     return

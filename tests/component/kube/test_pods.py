@@ -10,7 +10,6 @@ from aiohttp import web
 
 from hack.testing.waiting import eventually
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
-from poolkeeper.kube.watch import pods
 from poolkeeper.kube.watch.pods import COALESCE_SECONDS, PodWatch
 from poolkeeper.kube.watch.reflector import WatchTiming
 from tests.component.kube.conftest import QUICK
@@ -34,9 +33,9 @@ BOOKMARK = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "90"}
 class Observer:
     """A watch of one namespace and what it reported."""
 
-    def __init__(self, client: KubeClient) -> None:
+    def __init__(self, client: KubeClient, coalesce_seconds: float = COALESCE_SECONDS) -> None:
         self.changes: list[str] = []
-        self.watch = PodWatch(client, self.changes.append, timing=TIMING)
+        self.watch = PodWatch(client, self.changes.append, timing=TIMING, coalesce_seconds=coalesce_seconds)
 
     @property
     def names(self) -> set[str]:
@@ -156,9 +155,8 @@ async def test_many_events_at_once_are_one_report(api: FakeApi, observer: Observ
     assert len(observer.changes) < 20
 
 
-async def test_an_event_does_not_wait_for_others_to_come(
-    api: FakeApi, observer: Observer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_event_does_not_wait_for_others_to_come(api: FakeApi, client: KubeClient) -> None:
+    observer = Observer(client, coalesce_seconds=2.0)
     happens = asyncio.Event()
 
     async def later(request: web.Request) -> web.StreamResponse:
@@ -167,13 +165,13 @@ async def test_an_event_does_not_wait_for_others_to_come(
 
     api.lists.append(pod_list([], 5))
     api.watches.append(later)
-    monkeypatch.setattr(pods, "COALESCE_SECONDS", 2.0)
     observer.watch.follow({NAMESPACE})
     await eventually(lambda: bool(observer.changes), "the list is reported")
     before, at = len(observer.changes), time.monotonic()
     happens.set()
     await eventually(lambda: len(observer.changes) > before, "the event is reported")
     assert time.monotonic() - at < 1.5
+    await observer.watch.close()
 
 
 async def test_what_does_not_matter_is_not_reported(api: FakeApi, observer: Observer) -> None:

@@ -19,7 +19,7 @@ from hack.testing.objects import create_deployment, create_pool, grant, patch
 from hack.testing.operator_process import OperatorProcess
 from hack.testing.waiting import eventually
 from poolkeeper.api.base import API_VERSION
-from poolkeeper.commands import leave, stand_down
+from poolkeeper.commands import leave
 from poolkeeper.core.front.slices import ActivatorSlice
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.endpoint_slices import list_slices, put_slice
@@ -180,16 +180,14 @@ async def test_a_controller_that_does_not_go_is_waited_for_no_longer_than_that(
     kube_client: KubeClient,
     namespace: str,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await hold_by_slice(kube_client, namespace)
     await create_deployment(kube_client, namespace, name=CONTROLLER, replicas=1)
     status = namespaced_path("apps/v1", namespace, "deployments", CONTROLLER, "status")
     await patch(kube_client, status, {"status": {"replicas": 1}})
-    monkeypatch.setattr(stand_down, "PODS_GO_WITHIN_SECONDS", 1.0)
-    monkeypatch.setattr(leave, "BETWEEN_LOOKS_SECONDS", 0.01)
+    waits = leave.Waits(pods_go_seconds=1.0, between_looks_seconds=0.01)
     args = command(api_server.kubeconfig(), namespace, f"--controller={CONTROLLER}")
-    assert await asyncio.to_thread(leave.run, args) == 0
+    assert await asyncio.to_thread(leave.run, args, waits) == 0
     assert await list_slices(kube_client, [namespace]) == []
     told = capsys.readouterr().err
     assert "Whether the controller has stopped is not sure: its pods do not go" in told

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from poolkeeper.backtest.controllers import knative as kpa
 from poolkeeper.backtest.controllers.hpa import Recommender
 from poolkeeper.backtest.controllers.keda import Keda, KedaHttp, Keepalive
 from poolkeeper.backtest.controllers.knative import Knative
@@ -118,8 +117,8 @@ def test_the_hpas_documentation(current: int, utilization: int, replicas: int) -
     assert hpa.replicas(0.0, current, utilization * current) == replicas
 
 
-def revision(target: float = 10.0) -> Knative:
-    return Knative(target=target, capacity=target, burst=211, window=60, grace=30, phase=0.0)
+def revision(target: float = 10.0, **rates: float) -> Knative:
+    return Knative(target=target, capacity=target, burst=211, window=60, grace=30, phase=0.0, **rates)
 
 
 @pytest.mark.parametrize(
@@ -150,10 +149,9 @@ def test_knatives_panic_tracks_exponential_growth() -> None:
         scene.ready = load
 
 
-def test_knative_panics_and_comes_back_after_a_stable_window(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_knative_panics_and_comes_back_after_a_stable_window() -> None:
     """TestAutoscalerPanicThenUnPanicScaleDown, whose scale-down rate is 10."""
-    monkeypatch.setattr(kpa, "MAX_DOWN_RATE", 10.0)
-    scene = ExamplePool(revision(), ready=10, follows=False)
+    scene = ExamplePool(revision(max_down_rate=10.0), ready=10, follows=False)
     assert scene.each(2, 40, in_flight=100) == 10
     assert scene.each(2, 3, in_flight=1000) == 100
     assert scene.each(2, 15, in_flight=1) == 100, "30 s later: still panicking"
@@ -171,12 +169,9 @@ def test_knative_panics_and_comes_back_after_a_stable_window(monkeypatch: pytest
         pytest.param((1000.0, 2.0), 9, 1, 4, id="config-autoscaler: half downwards"),
     ],
 )
-def test_knatives_rate_limits(
-    rates: tuple[float, float], ready: int, load: int, pods: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(kpa, "MAX_UP_RATE", rates[0])
-    monkeypatch.setattr(kpa, "MAX_DOWN_RATE", rates[1])
-    scene = ExamplePool(revision(), ready=ready, follows=False)
+def test_knatives_rate_limits(rates: tuple[float, float], ready: int, load: int, pods: int) -> None:
+    up, down = rates
+    scene = ExamplePool(revision(max_up_rate=up, max_down_rate=down), ready=ready, follows=False)
     assert scene.each(2, 4, in_flight=load) == pods
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -27,22 +28,20 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert "usage: poolkeeper" in capsys.readouterr().out
 
 
-def test_a_missing_extra_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: str) -> None:
+def test_a_missing_extra_is_named_with_the_command_that_installs_it() -> None:
+    def fail(_: str) -> ModuleType:
         raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
 
-    monkeypatch.setattr(cli, "import_module", fail)
     with pytest.raises(SystemExit, match=r"pip install 'poolkeeper\[backtest\]'"):
-        cli.main(["backtest"])
+        cli.main(["backtest"], fail)
 
 
-def test_a_bug_in_an_import_is_not_mistaken_for_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: str) -> None:
+def test_a_bug_in_an_import_is_not_mistaken_for_a_missing_extra() -> None:
+    def fail(_: str) -> ModuleType:
         raise ModuleNotFoundError("No module named 'typo'", name="typo")
 
-    monkeypatch.setattr(cli, "import_module", fail)
     with pytest.raises(ModuleNotFoundError):
-        cli.main(["backtest"])
+        cli.main(["backtest"], fail)
 
 
 @pytest.mark.parametrize("pool", ["chat", "/chat", "serving/", ""])

@@ -30,7 +30,16 @@ class Knative:
     """One revision's autoscaler."""
 
     def __init__(
-        self, *, target: float, capacity: float, burst: float, window: float, grace: float, phase: float
+        self,
+        *,
+        target: float,
+        capacity: float,
+        burst: float,
+        window: float,
+        grace: float,
+        phase: float,
+        max_up_rate: float = MAX_UP_RATE,
+        max_down_rate: float = MAX_DOWN_RATE,
     ) -> None:
         self.wake_at = NEVER
         self._target = target
@@ -38,6 +47,8 @@ class Knative:
         self._burst = burst
         self._window = window
         self._grace = grace
+        self._max_up_rate = max_up_rate
+        self._max_down_rate = max_down_rate
         self._phase = phase * TICK_SECONDS
         self._loads: deque[tuple[float, float]] = deque()
         self._is_up = False
@@ -87,7 +98,7 @@ class Knative:
 
     def _from_averages(self, now: float, pool: Pool) -> int:
         ready = max(1, pool.ready)
-        highest, lowest = math.ceil(MAX_UP_RATE * ready), math.floor(ready / MAX_DOWN_RATE)
+        highest, lowest = math.ceil(self._max_up_rate * ready), math.floor(ready / self._max_down_rate)
         stable = min(max(self._pods(now, self._window), lowest), highest)
         short = self._pods(now, self._short_window)
         if short / ready >= PANIC_THRESHOLD:

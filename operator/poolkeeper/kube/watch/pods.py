@@ -43,11 +43,13 @@ class PodWatch:
         *,
         cluster_wide_above: int | None = CLUSTER_WIDE_ABOVE,
         timing: WatchTiming | None = None,
+        coalesce_seconds: float = COALESCE_SECONDS,
     ) -> None:
         self._client = client
         self._on_change = on_change
         self._cluster_wide_above = cluster_wide_above
         self._timing = timing or WatchTiming()
+        self._coalesce_seconds = coalesce_seconds
         self._store = PodStore()
         self._followed: frozenset[str] = frozenset()
         self._watches: dict[str, _Watch] = {}
@@ -142,9 +144,10 @@ class PodWatch:
             task.add_done_callback(self._ending.discard)
             task.cancel()
 
-    def _note(self, namespaces: Set[str], *, delay_seconds: float = COALESCE_SECONDS) -> None:
+    def _note(self, namespaces: Set[str], *, delay_seconds: float | None = None) -> None:
         if namespaces and not self._changed:
-            asyncio.get_running_loop().call_later(max(0.0, delay_seconds), self._tell)
+            delay_seconds = self._coalesce_seconds if delay_seconds is None else max(0.0, delay_seconds)
+            asyncio.get_running_loop().call_later(delay_seconds, self._tell)
         self._changed |= namespaces
 
     def _tell(self) -> None:
@@ -154,7 +157,7 @@ class PodWatch:
             self._on_change(namespace)
         took_seconds = time.monotonic() - began
         pause_seconds = max(EVENTS_APART_SECONDS, took_seconds / MOST_SHARE_OF_TIME)
-        self._next_at = _now() + min(COALESCE_SECONDS, pause_seconds)
+        self._next_at = _now() + min(self._coalesce_seconds, pause_seconds)
 
 
 def _now() -> float:

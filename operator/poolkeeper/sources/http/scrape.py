@@ -38,10 +38,18 @@ class PoolLoad:
 class ModelServers:
     """The servers of one pool; remembers their counters between readings."""
 
-    def __init__(self, *, port: int, path: str = "/metrics", engines: tuple[Engine, ...] = ENGINES) -> None:
+    def __init__(
+        self,
+        *,
+        port: int,
+        path: str = "/metrics",
+        engines: tuple[Engine, ...] = ENGINES,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
         self._port = port
         self._path = path
         self._engines = engines
+        self._timeout_seconds = timeout_seconds
         self._activity: dict[str, float] = {}
 
     async def read(self, client: aiohttp.ClientSession, addresses: Iterable[str]) -> PoolLoad:
@@ -76,7 +84,7 @@ class ModelServers:
         try:
             async with (
                 limit,
-                asyncio.timeout(TIMEOUT_SECONDS),
+                asyncio.timeout(self._timeout_seconds),
                 client.get(url, allow_redirects=False) as response,
             ):
                 text = await _body(response, url)

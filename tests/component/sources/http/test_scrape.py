@@ -8,7 +8,6 @@ import pytest_asyncio
 from aiohttp import web
 
 from poolkeeper.sources.base import SourceFailure
-from poolkeeper.sources.http import scrape as metrics_scrape
 from poolkeeper.sources.http.scrape import ModelServers
 
 
@@ -100,14 +99,13 @@ async def test_no_ready_server_is_no_load(client: aiohttp.ClientSession) -> None
 
 @pytest.mark.parametrize("fault", ["status", "nobody listens", "silence"])
 async def test_one_server_that_can_not_be_read_makes_the_load_unknown(
-    start: Start, client: aiohttp.ClientSession, fault: str, monkeypatch: pytest.MonkeyPatch
+    start: Start, client: aiohttp.ClientSession, fault: str
 ) -> None:
     await start("127.0.0.1")
     addresses = ["127.0.0.1", "127.0.0.2"]
     if fault == "status":
         (await start("127.0.0.2")).status = 503
-    if fault == "silence":
-        monkeypatch.setattr(metrics_scrape, "TIMEOUT_SECONDS", 0.0)
+    servers = ModelServers(port=Port.number, timeout_seconds=0.0 if fault == "silence" else 2.0)
     with pytest.raises(SourceFailure) as failure:
-        await ModelServers(port=Port.number).read(client, addresses)
+        await servers.read(client, addresses)
     assert failure.value.reason == "MetricsUnreadable"
