@@ -101,6 +101,7 @@ class Server:
                 is_http_2 = await _begins_http_2(connection)
             if is_http_2:
                 gate = self._pools.gate_at(connection.local_port)
+                connection.take(len(PREFACE))
                 await H2Session(self._pools, gate, connection).serve()
             else:
                 await Session(self._pools, connection).serve()
@@ -120,15 +121,11 @@ class Server:
 
 
 async def _begins_http_2(connection: Connection) -> bool:
-    """Whether the first bytes are HTTP/2's preface; they are left to be read again."""
-    data = b""
-    while data == PREFACE[: len(data)] and len(data) < len(PREFACE):
-        more = await connection.read()
-        if not more:
-            break
-        data += more
-    connection.unread(data)
-    return data.startswith(PREFACE)
+    """Whether the first bytes are HTTP/2's preface; they stay in `received`."""
+    received = connection.received
+    while len(received) < len(PREFACE) and PREFACE.startswith(received) and not connection.ended:
+        await connection.more()
+    return received.startswith(PREFACE)
 
 
 def _bound_socket(host: str | None, port: int) -> socket.socket:

@@ -3,15 +3,12 @@
 import asyncio
 from collections.abc import Callable
 
-import h11
-
 from poolkeeper.activator.gate.budget import Charge
-from poolkeeper.activator.http1.head import bad_request
+from poolkeeper.activator.http1 import framing, head
+from poolkeeper.activator.http1.messages import NotHttp, RequestHead
 from poolkeeper.activator.net.connection import FLOW_BYTES, HELD_BYTES, WAITING_BYTES, Connection
 from poolkeeper.activator.net.limits import Limits
 from poolkeeper.activator.net.refusals import ClientGone
-
-Event = h11.Data | h11.EndOfMessage
 
 
 class RequestBody:
@@ -19,105 +16,112 @@ class RequestBody:
 
     def __init__(
         self,
-        http: h11.Connection,
+        request: RequestHead,
         connection: Connection,
         limits: Limits,
         head_charge: Charge,
         charge: Charge,
-        *,
-        is_empty: bool,
     ) -> None:
-        self._is_empty = is_empty
-        self._http = http
         self._connection = connection
         self._limits = limits
         self._head_charge = head_charge
-        self._head_bytes = head_charge.amount - len(http.trailing_data[0])
+        self._head_bytes = head_charge.amount - len(connection.received)
         self._charge = charge
+        self._is_chunked = "transfer-encoding" in request.values
+        self._body = framing.of_request(request.values)
         self._kept = bytearray()
-        self._end: h11.EndOfMessage | None = None
+        self.awaits_continue = head.awaits_continue(request)
+        """Whether the client sends nothing before it gets `100 Continue`."""
 
     @property
     def is_complete(self) -> bool:
         """Whether its end has come."""
-        return self._end is not None
-
-    @property
-    def events(self) -> list[Event]:
-        """What was kept."""
-        data: list[Event] = [h11.Data(data=bytes(self._kept))] if self._kept else []
-        return data if self._end is None else [*data, self._end]
+        return self._body.is_complete
 
     async def fill(self, is_wanted: Callable[[], bool]) -> None:
         """Keep what is here, and wait for more until it is complete, must grow no further, or is unwanted.
 
-        Raises RemoteProtocolError where it is no HTTP: best before anything of the request has been sent.
+        Raises Refused where it is no HTTP: best before anything of the request has been sent.
         """
-        while not self.is_complete and self._may_grow():
-            event = self._http.next_event()
-            if event is h11.NEED_DATA:
-                if not is_wanted():
-                    return
-                self._count_what_is_unparsed()
-                if not self._charge.reserve(2 * HELD_BYTES):
-                    break
-                # Taken up before the bytes come: many bodies growing at once would each exceed the bound.
-                try:
-                    if not await self._receive():
-                        return
-                finally:
-                    self._charge.set(len(self._kept))
-            else:
-                self._keep(event)
+        while not self.is_complete and self._may_grow:
+            if self._keep():
+                continue
+            if not is_wanted():
+                return
+            self._count_what_is_unparsed()
+            if not self._charge.reserve(2 * HELD_BYTES):
+                break
+            # Taken up before the bytes come: many bodies growing at once would each exceed the bound.
+            try:
+                await self._more()
+            finally:
+                self._charge.set(len(self._kept))
         self._count_what_is_unparsed()
         if self.is_complete:
             self._connection.most_read = WAITING_BYTES
+            if len(self._connection.received) < WAITING_BYTES:
+                self._connection.resume()  # while it is read from, a hang-up is seen at once
         else:
             self._connection.pause()
 
-    async def next(self) -> Event:
-        """The next part that was not kept; raises ClientGone."""
+    def take_kept(self) -> bytes:
+        """What was kept, as it goes to the replica; it is kept no longer."""
+        kept = self._framed(bytes(self._kept))
+        self.release()
+        return kept
+
+    async def next_part(self) -> bytes:
+        """The next part that was not kept, as it goes to the replica; raises ClientGone and Refused."""
         self._connection.most_read = FLOW_BYTES
         while True:
-            event = self._http.next_event()
-            if isinstance(event, Event):
-                return event
-            await self._receive()
+            content = self._take()
+            if content or self.is_complete:
+                return self._framed(content)
+            await self._more()
 
     def release(self) -> None:
         """Forget what was kept."""
         self._charge.release()
         self._kept = bytearray()
-        self._end = None
 
+    @property
     def _may_grow(self) -> bool:
-        has_room = len(self._kept) < self._limits.body_bytes and self._charge.may_grow
-        return has_room or self._is_empty  # its end takes no room, and only then is a hang-up seen at once
+        return len(self._kept) < self._limits.body_bytes and self._charge.may_grow
 
     def _count_what_is_unparsed(self) -> None:
-        self._head_charge.set(self._head_bytes + len(self._http.trailing_data[0]))
+        self._head_charge.set(self._head_bytes + len(self._connection.received))
 
-    def _keep(self, event: object) -> None:
-        """Data is joined: a body of a million chunks of one byte must not become a million objects."""
-        if isinstance(event, h11.Data):
-            self._kept += event.data
+    def _keep(self) -> bool:
+        """Keep what is here; False if that is nothing."""
+        content = self._take()
+        if content:
+            self._kept += content
             self._charge.set(len(self._kept))
-        elif isinstance(event, h11.EndOfMessage):
-            self._end = event
-        else:
-            raise ClientGone
+        return bool(content) or self.is_complete
 
-    async def _receive(self) -> bool:
-        """Feed the parser; False if interrupted. A client that waits for 100 Continue may take its time."""
-        patience = None if self._http.they_are_waiting_for_100_continue else self._limits.body_seconds
+    def _take(self) -> bytes:
+        try:
+            content = self._body.take(self._connection.received)
+        except NotHttp as fault:
+            raise head.bad_request(f"The request's body is not valid HTTP: {fault}.") from None
+        self.awaits_continue &= not content
+        return content
+
+    def _framed(self, content: bytes) -> bytes:
+        if not self._is_chunked:
+            return content
+        chunk = framing.chunk(content) if content else b""
+        if not self.is_complete:
+            return chunk
+        return chunk + framing.last_chunk(head.trailers(self._body.trailers))
+
+    async def _more(self) -> None:
+        """Wait for more, or an interruption. A client that waits for 100 Continue may take its time."""
+        if self._connection.ended:
+            raise ClientGone
+        patience = None if self.awaits_continue else self._limits.body_seconds
         try:
             async with asyncio.timeout(patience):
-                data = await self._connection.read()
+                await self._connection.more()
         except TimeoutError:
-            raise bad_request(f"The body stood still for {patience:.0f} s.", 408) from None
-        if data is None:
-            return False
-        if not data:
-            raise ClientGone
-        self._http.receive_data(data)
-        return True
+            raise head.bad_request(f"Nothing more of the body came for {patience:.0f} s.", 408) from None

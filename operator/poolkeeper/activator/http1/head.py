@@ -1,17 +1,15 @@
 """What an HTTP/1 message head becomes on its way through: checked, freed of what concerns one hop, marked."""
 
 from collections.abc import Iterable, Mapping, Set
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
-import h11
-
+from poolkeeper.activator.http1.framing import BODILESS
+from poolkeeper.activator.http1.messages import Header, RequestHead, ResponseHead
 from poolkeeper.activator.net.limits import Limits
 from poolkeeper.activator.net.refusals import Cause, Refused
 from poolkeeper.api.activation import FairBy, PoolRoute
 
-Header = tuple[bytes, bytes]
-
-COLD_START = b"X-Poolkeeper-Cold-Start"
 _HOP_BY_HOP = frozenset(
     (
         b"connection",
@@ -43,30 +41,31 @@ def bad_request(message: str, status: int = 400) -> Refused:
     return Refused(Cause.BAD_REQUEST, message, status=status, retry_after_seconds=None)
 
 
-def check(request: h11.Request, limits: Limits) -> None:
-    """Refuse what two servers could read as two different requests, and what we can't carry."""
-    fields = request.headers.raw_items()
+def check(request: RequestHead, limits: Limits) -> None:
+    """Refuse what two servers could read as two different requests, and what can't be passed on."""
+    fields = request.fields
     if len(fields) > limits.header_lines:
         raise bad_request(f"The request has more than {limits.header_lines} header lines.", 431)
-    if len(request.target) + sum([len(name) + len(value) for name, value in fields]) > limits.head_bytes:
-        raise bad_request(f"The request's head has more than {limits.head_bytes} bytes.", 431)
-    names = {name.lower() for name, _ in fields}
-    if b"transfer-encoding" in names:
-        if b"content-length" in names:
-            raise bad_request("The request has both Content-Length and Transfer-Encoding.")
-        if request.http_version != b"1.1":
-            raise bad_request("Transfer-Encoding needs HTTP/1.1.")
+    hosts = [name for name, _ in fields if name.lower() == b"host"]
+    if len(hosts) > 1 or (request.is_http_1_1 and not hosts):
+        raise bad_request("The request needs exactly one Host header.")
+    coding = request.values.get("transfer-encoding")
+    if coding is not None and coding.lower() != "chunked":
+        raise bad_request("Of all transfer codings only chunked is supported.", 501)
+    if coding is not None and not request.is_http_1_1:
+        raise bad_request("Transfer-Encoding is not part of HTTP/1.0.")
     if request.method == b"CONNECT":
         raise bad_request("CONNECT is for proxies; this is a model's own address.", 501)
 
 
-def text_headers(request: h11.Request) -> dict[str, str]:
-    """Headers by lower-case name, repeated ones joined by commas."""
-    joined: dict[str, str] = {}
-    for name, value in request.headers.raw_items():
-        key, text = name.lower().decode("ascii"), value.decode("latin-1")
-        joined[key] = f"{joined[key]}, {text}" if key in joined else text
-    return joined
+def keeps_connection(request: RequestHead) -> bool:
+    """Whether the client may send another request on its connection; of HTTP/1.0 none is expected."""
+    return request.is_http_1_1 and "close" not in _tokens(request.values.get("connection", ""))
+
+
+def awaits_continue(request: RequestHead) -> bool:
+    """Whether the client sends its body only after `100 Continue`."""
+    return request.is_http_1_1 and request.values.get("expect", "").strip().lower() == "100-continue"
 
 
 def client_of(route: PoolRoute, headers: Mapping[str, str], address: str) -> str:
@@ -81,16 +80,10 @@ def client_of(route: PoolRoute, headers: Mapping[str, str], address: str) -> str
     return address
 
 
-def has_body(headers: Mapping[str, str]) -> bool:
-    """Whether a body of at least one byte may follow a request's head (RFC 9112 §6)."""
-    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
-
-
-def wants_websocket(headers: Mapping[str, str]) -> bool:
+def wants_websocket(request: RequestHead) -> bool:
     """Whether the request asks to switch to WebSocket, the one upgrade that is passed on."""
-    return headers.get("upgrade", "").strip().lower() == "websocket" and "upgrade" in _tokens(
-        headers.get("connection", "")
-    )
+    upgrade, connection = request.values.get("upgrade", ""), request.values.get("connection", "")
+    return upgrade.strip().lower() == "websocket" and "upgrade" in _tokens(connection)
 
 
 def accepts_event_stream(headers: Mapping[str, str]) -> bool:
@@ -101,19 +94,17 @@ def accepts_event_stream(headers: Mapping[str, str]) -> bool:
     )
 
 
-def for_replica(request: h11.Request, headers: Mapping[str, str], client_address: str) -> bytes:
+def for_replica(request: RequestHead, client_address: str) -> bytes:
     """The request's head as the replica gets it.
 
     An absolute-form target loses its scheme and authority, which choose nothing here (RFC 9112 §3.2.2 lets
     the authority replace Host). The connection is closed after one exchange: a kept one that the replica
     closes at the same moment would leave open whether the request was executed.
-
-    Written here, since h11 would check once more each value that it has let pass when it came.
     """
     target, host = _origin_form(request.target)
-    dropped = _dropped(headers.get("connection", ""))
+    dropped = _dropped(request.values)
     kept, forwarded, via = [], [], []
-    for name, value in request.headers.raw_items():
+    for name, value in request.fields:
         key = name.lower()
         if key == b"host":
             host = value if host is None else host
@@ -124,36 +115,60 @@ def for_replica(request: h11.Request, headers: Mapping[str, str], client_address
         elif key == b"via":
             via.append(value)
         else:
-            kept.append(b"%s: %s\r\n" % (name, value))
-    if "transfer-encoding" in headers:
+            kept.append(b"%b: %b\r\n" % (name, value))
+    if "transfer-encoding" in request.values:
         kept.append(b"Transfer-Encoding: chunked\r\n")
-    if "trailers" in _tokens(headers.get("te", "")):
+    if "trailers" in _tokens(request.values.get("te", "")):
         kept.append(b"TE: trailers\r\n")
-    switches = wants_websocket(headers)
+    switches = wants_websocket(request)
     kept.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n" if switches else b"Connection: close\r\n")
-    kept.append(b"X-Forwarded-For: %s\r\n" % b", ".join([*forwarded, client_address.encode()]))
-    kept.append(b"Via: %s\r\n\r\n" % b", ".join([*via, b"1.1 poolkeeper"]))
+    kept.append(b"X-Forwarded-For: %b\r\n" % b", ".join([*forwarded, client_address.encode()]))
+    kept.append(b"Via: %b\r\n\r\n" % b", ".join([*via, b"1.1 poolkeeper"]))
     # HTTP/1.0 knows no Host, HTTP/1.1 demands one: RFC 9112 §3.2 has it sent empty.
-    return b"%s %s HTTP/1.1\r\nHost: %s\r\n%s" % (request.method, target, host or b"", b"".join(kept))
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (request.method, target, host or b"", b"".join(kept))
 
 
-def for_client(response: h11.Response, *, waited_seconds: float, closes: bool) -> h11.Response:
-    """The response as the client gets it: marked with its wait, and with `Connection: close` where asked."""
-    connection = b",".join(value for name, value in response.headers if name == b"connection")
-    kept = _end_to_end(response.headers.raw_items(), connection.decode("latin-1"))
-    if any(name == b"transfer-encoding" for name, _ in response.headers):
-        kept = [(name, value) for name, value in kept if name.lower() != b"content-length"]
-        kept.append((b"Transfer-Encoding", b"chunked"))
-    kept.append((COLD_START, b"%.3f" % waited_seconds))
+def status_line(status: int, reason: bytes) -> bytes:
+    """The first line of a response."""
+    return b"HTTP/1.1 %d %b\r\n" % (status, reason)
+
+
+def has_length(response: ResponseHead) -> bool:
+    """Whether the response's head says where its body ends, also without chunks."""
+    is_sized = "content-length" in response.values and "transfer-encoding" not in response.values
+    return is_sized or response.status in BODILESS
+
+
+def for_client(response: ResponseHead, *, waited_seconds: float, is_chunked: bool, closes: bool) -> bytes:
+    """The response's head as the client gets it: marked with its wait, with the framing that it gets here."""
+    dropped = _dropped(response.values)
+    if "transfer-encoding" in response.values:
+        dropped |= {b"content-length"}
+    kept = [b"%b: %b\r\n" % field for field in response.fields if field[0].lower() not in dropped]
+    if is_chunked:
+        kept.append(b"Transfer-Encoding: chunked\r\n")
+    kept.append(_waited(waited_seconds))
     if closes:
-        kept.append((b"Connection", b"close"))
-    return h11.Response(status_code=response.status_code, headers=kept, reason=response.reason)
+        kept.append(b"Connection: close\r\n")
+    return b"%b%b\r\n" % (status_line(response.status, response.reason), b"".join(kept))
 
 
-def for_switch(response: h11.InformationalResponse, waited_seconds: float) -> h11.InformationalResponse:
+def for_switch(response: ResponseHead, waited_seconds: float) -> bytes:
     """A 101 as the client gets it: the upgrade is between the two ends, so its hop-by-hop fields stay."""
-    kept = [*response.headers.raw_items(), (COLD_START, b"%.3f" % waited_seconds)]
-    return h11.InformationalResponse(status_code=101, headers=kept, reason=response.reason)
+    kept = [b"%b: %b\r\n" % field for field in response.fields]
+    return b"%b%b%b\r\n" % (status_line(101, response.reason), b"".join(kept), _waited(waited_seconds))
+
+
+def for_refusal(refused: Refused, body_bytes: int, waited_seconds: float) -> bytes:
+    """The head of an answer of our own."""
+    reason = HTTPStatus(refused.status).phrase.encode()
+    retry = refused.retry_after_seconds
+    return b"%bContent-Type: application/json\r\nContent-Length: %d\r\n%b%bConnection: close\r\n\r\n" % (
+        status_line(refused.status, reason),
+        body_bytes,
+        b"" if retry is None else b"Retry-After: %d\r\n" % retry,
+        _waited(waited_seconds),
+    )
 
 
 def trailers(headers: Iterable[Header]) -> list[Header]:
@@ -161,14 +176,13 @@ def trailers(headers: Iterable[Header]) -> list[Header]:
     return [(name, value) for name, value in headers if name.lower() not in _NOT_IN_TRAILERS]
 
 
-def _end_to_end(items: Iterable[Header], connection: str) -> list[Header]:
-    dropped = _dropped(connection)
-    return [(name, value) for name, value in items if name.lower() not in dropped]
+def _waited(seconds: float) -> bytes:
+    return b"X-Poolkeeper-Cold-Start: %.3f\r\n" % seconds
 
 
-def _dropped(connection: str) -> Set[bytes]:
+def _dropped(values: Mapping[str, str]) -> Set[bytes]:
     """Names of the fields that concern one hop, those that `Connection` names among them."""
-    named = {token.encode("latin-1") for token in _tokens(connection)}
+    named = {token.encode("latin-1") for token in _tokens(values.get("connection", ""))}
     return _HOP_BY_HOP | (named - {b"content-length", b"host", b"content-type"}) if named else _HOP_BY_HOP
 
 

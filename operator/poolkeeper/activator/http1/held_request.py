@@ -2,8 +2,6 @@
 
 import asyncio
 
-import h11
-
 from poolkeeper.activator.gate.budget import Charge
 from poolkeeper.activator.gate.deadlines import stated_seconds
 from poolkeeper.activator.gate.gate import Gate, Ticket
@@ -11,7 +9,7 @@ from poolkeeper.activator.http1 import head
 from poolkeeper.activator.http1.answer import Answer
 from poolkeeper.activator.http1.body import RequestBody
 from poolkeeper.activator.http1.exchange import Exchange
-from poolkeeper.activator.http1.outgoing import Outgoing
+from poolkeeper.activator.http1.messages import RequestHead
 from poolkeeper.activator.net.connection import Connection
 from poolkeeper.activator.net.refusals import ClientGone, Refused
 from poolkeeper.activator.net.splice import splice
@@ -28,24 +26,21 @@ class HeldRequest:
         pools: Pools,
         gate: Gate,
         connection: Connection,
-        http: h11.Connection,
-        request: h11.Request,
+        request: RequestHead,
         head_charge: Charge,
     ) -> None:
         self._pools = pools
         self._gate = gate
         self._connection = connection
         self._request = request
-        self._headers = head.text_headers(request)
         self._body = RequestBody(
-            http,
+            request,
             connection,
             pools.limits,
-            head_charge,
-            Charge(pools.total_bytes, gate.bytes),
-            is_empty=not head.has_body(self._headers),
+            head_charge=head_charge,
+            charge=Charge(pools.total_bytes, gate.bytes),
         )
-        self._answer = Answer(http, connection, is_http_1_1=request.http_version == b"1.1")
+        self._answer = Answer(connection, request)
         self._replica: Connection | None = None
         self._ticket: Ticket | None = None
         self._loop = asyncio.get_running_loop()
@@ -53,8 +48,11 @@ class HeldRequest:
             gate.route.key, request.method.decode("ascii"), path_only(request.target), connection.peer
         )
 
-    async def serve(self) -> None:
-        """Raises ClientGone where the client left, or got less than a whole answer and must be cut off."""
+    async def serve(self) -> bool:
+        """Whether the connection can take another request.
+
+        Raises ClientGone where the client left, or got less than a whole answer and must be cut off.
+        """
         began = self._loop.time()
         try:
             await self._pass_through_gate()
@@ -73,13 +71,14 @@ class HeldRequest:
             self._log.status, self._log.sent_bytes = self._answer.status, self._answer.sent_bytes
             self._log.total_seconds = self._loop.time() - began
             self._log.write()
+        return self._answer.is_complete and self._answer.keeps_connection and self._body.is_complete
 
     async def _pass_through_gate(self) -> None:
-        length = self._headers.get("content-length", "")
+        values = self._request.values
         ticket = self._gate.enter(
-            head.client_of(self._gate.route, self._headers, self._connection.peer),
-            body_bytes=int(length) if length.isdecimal() else 0,
-            limit_seconds=stated_seconds(self._headers),
+            head.client_of(self._gate.route, values, self._connection.peer),
+            body_bytes=int(values.get("content-length", "0")),
+            limit_seconds=stated_seconds(values),
         )
         self._ticket = ticket
         self._connection.on_end = lambda: self._client_left(ticket)
@@ -102,10 +101,7 @@ class HeldRequest:
     async def _hold(self, ticket: Ticket) -> None:
         """Collect the body while the request waits; sooner or later this ends with a replica or Refused."""
         ticket.on_decided = self._connection.interrupt
-        try:
-            await self._body.fill(lambda: not ticket.replica.done())
-        except h11.RemoteProtocolError as error:
-            raise head.bad_request(f"The body is no HTTP: {error}.") from None
+        await self._body.fill(lambda: not ticket.replica.done())
         ticket.on_decided = None
 
     async def _wait(self, ticket: Ticket) -> str:
@@ -122,9 +118,9 @@ class HeldRequest:
     def _takes_heartbeats(self) -> bool:
         """Answers to HEAD have no body, and a WebSocket can't be opened any more after a status of 200."""
         return (
-            head.accepts_event_stream(self._headers)
+            head.accepts_event_stream(self._request.values)
             and self._request.method != b"HEAD"
-            and not head.wants_websocket(self._headers)
+            and not head.wants_websocket(self._request)
         )
 
     async def _exchange(self, replica: Connection, ticket: Ticket) -> None:
@@ -132,7 +128,8 @@ class HeldRequest:
         if self._connection.ended:
             raise ClientGone
         exchange = Exchange(
-            Outgoing(self._request, self._headers, self._connection.peer),
+            self._request,
+            self._body,
             replica,
             self._answer,
             begins=lambda: self._gate.answer_begins(ticket),
@@ -140,7 +137,7 @@ class HeldRequest:
             closes=self._gate.route.redirects_to_pods or self._pools.is_stopping,
         )
         try:
-            await exchange.run(self._body)
+            await exchange.run(self._connection.peer)
         except Refused:
             if self._connection.ended:
                 raise ClientGone from None

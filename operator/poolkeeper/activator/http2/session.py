@@ -46,7 +46,7 @@ class H2Session:
         self._log = AccessEntry(gate.route.key, "PRI", "*", connection.peer)
 
     async def serve(self) -> None:
-        """From the preface, which is the next to be read, to the end of the connection."""
+        """From what follows the client's preface to the end of the connection."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
@@ -91,10 +91,6 @@ class H2Session:
             self._leaves = True
 
     async def _until_call(self) -> None:
-        received = bytearray()
-        while len(received) < len(h2_frames.PREFACE):
-            received += await self._receive_greeting()
-        self._held += self._from_client.feed(bytes(received[len(h2_frames.PREFACE) :]))
         while not self._open:
             self._held += self._from_client.feed(await self._receive_greeting())
             await self._connection.drain()  # our answers to pings: a client may send them without end

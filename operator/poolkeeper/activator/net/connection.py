@@ -33,13 +33,13 @@ class Connection(asyncio.BufferedProtocol):
         "_lost",
         "_on_open",
         "_read_waiter",
-        "_received",
         "_stall_seconds",
         "_writable",
         "ended",
         "is_paused",
         "most_read",
         "on_end",
+        "received",
         "transport",
     )
 
@@ -54,7 +54,7 @@ class Connection(asyncio.BufferedProtocol):
         self._on_open = on_open
         self._stall_seconds = stall_seconds
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._received = bytearray()
+        self.received = bytearray()
         self._read_waiter: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport
@@ -78,8 +78,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """asyncio: so many bytes came."""
-        self._received += _READ[:nbytes]
-        if len(self._received) >= self.most_read:
+        self.received += _READ[:nbytes]
+        if len(self.received) >= self.most_read:
             self.pause()
         self._wake()
 
@@ -120,44 +120,41 @@ class Connection(asyncio.BufferedProtocol):
             if not self.transport.is_closing():
                 self.transport.resume_reading()
 
-    async def read(self) -> bytes | None:
-        """What was received, at least one byte; b"" at the end; None if `interrupt` was called meanwhile."""
-        return self.take() if await self.until_readable() else None
+    async def read(self) -> bytes:
+        """What was received and not yet taken, at least one byte; b"" at the end."""
+        while not self.has_news:
+            await self.more()
+        return self.take(len(self.received))
 
-    async def until_readable(self) -> bool:
-        """Wait until something, or the end, can be read; False if `interrupt` was called meanwhile."""
-        if self.has_news:
-            return True
+    async def more(self) -> None:
+        """Wait until more is received, the other end has closed, or `interrupt` is called."""
+        if self.ended:
+            return
         self.resume()
         self._read_waiter = asyncio.get_running_loop().create_future()
         try:
             await self._read_waiter
         finally:
             self._read_waiter = None
-        return self.has_news
 
     @property
     def has_news(self) -> bool:
         """Whether something was received, or the end."""
-        return self.ended or bool(self._received)
+        return self.ended or bool(self.received)
 
     @property
     def is_readable(self) -> bool:
         """Whether something, or the end, can be read; the kernel is asked too."""
         return self.has_news or self._polls(select.POLLIN)
 
-    def take(self) -> bytes:
-        """What was received so far, perhaps nothing."""
-        data = bytes(self._received)
-        self._received.clear()
+    def take(self, amount: int) -> bytes:
+        """Take so many bytes out of `received`."""
+        data = bytes(self.received[:amount])
+        del self.received[:amount]
         return data
 
-    def unread(self, data: bytes) -> None:
-        """Put bytes back in front."""
-        self._received[:0] = data
-
     def interrupt(self) -> None:
-        """Have who waits for something to read wait no longer."""
+        """End a wait in `more` at once."""
         self._wake()
 
     async def write(self, data: bytes) -> None:
@@ -187,7 +184,7 @@ class Connection(asyncio.BufferedProtocol):
                 self.transport.write_eof()
             try:
                 async with asyncio.timeout(linger_seconds):
-                    while await self.read() != b"":
+                    while await self.read():
                         pass
             except TimeoutError:
                 pass

@@ -41,7 +41,8 @@ async def request_comes(pools: Pools, connection: Connection, *, is_new: bool) -
 
     try:
         with pools.departures.listening(port, told):
-            return await connection.until_readable() or connection.is_readable
+            await connection.more()
+            return connection.is_readable
     finally:
         bound.cancel()
 

@@ -1,0 +1,184 @@
+"""Where the body of an HTTP/1 message ends, and what of its bytes is content (RFC 9112 §6 and §7.1)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from poolkeeper.activator.http1.messages import Header, NotHttp, ResponseHead
+
+_MOST_LINE_BYTES = 4096
+_MOST_TRAILER_BYTES = 64 * 1024
+# At most 15 digits: beyond them a size means nothing, and some servers would cut it off silently.
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
+_TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*\r\n")
+BODILESS = (204, 304)
+
+
+class Body(Protocol):
+    """The body of one message, read from the bytes that its connection has received."""
+
+    is_complete: bool
+    """Whether its end has come."""
+
+    @property
+    def trailers(self) -> Sequence[Header]:
+        """Header lines that came behind the body."""
+
+    def take(self, received: bytearray) -> bytes:
+        """Take what belongs to the body out of `received`; returns its content. Raises NotHttp."""
+
+    def closed(self) -> None:
+        """The sender has closed its connection; raises ConnectionResetError if the body is not whole."""
+
+
+class SizedBody:
+    """A body of so many bytes, perhaps none."""
+
+    trailers: tuple[Header, ...] = ()
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+        self.is_complete = not length
+
+    def take(self, received: bytearray) -> bytes:
+        """All up to the length."""
+        content = bytes(received[: self._left])
+        del received[: len(content)]
+        self._left -= len(content)
+        self.is_complete = not self._left
+        return content
+
+    def closed(self) -> None:
+        """Whole only if all bytes have come."""
+        if not self.is_complete:
+            raise ConnectionResetError("the connection was closed within a body")
+
+
+class BodyUntilClose:
+    """The body of a response that states no length: it ends with the connection."""
+
+    trailers: tuple[Header, ...] = ()
+
+    def __init__(self) -> None:
+        self.is_complete = False
+
+    def take(self, received: bytearray) -> bytes:
+        """All of it."""
+        content = bytes(received)
+        received.clear()
+        return content
+
+    def closed(self) -> None:
+        """This is its regular end."""
+        self.is_complete = True
+
+
+class ChunkedBody:
+    """A body in chunks, each with its size in front; the last one has size 0."""
+
+    def __init__(self) -> None:
+        self.is_complete = False
+        self.trailers: list[Header] = []
+        self._left = 0
+        self._is_in_chunk = self._is_in_trailers = False
+        self._trailer_bytes = 0
+
+    def take(self, received: bytearray) -> bytes:
+        """The content of all chunks that are here, joined: a million chunks of a byte are one object."""
+        content = bytearray()
+        while not self.is_complete and self._step(received, content):
+            pass
+        return bytes(content)
+
+    def closed(self) -> None:
+        """Whole only if the last chunk and the empty line behind it have come."""
+        if not self.is_complete:
+            raise ConnectionResetError("the connection was closed within a chunked body")
+
+    def _step(self, received: bytearray, content: bytearray) -> bool:
+        """Take the next part; False if it is not here yet."""
+        if self._left:
+            part = received[: self._left]
+            del received[: len(part)]
+            content += part
+            self._left -= len(part)
+            return bool(part)
+        if self._is_in_chunk:
+            return self._end_chunk(received)
+        return self._read_trailer(received) if self._is_in_trailers else self._begin_chunk(received)
+
+    def _begin_chunk(self, received: bytearray) -> bool:
+        size = _CHUNK_SIZE.match(received)
+        if size is None:
+            return _wait_for_line(received, "Invalid chunk size")
+        self._left = int(size[1], 16)
+        self._is_in_chunk = self._left > 0
+        self._is_in_trailers = not self._left
+        del received[: size.end()]
+        return True
+
+    def _end_chunk(self, received: bytearray) -> bool:
+        if len(received) < 2:
+            return False
+        if received[:2] != b"\r\n":
+            raise NotHttp("A chunk is longer than its size")
+        del received[:2]
+        self._is_in_chunk = False
+        return True
+
+    def _read_trailer(self, received: bytearray) -> bool:
+        if received[:2] == b"\r\n":
+            del received[:2]
+            self.is_complete = True
+            return True
+        trailer = _TRAILER.match(received)
+        if trailer is None:
+            return _wait_for_line(received, "Invalid trailer")
+        self._trailer_bytes += trailer.end()
+        if self._trailer_bytes > _MOST_TRAILER_BYTES:
+            raise NotHttp("Trailers are too large")
+        self.trailers.append((trailer[1], trailer[2]))
+        del received[: trailer.end()]
+        return True
+
+
+def of_request(values: Mapping[str, str]) -> Body:
+    """The body behind a request's head: chunked, of a length, or none. llhttp has checked both headers."""
+    if "transfer-encoding" in values:
+        return ChunkedBody()
+    return SizedBody(int(values.get("content-length", "0")))
+
+
+def of_response(response: ResponseHead, *, to_head: bool) -> Body:
+    """The body behind a response's head; raises NotHttp. `to_head`: the request's method was HEAD."""
+    if to_head or response.status in BODILESS:
+        return SizedBody(0)
+    if "transfer-encoding" in response.values:
+        if response.values["transfer-encoding"].lower() != "chunked":
+            raise NotHttp("A Transfer-Encoding other than chunked")
+        return ChunkedBody()
+    if "content-length" in response.values:
+        return SizedBody(int(response.values["content-length"]))
+    return BodyUntilClose()
+
+
+def chunk(content: bytes) -> bytes:
+    """One chunk; content is not empty, since an empty chunk would be the last one."""
+    return b"%x\r\n%b\r\n" % (len(content), content)
+
+
+def last_chunk(trailers: Sequence[Header]) -> bytes:
+    """The end of a chunked body."""
+    return b"0\r\n%b\r\n" % lines(trailers)
+
+
+def lines(fields: Sequence[Header]) -> bytes:
+    """Header lines as bytes."""
+    return b"".join([b"%b: %b\r\n" % field for field in fields])
+
+
+def _wait_for_line(received: bytearray, fault: str) -> bool:
+    """False while a line may still become valid; raises NotHttp where it can't any more."""
+    if b"\n" in received or len(received) > _MOST_LINE_BYTES:
+        raise NotHttp(fault)
+    return False
