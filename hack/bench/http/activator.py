@@ -46,6 +46,19 @@ class Latencies:
     cpu_share: float
 
 
+@dataclass(frozen=True)
+class Holding:
+    """What became of requests that were held at zero and then let go, and the front's memory in MiB."""
+
+    held: int
+    answered: int
+    before: float
+    full: float
+    peak: float
+    most_at_once: int
+    rate: float
+
+
 class Client(asyncio.Protocol):
     """One keep-alive connection that sends a request and waits for its whole answer."""
 
@@ -152,8 +165,8 @@ def memory_mib(process: int, figure: str) -> float:
 
 async def hold_and_release(
     front: Front, held: int, body_bytes: int, slots: int, replicas: Sequence[Replica]
-) -> int:
-    """Holds requests at zero, then lets them go to replicas by their slots; how many were answered."""
+) -> Holding:
+    """Holds requests at zero, then lets them go to replicas by their slots."""
     loop = asyncio.get_running_loop()
     await front.route_to_nothing()
     before = memory_mib(front.process, "VmRSS")
@@ -167,20 +180,31 @@ async def hold_and_release(
         while await front.held() < held:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         full = memory_mib(front.process, "VmRSS")
-        print(f"{held} requests of {body_bytes} B held: {full:.0f} MiB ({before:.0f} MiB before them)")
         released_at = time.monotonic()
         await front.route_to(slots, *(replica.address for replica in replicas))
         statuses = [answer[:12] for answer in await asyncio.gather(*answers)]
     took = time.monotonic() - released_at
-    answered = statuses.count(b"HTTP/1.1 200")
-    most = max(replica.most_at_once for replica in replicas)
-    print(
-        f"  let go to {len(replicas)} with {slots} slots: {answered} answered of {held}, "
-        f"{held / took:.0f}/s, at most {most} at one replica at once"
-    )
     for client in clients:
         client.close()
-    return answered
+    return Holding(
+        held,
+        statuses.count(b"HTTP/1.1 200"),
+        before,
+        full,
+        memory_mib(front.process, "VmHWM"),
+        max(replica.most_at_once for replica in replicas),
+        held / took,
+    )
+
+
+def describe_holding(holding: Holding, replicas: int, slots: int) -> None:
+    """Print it."""
+    print(f"{holding.held} requests held: {holding.full:.0f} MiB ({holding.before:.0f} MiB before them)")
+    print(
+        f"  let go to {replicas} with {slots} slots: {holding.answered} answered, "
+        f"{holding.rate:.0f}/s, at most {holding.most_at_once} at one replica at once"
+    )
+    print(f"  peak, letting go included: {holding.peak:.0f} MiB")
 
 
 def verdict(aim: str, is_met: bool) -> bool:
@@ -228,22 +252,20 @@ async def bench_rate(folder: Path, rate: int, seconds: float) -> bool:
 async def bench_holding(folder: Path, held: int, body_bytes: int, slots: int) -> bool:
     """Memory while many are held, and until all are let go."""
     async with serving(1, 0.0) as replicas, activator(folder, replicas[0].port) as front:
-        answered = await hold_and_release(front, held, body_bytes, slots, replicas)
-        peak = memory_mib(front.process, "VmHWM")
-    print(f"  peak, letting go included: {peak:.0f} MiB")
-    return verdict(
-        f"{held} held within {AIM_PEAK_MIB:g} MiB and none lost", answered == held and peak <= AIM_PEAK_MIB
-    )
+        holding = await hold_and_release(front, held, body_bytes, slots, replicas)
+    describe_holding(holding, len(replicas), slots)
+    is_met = holding.answered == held and holding.peak <= AIM_PEAK_MIB
+    return verdict(f"{held} of {body_bytes} B held within {AIM_PEAK_MIB:g} MiB and none lost", is_met)
 
 
 async def bench_pacing(folder: Path, released: int, concurrency: int) -> bool:
     """Whether replicas that take their time ever get more than they take."""
     async with serving(REPLICAS, WORK_SECONDS) as replicas, activator(folder, replicas[0].port) as front:
-        answered = await hold_and_release(front, released, 200, concurrency, replicas)
-    most = max(replica.most_at_once for replica in replicas)
+        holding = await hold_and_release(front, released, 200, concurrency, replicas)
+    describe_holding(holding, len(replicas), concurrency)
     return verdict(
         f"{released} let go and no replica given more than {concurrency} at once",
-        answered == released and most <= concurrency,
+        holding.answered == released and holding.most_at_once <= concurrency,
     )
 
 

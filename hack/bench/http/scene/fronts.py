@@ -151,8 +151,8 @@ class Front:
 
 
 @asynccontextmanager
-async def activator(folder: Path, backend: int) -> AsyncIterator[Front]:
-    """`poolkeeper activator` on a core of its own."""
+async def activator(folder: Path, backend: int, checkout: Path | None = None) -> AsyncIterator[Front]:
+    """`poolkeeper activator` on a core of its own; its code comes from `checkout`, else from this one."""
     token_file = folder / "token"
     token_file.write_text(TOKEN)
     control, probes = free_port(), free_port()
@@ -160,11 +160,50 @@ async def activator(folder: Path, backend: int) -> AsyncIterator[Front]:
         sys.executable, "-m", "poolkeeper", "activator", "--token-file", str(token_file),
         "--control", f"{LOOPBACK}:{control}", "--listen", f"{LOOPBACK}:{probes}", "--grace-seconds", "1",
         stderr=(folder / "activator.log").open("wb"),
+        env=os.environ | ({"PYTHONPATH": str(checkout / "operator")} if checkout else {}),
     )  # fmt: skip
     await _until_open(control)
     os.sched_setaffinity(process.pid, FRONT_CORE)
     try:
         yield Front(process.pid, free_port(), control, backend)
+    finally:
+        process.kill()
+        await process.wait()
+
+
+@dataclass
+class PlainProxy(Front):
+    """The proxy of `aiohttp_proxy`, which knows neither tables nor reports."""
+
+    async def _route(self, *replicas: RouteReplica) -> None:
+        addresses = ",".join(f"http://{replica.address}:{self.backend}" for replica in replicas)
+        await self._ask("PUT", addresses)
+
+    async def held(self) -> int:
+        """Requests that it holds."""
+        return int(await self._ask("GET"))
+
+    async def _ask(self, method: str, data: str = "") -> str:
+        async with (
+            aiohttp.ClientSession() as client,
+            client.request(method, f"http://{LOOPBACK}:{self.control}", data=data) as response,
+        ):
+            response.raise_for_status()
+            return await response.text()
+
+
+@asynccontextmanager
+async def plain_proxy(folder: Path, backend: int) -> AsyncIterator[Front]:
+    """A proxy of aiohttp's own server and client on a core of its own."""
+    port, control = free_port(), free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hack.bench.http.scene.aiohttp_proxy", str(port), str(control),
+        stderr=(folder / "aiohttp.log").open("wb"),
+    )  # fmt: skip
+    await _until_open(control)
+    os.sched_setaffinity(process.pid, FRONT_CORE)
+    try:
+        yield PlainProxy(process.pid, port, control, backend)
     finally:
         process.kill()
         await process.wait()
