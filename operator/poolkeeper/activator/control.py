@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from poolkeeper.activator.reports import Reporter
 from poolkeeper.activator.routing.pools import Pools
+from poolkeeper.activator.routing.shared import Shared
 from poolkeeper.activator.server import Server
 from poolkeeper.activator.tokens import TokenFile
 from poolkeeper.api.activation import REPORTS_PATH, ROUTES_PATH, RoutingTable
@@ -60,8 +61,10 @@ class Control:
         return response
 
 
-def probes(pools: Pools) -> web.Application:
+def probes(shared: Shared) -> web.Application:
     """/healthz, /readyz and /metrics, without a token."""
+
+    pools = shared.pools
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -74,8 +77,8 @@ def probes(pools: Pools) -> web.Application:
         return web.Response(text="ok\n")
 
     async def metrics(_: web.Request) -> web.Response:
-        pools.metrics.held_bytes.set(pools.total_bytes.used + pools.total_head_bytes.used)
-        text = generate_latest(pools.metrics.registry)
+        shared.metrics.held_bytes.set(shared.budgets.bytes)
+        text = generate_latest(shared.metrics.registry)
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
     application = web.Application()

@@ -11,9 +11,9 @@ from aiohttp import web
 
 from poolkeeper.activator.control import Control, probes
 from poolkeeper.activator.net.limits import Limits
-from poolkeeper.activator.observing.metrics import Metrics
 from poolkeeper.activator.reports import Reporter
 from poolkeeper.activator.routing.pools import Pools
+from poolkeeper.activator.routing.shared import share
 from poolkeeper.activator.server import Server
 from poolkeeper.activator.tokens import TokenFile
 
@@ -45,15 +45,16 @@ class Settings:
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set and what was accepted has been answered."""
-    pools = Pools(settings.limits, Metrics())
-    server = Server(pools, settings.data_host)
+    shared = share(settings.limits)
+    pools = shared.pools
+    server = Server(shared, settings.data_host)
     reporter = Reporter(settings.identity, pools, server)
     control = Control(TokenFile(settings.token_file), pools, server, reporter)
-    hang_ups = asyncio.create_task(pools.hang_ups.run())
+    hang_ups = asyncio.create_task(shared.hang_ups.run())
     try:
         async with (
             _site(control.application(), settings.control),
-            _site(probes(pools), settings.probes),
+            _site(probes(shared), settings.probes),
         ):
             await stop.wait()
             pools.stop()

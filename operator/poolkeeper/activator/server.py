@@ -9,8 +9,7 @@ from poolkeeper.activator.http2.frames import PREFACE
 from poolkeeper.activator.http2.session import H2Session
 from poolkeeper.activator.net.connection import HELD_BYTES, Connection
 from poolkeeper.activator.net.refusals import Refused
-from poolkeeper.activator.routing.idle import request_comes
-from poolkeeper.activator.routing.pools import Pools
+from poolkeeper.activator.routing.shared import Shared
 
 logger = logging.getLogger(__name__)
 
@@ -21,15 +20,16 @@ LAST_WORDS_SECONDS = 1.0
 class Server:
     """The activator's data path."""
 
-    def __init__(self, pools: Pools, host: str | None = None) -> None:
-        self._pools = pools
+    def __init__(self, shared: Shared, host: str | None = None) -> None:
+        self._shared = shared
+        self._pools = shared.pools
         self._host = host
         self._listeners: dict[int, asyncio.Server] = {}
         self._sessions: set[asyncio.Task[None]] = set()
         self._binding = asyncio.Lock()
         self._takes_new = True
         self.unbound_ports: tuple[int, ...] = ()
-        pools.on_ports_gone = self._close_unwanted
+        shared.pools.on_ports_gone = self._close_unwanted
 
     async def listen(self) -> None:
         """Listen on the ports of the table in force, and on no others."""
@@ -79,22 +79,22 @@ class Server:
         return True
 
     def _connection(self) -> Connection:
-        limits = self._pools.limits
+        limits = self._shared.limits
         return Connection(self._opened, stall_seconds=limits.stall_seconds, most_read=HELD_BYTES)
 
     def _opened(self, connection: Connection) -> None:
-        if len(self._sessions) >= self._pools.limits.connections:
+        if len(self._sessions) >= self._shared.limits.connections:
             connection.abort()
             return
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._sessions.add(task)
-        self._pools.metrics.connections.set(len(self._sessions))
+        self._shared.metrics.connections.set(len(self._sessions))
         task.add_done_callback(self._closed)
 
     async def _serve(self, connection: Connection) -> None:
-        limits = self._pools.limits
+        limits = self._shared.limits
         try:
-            if not await request_comes(self._pools, connection, is_new=True):
+            if not await self._pools.idling.request_comes(connection, is_new=True):
                 connection.transport.close()
                 return
             async with asyncio.timeout(min(limits.idle_seconds, limits.head_seconds)):
@@ -102,9 +102,9 @@ class Server:
             if is_http_2:
                 gate = self._pools.gate_at(connection.local_port)
                 connection.take(len(PREFACE))
-                await H2Session(self._pools, gate, connection).serve()
+                await H2Session(self._shared, gate, connection).serve()
             else:
-                await Session(self._pools, connection).serve()
+                await Session(self._shared, connection).serve()
         except TimeoutError:
             connection.transport.close()
         except Refused as refused:
@@ -117,7 +117,7 @@ class Server:
 
     def _closed(self, task: asyncio.Task[None]) -> None:
         self._sessions.discard(task)
-        self._pools.metrics.connections.set(len(self._sessions))
+        self._shared.metrics.connections.set(len(self._sessions))
 
 
 async def _begins_http_2(connection: Connection) -> bool:

@@ -10,8 +10,7 @@ from aiohttp import web
 from hack.testing.clocks import LoopClock, loop_clock
 from hack.testing.ports import free_port
 from poolkeeper.activator.net.limits import Limits
-from poolkeeper.activator.observing.metrics import Metrics
-from poolkeeper.activator.routing.pools import Pools
+from poolkeeper.activator.routing.shared import share
 from poolkeeper.activator.server import Server
 from poolkeeper.api.activation import PoolRoute, PortRoute
 from tests.component.activator.data_path import (
@@ -38,10 +37,10 @@ async def start_activator() -> AsyncIterator[StartActivator]:
 
     async def start(*, route: dict[str, Any] | None = None, **limits: Any) -> Activator:
         port, backend_port = free_port(), free_port()
-        pools = Pools(Limits(**{"linger_seconds": 0.2, **limits}), Metrics())
+        shared = share(Limits(**{"linger_seconds": 0.2, **limits}))
         ports = (PortRoute(service="chat", listen_port=port, backend_port=backend_port),)
         at_zero = PoolRoute(namespace="serving", name="chat", ports=ports, hold_seconds=30)
-        activator = Activator(pools, Server(pools, LOOPBACK), port, backend_port, at_zero)
+        activator = Activator(shared, Server(shared, LOOPBACK), port, backend_port, at_zero)
         await activator.route_to(**(route or {}))
         started.append(activator)
         return activator

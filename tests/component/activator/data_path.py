@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from poolkeeper.activator.routing.pools import Pools
+from poolkeeper.activator.routing.shared import Shared
 from poolkeeper.activator.server import Server
 from poolkeeper.api.activation import PoolReport, PoolRoute, Replica, RoutingTable
 
@@ -17,12 +18,17 @@ LOOPBACK = "127.0.0.1"
 class Activator:
     """The data path of one activator with one pool at zero."""
 
-    pools: Pools
+    shared: Shared
     server: Server
     port: int
     backend_port: int
     route: PoolRoute
     versions: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def pools(self) -> Pools:
+        """Its pools."""
+        return self.shared.pools
 
     @property
     def url(self) -> str:
@@ -67,7 +73,7 @@ class Activator:
 
     async def until_connected(self, connections: int) -> None:
         """Wait until so many client connections are open."""
-        registry = self.pools.metrics.registry
+        registry = self.shared.metrics.registry
         await self.until(lambda: registry.get_sample_value("poolkeeper_activator_connections") == connections)
 
     async def until_held(self, requests: int) -> None:
@@ -77,7 +83,7 @@ class Activator:
     def metric(self, name: str, **labels: str) -> float | None:
         """The value of one series of the pool; None where there is none."""
         found = {"namespace": "serving", "pool": "chat", **labels}
-        return self.pools.metrics.registry.get_sample_value(f"poolkeeper_activator_{name}", found)
+        return self.shared.metrics.registry.get_sample_value(f"poolkeeper_activator_{name}", found)
 
 
 StartActivator = Callable[..., Awaitable[Activator]]

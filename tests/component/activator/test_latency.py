@@ -75,7 +75,7 @@ async def test_attempts_do_not_grow_apart(
         await clock.jump(1.0)
     await serve_raw(answer_ok, "127.0.0.2")
     assert not asking.done()
-    await clock.jump(2 * activator.pools.limits.refused_pause_seconds)
+    await clock.jump(2 * activator.shared.limits.refused_pause_seconds)
     async with asyncio.timeout(2):
         assert (await asking).endswith(b"ok")
 

@@ -88,7 +88,7 @@ async def test_a_connection_that_comes_late_may_ask_once_and_not_wait(
     await activator.route_to(await serve_raw(answer_ok), redirects_to_pods=True)
     reader, writer = await asyncio.open_connection(LOOPBACK, activator.port)
     await activator.until_connected(1)
-    await clock.jump(0.9 * activator.pools.limits.leaving_seconds)
+    await clock.jump(0.9 * activator.shared.limits.leaving_seconds)
     writer.write(KEPT)
     async with asyncio.timeout(2):
         answer = await reader.read()
@@ -96,7 +96,7 @@ async def test_a_connection_that_comes_late_may_ask_once_and_not_wait(
     assert b"Connection: close" in answer
     silent = asyncio.create_task(raw(activator, b""))
     await activator.until_connected(1)
-    await clock.jump(1.1 * activator.pools.limits.leaving_seconds)
+    await clock.jump(1.1 * activator.shared.limits.leaving_seconds)
     async with asyncio.timeout(3):
         assert await silent == b""
     writer.close()
@@ -111,9 +111,9 @@ async def test_a_new_connection_has_its_moment_though_tables_go_on_saying_that_i
     reader, writer = await asyncio.open_connection(LOOPBACK, activator.port)
     await activator.until_connected(1)
     for _ in range(3):
-        await clock.jump(0.2 * activator.pools.limits.leaving_seconds)
+        await clock.jump(0.2 * activator.shared.limits.leaving_seconds)
         await activator.route_to(address, redirects_to_pods=True)
-    await clock.jump(0.2 * activator.pools.limits.leaving_seconds)
+    await clock.jump(0.2 * activator.shared.limits.leaving_seconds)
     writer.write(KEPT)
     async with asyncio.timeout(2):
         assert (await reader.read()).startswith(b"HTTP/1.1 200")

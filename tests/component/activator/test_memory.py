@@ -30,7 +30,7 @@ async def send_what_is_taken(activator: Activator, data: bytes) -> socket.socket
 
 def taken(activator: Activator) -> int:
     """Bytes of bodies and heads that the activator counts."""
-    return activator.pools.total_bytes.used + activator.pools.total_head_bytes.used
+    return activator.shared.budgets.bytes
 
 
 async def memory_for(activator: Activator, data: bytes) -> float:
@@ -78,7 +78,7 @@ async def test_a_body_of_tiny_chunks_takes_no_more_than_it_counts(start_activato
         before, _ = tracemalloc.get_traced_memory()
         _, writer = await asyncio.open_connection(LOOPBACK, activator.port)
         writer.write(head + b"1\r\nx\r\n" * 20_000)
-        await activator.until(lambda: activator.pools.total_bytes.used >= 20_000)
+        await activator.until(lambda: activator.shared.budgets.body_bytes.used >= 20_000)
         await activator.until_steady(lambda: taken(activator))
         after, _ = tracemalloc.get_traced_memory()
     finally:
@@ -96,11 +96,11 @@ async def test_what_a_held_http_2_connection_sends_is_counted(start_activator: S
     for _, writer in clients:
         writer.write(data)
     await activator.until_held(10)
-    await activator.until(lambda: activator.pools.total_bytes.used >= 20_000)
-    assert activator.pools.total_bytes.used <= 100_000
+    await activator.until(lambda: activator.shared.budgets.body_bytes.used >= 20_000)
+    assert activator.shared.budgets.body_bytes.used <= 100_000
     for _, writer in clients:
         writer.close()
-    hang_ups = asyncio.create_task(activator.pools.hang_ups.run())
+    hang_ups = asyncio.create_task(activator.shared.hang_ups.run())
     await activator.until_held(0)
     hang_ups.cancel()
     await activator.until(lambda: taken(activator) == 0)
@@ -118,4 +118,4 @@ async def test_heads_beyond_their_bound_are_refused(start_activator: StartActiva
     assert b"ActivatorFull" in answer
     for _, writer in held:
         writer.close()
-    await activator.until(lambda: activator.pools.total_head_bytes.used == 0)
+    await activator.until(lambda: activator.shared.budgets.head_bytes.used == 0)

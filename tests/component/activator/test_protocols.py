@@ -79,7 +79,7 @@ async def test_uploads_of_every_size_arrive_whole(activator: Activator, serve: S
         await activator.route_to(await serve(count))
         assert (await whole).content == body
         assert (await chunked).content == body
-    assert activator.pools.total_bytes.used == 0
+    assert activator.shared.budgets.body_bytes.used == 0
 
 
 async def test_websocket(activator: Activator, serve: Serve) -> None:

@@ -62,21 +62,12 @@ async def test_one_client_can_not_take_all_places(activator: Activator) -> None:
     await asyncio.gather(*asked, *others, return_exceptions=True)
 
 
-async def test_a_stated_time_limit_is_an_hour_at_most(activator: Activator) -> None:
-    gate = activator.pools.gate_at(activator.port)
-    now = asyncio.get_running_loop().time()
-    assert 3500 < gate.enter("a", limit_seconds=1e9).expires_at - now < 3700
-    await activator.route_to(hold_seconds=7200)
-    assert 7100 < gate.enter("a", limit_seconds=1e9).expires_at - now < 7300
-    assert 9 < gate.enter("a", limit_seconds=10.0).expires_at - now < 11
-
-
 async def test_bodies_beyond_the_bound_wait_in_the_client(start_activator: StartActivator) -> None:
     activator = await start_activator(route={"held_bytes": 100_000})
     _, writer = await asyncio.open_connection("127.0.0.1", activator.port)
     writer.write(b"POST / HTTP/1.1\r\nHost: chat\r\nContent-Length: 50000000\r\n\r\n")
     writer.write(bytes(50_000_000))
-    assert 90_000 <= await activator.until_steady(lambda: activator.pools.total_bytes.used) <= 100_000
+    assert 90_000 <= await activator.until_steady(lambda: activator.shared.budgets.body_bytes.used) <= 100_000
     writer.transport.abort()
 
 
@@ -86,11 +77,11 @@ async def test_a_hang_up_is_seen_though_the_body_is_not_read(start_activator: St
     writer.write(b"POST / HTTP/1.1\r\nHost: chat\r\nContent-Length: 100000\r\n\r\n")
     writer.write(bytes(100_000))
     await writer.drain()
-    await activator.until(lambda: activator.pools.total_bytes.used >= 40_000)
+    await activator.until(lambda: activator.shared.budgets.body_bytes.used >= 40_000)
     writer.close()
-    hang_ups = asyncio.create_task(activator.pools.hang_ups.run())
+    hang_ups = asyncio.create_task(activator.shared.hang_ups.run())
     await activator.until_held(0)
-    assert activator.pools.total_bytes.used == 0
+    assert activator.shared.budgets.body_bytes.used == 0
     hang_ups.cancel()
 
 

@@ -1,4 +1,6 @@
-"""Bounds on what is held, shared by all pools of one activator."""
+"""Bounds on what is held."""
+
+from poolkeeper.activator.net.limits import Limits
 
 
 class Budget:
@@ -65,3 +67,20 @@ class Charge:
     def release(self) -> None:
         """Give back all of it."""
         self.set(0)
+
+
+class Budgets:
+    """What all pools of one activator take up together."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.requests = Budget(limits.total_requests)
+        """Requests that are held or at a replica."""
+        self.body_bytes = Budget(limits.total_bytes)
+        """Bytes of bodies in memory."""
+        self.head_bytes = Budget(limits.total_head_bytes)
+        """Bytes of heads in memory, and what came with them."""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of requests in memory."""
+        return self.body_bytes.used + self.head_bytes.used

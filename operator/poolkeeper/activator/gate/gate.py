@@ -1,104 +1,35 @@
-"""Where the requests of one pool wait for a replica, in fair order, and leave at the replicas' pace."""
+"""Where the requests of one pool wait for a replica: the rules of `line` with timers, metrics and waiters."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from poolkeeper.activator.gate.budget import Budget
-from poolkeeper.activator.gate.deadlines import retry_after_seconds
-from poolkeeper.activator.gate.fair_queue import FairQueue
-from poolkeeper.activator.gate.replica_slots import ReplicaSlots
-from poolkeeper.activator.gate.waiting import WaitingAges
-from poolkeeper.activator.net.refusals import Cause, Refused
+from poolkeeper.activator.gate.line import Line, Ticket
+from poolkeeper.activator.net.refusals import Cause, ClientGone
 from poolkeeper.activator.observing.metrics import PoolMetrics
 from poolkeeper.api.activation import PoolReport, PoolRoute
 
-QUANTUM = 1
-BYTES_PER_COST = 128 * 1024
-MOST_COST = 8
-MOST_EXPECTED_BACK = 1_000
-LEAST_BACK_SECONDS = 5.0
-"""How long a client that was told to come back is waited for, however soon it was told to."""
-MOST_STATED_SECONDS = 3600.0
-"""A client that states more would keep its place long after anybody waits for the answer."""
-
-
 Changed = Callable[[], None]
-"""Called whenever what waits or is being worked on has changed."""
-
-
-@dataclass(eq=False, slots=True)
-class Ticket:
-    """One request's place: `replica` resolves to a replica's address, or fails with Refused.
-
-    `goes_by_budget` says that the request states no time limit of its own.
-    """
-
-    client: str
-    cost: int
-    arrived_at: float
-    replica: asyncio.Future[str]
-    expires_at: float
-    goes_by_budget: bool
-    deadline: asyncio.TimerHandle | None = None
-    has_left: bool = False
-    was_held: bool = False
-    is_answered: bool = False
-    granted: str | None = None
-    rests_at: str | None = None
-    on_decided: Callable[[], None] | None = field(default=None, repr=False)
+"""Called whenever what waits or is at a replica has changed."""
 
 
 class Gate:
-    """The waiting room of one pool in one activator. Not thread-safe: it lives on one event loop."""
+    """The gate of one pool in one activator. Not thread-safe: it lives on one event loop."""
 
     def __init__(self, route: PoolRoute, total: Budget, metrics: PoolMetrics, changed: Changed) -> None:
         self._loop = asyncio.get_running_loop()
-        self._total = total
         self._changed = changed
-        self.metrics = metrics
-        self._queue: FairQueue[Ticket] = FairQueue(QUANTUM)
-        self._slots = ReplicaSlots()
-        self._ages = WaitingAges()
-        self._expected_back: dict[str, float] = {}
+        self._line = Line(route, total, self._loop.time())
         self._retry: asyncio.TimerHandle | None = None
-        self._closed: tuple[Cause, str] | None = None
-        self._arrived = self._completed = self._in_flight = 0
         self._backend_ports: dict[int, int] = {}
+        self.metrics = metrics
         self.bytes = Budget(route.held_bytes)
         self.update(route)
 
-    def update(self, route: PoolRoute) -> None:
-        """Take over a newer route and let go whom it has room for."""
-        self.route = route
-        self._backend_ports |= {port.listen_port: port.backend_port for port in route.ports}
-        self.bytes.resize(route.held_bytes)
-        self._ready_at = (
-            None if route.ready_in_seconds is None else self._loop.time() + route.ready_in_seconds
-        )
-        self._slots.update(route.replicas)
-        self._let_go()
-
-    def withdraw_replicas(self) -> None:
-        """Count all replicas as gone: the controller was silent for too long to trust their addresses."""
-        self._slots.update(())
-
-    def backend_port(self, listen_port: int) -> int:
-        """The replicas' port that one of ours stands for, also after it was taken from the pool."""
-        return self._backend_ports[listen_port]
-
-    def close(self, cause: Cause, message: str) -> None:
-        """Refuse whoever comes from now on; who waits already goes on waiting."""
-        self._closed = (cause, message)
-
-    def reopen(self) -> None:
-        """Take requests again."""
-        self._closed = None
-
     @property
-    def is_closed(self) -> bool:
-        """Whether newcomers are refused."""
-        return self._closed is not None
+    def route(self) -> PoolRoute:
+        """What the latest table says of the pool."""
+        return self._line.route
 
     @property
     def pool(self) -> tuple[str, str]:
@@ -106,225 +37,197 @@ class Gate:
         return self.route.namespace, self.route.name
 
     @property
+    def is_closed(self) -> bool:
+        """Whether new requests are refused."""
+        return self._line.is_closed
+
+    @property
     def is_empty(self) -> bool:
-        """Whether no request waits or is being worked on."""
-        return not self._queue and not self._in_flight
+        """Whether no request waits or is at a replica."""
+        return self._line.is_empty
 
-    def enter(self, client: str, *, body_bytes: int = 0, limit_seconds: float | None = None) -> Ticket:
-        """Queue a request that has just come; raises Refused where it can't be held or can't be in time."""
-        if self._closed is not None:
-            raise Refused(*self._closed, retry_after_seconds=self._retry_after())
+    def update(self, route: PoolRoute) -> None:
+        """Take over a newer route."""
+        self._backend_ports |= {port.listen_port: port.backend_port for port in route.ports}
+        self.bytes.resize(route.held_bytes)
         now = self._loop.time()
-        self._arrived += 1
-        hold_seconds = self.route.hold_seconds if limit_seconds is None else self._capped(limit_seconds)
-        self._refuse_what_cannot_be_in_time(client, now, hold_seconds)
-        self._reserve_place(client)
-        cost = 1 + min(MOST_COST - 1, body_bytes // BYTES_PER_COST)
-        replica, expires_at = self._loop.create_future(), now + hold_seconds
-        ticket = Ticket(client, cost, now, replica, expires_at, goes_by_budget=limit_seconds is None)
-        self._expected_back.pop(client, None)
-        # Nobody waits and a slot is free: it would be the next in the queue and the only one.
-        address = None if self._queue else self._slots.take(now)
-        if address is not None:
-            self._give(ticket, address)
-            self._changed()
-            return ticket
-        self._queue.push(client, ticket, cost)
-        self._now_waits(ticket)
-        self._let_go()
-        ticket.was_held = ticket.granted is None
-        return ticket
+        self._line.update(route, now)
+        self.settle(now)
 
-    def taken(self, ticket: Ticket) -> None:
-        """The replica accepted a connection; a grant that came to nothing is no release."""
-        self.metrics.released(self._loop.time() - ticket.arrived_at)
+    def backend_port(self, listen_port: int) -> int:
+        """The replicas' port that one of ours stands for, also after it was taken from the pool."""
+        return self._backend_ports[listen_port]
 
-    def answer_begins(self, ticket: Ticket) -> None:
-        """The first byte of a replica's answer goes to the client; may be called again without effect."""
-        if ticket.was_held and not ticket.is_answered:
-            self.metrics.cold_start(self._loop.time() - ticket.arrived_at)
-        ticket.is_answered = True
+    def withdraw_replicas(self) -> None:
+        """Count all replicas as gone."""
+        self._line.withdraw_replicas()
 
-    def send_back(self, ticket: Ticket, *, pause_seconds: float) -> None:
-        """The replica accepted no connection: the request is next again, and the replica gets a pause."""
-        if ticket.granted is None:
-            return
-        self._slots.pause(ticket.granted, self._loop.time() + pause_seconds)
-        self._end_grant(ticket)
-        ticket.was_held = True
-        ticket.replica = self._loop.create_future()
-        self._queue.push_back_to_front(ticket.client, ticket)
-        self._now_waits(ticket)
-        if ticket.expires_at <= self._loop.time():
-            self._time_is_up(ticket)
-        self._let_go()
+    def close(self, cause: Cause, message: str) -> None:
+        """Refuse new requests; those that wait go on waiting."""
+        self._line.close(cause, message)
 
-    def rests(self, ticket: Ticket) -> None:
-        """A spliced connection has no open request at the moment: its slot is free for others."""
-        if ticket.granted is not None and not ticket.rests_at:
-            ticket.rests_at = ticket.granted
-            self._end_grant(ticket)
-            self._let_go()
-
-    def works_again(self, ticket: Ticket) -> None:
-        """A request came on a connection that rested; it is at the replica already, whatever its slots."""
-        if ticket.rests_at is not None and not ticket.has_left:
-            ticket.granted, ticket.rests_at = ticket.rests_at, None
-            self._slots.take_at(ticket.granted)
-            self._in_flight += 1
-            self._arrived += 1
-            self._changed()
-
-    def leave(self, ticket: Ticket, *, completed: bool = False) -> None:
-        """The request has ended, in whatever way; may be called again without effect."""
-        if ticket.has_left:
-            return
-        ticket.has_left = True
-        self._total.give_back(1)
-        self._completed += completed
-        if ticket.deadline is not None:
-            ticket.deadline.cancel()
-        if self._queue.discard(ticket.client, ticket):
-            self._waits_no_longer(ticket)
-        if ticket.granted is not None:
-            self._end_grant(ticket)
-            self._let_go()
+    def reopen(self) -> None:
+        """Take requests again."""
+        self._line.reopen()
 
     def refuse_all(self, cause: Cause, message: str) -> None:
-        """Answer everybody who waits."""
-        for ticket in list(self._queue):
-            self._refuse(ticket, Refused(cause, message, retry_after_seconds=self._retry_after()))
+        """Refuse every request that waits."""
+        now = self._loop.time()
+        self._line.refuse_all(cause, message, now)
+        self.settle(now)
+
+    def enter(self, client: str, *, body_bytes: int = 0, limit_seconds: float | None = None) -> "Place":
+        """A place for a new request; raises Refused."""
+        now = self._loop.time()
+        try:
+            ticket = self._line.enter(client, now, body_bytes=body_bytes, limit_seconds=limit_seconds)
+        finally:
+            self.settle(now)  # a refused client may now be expected back, and another one have given way
+        return Place(self, self._line, ticket)
 
     def report(self) -> PoolReport:
-        """What the controller is told."""
-        now = self._loop.time()
-        self._expected_back = {who: until for who, until in self._expected_back.items() if until > now}
-        return PoolReport(
-            namespace=self.route.namespace,
-            name=self.route.name,
-            waiting=self._ages.report(now),
-            expected_back=len(self._expected_back),
-            in_flight=self._in_flight,
-            at_replicas=dict(self._slots.taken),
-            arrived=self._arrived,
-            completed=self._completed,
-        )
+        """What the controller needs to know."""
+        return self._line.report(self._loop.time())
 
-    def _refuse_what_cannot_be_in_time(self, client: str, now: float, hold_seconds: float) -> None:
-        if self._slots.are_ready or self._ready_at is None or self._ready_at <= now + hold_seconds:
-            return
-        ready_in = self._ready_at - now
-        retry_after = retry_after_seconds(ready_in)
-        self._is_to_come_back(client, retry_after)
-        message = (
-            f"The model is at zero and expected to be ready in {ready_in:.0f} s; this request can't wait "
-            f"longer than {hold_seconds:.0f} s. It is being started: try again after {retry_after} s."
-        )
-        raise Refused(Cause.NOT_READY_IN_TIME, message, retry_after_seconds=retry_after)
+    def settle(self, now: float) -> None:
+        """Wake those whose wait has ended, and set the timer for the end of a replica's pause.
 
-    def _is_to_come_back(self, client: str, after_seconds: int) -> None:
-        """Count a client that is told so as demand until it should be here again.
-
-        Else a start that outlasts its patience would be taken back the moment that nobody waits any more, and
-        its next try would find the model as far from ready as the first.
+        `now` is the time that the line was given: with a later one a pause could end unnoticed in between.
         """
-        if client in self._expected_back or len(self._expected_back) < MOST_EXPECTED_BACK:
-            until = self._loop.time() + max(LEAST_BACK_SECONDS, 1.5 * after_seconds)
-            self._expected_back[client] = until
-            self._changed()
-
-    def _capped(self, stated_seconds: float) -> float:
-        return min(stated_seconds, max(MOST_STATED_SECONDS, self.route.hold_seconds))
-
-    def _reserve_place(self, client: str) -> None:
-        """Raises Refused; where another client has more places, its latest request gives way instead."""
-        if not self._total.reserve(1):
-            message = "Too many requests wait for models here already."
-            raise Refused(Cause.ACTIVATOR_FULL, message, retry_after_seconds=self._retry_after())
-        if len(self._queue) >= self.route.held_requests:
-            message = f"{self.route.held_requests} requests wait for this model already."
-            full = Refused(Cause.QUEUE_FULL, message, retry_after_seconds=self._retry_after())
-            gives_way = self._queue.newest_of_greediest(client)
-            if gives_way is None:
-                self._total.give_back(1)
-                raise full
-            self._refuse(gives_way, full)
-
-    def _retry_after(self) -> int:
-        return retry_after_seconds(None if self._ready_at is None else self._ready_at - self._loop.time())
-
-    def _time_is_up(self, ticket: Ticket) -> None:
-        """Refuse it, unless the budget was raised meanwhile; one that is lowered breaks no older promise."""
-        now, by_budget = self._loop.time(), ticket.arrived_at + self.route.hold_seconds
-        if ticket.goes_by_budget and by_budget > max(now, ticket.expires_at):
-            ticket.expires_at = by_budget
-            ticket.deadline = self._loop.call_at(by_budget, self._time_is_up, ticket)
-            return
-        retry_after = self._retry_after()
-        message = f"No replica was free within {now - ticket.arrived_at:.0f} s."
-        if self._refuse(ticket, Refused(Cause.TIME_LIMIT, message, retry_after_seconds=retry_after)):
-            self._is_to_come_back(ticket.client, retry_after)
-
-    def _refuse(self, ticket: Ticket, refused: Refused) -> bool:
-        """Answer a request that waits; False where it waits no longer."""
-        if not self._queue.discard(ticket.client, ticket):
-            return False
-        self._waits_no_longer(ticket)
-        ticket.replica.set_exception(refused)
-        self._notify(ticket)
-        return True
-
-    def _let_go(self) -> None:
-        now = self._loop.time()
-        while self._queue and (address := self._slots.take(now)) is not None:
-            ticket = self._queue.pop()
-            if ticket is None:
-                self._slots.give_back(address)
-                return
-            self._grant(ticket, address)
-        if self._queue:
-            self._look_again_after_pause(now)
-
-    def _grant(self, ticket: Ticket, address: str) -> None:
-        self._waits_no_longer(ticket)
-        self._give(ticket, address)
-        self._notify(ticket)
-
-    def _give(self, ticket: Ticket, address: str) -> None:
-        ticket.granted = address
-        self._in_flight += 1
-        ticket.replica.set_result(address)
-
-    def _end_grant(self, ticket: Ticket) -> None:
-        if ticket.granted is not None:
-            self._slots.give_back(ticket.granted)
-            self._in_flight -= 1
-            ticket.granted = None
-            self._changed()
-
-    def _look_again_after_pause(self, now: float) -> None:
-        until = self._slots.next_end_of_pause(now)
-        if until is not None and self._retry is None:
-            self._retry = self._loop.call_at(until, self._pause_is_over)
+        decided, self._line.decided = self._line.decided, []
+        for ticket in decided:
+            if ticket.on_decided is not None:
+                ticket.on_decided()
+        self.metrics.held(self._line.waiting)
+        self._changed()
+        if self._retry is None and (at := self._line.next_release_at(now)) is not None:
+            self._retry = self._loop.call_at(at, self._pause_is_over)
 
     def _pause_is_over(self) -> None:
         """Forget the timer first: one that fires a moment early, as uvloop's do, must be set again."""
         self._retry = None
-        self._let_go()
+        now = self._loop.time()
+        self._line.release(now)
+        self.settle(now)
 
-    def _now_waits(self, ticket: Ticket) -> None:
-        if ticket.deadline is None:
-            ticket.deadline = self._loop.call_at(ticket.expires_at, self._time_is_up, ticket)
-        self._ages.add(ticket.arrived_at)
-        self.metrics.held(len(self._queue))
-        self._changed()
 
-    def _waits_no_longer(self, ticket: Ticket) -> None:
-        self._ages.remove(ticket.arrived_at)
-        self.metrics.held(len(self._queue))
-        self._changed()
+class Place:
+    """One request's place at the gate, from its arrival until it has ended."""
 
-    @staticmethod
-    def _notify(ticket: Ticket) -> None:
-        if ticket.on_decided is not None:
-            ticket.on_decided()
+    __slots__ = (
+        "_deadline",
+        "_gate",
+        "_is_abandoned",
+        "_is_answered",
+        "_line",
+        "_loop",
+        "_ticket",
+        "_waiter",
+        "on_decided",
+    )
+
+    def __init__(self, gate: Gate, line: Line, ticket: Ticket) -> None:
+        self._gate = gate
+        self._line = line
+        self._ticket = ticket
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._is_abandoned = self._is_answered = False
+        self.on_decided: Callable[[], None] | None = None
+        """Called when the wait ends, for those who wait for something else too."""
+        ticket.on_decided = self._wake
+        self._watch_deadline()
+
+    @property
+    def waited_seconds(self) -> float:
+        """Since the request came."""
+        return self._loop.time() - self._ticket.arrived_at
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the wait has ended: with a replica, with a refusal, or because the client left."""
+        ticket = self._ticket
+        return ticket.granted is not None or ticket.refused is not None or self._is_abandoned
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the request has ended, or its client has left."""
+        return self._ticket.has_left
+
+    async def until_decided(self, seconds: float | None = None) -> bool:
+        """Wait until that is so; False where it is not after so many seconds."""
+        if not self.is_decided:
+            self._waiter = self._loop.create_future()
+            await asyncio.wait((self._waiter,), timeout=seconds)
+        return self.is_decided
+
+    def replica(self) -> str:
+        """The address of the replica that takes the request; raises Refused and ClientGone."""
+        if self._ticket.refused is not None:
+            raise self._ticket.refused
+        if self._ticket.granted is None:
+            raise ClientGone
+        return self._ticket.granted
+
+    def connected(self) -> None:
+        """The replica accepted a connection: only now is the request released."""
+        self._gate.metrics.released(self.waited_seconds)
+
+    def not_connected(self, *, pause_seconds: float) -> None:
+        """The replica accepted no connection: the request waits again, and the replica gets a pause."""
+        now = self._loop.time()
+        self._line.send_back(self._ticket, now, pause_seconds=pause_seconds)
+        self._watch_deadline()
+        self._gate.settle(now)
+
+    def answer_begins(self) -> None:
+        """The first byte of a replica's answer goes to the client; may be called again without effect."""
+        if self._ticket.was_held and not self._is_answered:
+            self._gate.metrics.cold_start(self.waited_seconds)
+        self._is_answered = True
+
+    def rest(self) -> None:
+        """A spliced connection has no open request at the moment: its slot is free for others."""
+        now = self._loop.time()
+        self._line.rest(self._ticket, now)
+        self._gate.settle(now)
+
+    def resume(self) -> None:
+        """A request came on a connection that rested."""
+        self._line.resume(self._ticket)
+        self._gate.settle(self._loop.time())
+
+    def leave(self, *, completed: bool = False) -> None:
+        """The request has ended, in whatever way; may be called again without effect."""
+        if not self._ticket.has_left:
+            if self._deadline is not None:
+                self._deadline.cancel()
+            now = self._loop.time()
+            self._line.leave(self._ticket, now, completed=completed)
+            self._gate.settle(now)
+
+    def abandon(self) -> None:
+        """The client has left: whoever waits for a replica gets ClientGone."""
+        self.leave()
+        self._is_abandoned = True
+        self._wake()
+
+    def _watch_deadline(self) -> None:
+        if self._deadline is None and not self.is_decided:
+            self._deadline = self._loop.call_at(self._ticket.expires_at, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        """A raised budget may have moved the deadline, and timers of uvloop fire a moment early."""
+        self._deadline = None
+        if not self.is_decided:
+            now = self._loop.time()
+            self._line.expire(self._ticket, now)
+            self._watch_deadline()
+            self._gate.settle(now)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        if self.on_decided is not None:
+            self.on_decided()

@@ -4,7 +4,7 @@ import asyncio
 
 from poolkeeper.activator.gate.budget import Charge
 from poolkeeper.activator.gate.deadlines import stated_seconds
-from poolkeeper.activator.gate.gate import Gate, Ticket
+from poolkeeper.activator.gate.gate import Gate
 from poolkeeper.activator.http1 import head
 from poolkeeper.activator.http1.answer import Answer
 from poolkeeper.activator.http1.body import RequestBody
@@ -14,35 +14,29 @@ from poolkeeper.activator.net.connection import Connection
 from poolkeeper.activator.net.refusals import ClientGone, Refused
 from poolkeeper.activator.net.splice import splice
 from poolkeeper.activator.observing.access_log import AccessEntry, path_only
-from poolkeeper.activator.routing.pools import Pools
-from poolkeeper.activator.routing.reach import reach_replica
+from poolkeeper.activator.routing.shared import Shared
+from poolkeeper.activator.routing.visit import Visit
 
 
 class HeldRequest:
     """Waits at the pool's gate, then goes to exactly one replica."""
 
     def __init__(
-        self,
-        pools: Pools,
-        gate: Gate,
-        connection: Connection,
-        request: RequestHead,
-        head_charge: Charge,
+        self, shared: Shared, gate: Gate, connection: Connection, request: RequestHead, head_charge: Charge
     ) -> None:
-        self._pools = pools
+        self._shared = shared
         self._gate = gate
         self._connection = connection
         self._request = request
         self._body = RequestBody(
             request,
             connection,
-            pools.limits,
+            shared.limits,
             head_charge=head_charge,
-            charge=Charge(pools.total_bytes, gate.bytes),
+            charge=Charge(shared.budgets.body_bytes, gate.bytes),
         )
         self._answer = Answer(connection, request)
-        self._replica: Connection | None = None
-        self._ticket: Ticket | None = None
+        self._visit: Visit | None = None
         self._loop = asyncio.get_running_loop()
         self._log = AccessEntry(
             gate.route.key, request.method.decode("ascii"), path_only(request.target), connection.peer
@@ -60,8 +54,8 @@ class HeldRequest:
         except Refused as refused:
             self._gate.metrics.refused(refused.cause)
             self._log.outcome = refused.cause.value
-            if self._ticket is not None and not self._log.replica:
-                self._log.waited_seconds = self._loop.time() - self._ticket.arrived_at
+            if self._visit is not None and not self._log.replica:
+                self._log.waited_seconds = self._visit.place.waited_seconds
             await self._refuse(refused)
         except (ClientGone, OSError):
             self._gate.metrics.abandoned()
@@ -75,44 +69,30 @@ class HeldRequest:
 
     async def _pass_through_gate(self) -> None:
         values = self._request.values
-        ticket = self._gate.enter(
+        place = self._gate.enter(
             head.client_of(self._gate.route, values, self._connection.peer),
             body_bytes=int(values.get("content-length", "0")),
             limit_seconds=stated_seconds(values),
         )
-        self._ticket = ticket
-        self._connection.on_end = lambda: self._client_left(ticket)
+        visit = self._visit = Visit(self._gate, place, self._connection, self._shared.limits)
         try:
-            if self._connection.ended:
-                raise ClientGone
-            await self._hold(ticket)
-            self._log.replica, replica = await reach_replica(
-                self._gate, ticket, self._connection, self._pools.limits, self._wait
-            )
-            self._log.waited_seconds = self._loop.time() - ticket.arrived_at
-            await self._exchange(replica, ticket)
+            # The body is collected while the request waits: this ends with a replica or a refusal.
+            place.on_decided = self._connection.interrupt
+            await self._body.fill(lambda: not place.is_decided)
+            place.on_decided = None
+            replica = await visit.reach(lambda: self._until_decided(visit))
+            self._log.replica, self._log.waited_seconds = visit.address, place.waited_seconds
+            await self._exchange(replica, visit)
         finally:
-            self._connection.on_end = None
             self._body.release()
-            self._gate.leave(ticket, completed=self._answer.is_complete)
-            if self._replica is not None:
-                self._replica.abort()
+            visit.end(completed=self._answer.is_complete)
 
-    async def _hold(self, ticket: Ticket) -> None:
-        """Collect the body while the request waits; sooner or later this ends with a replica or Refused."""
-        ticket.on_decided = self._connection.interrupt
-        await self._body.fill(lambda: not ticket.replica.done())
-        ticket.on_decided = None
-
-    async def _wait(self, ticket: Ticket) -> str:
-        seconds = self._gate.route.heartbeat_seconds
-        with self._pools.hang_ups.watching(self._connection):
-            if not seconds or not self._takes_heartbeats:
-                return await ticket.replica
-            while not (await asyncio.wait((ticket.replica,), timeout=seconds))[0]:
+    async def _until_decided(self, visit: Visit) -> None:
+        seconds = self._gate.route.heartbeat_seconds if self._takes_heartbeats else 0
+        with self._shared.hang_ups.watching(self._connection):
+            while not await visit.place.until_decided(seconds or None):
                 self._answer.heartbeat()
                 await self._answer.flush()
-            return ticket.replica.result()
 
     @property
     def _takes_heartbeats(self) -> bool:
@@ -123,18 +103,15 @@ class HeldRequest:
             and not head.wants_websocket(self._request)
         )
 
-    async def _exchange(self, replica: Connection, ticket: Ticket) -> None:
-        self._replica = replica
-        if self._connection.ended:
-            raise ClientGone
+    async def _exchange(self, replica: Connection, visit: Visit) -> None:
         exchange = Exchange(
             self._request,
             self._body,
             replica,
             self._answer,
-            begins=lambda: self._gate.answer_begins(ticket),
+            begins=visit.place.answer_begins,
             waited_seconds=self._log.waited_seconds,
-            closes=self._gate.route.redirects_to_pods or self._pools.is_stopping,
+            closes=self._gate.route.redirects_to_pods or self._shared.pools.is_stopping,
         )
         try:
             await exchange.run(self._connection.peer)
@@ -143,20 +120,12 @@ class HeldRequest:
                 raise ClientGone from None
             raise
         if exchange.is_switched:
-            self._connection.on_end = None
+            self._connection.on_end = None  # one end's close is passed on to the other
             await splice(self._connection, replica)
-        self._replica = None
-        await replica.close()
+        await visit.close_replica()
 
     async def _refuse(self, refused: Refused) -> None:
         if not self._answer.can_still_refuse:
             raise ClientGone  # a cut connection is the only way left to say that the answer is not whole
         self._answer.refuse(refused, waited_seconds=self._log.waited_seconds)
         await self._answer.flush()
-
-    def _client_left(self, ticket: Ticket) -> None:
-        self._gate.leave(ticket)
-        if not ticket.replica.done():
-            ticket.replica.set_exception(ClientGone())
-        if self._replica is not None:
-            self._replica.abort()

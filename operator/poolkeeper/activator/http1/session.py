@@ -10,8 +10,7 @@ from poolkeeper.activator.http1.held_request import HeldRequest
 from poolkeeper.activator.http1.messages import NotHttp, RequestHead
 from poolkeeper.activator.net.connection import HELD_BYTES, Connection
 from poolkeeper.activator.net.refusals import Cause, ClientGone, Refused
-from poolkeeper.activator.routing.idle import request_comes
-from poolkeeper.activator.routing.pools import Pools
+from poolkeeper.activator.routing.shared import Shared
 
 logger = logging.getLogger(__name__)
 
@@ -19,11 +18,11 @@ logger = logging.getLogger(__name__)
 class Session:
     """Serves one connection, whose first bytes have come, until either side closes it."""
 
-    def __init__(self, pools: Pools, connection: Connection) -> None:
-        self._pools = pools
+    def __init__(self, shared: Shared, connection: Connection) -> None:
+        self._shared = shared
         self._connection = connection
-        self._limits = pools.limits
-        self._head = Charge(pools.total_head_bytes)
+        self._limits = shared.limits
+        self._head = Charge(shared.budgets.head_bytes)
 
     async def serve(self) -> None:
         """Serve all requests of the connection, then close it."""
@@ -31,7 +30,7 @@ class Session:
             while await self._serve_next():
                 self._connection.most_read = HELD_BYTES
                 self._head.set(len(self._connection.received))
-                if not await request_comes(self._pools, self._connection, is_new=False):
+                if not await self._shared.pools.idling.request_comes(self._connection, is_new=False):
                     break
             await self._connection.close(linger_seconds=self._limits.linger_seconds)
         except (ClientGone, OSError):
@@ -46,12 +45,12 @@ class Session:
             if request is None:
                 return False
             head.check(request, self._limits)
-            gate = self._pools.gate_at(self._connection.local_port)
+            gate = self._shared.pools.gate_at(self._connection.local_port)
         except NotHttp as fault:
             return await self._refuse(head.bad_request(f"The request is not valid HTTP: {fault}."))
         except Refused as refused:
             return await self._refuse(refused)
-        return await HeldRequest(self._pools, gate, self._connection, request, self._head).serve()
+        return await HeldRequest(self._shared, gate, self._connection, request, self._head).serve()
 
     async def _read_head(self) -> RequestHead | None:
         """The next request's head; None if the client has closed. A head must come in one go, or nearly."""

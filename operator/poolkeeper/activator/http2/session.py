@@ -7,16 +7,15 @@ when it may be told to go elsewhere. A connection without an open request wakes 
 import asyncio
 
 from poolkeeper.activator.gate.budget import Charge
-from poolkeeper.activator.gate.gate import Gate, Ticket
+from poolkeeper.activator.gate.gate import Gate
 from poolkeeper.activator.http2 import frames as h2_frames
 from poolkeeper.activator.http2.frames import Frame, FrameFilter, FrameType
 from poolkeeper.activator.net.connection import FLOW_BYTES, HELD_BYTES, Connection
 from poolkeeper.activator.net.limits import KIB
 from poolkeeper.activator.net.refusals import Cause, ClientGone, Refused
 from poolkeeper.activator.observing.access_log import AccessEntry
-from poolkeeper.activator.routing.idle import patience
-from poolkeeper.activator.routing.pools import Pools
-from poolkeeper.activator.routing.reach import reach_replica
+from poolkeeper.activator.routing.shared import Shared
+from poolkeeper.activator.routing.visit import Visit
 
 MOST_HELD_BYTES = 128 * KIB
 NO_ERROR = 0
@@ -25,13 +24,14 @@ NO_ERROR = 0
 class H2Session:
     """Serves one connection; its slot at the replica is only taken while a request is open on it."""
 
-    def __init__(self, pools: Pools, gate: Gate, connection: Connection) -> None:
-        self._pools = pools
+    def __init__(self, shared: Shared, gate: Gate, connection: Connection) -> None:
+        self._shared = shared
+        self._idling = shared.pools.idling
         self._gate = gate
         self._port = connection.local_port
         self._connection = connection
-        self._ticket: Ticket | None = None
-        self._replica: Connection | None = None
+        self._visit: Visit | None = None
+        self._is_carried = False
         self._open: set[int] = set()
         self._reset: set[int] = set()
         self._last_stream = 0
@@ -41,8 +41,8 @@ class H2Session:
         self._from_client = FrameFilter(self._see_client_frame, self._client_is_through)
         self._from_replica = FrameFilter(self._see_replica_frame, self._closed)
         self._held = bytearray(h2_frames.PREFACE)
-        self._greeting_charge = Charge(pools.total_head_bytes)
-        self._held_charge = Charge(pools.total_bytes, gate.bytes)
+        self._greeting_charge = Charge(shared.budgets.head_bytes)
+        self._held_charge = Charge(shared.budgets.body_bytes, gate.bytes)
         self._log = AccessEntry(gate.route.key, "PRI", "*", connection.peer)
 
     async def serve(self) -> None:
@@ -52,10 +52,11 @@ class H2Session:
         try:
             await self._greet()
             if self._open:
-                self._ticket = self._gate.enter(self._connection.peer)
-                self._replica = await self._hold(self._ticket)
-                with self._pools.departures.listening(self._port, self._has_news.set):
-                    await self._carry(self._replica)
+                place = self._gate.enter(self._connection.peer)
+                self._visit = Visit(self._gate, place, self._connection, self._shared.limits)
+                replica = await self._hold(self._visit)
+                with self._idling.listening(self._port, self._has_news.set):
+                    await self._carry(replica)
             self._log.outcome = "Closed"
             if self._leaves:
                 self._connection.transport.write(h2_frames.goaway(self._last_stream, NO_ERROR))
@@ -66,15 +67,13 @@ class H2Session:
         except (ClientGone, OSError):
             self._log.outcome = "ClientGone"
         finally:
-            self._connection.on_end = None
             self._release()
-            if self._ticket is not None:
-                self._gate.leave(self._ticket, completed=self._replica is not None)
-            if self._replica is not None:
-                self._replica.transport.close()
+            if self._visit is not None:
+                await self._visit.close_replica()
+                self._visit.end(completed=self._is_carried)
             # With unread bytes a plain close sends a reset, which can destroy the GOAWAY on its way: the
             # client would not learn which of its calls it may repeat.
-            await self._connection.close(linger_seconds=self._pools.limits.linger_seconds)
+            await self._connection.close(linger_seconds=self._shared.limits.linger_seconds)
             self._log.total_seconds = loop.time() - began
             self._log.write()
 
@@ -85,7 +84,7 @@ class H2Session:
         """
         await self._connection.write(h2_frames.frame(FrameType.SETTINGS))
         try:
-            async with patience(self._pools, self._port, is_new=True):
+            async with self._idling.patience(self._port):
                 await self._until_call()
         except TimeoutError:
             self._leaves = True
@@ -110,17 +109,15 @@ class H2Session:
         self._greeting_charge.release()
         self._held_charge.release()
 
-    async def _hold(self, ticket: Ticket) -> Connection:
-        self._connection.on_end = lambda: self._client_left(ticket)
+    async def _hold(self, visit: Visit) -> Connection:
         collecting = asyncio.create_task(self._collect())
         try:
-            self._log.replica, replica = await reach_replica(
-                self._gate, ticket, self._connection, self._pools.limits
-            )
+            replica = await visit.reach(visit.place.until_decided)
         finally:
             collecting.cancel()
             await asyncio.gather(collecting, return_exceptions=True)
-        self._log.waited_seconds = asyncio.get_running_loop().time() - ticket.arrived_at
+        self._is_carried = True
+        self._log.replica, self._log.waited_seconds = visit.address, visit.place.waited_seconds
         return replica
 
     async def _collect(self) -> None:
@@ -136,7 +133,7 @@ class H2Session:
                 self._held_charge.set(len(self._held) - greeting_bytes)
             await self._connection.drain()
         self._connection.pause()
-        with self._pools.hang_ups.watching(self._connection):
+        with self._shared.hang_ups.watching(self._connection):
             await asyncio.get_running_loop().create_future()  # until cancelled
 
     async def _carry(self, replica: Connection) -> None:
@@ -170,12 +167,12 @@ class H2Session:
         """
         await self._until_it_may_go()
         await self._connection.write(h2_frames.goaway(h2_frames.MOST_STREAM, NO_ERROR))
-        await asyncio.sleep(self._pools.limits.leaving_seconds)
+        await asyncio.sleep(self._shared.limits.leaving_seconds)
         await self._until_it_may_go()
         self._leaves = True
 
     async def _until_it_may_go(self) -> None:
-        while self._open or not (self._gate.is_closed or self._pools.sends_away(self._port)):
+        while self._open or not (self._gate.is_closed or self._idling.sends_away(self._port)):
             self._has_news.clear()
             await self._has_news.wait()
 
@@ -188,7 +185,7 @@ class H2Session:
         elif frame.kind == FrameType.SETTINGS and frame.is_ack and self._awaits_ack:
             self._awaits_ack = False
             return False
-        elif frame.kind == FrameType.PING and not frame.is_ack and self._replica is None:
+        elif frame.kind == FrameType.PING and not frame.is_ack and not self._is_carried:
             pong = h2_frames.frame(FrameType.PING, flags=h2_frames.ACK, payload=frame.payload)
             self._connection.transport.write(pong)
             return False
@@ -200,24 +197,17 @@ class H2Session:
             self._closed(stream)
 
     def _see_replica_frame(self, frame: Frame) -> bool:
-        if frame.kind == FrameType.HEADERS and self._ticket is not None:
-            self._gate.answer_begins(self._ticket)
+        if frame.kind == FrameType.HEADERS and self._visit is not None:
+            self._visit.place.answer_begins()
         return True
 
     def _opened(self, stream: int) -> None:
         self._open.add(stream)
-        if self._ticket is not None and self._replica is not None:
-            self._gate.works_again(self._ticket)
+        if self._visit is not None and self._is_carried:
+            self._visit.place.resume()
 
     def _closed(self, stream: int) -> None:
         self._open.discard(stream)
         self._has_news.set()
-        if not self._open and self._ticket is not None and self._replica is not None:
-            self._gate.rests(self._ticket)
-
-    def _client_left(self, ticket: Ticket) -> None:
-        self._gate.leave(ticket)
-        if not ticket.replica.done():
-            ticket.replica.set_exception(ClientGone())
-        if self._replica is not None:
-            self._replica.abort()
+        if not self._open and self._visit is not None and self._is_carried:
+            self._visit.place.rest()

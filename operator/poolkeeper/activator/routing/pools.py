@@ -5,11 +5,10 @@ from collections.abc import Callable
 
 from poolkeeper.activator.gate.budget import Budget
 from poolkeeper.activator.gate.gate import Gate
-from poolkeeper.activator.net.hang_ups import HangUps
 from poolkeeper.activator.net.limits import Limits
 from poolkeeper.activator.net.refusals import Cause, Refused
 from poolkeeper.activator.observing.metrics import Metrics
-from poolkeeper.activator.routing.departures import Departures
+from poolkeeper.activator.routing.idle import Idling
 from poolkeeper.api.activation import PoolReport, PoolRoute, RoutingTable
 
 PoolId = tuple[str, str]
@@ -26,14 +25,11 @@ class Pools:
     pool come back, it gets this gate again, so that what is under way at a replica still counts there.
     """
 
-    def __init__(self, limits: Limits, metrics: Metrics) -> None:
-        self.limits = limits
-        self.metrics = metrics
-        self.hang_ups = HangUps()
-        self.departures = Departures()
-        self.total_requests = Budget(limits.total_requests)
-        self.total_bytes = Budget(limits.total_bytes)
-        self.total_head_bytes = Budget(limits.total_head_bytes)
+    def __init__(self, limits: Limits, metrics: Metrics, total_requests: Budget) -> None:
+        self._metrics = metrics
+        self._total_requests = total_requests
+        self._absence_seconds = limits.absence_seconds
+        self.idling = Idling(limits, self.sends_away)
         self.table_version = 0
         self.is_stopping = False
         self.was_told_since_stop = asyncio.Event()
@@ -74,7 +70,7 @@ class Pools:
         self._expire_in(table.valid_seconds)
         for listen_port in self._ports:
             if self.sends_away(listen_port):
-                self.departures.tell(listen_port)
+                self.idling.send_away(listen_port)
         return True
 
     def gate_at(self, port: int) -> Gate:
@@ -96,14 +92,14 @@ class Pools:
     def stop(self) -> None:
         """This process is to end: idle connections go elsewhere, whoever comes here still is held."""
         self.is_stopping = True
-        self.departures.tell_all()
+        self.idling.send_all_away()
 
     def close(self) -> None:
         """Refuse whoever comes from now on, and let idle connections go; who waits goes on waiting."""
         self.is_stopping = self._is_closed = True
         for gate in self._all():
             gate.close(Cause.STOPPING, _STOPPING)
-        self.departures.tell_all()
+        self.idling.send_all_away()
 
     def refuse_all(self) -> None:
         """Answer everybody who waits, for this process ends."""
@@ -124,7 +120,7 @@ class Pools:
             absence.cancel()
         gate = self._gates.get(pool) or self._leaving.pop(pool, None)
         if gate is None:
-            gate = Gate(route, self.total_requests, self.metrics.of_pool(*pool), self._changed)
+            gate = Gate(route, self._total_requests, self._metrics.of_pool(*pool), self._changed)
         else:
             gate.reopen()
             gate.update(route)
@@ -136,7 +132,7 @@ class Pools:
         gate.withdraw_replicas()
         if pool not in self._absent:
             loop = asyncio.get_running_loop()
-            self._absent[pool] = loop.call_later(self.limits.absence_seconds, self._is_gone, pool)
+            self._absent[pool] = loop.call_later(self._absence_seconds, self._is_gone, pool)
 
     def _is_gone(self, pool: PoolId) -> None:
         del self._absent[pool]
@@ -147,7 +143,7 @@ class Pools:
         gate.close(Cause.NO_POOL, "This model's pool is gone.")
         gate.refuse_all(Cause.NO_POOL, "This model's pool is gone.")
         for port in ports:
-            self.departures.tell(port)
+            self.idling.send_away(port)
         if self.on_ports_gone is not None:
             self.on_ports_gone()
         self._changed()
@@ -155,7 +151,7 @@ class Pools:
     def _changed(self) -> None:
         for pool in [pool for pool, gate in self._leaving.items() if gate.is_empty]:
             del self._leaving[pool]
-            self.metrics.forget(*pool)
+            self._metrics.forget(*pool)
         if self.on_change is not None:
             self.on_change()
 
