@@ -1,8 +1,8 @@
 """Where requests wait: one module per kind of queue, read by one hub.
 
-`hub` is what the operator talks to: it is told which pools wait on which queues and publishes every poll's
-outcome. `link` polls one server for all queues on it, `secrets` follows the Secrets, `addresses` says what
-may be connected to.
+`hub` is the entry: pools are assigned their queues there, and it publishes the outcome of every poll. `link`
+polls one server for all queues on it, `secrets` follows the Secrets, `addresses` says which addresses may be
+connected to.
 
 To add a kind of queue:
 

@@ -1,7 +1,7 @@
-"""Which addresses a queue may have: checked on the resolved IP that is then connected to.
+"""Which addresses a queue may have: checked on the resolved IP, right before connecting to that IP.
 
-A pool's author chooses the address, the operator connects: without this check the operator could be used to
-reach what only it can reach. Names are never judged, since a name may resolve to anything.
+A pool's author chooses the address, but the operator connects: without this check a pool could reach
+addresses that only the operator can reach. Host names are not checked, since a name may resolve to any IP.
 """
 
 import re
@@ -36,11 +36,11 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """What the cluster's owner lets queues be.
+    """The networks that the cluster's owner allows for queues.
 
-    Denied networks are refused always. With any allowed network, everything outside of them is refused too.
-    A protected network (loopback, link-local, metadata, the API server) is opened only by an allowed network
-    that lies within it, so that a wide one such as 0.0.0.0/0 does not open it by accident.
+    A denied network is always refused. If any network is allowed, all others are refused. A protected network
+    (loopback, link-local, metadata, the API server) is opened only by an allowed network that lies within it,
+    so that a wide one such as 0.0.0.0/0 does not open it by accident.
     """
 
     allowed: tuple[Network, ...] = ()
@@ -60,7 +60,7 @@ class AddressPolicy:
         )
 
     def refusal(self, address: str) -> str | None:
-        """Why this IP may not be connected to, as the end of a sentence; None where it may."""
+        """Why the operator may not connect to this IP, as the end of a sentence; None where it may."""
         return next((why for each in _spellings(ip_address(address)) if (why := self._refusal(each))), None)
 
     def _refusal(self, address: Address) -> str | None:
@@ -99,6 +99,6 @@ def split_address(address: str) -> tuple[str, int]:
     if not parts or not 0 < port < 65_536:
         raise SourceFailure(
             "AddressInvalid",
-            f"{address!r} is no address; write host:port, for example redis.serving.svc:6379.",
+            f"{address!r} is not an address: write host:port, for example redis.serving.svc:6379.",
         )
     return parts["v6"] or parts["host"], port

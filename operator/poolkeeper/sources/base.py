@@ -1,7 +1,7 @@
-"""What every kind of queue offers to the operator, and what it may ask of it.
+"""What every kind of queue provides to the operator, and what it gets from it.
 
-A source never raises into the loop: whatever goes wrong with a queue becomes an `Unavailable` for the pools
-that wait on it, and the next poll tries again.
+A failing source never ends the loop: every failure becomes an `Unavailable` for the pools that wait on the
+queue, and the next poll tries again.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -29,8 +29,8 @@ Publish = Callable[[PoolKey, Sample | Unavailable], None]
 ReadSecret = Callable[[str, str], Awaitable[Mapping[str, bytes]]]
 """Reads all keys of a Secret by namespace and name.
 
-Raises SecretUnavailable: for reason SecretNotFound or SecretForbidden where the API server has said that
-there is no such Secret for us, for any other where it could not be asked.
+Raises SecretUnavailable: with reason SecretNotFound or SecretForbidden where the API server has answered so,
+with another reason where the API server could not be reached.
 """
 
 Clock = Callable[[], float]
@@ -42,7 +42,7 @@ class CredentialsRejected(SourceFailure):
 
 
 class ReplyTooLarge(SourceFailure):
-    """More came back than is read at once; fewer queues at a time may do."""
+    """The answer is larger than the limit of one read; reading fewer queues at a time may help."""
 
 
 class ConnectionLost(SourceFailure):

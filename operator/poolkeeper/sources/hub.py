@@ -1,4 +1,4 @@
-"""Keeps every pool's demand flowing: which pools read which queues, over which connections."""
+"""Which pools read which queues, and over which connections."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -19,8 +19,8 @@ MAX_CONNECTIONS = 2_000
 class DemandHub:
     """Publishes one outcome per poll and source: a Sample, or Unavailable with what to do about it.
 
-    Everything is called on the event loop and nothing blocks; reading starts as soon as a pool is assigned.
-    Pools share a connection if all that it is made with is equal: address, TLS, database and credentials.
+    All methods are called on the event loop and return at once; reading starts when a pool is assigned. Pools
+    share a connection if address, TLS, database and credentials are all equal.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class DemandHub:
         if list(before) == list(sources):
             return
         self._pools[pool] = {source: before.get(source) or self._begin(pool, source) for source in sources}
-        # only now, so that a connection which both need is not closed in between
+        # After the new watches have begun: a connection that both need is not closed in between.
         for source, watch in before.items():
             if source not in sources and watch is not None:
                 self._end(watch)
 
     def forget(self, pool: PoolKey) -> None:
-        """Stop reading for a pool; nothing is published for it any more."""
+        """Stop reading for a pool, and publish nothing for it any more."""
         self.assign(pool, ())
         self._pools.pop(pool, None)
 
@@ -100,10 +100,10 @@ class DemandHub:
                 self._secrets.forget(secret)
 
     def _place(self, watch: Watch) -> None:
-        """Put a watch on the connection that its declaration and its Secrets now stand for."""
+        """Move a watch to the connection that its declaration and its Secrets describe now."""
         secrets = _secrets_of(watch)
         if not all(secret in self._contents for secret in secrets):
-            return  # until the Secret has been read
+            return  # called again when the Secret has been read
         try:
             values = {secret.name: _readable(self._contents[secret]) for secret in secrets}
             self._attach(watch, watch.queue.server(values))
@@ -125,7 +125,7 @@ class DemandHub:
             self._without_room.add(watch)
             raise SourceFailure(
                 "TooManyConnections",
-                f"All {self._max_connections} connections are in use; let pools share a server and a login.",
+                f"All {self._max_connections} connections are in use: let pools share a server and a login.",
             )
         link = Link(server, allowed=self._allowed, clock=self._clock, rejected=self._login_rejected)
         return link, asyncio.get_running_loop().create_task(link.run(), name="demand link")
@@ -154,11 +154,13 @@ class DemandHub:
 
 
 def _secrets_of(watch: Watch) -> list[SecretName]:
-    """Only ever from the pool's own namespace: whoever may write a pool there may use its Secrets."""
+    """Secrets come from the pool's own namespace only, where its author may use them anyway."""
     return [SecretName(watch.pool.namespace, name) for name in sorted(watch.queue.secrets)]
 
 
 def _readable(content: SecretContent) -> dict[str, bytes]:
     if isinstance(content, SecretUnavailable):
-        raise SecretUnavailable(content.reason, content.message)  # raising it itself would grow its traceback
+        raise SecretUnavailable(
+            content.reason, content.message
+        )  # a new one, since raising the same one grows its traceback
     return dict(content)

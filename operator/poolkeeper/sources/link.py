@@ -1,4 +1,4 @@
-"""Polls one server for every queue on it: one task, one connection, one batch for all that are due."""
+"""Polls one server for every queue on it: one task, one connection, one batch of all queues that are due."""
 
 import asyncio
 import logging
@@ -60,7 +60,7 @@ class Link:
         self._changed.set()
 
     def remove(self, watch: Watch) -> None:
-        """Poll no longer for this watch."""
+        """Stop polling for this watch."""
         self._unread.pop(watch, None)
         shared = self._rounds.get(watch.poll_seconds)
         if shared is not None:
@@ -69,7 +69,7 @@ class Link:
                 del self._rounds[watch.poll_seconds]
 
     async def run(self) -> None:
-        """Poll until cancelled; never raises for anything that a server does."""
+        """Poll until cancelled; no failure of a server ends it."""
         failures = 0
         try:
             while True:
@@ -99,7 +99,8 @@ class Link:
                 return
 
     async def _poll_due(self) -> SourceFailure | None:
-        """Read what is due; where the server can't be read, say so for all its watches and return why."""
+        """Read the queues that are due. If the server can't be read, fail all its watches and return the
+        reason."""
         started_at = self._clock()
         try:
             for batch in _batches(self._take_due()):
@@ -107,15 +108,16 @@ class Link:
         except SourceFailure as failure:
             return self._fail(failure, started_at)
         except Exception:
-            logger.exception("polling failed unexpectedly")
+            logger.exception("Reading queues has failed unexpectedly")
             fault = SourceFailure(
-                "InternalError", "Reading the queue failed unexpectedly; see the operator's log."
+                "InternalError",
+                "Reading the queue failed: this is a bug, see the operator's log.",
             )
             return self._fail(fault, started_at)
         return None
 
     def _take_due(self) -> list[Watch]:
-        """The watches that are new or due; their next turn keeps the beat unless it was missed."""
+        """The watches that are new or due. The next poll keeps the rhythm, unless it is late already."""
         now = asyncio.get_running_loop().time()
         due, self._unread = self._unread, {}
         for each in self._rounds.values():
@@ -126,7 +128,8 @@ class Link:
         return list(due)
 
     async def _read(self, batch: list[Watch]) -> None:
-        """Read a batch; one queue whose entries are too large to be read fails alone, now and later."""
+        """Read a batch. A queue whose entries are too large to be read fails alone, and is read alone from
+        now on."""
         try:
             await self._read_reconnecting(batch)
         except ReplyTooLarge as failure:
@@ -144,7 +147,7 @@ class Link:
         try:
             await self._read_once(batch)
         except ConnectionLost:
-            # Servers and proxies close idle connections: only a new one that fails too is an outage.
+            # Servers and proxies close idle connections: it is an outage only if a new one fails too.
             self._drop_session()
             if not was_open:
                 raise

@@ -11,7 +11,7 @@ from poolkeeper.sources.base import SourceFailure
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How much work one queue holds; the fields are those of `core.ledger.Sample`."""
+    """How much work one queue holds; the fields mean the same as in `core.values.ledger.Sample`."""
 
     queued: int
     in_flight: int | None = None
@@ -33,9 +33,9 @@ class Session(Protocol):
     """Differs after a restart of the server."""
 
     async def read(self, queues: Sequence[Any]) -> list[Outcome]:
-        """Read queues that named this server, in one round trip where possible; one outcome per queue.
+        """Read queues of this server, in one round trip where possible; one outcome per queue.
 
-        Raises SourceFailure where the server as a whole can't be read; the session is then of no more use.
+        Raises SourceFailure where the whole server can't be read; the session can't be used any more then.
         """
 
     def close(self) -> None:
@@ -43,7 +43,7 @@ class Session(Protocol):
 
 
 class Server(Hashable, Protocol):
-    """Everything a connection is made with, credentials included; equal servers share one connection."""
+    """Everything that a connection is made with, including credentials; equal servers share a connection."""
 
     async def open(self, allowed: AddressPolicy) -> Session:
         """Connect and log in; raises SourceFailure."""
@@ -54,22 +54,22 @@ class Queue(Protocol):
 
     @property
     def sees_in_flight(self) -> bool:
-        """Whether work that a replica has taken shows."""
+        """Whether the queue shows requests that a replica has taken."""
 
     @property
     def secrets(self) -> frozenset[str]:
         """Names of the Secrets, in the pool's namespace, that are needed to connect."""
 
     def server(self, values: SecretValues) -> Server:
-        """The server this queue lives on; raises SourceFailure where a Secret lacks what is needed."""
+        """The server of this queue. Raises SourceFailure where a Secret lacks a key."""
 
 
 def secret_value(key: SecretKey, values: SecretValues) -> bytes:
-    """The value of one key of a Secret, without the line end that an editor leaves."""
+    """The value of one key of a Secret, without the line break at its end that editors add."""
     secret = values[key.name]
     if key.key not in secret:
         raise SourceFailure(
             "SecretKeyMissing",
-            f"Secret {key.name} has no key {key.key}; add it or name another key in the pool's demand.",
+            f"Secret {key.name} has no key {key.key}: add it, or name another key in the pool's demand.",
         )
     return secret[key.key].rstrip(b"\r\n")

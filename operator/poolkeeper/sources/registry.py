@@ -16,7 +16,7 @@ QUEUES: dict[str, Callable[[Any], Queue]] = {
 
 
 def queue_of(source: DemandSource) -> Queue:
-    """The queue that a source declares; raises SourceFailure where it declares none that is known here."""
+    """The queue that a source declares. Raises SourceFailure where this version does not know its kind."""
     for member, kind in QUEUES.items():
         declared = getattr(source, member)
         if declared is not None:
@@ -28,9 +28,9 @@ def queue_of(source: DemandSource) -> Queue:
 
 
 def sees_in_flight(source: DemandSource) -> bool:
-    """Whether work that a replica has taken shows in this source; an unknown kind shows nothing."""
+    """Whether the source shows requests that a replica has taken; false for an unknown kind."""
     if source.http is not None:
-        return True  # in the model servers' own metrics
+        return True  # the model servers' metrics show them
     try:
         return queue_of(source).sees_in_flight
     except SourceFailure:

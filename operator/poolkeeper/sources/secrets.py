@@ -1,4 +1,4 @@
-"""Follows the Secrets that queues need: read again every half minute, and at once when a login is refused."""
+"""Follows the Secrets that queues need: read every 30 s, and at once when a login is refused."""
 
 import asyncio
 import logging
@@ -31,10 +31,10 @@ Deliver = Callable[[SecretName, SecretContent], None]
 
 
 class SecretFollower:
-    """Reads each followed Secret in a task of its own and delivers what changed, and every failure."""
+    """Reads each followed Secret in its own task; delivers every changed content and every failure."""
 
     def __init__(self, read: ReadSecret, deliver: Deliver, wait: Wait | None = None) -> None:
-        """`wait` returns after so many seconds, or sooner when its event is set."""
+        """`wait` returns after the given seconds, or sooner when its event is set."""
         self._wait = wait or wait_or_hurry
         self._read = read
         self._deliver = deliver
@@ -55,7 +55,7 @@ class SecretFollower:
             del self._hurry[secret]
 
     def refresh(self, secret: SecretName) -> None:
-        """Read a followed Secret again soon."""
+        """Read a followed Secret again at once, at most once a second."""
         if secret in self._hurry:
             self._hurry[secret].set()
 
@@ -72,24 +72,24 @@ class SecretFollower:
             await self._wait(hurry, RETRY_SECONDS if failed else REREAD_SECONDS)
 
     async def _content(self, secret: SecretName, known: Mapping[str, bytes] | None) -> SecretContent:
-        """The Secret's keys; what is known stays in use while the API server can't be asked."""
+        """The Secret's keys; the known ones stay in use while the API server can't be reached."""
         try:
             async with self._slots, asyncio.timeout(READ_TIMEOUT_SECONDS):
                 return dict(await self._read(secret.namespace, secret.name))
         except SecretUnavailable as unavailable:
             return unavailable if known is None or unavailable.reason in _WITHDRAWN else known
-        except Exception as error:  # whatever the reader meets, one Secret must not end the others
+        except Exception as error:  # a failure of one Secret must not end the task of the others
             logger.warning("Secret %s/%s can't be read: %s", *secret, type(error).__name__)
             if known is not None:
                 return known
             return SecretUnavailable(
                 "SecretUnreadable",
-                f"Secret {secret.name} can't be read now; it is tried again every few seconds.",
+                f"Secret {secret.name} can't be read now; it is read again every {RETRY_SECONDS:g} s.",
             )
 
 
 async def wait_or_hurry(hurry: asyncio.Event, seconds: float) -> None:
-    """Wait, but not for long once somebody is in a hurry; reads never follow each other fast."""
+    """Wait for these seconds, or until `hurry` is set, but at least LEAST_SECONDS_BETWEEN_READS."""
     await asyncio.sleep(LEAST_SECONDS_BETWEEN_READS)
     try:
         await asyncio.wait_for(hurry.wait(), seconds - LEAST_SECONDS_BETWEEN_READS)

@@ -1,4 +1,4 @@
-"""One source of one pool: what is read for it, how often, and what was published about it last."""
+"""One source of one pool: its queue, its poll interval, and where outcomes are published."""
 
 import logging
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Watch:
-    """Compared by identity: a source that is declared anew is a new watch."""
+    """Compared by identity: a source whose declaration was edited is a new watch."""
 
     pool: PoolKey
     source: str
@@ -26,7 +26,7 @@ class Watch:
     is_current: bool = True
 
     def report(self, depth: Depth, observed_at: float, server_id: str) -> None:
-        """Publish what was read; `observed_at` is when it was asked for."""
+        """Publish a reading; `observed_at` is when the request was sent (Unix seconds)."""
         if not self.is_current:
             return
         self.unavailable_since = None
@@ -43,7 +43,7 @@ class Watch:
         self._publish(sample)
 
     def fail(self, failure: SourceFailure, at: float) -> None:
-        """Publish that nothing is known, since the first failure in a row."""
+        """Publish that demand is unknown since the first of the failures in a row."""
         if not self.is_current:
             return
         if self.unavailable_since is None:
@@ -51,7 +51,7 @@ class Watch:
         self._publish(Unavailable(self.source, failure.reason, failure.message, self.unavailable_since))
 
     def _publish(self, outcome: Sample | Unavailable) -> None:
-        """A listener that fails on one pool must not end the polling of the others."""
+        """Publish. A failure while one pool takes it in must not end the polling of the others."""
         try:
             self.publish(self.pool, outcome)
         except Exception:

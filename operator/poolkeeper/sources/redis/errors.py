@@ -1,4 +1,4 @@
-"""What Redis' error replies mean for a pool and what its owner can do about them."""
+"""Redis' error replies as failures of a source, with what the pool's owner can do about them."""
 
 from hiredis import ReplyError
 
@@ -8,7 +8,7 @@ RIGHTS = {
     "lists": "+info +llen +lindex +multi +exec +type",
     "streams": "+info +xinfo|groups +xlen +xpending +xrange +type",
 }
-"""What the user of a queue needs, in the words of ACL SETUSER; +select too for a database other than 0."""
+"""Rights for ACL SETUSER that the user of a queue needs; +select too for a database other than 0."""
 
 _MAX_QUOTED = 200
 
@@ -58,7 +58,7 @@ def failure(error: ReplyError, key: str) -> SourceFailure:
 def login_failure(error: ReplyError) -> SourceFailure:
     """The failure that an error reply to AUTH stands for.
 
-    Its text is never quoted: a server that does not know AUTH repeats the arguments, password included.
+    Its text is never quoted: a server that does not know AUTH repeats the arguments, including the password.
     """
     word = code(error)
     if word in _LOGIN or word in _SERVER_STATES:
@@ -70,6 +70,6 @@ def login_failure(error: ReplyError) -> SourceFailure:
 
 
 def quoted(error: ReplyError) -> str:
-    """A server's own words, on one line and bounded, since anybody may run the server."""
+    """A server's text on one line of limited length, since the server may be hostile."""
     printable = "".join(letter if letter.isprintable() else " " for letter in str(error))
     return printable[:_MAX_QUOTED]

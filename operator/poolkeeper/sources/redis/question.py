@@ -37,7 +37,7 @@ def is_wrong_type(reply: Reply) -> bool:
 
 
 def ask_for_type(key: str, expected: str) -> Question:
-    """Find out what a key of the wrong type holds, to be able to say so."""
+    """Ask for the type of a key that is not of the expected type, for the message."""
 
     def interpret(replies: list[Reply]) -> Depth:
         found = replies[0].decode("ascii", "replace") if isinstance(replies[0], bytes) else "something else"
@@ -60,7 +60,9 @@ def integer(reply: Reply, key: str) -> int:
     """A count; raises SourceFailure for an error reply, since a missing number is never a zero."""
     refuse_errors(reply, key)
     if not isinstance(reply, int):
-        raise SourceFailure("ServerError", f"The Redis server answered for {key!r} with no number.")
+        raise SourceFailure(
+            "ServerError", f"The Redis server answered for {key!r} with something that is not a number."
+        )
     return reply
 
 
@@ -68,5 +70,7 @@ def rows(reply: Reply, key: str) -> list[Reply]:
     """An array; raises SourceFailure for an error reply."""
     refuse_errors(reply, key)
     if not isinstance(reply, list):
-        raise SourceFailure("ServerError", f"The Redis server answered for {key!r} with no list.")
+        raise SourceFailure(
+            "ServerError", f"The Redis server answered for {key!r} with something that is not an array."
+        )
     return reply

@@ -1,4 +1,4 @@
-"""A Redis server as a pool declares it: address, database, TLS and login, and how a session is opened."""
+"""A Redis server: address, database, TLS and login, and how a session with it is opened."""
 
 import asyncio
 import os
@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
 
-from poolkeeper.api.demand import RedisAuth, RedisConnection, RedisTls, SecretKey
-from poolkeeper.sources.addresses import AddressPolicy, split_address
+from poolkeeper.sources.addresses import AddressPolicy
 from poolkeeper.sources.base import SourceFailure
-from poolkeeper.sources.queue import SecretValues, secret_value
 from poolkeeper.sources.redis.session import RedisSession, log_in
 from poolkeeper.sources.redis.wire import Wire
 
@@ -28,7 +26,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class RedisServer:
-    """Everything a connection is made with: two pools share one only if all of this is equal."""
+    """Everything that a connection is made with: pools share one only if all of this is equal."""
 
     host: str
     port: int
@@ -127,39 +125,3 @@ def _tls_context(ca: str | None) -> ssl.SSLContext:
         raise SourceFailure(
             "CertificateInvalid", "The CA in the Secret named under tls.caSecret is no PEM certificate."
         ) from error
-
-
-def secret_names(connection: RedisConnection) -> frozenset[str]:
-    """Names of the Secrets that a declared connection needs."""
-    auth, tls = connection.auth or RedisAuth(), connection.tls or RedisTls()
-    keys = (auth.username_secret, auth.password_secret, tls.ca_secret if tls.enabled else None)
-    return frozenset(key.name for key in keys if key is not None)
-
-
-def server_of(connection: RedisConnection, values: SecretValues) -> RedisServer:
-    """The server that a declared connection and the Secrets it names stand for; raises SourceFailure."""
-    host, port = split_address(connection.address)
-    auth = connection.auth or RedisAuth()
-    return RedisServer(
-        host=host,
-        port=port,
-        database=connection.database,
-        tls=_tls_of(connection.tls, host, values),
-        username=_text(auth.username_secret, values) or auth.username,
-        password=secret_value(auth.password_secret, values) if auth.password_secret else None,
-    )
-
-
-def _tls_of(declared: RedisTls | None, host: str, values: SecretValues) -> Tls | None:
-    if declared is None or not declared.enabled:
-        return None
-    return Tls(server_name=declared.server_name or host, ca=_text(declared.ca_secret, values))
-
-
-def _text(key: SecretKey | None, values: SecretValues) -> str | None:
-    if key is None:
-        return None
-    try:
-        return secret_value(key, values).decode()
-    except UnicodeDecodeError as error:
-        raise SourceFailure("SecretInvalid", f"Key {key.key} of Secret {key.name} is not text.") from error

@@ -43,9 +43,9 @@ async def log_in(wire: Wire, username: str | None, password: bytes | None, datab
 class RedisSession:
     """One connection.
 
-    `server_id` is Redis' run id, asked with every batch since a proxy may move an open connection to another
-    server. For a user who may not ask, each connection counts as another server: a restart, which ends the
-    connection, is never missed.
+    `server_id` is Redis' run id, read with every batch because a proxy may move an open connection to another
+    server. For a user who may not read it, each connection counts as another server, so that a restart, which
+    ends the connection, is never missed.
     """
 
     def __init__(self, wire: Wire, timeout_seconds: float) -> None:
@@ -54,7 +54,7 @@ class RedisSession:
         self._timeout_seconds = timeout_seconds
 
     async def read(self, queues: Sequence[Asking]) -> list[Outcome]:
-        """Read all queues in one batch, and in a few more what the first answers leave open."""
+        """Read all queues in one batch; queues that need a second question are read in a few more."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._settle([queue.question for queue in queues])

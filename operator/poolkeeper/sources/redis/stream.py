@@ -18,10 +18,11 @@ from poolkeeper.sources.redis.wire import Reply
 
 PAGE_ENTRIES = 100
 MAX_COUNTED_ENTRIES = 1_000
-"""Where the lag has to be counted, a longer queue counts as this long: entries come with their bodies."""
+"""Where the lag is counted entry by entry, a longer queue counts as this long: entries come with their
+bodies."""
 
 _EARLIEST_MILLISECONDS = 10**12
-"""September 2001: a smaller number in an id is no date."""
+"""September 2001: a smaller number in an id is not a time."""
 _MAX_SEQUENCE = 2**64 - 1
 
 
@@ -61,7 +62,7 @@ class _Stream:
             raise SourceFailure("ServerError", f"XINFO GROUPS {self._stream!r} names no last-delivered-id.")
         if lag is None:
             return self._count(depth, delivered)
-        # The lag still counts what was trimmed away undelivered; no more can wait than there is.
+        # The lag also counts entries that were trimmed before delivery: no more can wait than XLEN.
         waiting = min(integer(lag, self._stream), integer(length, self._stream))
         return self._date(replace(depth, queued=waiting), delivered) if waiting else depth
 
@@ -92,7 +93,8 @@ class _Stream:
         return ":".join((str(count), *ends))
 
     def _oldest(self, pending: Reply) -> str:
-        """The first pending entry and who holds any: a consumer that claims entries shows as a new name."""
+        """The first pending entry and the consumers with pending entries: one that claims entries is a new
+        name."""
         _, first, _, consumers = rows(pending, self._stream)
         listed = rows(consumers, self._stream) if consumers else []
         names = sorted(str(rows(consumer, self._stream)[0]) for consumer in listed)
@@ -108,7 +110,7 @@ class _Stream:
         return Question.of([("XRANGE", self._stream, _after(delivered), "+", "COUNT", 1)], interpret)
 
     def _count(self, depth: Depth, last_seen: bytes) -> Question:
-        """Count undelivered entries, one page a question."""
+        """Count undelivered entries, one page per question."""
 
         def interpret(replies: list[Reply]) -> Depth | Question:
             entries = rows(replies[0], self._stream)

@@ -1,8 +1,8 @@
-"""Bytes to and from one Redis server: commands that are already packed, replies as plain values.
+"""Bytes to and from one Redis server: packed commands out, replies as plain values in.
 
-redis-py's connection resolves the name itself and can't be told an IP to connect to and another name to
-expect in the certificate, so the address policy could not be enforced through it. Its parser, hiredis, is
-used directly; that also is what makes a batch of 10,000 replies cheap (`hack.bench queue.redis_poll`).
+redis-py's public connection resolves the name itself: it does not accept one IP to connect to and another
+name to expect in the certificate, so the address policy could not be enforced. Its parser, hiredis, is used
+directly, which also makes a batch of 10,000 replies cheap (`hack.bench queue.redis_poll`).
 """
 
 import asyncio
