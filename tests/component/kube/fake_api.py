@@ -134,12 +134,14 @@ def pod_list(pods: list[JsonObject], version: int, *, token: str = "") -> Answer
     return answer({"kind": "PodList", "metadata": metadata, "items": pods})
 
 
-def events(*lines: JsonObject | str, then: str = "silence") -> Answer:
-    """The events of a watch, and how it goes on: silence, end (as after its time), or cut."""
+def events(*lines: JsonObject | str, then: str = "silence", after: asyncio.Event | None = None) -> Answer:
+    """The events of a watch, once `after` is set; then silence, the end (as after its time) or a cut."""
 
     async def play(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
+        if after is not None:
+            await after.wait()
         for line in lines:
             text = line if isinstance(line, str) else json.dumps(line)
             await response.write(text.encode() + b"\n")

@@ -33,9 +33,14 @@ BOOKMARK = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "90"}
 class Observer:
     """A watch of one namespace and what it reported."""
 
-    def __init__(self, client: KubeClient, coalesce_seconds: float = COALESCE_SECONDS) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        timing: WatchTiming = TIMING,
+        coalesce_seconds: float = COALESCE_SECONDS,
+    ) -> None:
         self.changes: list[str] = []
-        self.watch = PodWatch(client, self.changes.append, timing=TIMING, coalesce_seconds=coalesce_seconds)
+        self.watch = PodWatch(client, self.changes.append, timing=timing, coalesce_seconds=coalesce_seconds)
 
     @property
     def names(self) -> set[str]:
@@ -156,15 +161,10 @@ async def test_many_events_at_once_are_one_report(api: FakeApi, observer: Observ
 
 
 async def test_an_event_does_not_wait_for_others_to_come(api: FakeApi, client: KubeClient) -> None:
-    observer = Observer(client, coalesce_seconds=2.0)
+    observer = Observer(client, WatchTiming(stall_seconds=60.0, backoff=QUICK), coalesce_seconds=2.0)
     happens = asyncio.Event()
-
-    async def later(request: web.Request) -> web.StreamResponse:
-        await happens.wait()
-        return await events(event("ADDED", pod("a", 7)))(request)
-
     api.lists.append(pod_list([], 5))
-    api.watches.append(later)
+    api.watches.append(events(event("ADDED", pod("a", 7)), after=happens))
     observer.watch.follow({NAMESPACE})
     await eventually(lambda: bool(observer.changes), "the list is reported")
     before, at = len(observer.changes), time.monotonic()
