@@ -1,4 +1,4 @@
-"""Puts the controller together and runs it: every dependency is made here and passed in."""
+"""Builds the parts of the controller, connects them and runs them; read this first."""
 
 import asyncio
 import logging
@@ -54,7 +54,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the flags of `poolkeeper controller` say."""
+    """The flags of `poolkeeper controller`."""
 
     namespace: str
     watch_namespaces: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Options:
 
 
 async def run_controller(options: Options, registry: kopf.OperatorRegistry) -> None:
-    """Run one replica until it is told to stop; `registry` holds the handlers. Raises what ended it."""
+    """Run one replica until SIGTERM or SIGINT; `registry` holds the handlers. Raises what ended it."""
     async with await KubeClient.from_environment(options.kubeconfig, options.context) as client:
         addresses = AddressPolicy.from_cidrs(
             allowed=options.allowed_cidrs,
@@ -125,7 +125,8 @@ class Controller:
         self._loop = self._make_loop()
 
     async def run(self) -> None:
-        """Run until told to stop. Raises what ended any of the parts; the others end with the process."""
+        """Run until SIGTERM or SIGINT. Raises what ended one of the parts; the others end with the
+        process."""
         live = {"loop": self._loop_problem}
         ready = {"pools": self._pools_problem, "pods": self._pods_problem}
         async with health.serving(self._options.listen, self._registry, live=live, ready=ready):
@@ -137,7 +138,7 @@ class Controller:
                     task.result()
             finally:
                 await self._leadership.resign()
-                # A look that goes on would find the client closed, and call that a bug.
+                # A look that continued would fail on the closed client, and log that as a bug.
                 parts["loop"].cancel()
 
     def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -153,7 +154,7 @@ class Controller:
         }
 
     async def _decide(self) -> None:
-        # Not before all classes are known: else every pool would complain about its own at each start.
+        # Wait for all classes, since without its class each pool would report a missing one at each start.
         await self._sweep.synced.wait()
         await self._loop.run()
 
@@ -187,7 +188,7 @@ class Controller:
     def _make_leadership(self) -> Leads:
         if not self._options.elects_leader:
             return AlwaysLeading()
-        # A name that no other process has, so that one that was started twice is never taken for one.
+        # Unique for each process: two processes with the same pod name must not share the lease.
         identity = f"{self._identity}_{uuid.uuid4().hex[:12]}"
         leases = LeaseClient(self._client, self._options.namespace, self._options.lease_name, self._clock)
         changed = self._readings.leadership_changed
@@ -245,7 +246,7 @@ class Controller:
         stuck_seconds = self._loop.stuck_seconds()
         if stuck_seconds < health.LONGEST_WAITING_SECONDS:
             return None
-        return f"a pool has been waiting for {stuck_seconds:.0f} s to be looked at, and no other was either"
+        return f"a pool has waited for {stuck_seconds:.0f} s, and no look at another pool has ended meanwhile"
 
     def _pools_problem(self) -> str | None:
         return None if self._sweep.synced.is_set() else "not all pools and classes have been seen yet"
@@ -256,7 +257,7 @@ class Controller:
 
 
 async def _addresses_of(url: str) -> list[str]:
-    """The IPs of the API server, as far as they can be resolved."""
+    """The IPs of the API server; empty where its name can't be resolved."""
     host = urlsplit(url).hostname
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)

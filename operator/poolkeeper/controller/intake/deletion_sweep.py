@@ -1,4 +1,4 @@
-"""Counts now and then what exists: a watch that was down does not say what was deleted meanwhile."""
+"""Lists pools and classes now and then: a watch that was interrupted does not report deletions."""
 
 import asyncio
 import logging
@@ -19,13 +19,13 @@ logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 300.0
 UNSYNCED_INTERVAL_SECONDS = 10.0
-"""Something may be deleted before the watch of a starting operator has delivered it."""
+"""While the operator starts: a pool may be deleted before the watch has delivered it."""
 CHECK_SECONDS = 0.1
 RETRY_SECONDS = 0.5
 
 
 class DeletionSweep:
-    """Drops from the store what is gone; what is new comes by the watch alone."""
+    """Removes deleted pools and classes from the store; new ones come from the watch only."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class DeletionSweep:
         self._namespaces = tuple(namespaces)
         self.synced = asyncio.Event()
         """Set once everything that existed when the operator started has been seen."""
-        self._counted: tuple[set[str], set[PoolKey]] = set(), set()
+        self._listed: tuple[set[str], set[PoolKey]] = set(), set()
 
     async def wait_for_kinds(self) -> None:
         """Return once the API server serves our kinds, so that they can be watched."""
@@ -53,10 +53,10 @@ class DeletionSweep:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def run(self) -> None:
-        """Count until cancelled: until all that was counted is seen, then every few minutes."""
+        """Sweep until cancelled: every 10 s until all that exists was delivered, then every five minutes."""
         while True:
             try:
-                await self.take()
+                await self.sweep()
             except KubeFailure as failure:
                 logger.warning("Pools and classes can't be listed: %s", failure)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -65,8 +65,8 @@ class DeletionSweep:
             if self.synced.is_set():
                 await asyncio.sleep(INTERVAL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
 
-    async def take(self) -> None:
-        """Count once."""
+    async def sweep(self) -> None:
+        """Sweep once: list what exists, and remove what does not."""
         pools_before = {pool.key: pool.declaration.uid for pool in self._store.all()}
         classes_before = set(self._store.classes)
         pools = await self._uids_of_pools()
@@ -77,13 +77,13 @@ class DeletionSweep:
                 self._updates.pool_gone(key, uid)
         for name in classes_before - classes:
             self._updates.class_gone(name)
-        self._counted = classes, set(pools)
+        self._listed = classes, set(pools)
 
     async def _wait_for_the_watch(self) -> None:
-        """Return once the watch has delivered what was counted, or the count has grown old."""
-        classes, pools = self._counted
-        counted_at = time.monotonic()
-        while not self.synced.is_set() and time.monotonic() - counted_at < UNSYNCED_INTERVAL_SECONDS:
+        """Return once the watch has delivered everything that was listed, or the list is too old."""
+        classes, pools = self._listed
+        listed_at = time.monotonic()
+        while not self.synced.is_set() and time.monotonic() - listed_at < UNSYNCED_INTERVAL_SECONDS:
             pools = {key for key in pools if self._store.get(key) is None}
             if not pools and classes <= self._updates.classes_seen:
                 self.synced.set()
@@ -96,10 +96,10 @@ class DeletionSweep:
         except ApiError as failure:
             if failure.status == 404:
                 return False
-            logger.warning("The kinds can't be looked up: %s", failure)
+            logger.warning("Whether the CRDs are installed can't be looked up: %s", failure)
             return False
         except KubeFailure as failure:
-            logger.warning("The kinds can't be looked up: %s", failure)
+            logger.warning("Whether the CRDs are installed can't be looked up: %s", failure)
             return False
         return {POOLS, CLASSES} <= {resource["name"] for resource in served.get("resources") or ()}
 

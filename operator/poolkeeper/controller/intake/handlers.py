@@ -1,4 +1,4 @@
-"""What kopf calls: events of our two kinds go into the store, and nothing else happens here."""
+"""What kopf calls: passes events of the two kinds on to `Updates`."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ registry = kopf.OperatorRegistry()
 
 @kopf.on.login(registry=registry)
 async def log_in(memo: kopf.Memo, **_: Any) -> kopf.ConnectionInfo:
-    """The same credentials as those of all other requests."""
+    """Give kopf the credentials that all other requests use."""
     connection: kopf.ConnectionInfo = await memo.log_in()
     return connection
 
 
 @kopf.on.event(GROUP, VERSION, POOLS, registry=registry)
 async def pool_changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
-    """A pool was listed, added, changed or deleted; one that is being deleted is gone for us."""
+    """A pool was listed, added, changed or deleted; one that is being deleted counts as deleted."""
     body = event["object"]
     metadata = body["metadata"]
     updates: Updates = memo.updates

@@ -16,7 +16,7 @@ RETRY_SECONDS = 10.0
 
 
 async def install_classes(client: KubeClient, leadership: Leads) -> None:
-    """Apply every class once; one that somebody else has changed is left as it is."""
+    """Apply every class once; a class whose fields another owner has changed is left as it is."""
     remaining = list(catalogue())
     while remaining:
         try:
@@ -25,7 +25,9 @@ async def install_classes(client: KubeClient, leadership: Leads) -> None:
         except NotLeading:
             await asyncio.sleep(1.0)
         except (KubeFailure, TimeoutError) as failure:
-            logger.warning("Class %s not applied: %s", remaining[0]["metadata"]["name"], failure or "timeout")
+            logger.warning(
+                "Class %s could not be applied: %s", remaining[0]["metadata"]["name"], failure or "timeout"
+            )
             await asyncio.sleep(RETRY_SECONDS)
 
 
@@ -43,4 +45,4 @@ async def _apply(client: KubeClient, leadership: Leads, manifest: Figure) -> Non
     except ApiError as failure:
         if failure.status != 409:
             raise
-        logger.info("Class %s was changed by somebody and stays as it is", manifest["metadata"]["name"])
+        logger.info("Class %s has fields of another owner and is left as it is", manifest["metadata"]["name"])

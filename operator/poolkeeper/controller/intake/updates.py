@@ -59,10 +59,10 @@ class Updates:
         self._pods = pods
         self._is_leading = is_leading
         self.classes_seen: set[str] = set()
-        """Names of all classes that were ever delivered, those that can't be read included."""
+        """Names of all classes that were ever delivered, including unreadable ones."""
 
     def pool_seen(self, body: Mapping[str, Any]) -> None:
-        """A pool exists and looks like this."""
+        """A pool was listed, added or changed."""
         metadata = body["metadata"]
         key = PoolKey(metadata["namespace"], metadata["name"])
         pool = self._store.get(key)
@@ -77,16 +77,16 @@ class Updates:
             self._declared(pool)
             self._target_changed(before)
         elif not self._is_leading():
-            # Whoever leads writes the status; when it is our turn, its history goes on.
+            # The leader writes the status: when this replica leads later, that history goes on.
             pool.status = body.get("status") or {}
             pool.history = History.from_status(pool.status)
 
     def pool_gone(self, key: PoolKey, uid: str) -> None:
-        """A pool does not exist any more; its target stays as it is."""
+        """A pool was deleted; its target keeps its replicas."""
         pool = self._store.get(key)
         if pool is None or pool.declaration.uid != uid:
             return
-        logger.info("Pool deleted; its target stays as it is", extra={"pool": str(key)})
+        logger.info("Pool deleted; its target keeps its replicas", extra={"pool": str(key)})
         self._store.remove(key)
         self._agenda.drop(key)
         self._queues.forget(key)
@@ -95,17 +95,17 @@ class Updates:
         self._target_changed(pool.declaration)
 
     def class_seen(self, name: str, body: Mapping[str, Any]) -> None:
-        """A class exists and looks like this."""
+        """A class was listed, added or changed."""
         self.classes_seen.add(name)
         try:
             self._store.classes[name] = AcceleratorClassSpec.model_validate(body.get("spec"))
         except ValidationError as error:
-            logger.warning("AcceleratorClass %s can't be read and is left out: %s", name, error)
+            logger.warning("AcceleratorClass %s can't be read and is ignored, correct it: %s", name, error)
             self._store.classes.pop(name, None)
         self._class_changed(name)
 
     def class_gone(self, name: str) -> None:
-        """A class does not exist any more; pools that know it go on with what they know."""
+        """A class was deleted; its pools keep the figures that they have read from it."""
         self._store.classes.pop(name, None)
         self._mark_all(self._store.of_class(name))
 
@@ -124,7 +124,7 @@ class Updates:
         self._mark(pool)
 
     def _target_changed(self, declaration: Declaration) -> None:
-        """Which pool may write a target depends on the others that name it."""
+        """Which pool may write a target depends on the other pools that name it: look at all of them."""
         if declaration.target:
             self._mark_all(self._store.sharing(declaration.target))
 

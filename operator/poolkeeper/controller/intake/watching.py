@@ -1,4 +1,4 @@
-"""kopf as it is used here: a watcher of our two kinds, without annotations, finalizers or events."""
+"""kopf as a watcher of the two kinds: without annotations, finalizers or events."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,12 +9,12 @@ from kubernetes.aio.client.configuration import Configuration
 
 from poolkeeper.controller.intake.updates import Updates
 
-# kopf's own guess asks for the user's name, which a container's user id does not have.
+# By default kopf asks the system for the user's name, which a container's user id does not have.
 IDENTITY: Any = "poolkeeper"
 
 
 class _NoDifferences(kopf.DiffBaseStorage):
-    """No handler here asks what has changed: kopf need not copy each object twice to find out."""
+    """No handler needs a diff, so kopf must not copy each object twice to make one."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
         """Nothing of an object is compared."""
@@ -35,7 +35,7 @@ async def watch_kinds(
     *,
     namespaces: Sequence[str],
 ) -> None:
-    """Feed `updates` until cancelled. Raises whatever ends kopf, for example a watch that is refused."""
+    """Feed `updates` until cancelled. Raises what ends kopf, for example a refused watch."""
 
     async def connect() -> kopf.ConnectionInfo:
         return await _connection(await log_in())
@@ -50,7 +50,7 @@ async def watch_kinds(
         clusterwide=not namespaces,
         namespaces=namespaces,
     )
-    # kopf has just installed its own, which would keep the lease for five seconds more.
+    # Replaces the handlers that kopf has just installed, which would keep the lease for 5 s more.
     install_signal_handlers()
     await kopf.run_tasks(tasks, ignored=others)
 

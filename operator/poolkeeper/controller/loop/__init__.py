@@ -1,5 +1,5 @@
-"""Turns: which pool is looked at next, by one replica of the operator at a time.
+"""The loop: which pool is looked at next, and whether this replica of the operator may write.
 
-`agenda` keeps the due times, `loop` works them off, `leadership` says whether this replica may write,
-`health` and `timings` say how the loop is doing. May import: `kube`, `core`.
+`agenda` keeps the due times, `loop` looks at the pools that are due, `leadership` holds the lease, `health`
+and `timings` show how the loop is doing. May import: `kube`, `core`.
 """

@@ -1,4 +1,4 @@
-"""What is to be looked at now, and what later: a set of dirty keys and a heap of due times."""
+"""Which keys are due now and which later: a set of marked keys and a heap of due times."""
 
 import asyncio
 import heapq
@@ -11,9 +11,9 @@ LONGEST_WAIT_SECONDS = 3600.0
 
 
 class Agenda(Generic[Key]):
-    """Hands out keys one at a time; marks that come in between become one.
+    """Hands out keys one at a time; several marks of a key become one.
 
-    A key is never handed out again before `done` was called for it, so that whoever works on it is alone.
+    A key is not handed out again before `done` was called for it, so that only one task works on it.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -52,17 +52,17 @@ class Agenda(Generic[Key]):
             self._news.set()
 
     def hold(self, key: Key, until: float) -> None:
-        """Do not look at this key before `until`, whatever marks it; look at it then."""
+        """Ignore marks of this key before `until`, and look at it then."""
         self._holds[key] = self.holds(key) + 1
         self._held_until[key] = until
         self.schedule(key, until)
 
     def holds(self, key: Key) -> int:
-        """How often this key was held since it was released last, or was new."""
+        """How often this key was held since it was last released, or since it is known."""
         return self._holds.get(key, 0)
 
     def release(self, key: Key) -> None:
-        """Let marks count again at once."""
+        """End a hold: marks count again."""
         self._held_until.pop(key, None)
         self._holds.pop(key, None)
 
@@ -93,7 +93,7 @@ class Agenda(Generic[Key]):
             self.mark(key)
 
     def longest_waiting_seconds(self) -> float:
-        """For how long the oldest mark has not been answered."""
+        """How long the oldest mark has waited for `take`."""
         return self._clock() - next(iter(self._dirty.values())) if self._dirty else 0.0
 
     def _collect_due(self) -> None:

@@ -1,10 +1,10 @@
-"""The operator's two clocks. Neither ever steps, whatever is done to the wall clock."""
+"""The operator's two clocks. A change of the system's time does not move either of them."""
 
 import time
 
 
 def monotonic_seconds() -> float:
-    """Seconds that also pass while the machine is suspended, where the system can tell: leases need that."""
+    """Seconds that also count while the machine is suspended, on Linux: a lease runs out meanwhile."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()

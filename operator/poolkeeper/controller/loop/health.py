@@ -8,11 +8,11 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
 LONGEST_WAITING_SECONDS = 120.0
-"""A pool that waits for longer, while no look at any other ends, means that the loop is stuck."""
+"""If a pool waits for longer and no look at another pool ends meanwhile, the loop is stuck."""
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 Check = Callable[[], str | None]
-"""What is wrong, as a sentence; None where all is well."""
+"""What is wrong, as a sentence; None where nothing is."""
 
 
 @asynccontextmanager
@@ -22,7 +22,7 @@ async def serving(
     """Serve on HOST:PORT while the block runs. Raises ValueError, OSError."""
     host, _, port = address.rpartition(":")
     if not port.isdecimal():
-        raise ValueError(f"--listen {address!r}: write HOST:PORT, for example 0.0.0.0:8080")
+        raise ValueError(f"--listen {address!r} is not an address: write HOST:PORT, for example 0.0.0.0:8080")
     app = web.Application()
     app.router.add_get("/healthz", _checking(live))
     app.router.add_get("/readyz", _checking(ready))

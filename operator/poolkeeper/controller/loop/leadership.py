@@ -1,4 +1,4 @@
-"""Holds the Lease, and lets writes pass only while it surely does."""
+"""Holds the Lease, and lets a write begin only while this replica is sure to hold it."""
 
 import asyncio
 import logging
@@ -15,11 +15,11 @@ LONGEST_WAIT_FOR_WRITES_SECONDS = 0.5
 
 
 class NotLeading(Exception):
-    """Another replica writes, or the lease is too close to its end to begin a write."""
+    """Another replica leads, or the lease ends too soon to begin a write."""
 
 
 class LeaseStore(Protocol):
-    """Where the Lease is kept; both calls raise whatever the transport raises."""
+    """Where the Lease is kept; both calls raise the transport's exceptions."""
 
     async def read(self, *, timeout_seconds: float) -> tuple[LeaseRecord, str] | None:
         """The record and its version, or None where there is no Lease yet."""
@@ -27,27 +27,27 @@ class LeaseStore(Protocol):
     async def write(
         self, record: LeaseRecord, version: str | None, *, timeout_seconds: float
     ) -> tuple[LeaseRecord, str]:
-        """Replace that version, or create; raises where the version is not current any more."""
+        """Replace that version, or create; raises where the version is not current."""
 
 
 class Leads(Protocol):
-    """Says who may write; everything that writes asks right before each request."""
+    """Whether this replica may write, asked right before each write."""
 
     def may_write(self) -> bool:
         """Whether a write may begin now."""
 
     def writing(self) -> AbstractAsyncContextManager[None]:
-        """One write goes in here. Raises NotLeading or TimeoutError."""
+        """The context of one write. Raises NotLeading or TimeoutError."""
 
     async def run(self) -> None:
-        """Strive for leading until resigned or cancelled."""
+        """Try to lead until resigned or cancelled."""
 
     async def resign(self) -> None:
-        """Stop writing at once, and let somebody else lead."""
+        """Stop writing at once, and free the lease for another replica."""
 
 
 class Leadership:
-    """Drives the state machine in core.lease; `on_change(is_leading)` is told when it turns."""
+    """Runs the state machine of core.lease; `on_change(is_leading)` is called when leadership changes."""
 
     def __init__(
         self,
@@ -78,8 +78,8 @@ class Leadership:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
-        """Everything that writes goes in here, each request by itself: it begins while this replica surely
-        holds the lease, and is cut off while it still does. Raises NotLeading, or TimeoutError."""
+        """The context of one write request: it begins and is cut off while this replica is sure to hold the
+        lease. Raises NotLeading, or TimeoutError."""
         now = self._monotonic()
         if not lease.may_write(self._state, now):
             raise NotLeading
@@ -113,7 +113,9 @@ class Leadership:
                 if release := lease.release(self._state):
                     await self._write(release)
         except Exception as error:
-            logger.warning("The lease is left to run out: %s: %s", type(error).__name__, error)
+            logger.warning(
+                "The lease was not freed and runs out by itself: %s: %s", type(error).__name__, error
+            )
 
     async def _step(self) -> None:
         requested_at = self._monotonic()
@@ -123,7 +125,7 @@ class Leadership:
                 await self._ask(request, requested_at)
         except Exception as error:
             self._state = lease.has_failed(self._state)
-            logger.warning("The lease can't be reached: %s: %s", type(error).__name__, error)
+            logger.warning("The lease can't be read or renewed: %s: %s", type(error).__name__, error)
 
     async def _ask(self, request: ReadLease | WriteLease | None, requested_at: float) -> None:
         if isinstance(request, ReadLease):
@@ -147,10 +149,10 @@ class Leadership:
 
 
 class AlwaysLeading:
-    """Stands in for Leadership where a single replica runs without a Lease."""
+    """Replaces Leadership where a single replica runs without a Lease."""
 
     def may_write(self) -> bool:
-        """Nobody else writes."""
+        """There is no other replica."""
         return True
 
     @asynccontextmanager

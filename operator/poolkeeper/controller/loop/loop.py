@@ -1,4 +1,4 @@
-"""The one loop: takes what is dirty or due, and looks at each pool by itself, whatever that one does."""
+"""The loop: takes each pool that is due and looks at it; a pool that fails or hangs delays no other."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ class LooksAtPools(Protocol):
 
 
 class Loop:
-    """Up to CONCURRENT_POOLS pools wait for the API server at the same time; each one by itself."""
+    """Looks at up to CONCURRENT_POOLS pools at the same time, each in a task of its own."""
 
     def __init__(
         self,
@@ -47,8 +47,8 @@ class Loop:
         self._slots = asyncio.Semaphore(CONCURRENT_POOLS)
 
     def stuck_seconds(self) -> float:
-        """For how long a pool has waited without any look having ended: an API server that is slow to answer
-        lets many wait, and a restart would only lose what is known."""
+        """How long a pool has waited while no look ended. Waiting alone is no sign of a stuck loop: with a
+        slow API server many pools wait, and a restart would only lose what is known."""
         return min(self._agenda.longest_waiting_seconds(), self._clock() - self._ended_at)
 
     async def run(self) -> None:
@@ -75,9 +75,9 @@ class Loop:
     async def _back_off(self, key: PoolKey, error: Exception) -> None:
         logger.exception("A look at a pool failed", extra={"pool": str(key)})
         self._timings.count_pool_error()
-        # Counted by the agenda, which forgets a pool that is deleted while it is held.
+        # The agenda counts the failures, since it forgets a pool that is deleted meanwhile.
         self._agenda.hold(key, self._clock() + self._retries.pause_seconds(self._agenda.holds(key)))
         try:
             await self._reconciler.explain_failure(key, error)
         except Exception:
-            logger.exception("The failure could not be reported", extra={"pool": str(key)})
+            logger.exception("The failure of a look could not be reported", extra={"pool": str(key)})

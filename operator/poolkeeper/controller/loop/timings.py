@@ -7,7 +7,7 @@ DECIDE_BUCKETS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.
 
 
 class Timings:
-    """How fast the operator itself is, and what of its writes failed."""
+    """How fast the operator is, and how many of its writes failed."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.decide = Histogram(
@@ -23,14 +23,16 @@ class Timings:
             "poolkeeper_scale_write_failures", "Scale writes that failed.", ["reason"], registry=registry
         )
         self._pool_errors = Counter(
-            "poolkeeper_pool_errors", "Looks at a pool that ended in an error of our own.", registry=registry
+            "poolkeeper_pool_errors",
+            "Looks at a pool that ended in a bug of the operator.",
+            registry=registry,
         )
         self._dropped_events = Counter(
             "poolkeeper_dropped_events", "Kubernetes events that were not written.", registry=registry
         )
 
     def observe_reaction(self, seconds: float) -> None:
-        """A write followed a reading after so long."""
+        """A scale write was answered this long after the reading that led to it."""
         self._reaction.observe(seconds)
 
     def count_failed_write(self, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Which pods belong to which pool: the selectors that targets report, matched in memory."""
+"""Which pods belong to which pool: the selectors of the targets, matched in memory."""
 
 from collections.abc import Iterable
 
@@ -28,7 +28,7 @@ class PodSelection:
         )
 
     def _candidates(self, requirement: Requirement) -> list[Pod]:
-        """The pods that may meet a requirement: exactly those for `key=value`, all for anything else."""
+        """The pods that may meet a requirement: for `key=value` those with that label, otherwise all."""
         if requirement.is_negated or requirement.values is None or len(requirement.values) != 1:
             return self._all
         (value,) = requirement.values

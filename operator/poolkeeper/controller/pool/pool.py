@@ -1,4 +1,4 @@
-"""Everything that is known about one pool while the operator runs."""
+"""Everything that the operator knows about one pool."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from poolkeeper.kube.watch.pod import Pod
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """A pool as its author wrote it; `spec` is None where it can't be read, and `problem` says why."""
+    """A pool as its author wrote it. Where the spec can't be read, it is None and `problem` says why."""
 
     key: PoolKey
     uid: str
@@ -36,7 +36,7 @@ class Declaration:
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Self:
-        """Reads an AcceleratorPool as the API server sends it; never raises about its spec."""
+        """Read an AcceleratorPool as the API server sends it; an unreadable spec becomes `problem`."""
         metadata = body["metadata"]
         spec, problem = None, ""
         try:
@@ -117,7 +117,7 @@ class Pool:
 
     @classmethod
     def first_seen(cls, body: Mapping[str, Any]) -> Self:
-        """A pool that goes on with what its status says."""
+        """A pool that continues with the state in its status."""
         status = body.get("status") or {}
         pool = cls(
             Declaration.from_body(body), status.get("learned"), History.from_status(status), status=status
@@ -132,7 +132,7 @@ class Pool:
 
     @property
     def is_demand_known(self) -> bool:
-        """Whether the last decision believed all sources."""
+        """Whether the last decision was made with known demand of all sources."""
         return self.decision is not None and self.decision.demand_known.holds is True
 
     @property
@@ -141,7 +141,7 @@ class Pool:
         return self.observation is not None and self.observation.replicas is not None
 
     def accept(self, declaration: Declaration) -> None:
-        """Go by this declaration from now on; what was learned and measured stays."""
+        """Use this declaration from now on; what was learned and measured stays."""
         if declaration.target != self.declaration.target:
             self.target, self.starts, self.pods = Target(), Starts(), ()
             self.surroundings = Surroundings()

@@ -1,4 +1,4 @@
-"""All pools and classes that exist, and which of them belong together."""
+"""All pools and classes that exist, and the pools by namespace, class and target."""
 
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -38,7 +38,7 @@ class Index(Generic[Value]):
 
 
 class Store:
-    """Plain data: whoever changes it tells the agenda."""
+    """Plain data: the caller that changes a pool also marks it on the agenda."""
 
     def __init__(self) -> None:
         self.classes: dict[str, AcceleratorClassSpec] = {}
@@ -52,7 +52,7 @@ class Store:
         return len(self._pools)
 
     def get(self, key: PoolKey) -> Pool | None:
-        """The pool, if it (still) exists."""
+        """The pool, or None where it does not exist."""
         return self._pools.get(key)
 
     def all(self) -> list[Pool]:
@@ -65,7 +65,7 @@ class Store:
         return self._by_namespace.values()
 
     def put(self, pool: Pool) -> None:
-        """Add a pool, or take note of what its declaration says now."""
+        """Add a pool, or index its changed declaration."""
         self.remove(pool.key)
         declaration = pool.declaration
         self._pools[pool.key] = pool
@@ -76,7 +76,7 @@ class Store:
             self._by_class.add(declaration.spec.accelerator.class_, pool.key)
 
     def remove(self, key: PoolKey) -> None:
-        """Take a pool out, if it is there."""
+        """Remove a pool, if it is there."""
         if self._pools.pop(key, None) is None:
             return
         declaration = self._indexed.pop(key)
@@ -94,11 +94,11 @@ class Store:
         return [self._pools[key] for key in self._by_class.keys(name)]
 
     def sharing(self, target: TargetKey) -> list[Pool]:
-        """The pools with this target, the one that may write it first: the oldest, by name among equals."""
+        """The pools with this target. The first of them may write it: the oldest, by name among equals."""
         pools = [self._pools[key] for key in self._by_target.keys(_object(target))]
         return sorted(pools, key=lambda pool: (pool.declaration.created_at, pool.key.name))
 
 
 def _object(target: TargetKey) -> TargetObject:
-    """Two versions of one group name the same object."""
+    """Without the version: all versions of an API group show the same object."""
     return target.namespace, target.group, target.kind, target.name

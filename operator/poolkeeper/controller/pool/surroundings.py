@@ -1,4 +1,4 @@
-"""What around a pool is read now and then: its target's pod template, and who else scales the target."""
+"""The pod template of a pool's target and its other scalers, read now and then."""
 
 import asyncio
 import random
@@ -23,7 +23,8 @@ PLACED = Verdict(True, "TemplateFitsClass", "the pod template fits the nodes of 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What was found, and until when it is believed; `scalers_unknown` says why there may be more scalers."""
+    """What was found; it is read again at `expires_at`. `scalers_unknown` is why there may be more
+    scalers."""
 
     placement: Verdict = UNREAD
     scalers: tuple[Scaler, ...] = ()
@@ -32,8 +33,8 @@ class Surroundings:
 
 
 class SurroundingsReader:
-    """Reads what is around a target. A part that can't be read is unknown and hinders nothing, but a scaler
-    that was seen counts until a list without it was read."""
+    """Reads the surroundings of targets. A part that can't be read is unknown and stops nothing; a known
+    scaler counts until a list without it was read."""
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class SurroundingsReader:
         return (*found.of(target), *unseen), "; ".join(found.unknown.values())
 
     async def _scalers_in(self, namespace: str) -> NamespaceScalers:
-        """One list serves all pools of a namespace that ask within a minute."""
+        """The scalers of a namespace; pools that ask within SCALERS_KEPT_SECONDS share one list."""
         now = self._clock()
         self._forget_old_scalers(now)
         if namespace not in self._scalers:
@@ -91,7 +92,7 @@ class SurroundingsReader:
         return await asyncio.shield(task)
 
     def _forget_old_scalers(self, now: float) -> None:
-        """Also those of namespaces that no pool asks about any more; the oldest list comes first."""
+        """Drop old lists, also of namespaces without pools; the oldest list comes first."""
         while self._scalers:
             namespace, (listed_at, _) = next(iter(self._scalers.items()))
             if now - listed_at <= SCALERS_KEPT_SECONDS:

@@ -11,14 +11,14 @@ from poolkeeper.core.values.observation import WarmFloor
 
 
 def window_problems(windows: Sequence[WarmWindow]) -> list[str]:
-    """What is wrong with each window that can't be followed, as sentences."""
+    """What is wrong with each window that can't be read, as sentences."""
     return [problem for window in windows if (problem := _problem(window))]
 
 
 def warm_floor(now: float, windows: Sequence[WarmWindow]) -> WarmFloor:
     """The replicas that the open windows ask for, and when a window opens or closes next.
 
-    A window is open if its last opening is later than its last closing. Windows that can't be followed are
+    A window is open if its last opening is later than its last closing. Windows that can't be read are
     left out.
     """
     followed = [window for window in windows if not _problem(window)]
@@ -33,13 +33,14 @@ def _problem(window: WarmWindow) -> str | None:
     try:
         zone = ZoneInfo(window.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return f"window {window.name}: no time zone {window.time_zone!r}; write one like Europe/Berlin"
+        return f"window {window.name}: {window.time_zone!r} is not a time zone: write one like Europe/Berlin"
     for field in ("start", "end"):
         expression = getattr(window, field)
         try:
             CronSim(expression, datetime.now(zone))
         except CronSimError as error:
-            return f"window {window.name}: {field} {expression!r} is no cron expression ({error})"
+            problem = f"{field} {expression!r} is not a cron expression ({error})"
+            return f"window {window.name}: {problem}: write one like 0 8 * * 1-5"
     return None
 
 
@@ -53,7 +54,7 @@ def _next(now: float, window: WarmWindow, field: str) -> float | None:
 
 
 def _last(now: float, window: WarmWindow, field: str) -> float | None:
-    # One second on, since looking back leaves out the second that it begins with.
+    # One second later, since looking back excludes the second that it begins with.
     return _occurrence(now + 1.0, window, field, reverse=True)
 
 

@@ -51,10 +51,10 @@ def test_without_windows_nothing_is_demanded_and_nothing_changes() -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"start": "61 8 * * *"}, "window office: start '61 8 * * *' is no cron expression"),
-        ({"end": "0 9 31 2 *"}, "window office: end '0 9 31 2 *' is no cron expression"),
-        ({"time_zone": "Europe/Nowhere"}, "window office: no time zone 'Europe/Nowhere'"),
-        ({"time_zone": "../etc/passwd"}, "window office: no time zone '../etc/passwd'"),
+        ({"start": "61 8 * * *"}, "window office: start '61 8 * * *' is not a cron expression"),
+        ({"end": "0 9 31 2 *"}, "window office: end '0 9 31 2 *' is not a cron expression"),
+        ({"time_zone": "Europe/Nowhere"}, "window office: 'Europe/Nowhere' is not a time zone"),
+        ({"time_zone": "../etc/passwd"}, "window office: '../etc/passwd' is not a time zone"),
     ],
 )
 def test_a_window_that_can_not_be_followed_is_named_and_left_out(
