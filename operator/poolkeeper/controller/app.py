@@ -15,9 +15,9 @@ import kopf
 from prometheus_client import CollectorRegistry
 
 from poolkeeper.controller.front.activators import Activators, ActivatorSettings
-from poolkeeper.controller.front.backend_ports import BackendPorts
-from poolkeeper.controller.front.http_pools import HttpPools
+from poolkeeper.controller.front.http_front import HttpFront, News
 from poolkeeper.controller.front.network_reach import NetworkReach
+from poolkeeper.controller.front.services import Services
 from poolkeeper.controller.intake.deletion_sweep import DeletionSweep
 from poolkeeper.controller.intake.install_classes import install_classes
 from poolkeeper.controller.intake.readings import Readings
@@ -109,8 +109,8 @@ class Controller:
         read_secret = SecretReader(client).read_secret
         self._queues = DemandHub(self._readings.published, read_secret, addresses, self._clock)
         self._discovery = Discovery(client)
-        self._activators = Activators(client, options.activators, lambda: self._http.heard(), self._clock)
-        self._http = self._make_http_pools()
+        self._activators = Activators(client, options.activators, lambda: self._http.heard())
+        self._http = self._make_http_front()
         self._pods = self._make_pod_watch()
         self._updates = Updates(
             self._store,
@@ -205,20 +205,17 @@ class Controller:
         self._readings.pods_changed(namespace, self._pods.pods(namespace))
         self._http.pods_changed(namespace)
 
-    def _make_http_pools(self) -> HttpPools:
-        return HttpPools(
+    def _make_http_front(self) -> HttpFront:
+        read_target = TargetReader(self._client, self._discovery).read
+        reach = NetworkReach(self._client, self._activators.place, self._clock)
+        return HttpFront(
             self._store,
             self._client,
-            self._activators,
-            BackendPorts(
-                self._client,
-                TargetReader(self._client, self._discovery).read,
-                NetworkReach(self._client, self._activators.place, self._clock),
-            ),
-            self._leadership,
-            self._readings.published,
-            self._readings.may_stop_now,
-            self._clock,
+            activators=self._activators,
+            services=Services(self._client, read_target, reach, self._clock),
+            leadership=self._leadership,
+            news=News(published=self._readings.published, front_turned=self._readings.front_turned),
+            clock=self._clock,
             namespaces=self._options.watch_namespaces,
         )
 
@@ -238,7 +235,6 @@ class Controller:
             reporter=Reporter(StatusWriter(self._client), self._events, self._leadership, self._clock),
             timings=self._timings,
             clock=self._clock,
-            may_stop=self._http.may_stop,
         )
         return Loop(self._agenda, reconciler, self._timings, self._clock)
 

@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
-import pytest
 import pytest_asyncio
 
-from poolkeeper.controller.front import http_pool
-from poolkeeper.controller.front.activators import FOREIGN_TABLE_SECONDS, ActivatorSettings
+from poolkeeper.controller.front.activators import ActivatorSettings
+from poolkeeper.controller.front.timing import FrontTiming
+from poolkeeper.core.front.tables import FOREIGN_TABLE_SECONDS
 from tests.component.activator.data_path import LOOPBACK
 from tests.component.activator.exchanges import answer_ok
 from tests.component.activator.process import ActivatorProcess
-from tests.component.controller.http_scene import HttpScene, Servers, ready_pod
+from tests.component.controller.http_scene import HttpScene, ready_pod
 
 HUNG = "127.0.0.2"
 POOL = f"chat-{uuid.uuid4().hex[:8]}"
@@ -29,15 +29,15 @@ async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 
 @pytest_asyncio.fixture
-async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpScene]:
+async def scene(tmp_path: Path) -> AsyncIterator[HttpScene]:
     """A controller with its real links, a real activator and a hung one; the pool is at zero."""
-    monkeypatch.setattr(http_pool, "ModelServers", Servers)
     token_file = tmp_path / "token"
     token_file.write_text("right")
     process = ActivatorProcess(token_file)
     hung = await asyncio.start_server(says_nothing, HUNG, process.control)
     replica = await asyncio.start_server(answer_ok, LOOPBACK, 0)
-    scene = HttpScene(settings=ActivatorSettings("ns", "app=activator", process.control, token_file))
+    settings = ActivatorSettings("ns", "app=activator", process.control, token_file)
+    scene = HttpScene(settings=settings, timing=FrontTiming(), has_real_links=True)
     for address in (LOOPBACK, HUNG):
         scene.add_activator(address)
     scene.add_service()

@@ -2,16 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from hack.testing.clocks import VirtualTimeLoop
-from poolkeeper.controller.front import activators, http_pool, http_pools
-from poolkeeper.sources.http.scrape import PoolLoad
 from tests.component.controller.fake_cluster import FakeCluster
-from tests.component.controller.http_scene import ONE, HttpScene, Link, Servers
+from tests.component.controller.http_scene import ONE, QUICK, HttpScene
 
 
 def pytest_asyncio_loop_factories(
@@ -30,24 +27,9 @@ def cluster() -> FakeCluster:
 
 
 @pytest_asyncio.fixture
-async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HttpScene]:
-    """One activator, and the Service `chat`; nothing runs yet."""
-    made = HttpScene()
-
-    def link(address: str, *arguments: Any) -> Link:
-        return made.links.setdefault(address, Link(address, *arguments))
-
-    for module, name, value in (
-        (activators, "ActivatorLink", link),
-        (activators, "LOOK_EVERY_SECONDS", 0.02),
-        (http_pool, "ModelServers", Servers),
-        (http_pools, "TURN_AT_MOST_EVERY_SECONDS", 0.002),
-        (http_pools, "TURN_AT_LEAST_EVERY_SECONDS", 0.02),
-        (http_pools, "READ_AT_MOST_EVERY_SECONDS", 0.002),
-    ):
-        monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr(Servers, "load", PoolLoad(0, {}, False))
-    monkeypatch.setattr(Servers, "problem", None)
+async def scene(request: pytest.FixtureRequest) -> AsyncIterator[HttpScene]:
+    """One activator, and the Service `chat`; nothing runs yet. A parameter gives other times."""
+    made = HttpScene(timing=getattr(request, "param", QUICK))
     made.add_activator(ONE)
     made.add_service()
     yield made

@@ -11,9 +11,10 @@ import aiohttp
 
 from poolkeeper.api.activation import PoolReport, PoolRoute, Report, RoutingTable, WaitingRequests
 from poolkeeper.controller.front.activators import Activators, ActivatorSettings
-from poolkeeper.controller.front.backend_ports import BackendPorts
-from poolkeeper.controller.front.http_pools import HttpPools
+from poolkeeper.controller.front.http_front import HttpFront, News
 from poolkeeper.controller.front.network_reach import NetworkReach
+from poolkeeper.controller.front.services import Services
+from poolkeeper.controller.front.timing import FrontTiming
 from poolkeeper.controller.intake.readings import Readings
 from poolkeeper.controller.intake.updates import Updates
 from poolkeeper.controller.loop.agenda import Agenda
@@ -25,7 +26,7 @@ from poolkeeper.core.front.switching import SETTLE_SECONDS
 from poolkeeper.core.values.decision import Decision, Reason, Verdict
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.core.values.ledger import Sample
-from poolkeeper.core.values.observation import Unavailable
+from poolkeeper.core.values.observation import CLEAR, Unavailable, Waiting
 from poolkeeper.kube.objects.endpoint_slices import project_slice
 from poolkeeper.kube.objects.scale import Scale
 from poolkeeper.kube.objects.targets import Target
@@ -33,6 +34,7 @@ from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.watch.pod import Pod
 from poolkeeper.sources.base import SourceFailure
+from poolkeeper.sources.http.activator_link import ActivatorLink
 from poolkeeper.sources.http.scrape import PoolLoad
 from tests.component.controller.fake_cluster import Lease, Pods
 
@@ -41,6 +43,13 @@ CHAT = PoolKey("ns", "chat")
 ONE, OTHER = "10.9.0.1", "10.9.0.2"
 """Activators."""
 POD = "10.1.0.1"
+QUICK = FrontTiming(
+    activators_listed_every=0.02,
+    activators_awaited=0.01,
+    turn_at_most_every=0.002,
+    turn_at_least_every=0.02,
+    read_at_most_every=0.002,
+)
 SETTINGS = ActivatorSettings("ns", "app=activator", 8082, Path("token"))
 
 
@@ -175,15 +184,13 @@ class Link:
 class Servers:
     """The model servers of all pools: idle until the test says otherwise."""
 
-    load = PoolLoad(0, {}, False)
-    problem: SourceFailure | None = None
-    began: int = 0
-
-    def __init__(self, **_: Any) -> None:
-        """They are the same whatever their port and path."""
+    def __init__(self) -> None:
+        self.load = PoolLoad(0, {}, False)
+        self.problem: SourceFailure | None = None
+        self.began = 0
 
     async def read(self, client: aiohttp.ClientSession, addresses: Iterable[str]) -> PoolLoad:
-        type(self).began += 1
+        self.began += 1
         await asyncio.sleep(0)
         if self.problem is not None:
             raise self.problem
@@ -201,29 +208,41 @@ class HttpScene:
     links: dict[str, Link] = field(default_factory=dict)
     published: list[Sample | Unavailable] = field(default_factory=list)
     running: list["asyncio.Task[None]"] = field(default_factory=list)
+    servers: Servers = field(default_factory=Servers)
     settings: ActivatorSettings = SETTINGS
+    timing: FrontTiming = QUICK
+    has_real_links: bool = False
     readings: Counter[PoolKey] = field(default_factory=Counter)
     successor: "HttpScene | None" = None
 
     def __post_init__(self) -> None:
         self.api.ready_uids = lambda: [pod.uid for pool in self.store.all() for pod in pool.pods]
         client = cast(KubeClient, self.api)
-        self.activators = Activators(client, self.settings, lambda: self.http.heard(), self.clock)
-        self.http = HttpPools(
+        agenda: Agenda[PoolKey] = Agenda(self.clock)
+        pools = Readings(self.store, agenda)
+        self.activators = Activators(
+            client,
+            self.settings,
+            lambda: self.http.heard(),
+            timing=self.timing,
+            make_link=ActivatorLink if self.has_real_links else self.link,
+        )
+        reach = NetworkReach(client, self.activators.place, self.clock)
+        self.http = HttpFront(
             self.store,
             client,
-            self.activators,
-            BackendPorts(client, self.read_target, NetworkReach(client, self.activators.place, self.clock)),
-            self.lease,
-            self.publish,
-            lambda _: None,
-            self.clock,
+            activators=self.activators,
+            services=Services(client, self.read_target, reach, self.clock),
+            leadership=self.lease,
+            news=News(published=self.publish, front_turned=pools.front_turned),
+            clock=self.clock,
+            timing=self.timing,
+            make_servers=lambda **_: self.servers,
         )
-        agenda: Agenda[PoolKey] = Agenda(self.clock)
         self.updates = Updates(
             self.store,
             agenda,
-            Readings(self.store, agenda).mark,
+            pools.mark,
             queues=NoQueues(),
             services=self.http,
             pods=Pods(),
@@ -256,7 +275,7 @@ class HttpScene:
         if not busy:
             return
         async with asyncio.timeout(20):
-            while any(self.readings[key] <= readings.get(key, 0) for key in self.http._reading):  # noqa: ASYNC110
+            while any(self.readings[key] <= readings.get(key, 0) for key in self.http._declared):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
     async def pass_by(self, seconds: float) -> None:
@@ -338,18 +357,36 @@ class HttpScene:
         news = self.published[-1]
         return (news.queued, news.in_flight) if isinstance(news, Sample) else None
 
+    def may_stop(self, key: PoolKey = CHAT) -> bool:
+        """Whether the last replicas of a pool may stop."""
+        pool = self.store.get(key)
+        return pool is not None and pool.stop == CLEAR
+
+    def waits_for(self, key: PoolKey = CHAT) -> str:
+        """What a stop of the pool waits for; empty where it may stop."""
+        pool = self.store.get(key)
+        return pool.stop.reason if pool and isinstance(pool.stop, Waiting) else ""
+
+    def tables_kept(self, address: str) -> int:
+        """How many tables of an activator may still be in use, as far as the leader knows."""
+        return len(self.http._front.sent[address].grants.tables)
+
+    def link(self, address: str, port: int, token_file: Path, heard: Callable[[], None]) -> Link:
+        """The channel to an activator; it is the same whoever leads."""
+        return self.links.setdefault(address, Link(address, port, token_file, heard))
+
     async def guarded(self) -> None:
         """The pool `chat` idles with one replica, and may be stopped."""
         self.declare(ready=[POD])
         self.start()
         await self.settle()
         await self.pass_by(SETTLE_SECONDS + 2)
-        assert self.http.may_stop(CHAT)
+        assert self.may_stop()
 
     def succeed(self) -> "HttpScene":
         """Another leader of the same cluster instead of this one: same activators, and no pool seen yet."""
         self.close()
-        other = self.successor = HttpScene(now=self.now, api=self.api, links=self.links)
+        other = self.successor = HttpScene(now=self.now, api=self.api, links=self.links, servers=self.servers)
         for link in self.links.values():
             link.heard = other.http.heard
         return other

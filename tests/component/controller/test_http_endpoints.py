@@ -1,13 +1,17 @@
 """Who answers a Service: slices, when activators join and leave, and when a pool may stop."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
 from poolkeeper.controller.front import endpoints as http_endpoints
-from poolkeeper.controller.front import http_pools
 from poolkeeper.core.front.switching import SETTLE_SECONDS
-from tests.component.controller.http_scene import CHAT, ONE, OTHER, POD, HttpScene, ready_pod
+from tests.component.controller.http_scene import CHAT, ONE, OTHER, POD, QUICK, HttpScene, ready_pod
 
 pytestmark = pytest.mark.virtual_time
+
+FEW_TURNS = replace(QUICK, turn_at_most_every=0.05)
 
 
 async def test_no_stop_before_every_activator_holds_what_arrives(scene: HttpScene) -> None:
@@ -21,29 +25,28 @@ async def test_no_stop_before_every_activator_holds_what_arrives(scene: HttpScen
     assert first is not None
     assert late is not None
     assert (first.replicas, late.replicas) == ((), ())
-    assert not scene.http.may_stop(CHAT), "the other may still pass requests on"
+    assert not scene.may_stop(), "the other may still pass requests on"
     scene.links[OTHER].says(table_version=scene.links[OTHER].tables[-1].table_version)
     await scene.pass_by(1)
-    assert scene.http.may_stop(CHAT)
+    assert scene.may_stop()
 
 
-async def test_a_ready_replica_is_told_at_once_whatever_the_endpoints_wait_for(
-    scene: HttpScene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("scene", [FEW_TURNS], indirect=True)
+async def test_a_ready_replica_is_told_at_once_whatever_the_endpoints_wait_for(scene: HttpScene) -> None:
     await scene.guarded()
     scene.api.answers_for_slices.clear()
     scene.add_service("other")
     scene.declare("other", http={"service": "other"})
     await scene.settle()
     assert scene.links[ONE].route("other") is not None, "its slice is being written by now"
-    monkeypatch.setattr(http_pools, "TURN_AT_MOST_EVERY_SECONDS", 60.0)
-    await scene.settle()
     pool = scene.store.get(CHAT)
     assert pool is not None
     scene.decides(pool, 1)
+    scene.http.heard()
+    await asyncio.sleep(0.01)
     pool.pods = (ready_pod(POD), ready_pod("10.1.0.2"))
     scene.http.pods_changed("ns")
-    await scene.settle()
+    await asyncio.sleep(0.01)
     route = scene.links[ONE].route()
     assert route is not None
     assert [replica.address for replica in route.replicas] == [POD, "10.1.0.2"]
@@ -90,22 +93,22 @@ async def test_clients_settle_anew_after_a_slice_was_gone(scene: HttpScene) -> N
     while scene.slice() is None:
         await scene.pass_by(1)
     for _ in range(round(SETTLE_SECONDS) - 1):
-        assert not scene.http.may_stop(CHAT)
+        assert not scene.may_stop()
         await scene.pass_by(1)
     await scene.pass_by(3)
-    assert scene.http.may_stop(CHAT)
+    assert scene.may_stop()
 
 
 async def test_nothing_stops_by_slices_that_can_not_be_read(scene: HttpScene) -> None:
     await scene.guarded()
     scene.api.answers_for_slices.clear()
     await scene.pass_by(http_endpoints.BELIEVED_SECONDS - 10)
-    assert scene.http.may_stop(CHAT)
+    assert scene.may_stop()
     await scene.pass_by(11)
-    assert not scene.http.may_stop(CHAT)
+    assert not scene.may_stop()
     scene.api.answers_for_slices.set()
     await scene.pass_by(SETTLE_SECONDS + 3)
-    assert scene.http.may_stop(CHAT)
+    assert scene.may_stop()
 
 
 async def test_a_service_that_changes_hands_keeps_its_slice(scene: HttpScene) -> None:

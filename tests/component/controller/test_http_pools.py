@@ -7,7 +7,7 @@ from poolkeeper.core.values.ledger import Sample
 from poolkeeper.kube.objects.conflicts import Scaler
 from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.http.scrape import PoolLoad
-from tests.component.controller.http_scene import CHAT, ONE, OTHER, POD, HttpScene, Servers, holding
+from tests.component.controller.http_scene import CHAT, ONE, OTHER, POD, HttpScene, holding
 
 pytestmark = pytest.mark.virtual_time
 
@@ -18,14 +18,14 @@ async def test_an_edit_of_the_source_keeps_port_and_switch(scene: HttpScene) -> 
     await scene.guarded()
     before, written = scene.slice(), list(scene.api.written)
     scene.declare(ready=[POD], generation=2, http={"heartbeatSeconds": 5})
-    assert not scene.http.may_stop(CHAT), "a zero is looked for anew"
+    assert not scene.may_stop(), "a zero is looked for anew"
     await scene.settle()
     route = scene.links[ONE].route()
     assert route is not None
     assert (route.heartbeat_seconds, route.replicas) == (5, ())
     assert (scene.slice(), scene.api.written) == (before, written)
     await scene.pass_by(1)
-    assert scene.http.may_stop(CHAT)
+    assert scene.may_stop()
 
 
 async def test_another_service_is_another_matter(scene: HttpScene) -> None:
@@ -33,7 +33,7 @@ async def test_another_service_is_another_matter(scene: HttpScene) -> None:
     scene.add_service("other")
     scene.declare(ready=[POD], generation=2, http={"service": "other"})
     await scene.settle()
-    assert not scene.http.may_stop(CHAT)
+    assert not scene.may_stop()
     assert (scene.slice(), scene.slice("other") is not None) == (None, True)
 
 
@@ -48,7 +48,7 @@ async def test_a_spec_that_can_not_be_read_changes_nothing(scene: HttpScene) -> 
     assert route is not None
     assert route.hold_seconds == 60
     assert scene.slice() == before
-    assert not scene.http.may_stop(CHAT)
+    assert not scene.may_stop()
 
     scene.add_activator(OTHER)
     await scene.settle()
@@ -68,7 +68,7 @@ async def test_of_two_pools_with_one_service_the_older_has_it(scene: HttpScene) 
     assert younger.service is not None
     assert (younger.service.holds, younger.service.reason) == (False, "ServiceShared")
     assert "pool chat names the same Service" in younger.service.message
-    assert not scene.http.may_stop(younger.key)
+    assert not scene.may_stop(younger.key)
     written = len(scene.api.written)
     await scene.pass_by(12)
     assert len(scene.api.written) == written, "they do not take turns"
@@ -110,13 +110,13 @@ async def test_nobody_joins_before_rivals_were_looked_for(scene: HttpScene) -> N
 async def test_activity_of_the_servers_changes_the_marker(scene: HttpScene) -> None:
     pool = scene.declare(ready=[POD])
     scene.decides(pool, 1)
-    Servers.load = PoolLoad(0, {POD: 8}, True)
+    scene.servers.load = PoolLoad(0, {POD: 8}, True)
     scene.start()
     await scene.settle(0.5)
     markers = [each.in_flight_marker for each in scene.published if isinstance(each, Sample)]
     assert len(markers) > 2
     assert len(set(markers)) == len(markers), "the requests in flight are others each time"
-    Servers.load = PoolLoad(0, {POD: 8}, False)
+    scene.servers.load = PoolLoad(0, {POD: 8}, False)
     scene.published.clear()
     await scene.settle(0.5)
     rest = {each.in_flight_marker for each in scene.published[1:] if isinstance(each, Sample)}
@@ -126,10 +126,10 @@ async def test_activity_of_the_servers_changes_the_marker(scene: HttpScene) -> N
 async def test_held_requests_are_demand_though_a_server_can_not_be_read(scene: HttpScene) -> None:
     pool = scene.declare(ready=[POD])
     scene.decides(pool, 1)
-    Servers.load = PoolLoad(0, {POD: 5}, False)
+    scene.servers.load = PoolLoad(0, {POD: 5}, False)
     scene.start()
     await scene.settle()
-    Servers.problem = UNREADABLE
+    scene.servers.problem = UNREADABLE
     await scene.settle()
     assert scene.demand() is None, "nothing waits: nothing is known"
     scene.links[ONE].says(pool=holding(requests=3, in_flight=2))

@@ -4,16 +4,15 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
-from poolkeeper.controller.front import activators as activators_module
-from poolkeeper.controller.front import network_reach
 from poolkeeper.controller.front.network_reach import KEPT_SECONDS, REFUSED_SECONDS, NetworkReach
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable, KubeFailure
-from tests.component.controller.http_scene import HttpScene, Link
+from tests.component.controller.http_scene import QUICK, HttpScene
 
 DENY = {"metadata": {"namespace": "serving", "name": "deny"}, "spec": {"podSelector": {}}}
 BY_LABEL = {
@@ -66,9 +65,11 @@ class Api:
 class ReachScene:
     """A reach with its clock."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, *, patience_seconds: float = 1.0) -> None:
         self.now = 1_000_000.0
-        self.reach = NetworkReach(cast(KubeClient, api), activators, lambda: self.now)
+        self.reach = NetworkReach(
+            cast(KubeClient, api), activators, lambda: self.now, patience_seconds=patience_seconds
+        )
 
     async def reasons(self, namespace: str = "serving") -> list[str]:
         """What is said about the pods of a namespace."""
@@ -123,10 +124,9 @@ async def test_an_api_server_that_fails_changes_nothing_that_was_said() -> None:
         assert await scene.reasons() == ["IngressForbidden"]
 
 
-async def test_a_slow_answer_is_not_waited_for_and_counts_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network_reach, "PATIENCE_SECONDS", 0.01)
+async def test_a_slow_answer_is_not_waited_for_and_counts_later() -> None:
     api = Api(DENY)
-    scene = ReachScene(api)
+    scene = ReachScene(api, patience_seconds=0.01)
     api.answers.clear()
     assert await scene.reasons() == []
     assert await scene.reasons() == []
@@ -152,13 +152,9 @@ async def test_nothing_is_asked_where_there_is_no_activator_or_no_template() -> 
     assert not api.asked
 
 
-async def test_where_activators_are_is_waited_for_at_first_and_remembered(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_where_activators_are_is_waited_for_at_first_and_remembered() -> None:
     """Advice that comes and goes with them would be an event each time."""
-    monkeypatch.setattr(activators_module, "ActivatorLink", Link)
-    monkeypatch.setattr(activators_module, "LOOK_EVERY_SECONDS", 0.01)
-    scene = HttpScene()
+    scene = HttpScene(timing=replace(QUICK, activators_awaited=1.0))
     scene.add_activator("10.9.0.1")
     scene.api.activators[0]["metadata"]["labels"] = {"component": "activator"}
     asking = asyncio.create_task(scene.activators.place())
@@ -172,8 +168,5 @@ async def test_where_activators_are_is_waited_for_at_first_and_remembered(
     looking.cancel()
 
 
-async def test_activators_that_nobody_looks_for_are_not_waited_for_long(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(activators_module, "FIRST_LOOK_SECONDS", 0.01)
+async def test_activators_that_nobody_looks_for_are_not_waited_for_long() -> None:
     assert await HttpScene().activators.place() is None

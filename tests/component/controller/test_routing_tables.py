@@ -2,10 +2,10 @@
 
 import pytest
 
-from poolkeeper.controller.front import activators
 from poolkeeper.core.front.slot_grants import MOST_UNCONFIRMED
+from poolkeeper.core.front.tables import FOREIGN_TABLE_SECONDS
 from poolkeeper.kube.objects.scale import Scale
-from tests.component.controller.http_scene import CHAT, ONE, OTHER, POD, HttpScene, Link, holding
+from tests.component.controller.http_scene import ONE, OTHER, POD, HttpScene, Link, holding
 
 pytestmark = pytest.mark.virtual_time
 
@@ -97,10 +97,10 @@ async def test_while_the_pods_are_unknown_their_idleness_is_too(scene: HttpScene
     pool = scene.declare(ready=[POD], generation=2)
     pool.target.scale = None
     await scene.pass_by(1)
-    assert not scene.http.may_stop(CHAT)
+    assert not scene.may_stop()
     pool.target.scale = Scale(1, 1, "app=x", "1", "uid")
     await scene.pass_by(1)
-    assert scene.http.may_stop(CHAT)
+    assert scene.may_stop()
 
 
 async def test_tables_of_a_leader_whose_clock_is_behind_are_taken(scene: HttpScene) -> None:
@@ -122,10 +122,10 @@ async def test_a_higher_number_of_somebody_else_confirms_nothing(scene: HttpScen
     link.send_mode = "fail"
     link.says(table_version=link.table_version + 10**9)
     await scene.pass_by(1)
-    assert not scene.http.may_stop(CHAT), "it goes by a table of another leader, which may name replicas"
+    assert not scene.may_stop(), "it goes by a table of another leader, which may name replicas"
     link.send_mode = "take"
     await scene.pass_by(2)
-    assert scene.http.may_stop(CHAT)
+    assert scene.may_stop()
 
 
 async def test_a_new_leader_grants_nothing_while_old_tables_may_be_gone_by(scene: HttpScene) -> None:
@@ -140,7 +140,7 @@ async def test_a_new_leader_grants_nothing_while_old_tables_may_be_gone_by(scene
     other.start()
     await other.settle()
     assert slots_at(other.links[ONE]) == 4, "the other one may use its four slots"
-    await other.pass_by(activators.FOREIGN_TABLE_SECONDS + 1)
+    await other.pass_by(FOREIGN_TABLE_SECONDS + 1)
     assert slots_at(other.links[ONE]) == 8, "the table of the old leader is no longer valid"
 
 
@@ -175,8 +175,7 @@ async def test_a_frozen_activator_holds_up_nobody_and_takes_no_room(scene: HttpS
         assert route is not None
         assert route.heartbeat_seconds == number
     assert scene.links[OTHER].attempts == 1, "one send at a time"
-    frozen = next(each for each in scene.activators.all() if each.link.address == OTHER)
-    assert len(frozen.grants.tables) <= 3, "in force, on its way, and the latest"
+    assert scene.tables_kept(OTHER) <= 3, "in force, on its way, and the latest"
 
 
 async def test_failed_sends_are_tried_again_and_take_no_room(scene: HttpScene) -> None:
@@ -188,8 +187,7 @@ async def test_failed_sends_are_tried_again_and_take_no_room(scene: HttpScene) -
     link.attempts = 0
     await scene.pass_by(9)
     assert link.attempts > MOST_UNCONFIRMED
-    (activator,) = scene.activators.all()
-    assert len(activator.grants.tables) <= MOST_UNCONFIRMED
+    assert scene.tables_kept(ONE) <= MOST_UNCONFIRMED
     link.send_mode = "take"
     await scene.settle()
     assert link.table_version == link.tables[-1].table_version

@@ -1,4 +1,4 @@
-"""Calls the roll of pools once: a table made before all of them are known would refuse what others hold."""
+"""Waits until every existing pool is in the store, so that the first table lists all of them."""
 
 from collections.abc import Callable, Sequence
 

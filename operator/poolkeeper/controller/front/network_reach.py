@@ -42,8 +42,11 @@ class NetworkReach:
         client: KubeClient,
         activators: Callable[[], Awaitable[Place | None]],
         clock: Callable[[], float],
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._client = client
+        self._patience_seconds = patience_seconds
         self._activators = activators
         self._clock = clock
         self._known: dict[str, Surrounding] = {}
@@ -83,7 +86,7 @@ class NetworkReach:
         if asking is None and self._clock() >= self._ask_again_at.get(namespace, float("-inf")):
             asking = self._asking[namespace] = asyncio.create_task(self._ask(namespace))
         if asking is not None:
-            await asyncio.wait({asking}, timeout=PATIENCE_SECONDS)
+            await asyncio.wait({asking}, timeout=self._patience_seconds)
         return self._known.get(namespace, Surrounding())
 
     async def _ask(self, namespace: str) -> None:

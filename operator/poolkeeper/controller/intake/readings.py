@@ -6,9 +6,10 @@ from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.pool.pod_selection import PodSelection
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
+from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.ledger import Sample
-from poolkeeper.core.values.observation import Unavailable
+from poolkeeper.core.values.observation import Stop, Unavailable, Waiting
 from poolkeeper.kube.watch.pod import Pod
 
 
@@ -41,10 +42,15 @@ class Readings:
             elif not pool.are_replicas_known:
                 self.mark(pool)
 
-    def may_stop_now(self, key: PoolKey) -> None:
-        """Activators hold what arrives: the last replicas of a pool may be stopped."""
+    def front_turned(self, key: PoolKey, stop: Stop, service: Verdict | None) -> None:
+        """Who answers the pool's Service was looked at: whether the last replicas may stop now, and whether
+        requests to the Service can be held."""
         pool = self._store.get(key)
-        if pool is not None:
+        if pool is None:
+            return
+        is_news = _what_for(stop) != _what_for(pool.stop) or service != pool.service
+        pool.stop, pool.service = stop, service
+        if is_news:
             self.mark(pool)
 
     def leadership_changed(self, is_leading: bool) -> None:
@@ -64,3 +70,8 @@ class Readings:
             pool.target.expire()
         pool.pods = pods
         self.mark(pool)
+
+
+def _what_for(stop: Stop) -> str:
+    """What a stop waits for; empty where it waits for nothing."""
+    return stop.reason if isinstance(stop, Waiting) else ""

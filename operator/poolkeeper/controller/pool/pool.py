@@ -18,7 +18,7 @@ from poolkeeper.core.learning.saved import Learned
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.decision import Decision, Verdict
 from poolkeeper.core.values.identity import PoolKey, TargetKey
-from poolkeeper.core.values.observation import Observation, WarmFloor
+from poolkeeper.core.values.observation import CLEAR, NOT_SEEN_YET, Observation, Stop, WarmFloor
 from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.kube.watch.pod import Pod
 
@@ -51,6 +51,11 @@ class Declaration:
             spec=spec,
             problem=problem,
         )
+
+    @property
+    def may_have_service(self) -> bool:
+        """Whether requests may come through a Service: an http source is declared, or that can't be read."""
+        return self.spec is None or any(source.http for source in self.spec.demand)
 
     @property
     def target(self) -> TargetKey | None:
@@ -100,8 +105,10 @@ class Pool:
     """What that status holds of `state`; None before this replica's first write (reporter)."""
     reason_limit: ReasonLimit = field(default_factory=ReasonLimit)
     """Which reasons of conditions were events lately (reporter)."""
+    stop: Stop = CLEAR
+    """Whether the last replicas may stop; always where no Service leads to the pool (readings)."""
     service: Verdict | None = None
-    """Whether requests to the pool's Service can be held; None where it names no Service (front)."""
+    """Whether requests to the pool's Service can be held; None where it names no Service (readings)."""
     surroundings: Surroundings = field(default_factory=Surroundings)
     """The pod template and other scalers of the target (observer, reconciler)."""
     news: int = 0
@@ -147,6 +154,7 @@ class Pool:
             self.surroundings = Surroundings()
         self.declaration = declaration
         self.resolved = self.warm_floor = self.service = None
+        self.stop = NOT_SEEN_YET if declaration.may_have_service else CLEAR
         self.surroundings = replace(self.surroundings, expires_at=0.0)
         self.demand.assign(declaration.spec.demand if declaration.spec else ())
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.pool.pod_selection import PodSelection
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
@@ -12,7 +13,7 @@ from poolkeeper.controller.pool.windows import warm_floor
 from poolkeeper.core.learning.saved import restore
 from poolkeeper.core.learning.state import PoolState, learn
 from poolkeeper.core.values.identity import TargetKey
-from poolkeeper.core.values.observation import Observation, WarmFloor
+from poolkeeper.core.values.observation import CLEAR, Observation, Stop, WarmFloor
 from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.kube.objects.scale import Scale
 from poolkeeper.kube.transport.errors import KubeFailure
@@ -119,12 +120,19 @@ class Observer:
             demand=pool.demand.current(),
             replicas=pool.starts.replicas(scale.replicas, pool.pods, now) if scale and is_seen else None,
             warm_floor=_warm_floor(pool, now),
+            stop=_stop(pool),
         )
         return pool.observation
 
     def pods_failure(self, pool: Pool) -> KubeFailure | None:
         """Why the pods of a pool may be out of date; None while they are current."""
         return self._pods.failure(pool.key.namespace)
+
+
+def _stop(pool: Pool) -> Stop:
+    """In mode Observe nothing is written, so activators never come and the decision shows the stop itself."""
+    spec = pool.declaration.spec
+    return CLEAR if spec is not None and spec.mode is PoolMode.OBSERVE else pool.stop
 
 
 def _warm_floor(pool: Pool, now: float) -> WarmFloor:

@@ -52,10 +52,8 @@ class Reconciler:
         reporter: Reporter,
         timings: Timings,
         clock: Callable[[], float],
-        may_stop: Callable[[PoolKey], bool] = lambda _: True,
     ) -> None:
         self._store = store
-        self._may_stop = may_stop
         self._scales = scales
         self._observer = Observer(store, scales=scales, pods=pods, surroundings=surroundings, clock=clock)
         self._leadership = leadership
@@ -93,7 +91,7 @@ class Reconciler:
             await self._read(pool, target)
         remembered = self._learn(pool, spec)
         self._decide(pool, spec, remembered)
-        if self._may_write(pool) and self._is_possible_change(pool):
+        if self._may_write(pool) and _is_change(pool):
             await self._enforce(pool, target, spec, remembered)
         if self._store.get(pool.key) is not pool:
             return None
@@ -148,11 +146,6 @@ class Reconciler:
         edited while the API server was waited for. After an edit the pool is looked at again at once."""
         return self._store.get(pool.key) is pool and pool.resolved is spec
 
-    def _is_possible_change(self, pool: Pool) -> bool:
-        """The last replicas stay until activators hold what arrives; the pool is marked when they do."""
-        stops = pool.decision is not None and pool.decision.replicas == 0
-        return _is_change(pool) and (not stops or self._may_stop(pool.key))
-
     def _verdicts(self, pool: Pool) -> dict[str, Verdict]:
         return verdicts(self._store, pool, self._observer.pods_failure(pool), self._clock())
 
@@ -170,7 +163,7 @@ class Reconciler:
             if not pool.target.is_fresh(self._clock()):
                 await self._read(pool, target)
                 self._decide(pool, spec, remembered)
-            if not self._is_current(pool, spec) or not self._is_possible_change(pool):
+            if not self._is_current(pool, spec) or not _is_change(pool):
                 return
             try:
                 await self._write(pool, target, spec)

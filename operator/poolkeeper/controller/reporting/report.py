@@ -20,7 +20,7 @@ from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.core.learning.saved import Learned, learned, save
 from poolkeeper.core.learning.start_time import Phases, StartTimes, spreads
-from poolkeeper.core.values.decision import Verdict
+from poolkeeper.core.values.decision import Reason, Verdict
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import Replicas
 from poolkeeper.kube.objects.events import EventType
@@ -182,8 +182,9 @@ def _headline(status: Status) -> object:
         (each.get("type"), each.get("status"), each.get("reason")) for each in status.get("conditions") or ()
     }
     desired = (status.get("replicas") or {}).get("desired")
+    waits_for = decision.get("message") if decision.get("reason") == Reason.HANDING_OVER else None
     generation = status.get("observedGeneration")
-    return generation, decision.get("replicas"), decision.get("reason"), desired, conditions
+    return generation, decision.get("replicas"), decision.get("reason"), waits_for, desired, conditions
 
 
 def _numbers(status: Status) -> object:

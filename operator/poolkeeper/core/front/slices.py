@@ -51,6 +51,8 @@ class Endpoints:
     """What the EndpointSlices of one pool should be."""
 
     presence: Presence
+    service: str = ""
+    """Name of the pool's Service; empty where the pool does not take part."""
     slices: tuple[ActivatorSlice, ...] = ()
     """The slices with the activators of today."""
     after: frozenset[str] | None = None

@@ -22,10 +22,7 @@ from poolkeeper.core.front.tables import (
     share_slots,
 )
 from poolkeeper.core.values.identity import PoolKey
-from poolkeeper.core.values.observation import CLEAR, Stop, Waiting
-
-NOT_SEEN_YET = Waiting("NotSeenYet", "the Service and the activators have not been looked at yet", 0.0)
-"""The stop of a pool with an http source before its first turn."""
+from poolkeeper.core.values.observation import CLEAR, NOT_SEEN_YET, Stop, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +187,7 @@ def _turn_pool(now: float, front: PoolFront, view: _View) -> _PoolTurn:
         what = "the declaration can't be read" if not pool.is_readable else "the Service has not been read"
         # Activators come and go meanwhile, but who is in the path stays there.
         waiting = _waits(now, front, "ServiceUnknown", what)
-        return _PoolTurn(waiting, Endpoints(Presence.STAY, wanted))
+        return _PoolTurn(waiting, Endpoints(Presence.STAY, pool.http.service, wanted))
     was_rewritten = front.slice_writes != pool.slice_writes
     facts = _facts(view, is_in_place=not was_rewritten and _are_in_place(view, wanted))
     switch, made = step(now, front.switch or initial_switch(now, has_slices=bool(view.ours)), facts)
@@ -235,13 +232,14 @@ def _waits(now: float, front: PoolFront, reason: str, sentence: str) -> PoolFron
 
 
 def _endpoints(pool: SeenPool, made: Step, wanted: tuple[ActivatorSlice, ...]) -> Endpoints:
+    service = pool.http.service
     if pool.takes_part is None:
-        return Endpoints(Presence.STAY, wanted)
+        return Endpoints(Presence.STAY, service, wanted)
     if not pool.takes_part:
         return Endpoints(Presence.LEAVE)
     if made.wants_activators:
-        return Endpoints(Presence.JOIN, wanted)
-    return Endpoints(Presence.LEAVE, wanted, after=frozenset(pod.uid for pod in pool.ready))
+        return Endpoints(Presence.JOIN, service, wanted)
+    return Endpoints(Presence.LEAVE, service, wanted, after=frozenset(pod.uid for pod in pool.ready))
 
 
 def wanted_slices(

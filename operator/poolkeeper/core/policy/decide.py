@@ -18,7 +18,7 @@ from poolkeeper.core.policy.starting import (
     start,
     start_ahead,
 )
-from poolkeeper.core.policy.stopping import lowest_safe, stop, stop_surplus
+from poolkeeper.core.policy.stopping import hand_over, lowest_safe, stop, stop_surplus
 from poolkeeper.core.values.decision import Decision, Reason, Verdict
 from poolkeeper.core.values.demand import Workload, survey
 from poolkeeper.core.values.observation import Observation
@@ -49,7 +49,7 @@ def decide(
     limits = bounds.limits(spec, observation, state.starts, _up_seconds(now, state))
     plan = plan_starts(now, spec, workload, observation.replicas, limits.ceiling, state)
     case = Case(now, spec, workload, state, observation.replicas, limits, plan)
-    choice = _choose(case)
+    choice = hand_over(case, _choose(case), observation.stop)
     if choice.replicas < observation.replicas.desired:
         state = state._replace(ahead_at=None)
     within_limits = bounds.within_limits(limits, choice.replicas, plan.more)

@@ -98,6 +98,11 @@ def stopped(floor: int, idle_for: float, timeout: float) -> str:
     return f"idle for {idle_for:.0f} s, and waiting for work pays for {timeout:.0f} s: down to {floor}"
 
 
+def handing_over(stopped: str, waits_for: str, seconds: float | None) -> str:
+    so_far = "" if seconds is None else f" for {seconds:.0f} s"
+    return f"{stopped} once the activators hold what arrives (waiting{so_far}: {waits_for})"
+
+
 def ahead(workload: Workload, start_seconds: float, wanted: int) -> str:
     return (
         f"{waiting(workload.queued)} and {workload.in_flight} in flight, with starts of "

@@ -6,6 +6,7 @@ from poolkeeper.core.learning import daytime
 from poolkeeper.core.policy import outlook, say
 from poolkeeper.core.policy.case import Case, Choice, confirmed_idle_at, is_expecting, starting_are_unused
 from poolkeeper.core.values.decision import Reason
+from poolkeeper.core.values.observation import Stop, Waiting
 
 MINIMUM_UP_SECONDS = 2.0
 
@@ -36,6 +37,15 @@ def stop(case: Case) -> Choice:
         due_at = max(min(stop_at, fades_at), case.now)
         return Choice(desired, reason, say.idle(desired, idle_for, stop_at - case.now, reason), due_at)
     return Choice(floor, Reason.STOP_IDLE, say.stopped(floor, idle_for, case.state.idle_seconds or 0.0))
+
+
+def hand_over(case: Case, choice: Choice, stop: Stop) -> Choice:
+    """The last replicas stay while a request that arrives would reach nobody."""
+    if choice.replicas or not case.replicas.desired or not isinstance(stop, Waiting):
+        return choice
+    seconds = None if stop.since is None else max(0.0, case.now - stop.since)
+    message = say.handing_over(choice.message, stop.sentence, seconds)
+    return Choice(case.replicas.desired, Reason.HANDING_OVER, message, choice.due_at)
 
 
 def _at_floor(case: Case) -> Choice:

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     IDLE = "Idle"
     STOP_IDLE = "StopIdle"
     STOP_SURPLUS = "StopSurplus"
+    HANDING_OVER = "HandingOver"
     BUSY = "Busy"
     IN_FLIGHT_UNSEEN = "InFlightUnseen"
     DEMAND_UNKNOWN = "DemandUnknown"
@@ -57,3 +58,8 @@ class Decision:
     budget_attainable: Verdict
     within_limits: Verdict
     due_at: float | None = None
+
+    @property
+    def aims_at_zero(self) -> bool:
+        """Whether the pool should be at zero, also while its last replicas still have to stay."""
+        return self.replicas == 0 or self.reason is Reason.HANDING_OVER

@@ -106,12 +106,14 @@ class Waiting:
     """What the stop waits for, as a CamelCase word such as Settling."""
     sentence: str
     """The same for people, without a full stop."""
-    since: float
-    """When the stop began to wait for this."""
+    since: float | None = None
+    """When the stop began to wait for this; None where that is not known."""
 
 
 Stop = Clear | Waiting
 CLEAR = Clear()
+NOT_SEEN_YET = Waiting("NotSeenYet", "the Service and the activators have not been looked at yet")
+"""The stop of a pool with an http source until the first look at its Service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +121,12 @@ class Observation:
     """Everything `decide` may look at besides the spec and its own state.
 
     `replicas` is None while the target cannot be read. `ceiling` is the most replicas that quota allows at
-    this moment, or None where only the spec's maximum counts.
+    this moment, or None where only the spec's maximum counts. `stop` says whether the last replicas may stop:
+    always for a pool that no Service leads to.
     """
 
     demand: tuple[Demand, ...]
     replicas: Replicas | None
     warm_floor: WarmFloor = WarmFloor()
     ceiling: int | None = None
+    stop: Stop = CLEAR

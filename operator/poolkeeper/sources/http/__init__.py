@@ -1,5 +1,5 @@
-"""Demand of HTTP pools: reports of activators and metrics of model servers.
+"""Demand of HTTP pools: reports of activators and metrics of model servers, read into samples.
 
-In: addresses of activators and pods. Out: what they say, bounded and parsed. May import: `sources`, `core`,
-`api`.
+In: addresses of activators and pods. Out: samples of demand, and the reports themselves. Decides nothing.
+May import: `sources`, `core`, `api`.
 """

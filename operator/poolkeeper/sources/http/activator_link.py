@@ -1,9 +1,10 @@
-"""The controller's end of the channel to one activator: sends it tables, hears its reports."""
+"""The controller's end of the channel to one activator: sends tables, receives reports."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 from pydantic import ValidationError
@@ -13,12 +14,33 @@ from poolkeeper.api.activation import REPORTS_PATH, ROUTES_PATH, Report, Routing
 logger = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 3.0
-"""An activator reports at least every second; one that does not is as good as gone."""
+"""An activator reports at least every second; one that does not for 3 s counts as silent."""
 SEND_SECONDS = 3.0
 LATELY_SECONDS = 30.0
 MOST_REPORT_BYTES = 16 * 1024 * 1024
 FIRST_RETRY_SECONDS = 0.1
 LONGEST_RETRY_SECONDS = 2.0
+
+
+class ActivatorChannel(Protocol):
+    """The channel to one activator."""
+
+    address: str
+    """IP of its pod."""
+
+    @property
+    def report(self) -> Report | None:
+        """What it reported last; None while it is silent."""
+
+    @property
+    def spoke_lately(self) -> bool:
+        """Whether it reported within the last 30 s."""
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+
+    async def send(self, table: RoutingTable) -> bool:
+        """Send a table; False if the activator did not take it, for whatever reason."""
 
 
 class ActivatorLink:
@@ -40,7 +62,7 @@ class ActivatorLink:
         return asyncio.get_running_loop().time() - self._spoke_at < LATELY_SECONDS
 
     async def run(self) -> None:
-        """Listen until cancelled; connects anew whenever the activator falls silent."""
+        """Listen until cancelled; connects again whenever the activator falls silent."""
         try:
             async with aiohttp.ClientSession(read_bufsize=MOST_REPORT_BYTES) as self._client:
                 await self._listen_on(self._client)

@@ -6,6 +6,7 @@ While a pool is warm no request passes through the operator: what the servers sa
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import aiohttp
 
@@ -33,6 +34,13 @@ class PoolLoad:
     def in_flight(self) -> int:
         """Requests being worked on: at least one where the counters say that there was one."""
         return max(sum(self.running.values()), int(self.was_active))
+
+
+class LoadReader(Protocol):
+    """Reads the load of a pool's model servers."""
+
+    async def read(self, client: aiohttp.ClientSession, addresses: Iterable[str]) -> PoolLoad:
+        """The load of the servers at these addresses; raises SourceFailure if any of them can't be read."""
 
 
 class ModelServers:
