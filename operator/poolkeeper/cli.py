@@ -10,7 +10,10 @@ from types import ModuleType
 COMMANDS = {
     "controller": ("poolkeeper.commands.controller", "run the operator"),
     "activator": ("poolkeeper.commands.activator", "hold requests while their pools are at zero"),
-    "explain": ("poolkeeper.commands.explain", "show a pool's last decisions with what led to them"),
+    "explain": (
+        "poolkeeper.commands.explain",
+        "show why a pool has its replicas, and where the time of its starts goes",
+    ),
     "leave": ("poolkeeper.commands.leave", "before an uninstall: leave Services and pools fit for it"),
     "crds": ("poolkeeper.commands.crds", "write the CRDs, or check that they are current"),
     "backtest": ("poolkeeper.backtest.command", "replay traces of arrivals through the policy"),

@@ -35,7 +35,7 @@ ResourcePattern = Annotated[
 
 
 class Availability(StrEnum):
-    """Whether the accelerator can be had."""
+    """Whether the accelerator can be used today."""
 
     AVAILABLE = "Available"
     ANNOUNCED = "Announced"
@@ -49,7 +49,7 @@ class Architecture(StrEnum):
 
 
 class TaintEffect(StrEnum):
-    """What a taint does to pods that do not tolerate it."""
+    """Effect of a taint on pods that do not tolerate it."""
 
     NO_SCHEDULE = "NoSchedule"
     PREFER_NO_SCHEDULE = "PreferNoSchedule"
@@ -57,51 +57,51 @@ class TaintEffect(StrEnum):
 
 
 class Market(StrEnum):
-    """How capacity is bought."""
+    """How capacity is bought: on demand or as spot capacity."""
 
     ON_DEMAND = "OnDemand"
     SPOT = "Spot"
 
 
 class Period(StrEnum):
-    """What a price pays for."""
+    """Unit of time of a price."""
 
     HOUR = "Hour"
 
 
 class NodeLabel(ApiModel):
-    """A node label whose value tells the class; letter case does not count."""
+    """A node label whose value identifies the class. Upper and lower case count as equal."""
 
     key: QualifiedName
     """Key of the label."""
     values: Annotated[tuple[LabelValue, ...], Field(min_length=1, max_length=32)]
-    """Values that nodes of this class carry."""
+    """Values of the label on nodes of this class."""
 
 
 class NodeTaint(ApiModel):
-    """A taint that nodes of this class may carry."""
+    """A taint that nodes of this class may have."""
 
     key: QualifiedName
     """Key of the taint."""
     value: LabelValue | None = None
-    """Value of the taint; absent where clouds disagree about it."""
+    """Value of the taint; absent if it differs between clouds."""
     effect: TaintEffect = TaintEffect.NO_SCHEDULE
-    """What the taint does."""
+    """Effect of the taint."""
 
 
 class Slice(ApiModel):
-    """A group of hosts that is only useful whole."""
+    """A group of hosts that works only as a whole."""
 
     topology: Annotated[str, Field(min_length=1, max_length=32)]
     """Shape in chips, for example 2x4."""
     chips: Chips
     """Chips in the slice."""
     hosts: Chips
-    """Hosts that share the slice; every one asks for chips / hosts."""
+    """Hosts in the slice. The pod on each host requests chips / hosts."""
 
 
 class Price(ApiModel):
-    """What some chips cost, as somebody listed it on a day."""
+    """A list price for a number of chips, with its source and date."""
 
     rules: ClassVar[tuple[Cel, ...]] = (
         Cel(
@@ -121,36 +121,36 @@ class Price(ApiModel):
     ] = "USD"
     """ISO 4217 code."""
     chips: Chips = 1
-    """Chips that the amount pays for; vCPUs for a class without a resource."""
+    """Number of chips that the amount is for; vCPUs for a class without a resource."""
     period: Period = Period.HOUR
-    """Time that the amount pays for."""
+    """Unit of time that the amount is for."""
     region: Annotated[str, Field(min_length=1, max_length=63)] | None = None
-    """Cloud region of the offer; absent where the source does not say."""
+    """Cloud region of the offer; absent if the source does not name it."""
     market: Market = Market.ON_DEMAND
-    """How the capacity is bought."""
+    """Whether the capacity is bought on demand or as spot capacity."""
     source: Text
-    """Who says so."""
+    """Where the figure is published."""
     date: Date
-    """As of when."""
+    """Date of the figure."""
     verified: bool = True
-    """False where the figure is second-hand."""
+    """False if the figure is second-hand."""
 
 
 class FigureSource(ApiModel):
-    """Where a figure of this class comes from."""
+    """The source of one figure of this class."""
 
     figure: Annotated[str, Field(min_length=1, max_length=63)]
-    """Name of the field that holds the figure, for example memoryGiBPerChip."""
+    """Name of the field with the figure, for example memoryGiBPerChip."""
     source: Text
-    """Who says so."""
+    """Where the figure is published."""
     date: Date
-    """As of when."""
+    """Date of the figure."""
     verified: bool = True
-    """False where the figure is second-hand or announced only."""
+    """False if the figure is second-hand, or only announced."""
 
 
 class AcceleratorClassSpec(ApiModel):
-    """One type of accelerator. What is not known is absent, never guessed."""
+    """One type of accelerator. A figure that is not known is absent, never guessed."""
 
     rules: ClassVar[tuple[Cel, ...]] = (
         Cel(
@@ -160,33 +160,34 @@ class AcceleratorClassSpec(ApiModel):
     )
 
     vendor: Name
-    """Who makes it."""
+    """Manufacturer."""
     display_name: Name
-    """What people call it."""
+    """Name for people, for example NVIDIA L4."""
     availability: Availability = Availability.AVAILABLE
-    """Announced: figures are promises, and nodes can't be recognised yet."""
+    """Available, or Announced: the figures are the vendor's promises, and nodes can't be recognised yet."""
     resource_name: QualifiedName | None = None
-    """Extended resource that a pod asks for; absent where replicas run on plain CPUs or it is not known."""
+    """Extended resource that a pod requests; absent if replicas run on CPUs or the name is not known."""
     other_resource_names: Annotated[tuple[ResourcePattern, ...], Field(max_length=16)] = ()
-    """Resources that a pod may ask for instead, for example for a part of a chip; `*` ends a beginning."""
+    """Resources that a pod may request instead, for example a part of a chip. A `*` at the end matches any
+    ending."""
     architecture: Architecture | None = None
-    """Architecture of the hosts; absent where both or neither are known."""
+    """Architecture of the hosts; absent if there are hosts of both, or it is not known."""
     node_labels: Annotated[tuple[NodeLabel, ...], Field(max_length=16), ListMap(("key",))] = ()
-    """Labels that tell nodes of this class; any one of them suffices."""
+    """Labels that identify nodes of this class. One match suffices."""
     taints: Annotated[tuple[NodeTaint, ...], Field(max_length=16), ListMap(("key", "effect"))] = ()
     """Taints that a pod template must tolerate to run on nodes of this class."""
     memory_gib_per_chip: Annotated[MemoryGiB | None, Field(alias="memoryGiBPerChip")] = None
-    """Memory of one chip."""
+    """Memory of one chip, in GiB."""
     watts_per_chip: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    """Design power of one chip."""
+    """Design power of one chip, in watts."""
     slices: Annotated[tuple[Slice, ...], Field(max_length=64), ListMap(("topology", "hosts"))] = ()
-    """Slices that can be had."""
+    """Slices that are offered."""
     prices: Annotated[tuple[Price, ...], Field(max_length=64), ListMap(("name", "market"))] = ()
-    """Prices that were seen; replace them by what is paid."""
+    """List prices. Replace them by the prices that you pay."""
     expected_start_seconds: PositiveSeconds | None = None
-    """How long a cold start is expected to take until a pool has seen its own."""
+    """How long a start is expected to take, in seconds, until a pool has measured its own."""
     node_tail_seconds: Seconds = 600
-    """How long a node is still paid for after its last replica stops. The default is cluster-autoscaler's
-    scale-down-unneeded-time."""
+    """How long a node is still paid for after its last replica has stopped, in seconds. The default is the
+    scale-down-unneeded-time of cluster-autoscaler."""
     sources: Annotated[tuple[FigureSource, ...], Field(max_length=32), ListMap(("figure",))] = ()
-    """Where the figures come from."""
+    """Sources of the figures."""

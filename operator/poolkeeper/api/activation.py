@@ -1,4 +1,4 @@
-"""What the controller and the activators tell each other, as JSON over an authenticated channel.
+"""The messages between the controller and the activators, as JSON over an authenticated channel.
 
 The controller sends every activator a whole `RoutingTable`; an activator answers with a stream of `Report`s.
 Waiting times travel as ages, never as instants, so that the two clocks need not agree.
@@ -30,7 +30,7 @@ REPORTS_PATH = "/v1/reports"
 
 
 class FairBy(StrEnum):
-    """What tells one client from another while requests wait for their turn."""
+    """How clients are distinguished while held requests take turns."""
 
     API_KEY = "ApiKey"
     HEADER = "Header"
@@ -121,7 +121,8 @@ class PoolReport(ApiModel):
     waiting: tuple[WaitingRequests, ...] = ()
     """Held requests, oldest first, at most 64 entries."""
     expected_back: Total = 0
-    """Clients that were told to come back later and whose time has not passed: demand, though not held."""
+    """Clients that were asked to retry later (503 with Retry-After) and may still do so: demand that is not
+    held."""
     in_flight: Total = 0
     """Requests that replicas are working on through this activator."""
     at_replicas: Annotated[dict[str, int], Field(default_factory=dict)]
@@ -142,6 +143,6 @@ class Report(ApiModel):
     unbound_ports: tuple[int, ...] = ()
     """Ports of the table that could not be listened on."""
     is_stopping: bool = False
-    """Whether it was told to stop and only finishes what it holds."""
+    """Whether it is terminating and only finishes what it holds."""
     pools: tuple[PoolReport, ...] = ()
     """All pools of the table in force, and those that still have requests here."""

@@ -42,7 +42,7 @@ class SecretKey(ApiModel):
 
 
 class RedisAuth(ApiModel):
-    """Credentials for Redis, read again whenever the Secret changes."""
+    """Credentials for Redis. A changed Secret is read again."""
 
     rules: ClassVar[tuple[Cel, ...]] = (
         Cel(
@@ -52,7 +52,7 @@ class RedisAuth(ApiModel):
     )
 
     username: Annotated[str, Field(min_length=1, max_length=253)] | None = None
-    """ACL user name, in plain sight."""
+    """ACL user name, as plain text."""
     username_secret: SecretKey | None = None
     """ACL user name, from a Secret."""
     password_secret: SecretKey | None = None
@@ -60,14 +60,14 @@ class RedisAuth(ApiModel):
 
 
 class RedisTls(ApiModel):
-    """TLS to Redis; without a CA the system's trust store is used."""
+    """TLS to Redis. Without a CA, the system's trust store is used."""
 
     enabled: bool = True
-    """Whether to speak TLS."""
+    """Whether to use TLS."""
     ca_secret: SecretKey | None = None
-    """PEM certificates that sign the server's, from a Secret."""
+    """CA certificates (PEM) that the server's certificate is checked with, from a Secret."""
     server_name: Name | None = None
-    """Name that the server's certificate must carry; the host of the address if absent."""
+    """Name that the server's certificate must have. If absent, the host of the address."""
 
 
 class RedisConnection(ApiModel):
@@ -86,17 +86,17 @@ class RedisConnection(ApiModel):
             "the port must lie between 1 and 65535",
         ),
     ]
-    """Where the server listens."""
+    """Host and port of the server."""
     database: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Number of the database."""
     auth: RedisAuth | None = None
-    """How to log in; absent where the server asks for nothing."""
+    """How to log in; absent if the server requires no login."""
     tls: RedisTls | None = None
-    """How to encrypt; absent for plain TCP."""
+    """How to encrypt the connection; absent for plain TCP."""
 
 
 class RedisList(RedisConnection):
-    """Jobs in a Redis list; with a processing list (the LMOVE pattern) in-flight work is seen too."""
+    """Jobs in a Redis list. With a processing list (the LMOVE pattern), work in flight is seen too."""
 
     rules: ClassVar[tuple[Cel, ...]] = (
         Cel(
@@ -112,7 +112,7 @@ class RedisList(RedisConnection):
 
 
 class RedisStream(RedisConnection):
-    """Jobs in a Redis stream: the group's lag waits, its pending entries are in flight."""
+    """Jobs in a Redis stream. The lag of the consumer group is queued, its pending entries are in flight."""
 
     stream: Annotated[str, Field(min_length=1, max_length=253)]
     """Key of the stream."""
@@ -121,7 +121,8 @@ class RedisStream(RedisConnection):
 
 
 class ModelMetrics(ApiModel):
-    """Where the model servers publish their load; an engine is recognised by its series."""
+    """Where the model servers publish their load. Known servers are recognised by the names of their
+    metrics."""
 
     rules: ClassVar[tuple[Cel, ...]] = (
         Cel(
@@ -131,21 +132,23 @@ class ModelMetrics(ApiModel):
     )
 
     port: Port | None = None
-    """Port of the pods; the one that the Service leads to if absent."""
+    """Port of the pods. If absent, the port that the Service forwards to."""
     path: Annotated[
         str, Field(min_length=1, max_length=253), Cel("self.startsWith('/')", "must begin with /")
     ] = "/metrics"
-    """Path of the metrics, in Prometheus' text format."""
+    """Path of the metrics in Prometheus text format."""
     running_series: Series | None = None
-    """Gauge of requests that are worked on, for a server of your own."""
+    """Name of the gauge of requests in flight, for a server that is not recognised."""
     waiting_series: Series | None = None
-    """Gauge of requests that wait inside the server."""
+    """Name of the gauge of requests that wait inside the server."""
     activity_series: Series | None = None
-    """Counter that rises with every request, so that one between two readings is not missed."""
+    """Name of a counter that rises with every request, so that a request between two readings is not
+    missed."""
 
 
 class Http(ApiModel):
-    """Requests to a Service: held while the pool is at zero, and out of our hands while it is warm."""
+    """Requests to a Service. The activators hold them while the pool is at zero. While replicas are ready,
+    the Service sends requests to the pods directly."""
 
     rules: ClassVar[tuple[Cel, ...]] = (
         Cel("self.fairBy != 'Header' || has(self.fairHeader)", "fairHeader is required with fairBy Header"),
@@ -154,21 +157,22 @@ class Http(ApiModel):
     service: ServiceName
     """Name of the Service, with a selector and a cluster IP, in the pool's own namespace."""
     port: Port
-    """Port of the Service: its number, also where it has a name."""
+    """Number of the Service's port, also if the port has a name."""
     metrics: ModelMetrics = ModelMetrics()
-    """How the load is known while requests do not pass through us."""
+    """How the load is measured while the pods receive requests directly."""
     fair_by: FairBy = FairBy.API_KEY
-    """What tells clients apart when they take turns: their API key, a header, or their address."""
+    """How clients are distinguished when held requests take turns: by API key, by a header or by address."""
     fair_header: Annotated[str, Field(min_length=1, max_length=253)] | None = None
-    """With fairBy Header: the name of the header."""
+    """With fairBy Header: name of the header."""
     heartbeat_seconds: Annotated[int, Field(ge=0, le=300)] = 0
-    """How often a held request that accepts text/event-stream gets a comment; 0 for never."""
+    """How often, in seconds, a held request that accepts text/event-stream gets a comment, so that proxies
+    keep its connection open. 0 means never."""
     held_requests: Annotated[int, Field(ge=1, le=100_000)] = 10_000
-    """Most requests that one activator holds for this pool; the next are answered with 503."""
+    """Most requests that one activator holds for this pool. Further requests are answered with 503."""
 
 
 class DemandSource(ApiModel):
-    """One place where requests wait; exactly one kind of queue is set."""
+    """One place where requests wait. Exactly one kind of queue is set."""
 
     rules: ClassVar[tuple[Cel, ...]] = (
         Cel(
@@ -193,8 +197,9 @@ class DemandSource(ApiModel):
     http: Http | None = None
     """Requests to a Service."""
     poll_milliseconds: Annotated[int, Field(ge=100, le=60_000)] = 500
-    """How often the queue is read."""
+    """How often the queue is read, in milliseconds."""
     stale_after_seconds: Annotated[int, Field(ge=1, le=3_600)] = 10
-    """Age from which a reading is no longer believed: demand is then unknown and replicas hold."""
+    """Age of a reading, in seconds, from which demand counts as unknown and the replicas stay as they are."""
     max_service_seconds: PositiveSeconds | None = None
-    """Longest that one job may take; required where work in flight can't be seen and the pool may reach 0."""
+    """Longest time that one job may take, in seconds. Required if work in flight can't be seen and the pool
+    may scale to zero."""

@@ -16,16 +16,17 @@ RULES = "x-kubernetes-validations"
 
 @dataclass(frozen=True, slots=True)
 class Cel:
-    """A CEL rule and the sentence that a user reads where it does not hold.
+    """A CEL rule, and the sentence that a user reads if it is violated.
 
-    There is no computed message: the API server's cost estimate refuses any that turns a number into text.
+    The message is fixed text: the API server refuses a computed message that turns a number into text, by its
+    cost estimate.
     """
 
     rule: str
     message: str
 
     def as_schema(self) -> JsonSchema:
-        """The rule in the form that apiextensions/v1 gives it."""
+        """The rule in the form of apiextensions/v1."""
         return {"rule": self.rule, "message": self.message}
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
@@ -35,7 +36,7 @@ class Cel:
 
 @dataclass(frozen=True, slots=True)
 class ListMap:
-    """The list is a map: its items are merged and told apart by these fields."""
+    """The list is a map: these fields identify an item when lists are merged."""
 
     keys: tuple[str, ...]
 

@@ -26,7 +26,7 @@ class WhenUnattainable(StrEnum):
 
 
 class ZeroMode(StrEnum):
-    """How the time that an idle pool stays up is chosen."""
+    """How long an idle pool keeps its last replicas."""
 
     LEARNED = "Learned"
     FIXED = "Fixed"
@@ -63,28 +63,28 @@ class TargetReference(ApiModel):
 
 
 class Accelerator(ApiModel):
-    """Which accelerator a replica uses; how many chips is read from the pod template."""
+    """The type of accelerator that a replica uses. The number of chips is read from the pod template."""
 
     class_: Annotated[ObjectName, Field(alias="class")]
     """Name of an AcceleratorClass."""
 
 
 class ReplicaBounds(ApiModel):
-    """The floor and the ceiling of the pool."""
+    """The fewest and the most replicas of the pool."""
 
     rules: ClassVar[tuple[Cel, ...]] = (Cel("self.min <= self.max", "min must not exceed max"),)
 
     min: Annotated[int, Field(ge=0, le=10_000)] = 0
-    """Replicas that are always up."""
+    """Fewest replicas, also while nothing waits. 0 allows the pool to scale to zero."""
     max: Annotated[int, Field(ge=1, le=10_000)]
-    """Most replicas that the pool may have."""
+    """Most replicas, however many requests wait."""
 
 
 class ColdStart(ApiModel):
     """The promise: how long a request may wait, for what share of requests, and when to start."""
 
     budget_seconds: PositiveSeconds
-    """Longest that a request may wait, from its arrival until a replica takes it."""
+    """Longest time that a request may wait, in seconds, from its arrival until a replica takes it."""
     objective_percent: Annotated[
         int | str,
         Field(union_mode="left_to_right"),
@@ -97,22 +97,26 @@ class ColdStart(ApiModel):
             'for example "99.5"',
         ),
     ] = 99
-    """Share of requests that must be taken within the budget: a whole number, or a string like "99.5". At
-    "99.99" no start waits."""
+    """Share of requests that must be taken within the budget, in percent: a whole number, or a string like
+    "99.5". At "99.99" every start is made at once."""
     start: StartMode = StartMode.AUTO
-    """AtDeadline starts as late as the budget allows (cheapest), Immediately at the first request; Auto
-    starts immediately where somebody holds a connection and at the deadline for queues."""
+    """When a replica is started. AtDeadline: as late as the budget allows, which costs least. Immediately:
+    when a request arrives. Auto: Immediately for an http source, where a client waits on an open connection,
+    and AtDeadline for queues."""
     when_unattainable: WhenUnattainable = WhenUnattainable.BEST_EFFORT
-    """KeepWarm holds at least one replica while the learned start time exceeds the budget."""
+    """What to do while the learned start time exceeds the budget. BestEffort: start as early as possible.
+    KeepWarm: keep at least one replica."""
     expected_seconds: PositiveSeconds | None = None
-    """How long a start is expected to take, until real ones have been seen; the class's figure if absent."""
+    """How long a start is expected to take, in seconds, until starts have been measured. If absent, the
+    figure of the AcceleratorClass is used."""
 
 
 class WarmWindow(ApiModel):
-    """A recurring time in which at least `replicas` stay up, as two cron expressions in one time zone."""
+    """A recurring time in which the pool keeps at least `replicas`, as two cron expressions in a time
+    zone."""
 
     name: Annotated[str, Field(min_length=1, max_length=63)]
-    """Name of the window, shown in decisions."""
+    """Name of the window, shown in messages."""
     start: Annotated[
         str,
         Field(min_length=9, max_length=128),
@@ -134,29 +138,31 @@ class WarmWindow(ApiModel):
     time_zone: Annotated[str, Field(min_length=1, max_length=64)] = "Etc/UTC"
     """Name of the time zone in the IANA database, for example Europe/Berlin."""
     replicas: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Replicas that are up while the window is open."""
+    """Fewest replicas while the window is open."""
 
 
 class ScaleToZero(ApiModel):
-    """How the pool may go to zero once it is idle."""
+    """When an idle pool may scale to zero."""
 
     rules: ClassVar[tuple[Cel, ...]] = (
         Cel("self.mode != 'Fixed' || has(self.idleSeconds)", "idleSeconds is required with mode Fixed"),
     )
 
     mode: ZeroMode = ZeroMode.LEARNED
-    """Learned weighs staying up against the next start; Fixed waits idleSeconds; Never stays up."""
+    """Learned compares the cost of staying up with the cost of the next start. Fixed waits for idleSeconds.
+    Never keeps at least one replica."""
     idle_seconds: Seconds | None = None
-    """With mode Fixed: how long the pool stays up after its last work."""
+    """With mode Fixed: seconds without work after which the pool scales to zero."""
     windows: Annotated[tuple[WarmWindow, ...], Field(max_length=16), ListMap(("name",))] = ()
-    """Recurring times in which the pool does not go below some replicas."""
+    """Recurring times with a higher fewest number of replicas, for example office hours."""
 
 
 class ScaleDown(ApiModel):
-    """What is known about replicas that are told to stop."""
+    """How replicas stop."""
 
     drains_on_termination: bool = False
-    """Whether a replica that is told to stop finishes its work within its grace period."""
+    """Whether a replica that is being terminated finishes its work within its grace period. If so, busy
+    replicas may be stopped."""
 
 
 class AcceleratorPoolSpec(ApiModel):
@@ -177,26 +183,27 @@ class AcceleratorPoolSpec(ApiModel):
         ),
         Cel(
             "self.demand.filter(source, has(source.http)).size() <= 1",
-            "at most one source of demand may be http: a pool holds requests to one port of one Service; "
-            "give another Service a pool of its own; of one Service no second port can be held",
+            "at most one source of demand may be http: a pool holds requests to one port of one Service. "
+            "Give another Service a pool of its own. A second port of the same Service can't be held",
         ),
     )
 
     target_ref: TargetReference
-    """What is scaled."""
+    """The workload that is scaled."""
     accelerator: Accelerator
-    """What a replica runs on."""
+    """The accelerator that a replica uses."""
     replicas: ReplicaBounds
-    """Floor and ceiling."""
+    """The fewest and the most replicas."""
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 1
-    """Requests that one replica works on at once."""
+    """Requests that one replica works on at the same time."""
     cold_start: ColdStart
     """The promise about waiting."""
     scale_to_zero: ScaleToZero = ScaleToZero()
-    """When an idle pool stops."""
+    """When an idle pool scales to zero."""
     scale_down: ScaleDown = ScaleDown()
-    """How replicas may be taken away."""
+    """How replicas stop."""
     demand: Annotated[tuple[DemandSource, ...], Field(min_length=1, max_length=16), ListMap(("name",))]
-    """Where requests wait; the demand of several sources is added up."""
+    """Where requests wait. The demand of several sources is added up."""
     mode: PoolMode = PoolMode.ENFORCE
-    """Observe decides, records and explains without writing."""
+    """Enforce writes decisions to the target. Observe decides and records, and writes nothing to the
+    target."""

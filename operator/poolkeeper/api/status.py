@@ -15,7 +15,7 @@ LEARNED_LENGTH = 4096
 
 
 class ConditionStatus(StrEnum):
-    """Whether a condition holds."""
+    """Whether the statement of a condition is true."""
 
     TRUE = "True"
     FALSE = "False"
@@ -23,12 +23,12 @@ class ConditionStatus(StrEnum):
 
 
 class Condition(ApiModel):
-    """One observed fact about the pool, in the form that KEP-1623 gives."""
+    """One statement about the pool, in the form of metav1.Condition."""
 
     type: Annotated[str, Field(min_length=1, max_length=316)]
-    """Name of the fact, for example DemandKnown."""
+    """Name of the condition, for example DemandKnown."""
     status: ConditionStatus
-    """Whether it holds."""
+    """Whether the statement is true."""
     reason: Annotated[
         str,
         Field(min_length=1, max_length=256),
@@ -36,7 +36,7 @@ class Condition(ApiModel):
     ]
     """Why, in one CamelCase word."""
     message: Text = ""
-    """Why, in a sentence with what to do."""
+    """Why, in a sentence that ends with what to do, if anything."""
     last_transition_time: Timestamp
     """When the status last changed."""
     observed_generation: Annotated[int, Field(ge=0)] | None = None

@@ -20,17 +20,17 @@ HEADINGS = ("AT", "REPLICAS", "REASON", "QUEUED", "IN FLIGHT", "READY", "STARTIN
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the command's flags."""
-    parser.add_argument("pool", metavar="NAMESPACE/POOL")
+    """Declare the flags of the command."""
+    parser.add_argument("pool", metavar="NAMESPACE/POOL", help="the pool, for example serving/chat")
     parser.add_argument("--kubeconfig", help="kubeconfig file (default: KUBECONFIG or ~/.kube/config)")
     parser.add_argument("--context", help="context in the kubeconfig (default: the current one)")
 
 
 def run(args: Namespace) -> int:
-    """Carries the command out; returns the exit status."""
+    """Print the explanation of one pool. Returns the exit status."""
     namespace, separator, name = args.pool.partition("/")
     if not (namespace and separator and name):
-        return _fail(f"{args.pool!r} is no pool: write NAMESPACE/POOL, for example serving/chat")
+        return _fail(f"{args.pool!r} does not name a pool: write NAMESPACE/POOL, for example serving/chat")
     try:
         status = asyncio.run(_status(args, namespace, name))
     except ApiError as failure:
@@ -39,7 +39,7 @@ def run(args: Namespace) -> int:
     except KubeFailure as failure:
         return _fail(str(failure))
     except ValidationError:
-        return _fail(f"the status of {args.pool} is of another version: use that of the operator")
+        return _fail(f"the status of {args.pool} was written by another version: use the operator's version")
     sys.stdout.write(explanation(args.pool, status))
     return 0
 

@@ -88,11 +88,11 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     ),
     "two Services": (
         pool({"demand": [{"name": name, "http": {"service": name, "port": 80}} for name in ("a", "b")]}),
-        "give another Service a pool of its own",
+        "Give another Service a pool of its own",
     ),
     "two ports of one Service": (
         pool({"demand": [{"name": f"p{port}", "http": {**HTTP, "port": port}} for port in (80, 81)]}),
-        "of one Service no second port can be held",
+        "A second port of the same Service can't be held",
     ),
     "no Service": (http_with({"service": REMOVED}), "spec.demand[0].http.service: Required value"),
     "Service of another namespace": (http_with({"service": "other/chat"}), SERVICE_FORM),

@@ -1,4 +1,4 @@
-"""The kinds of our group, as the API server is told about them."""
+"""The kinds of our group: names, models and columns of `kubectl get`."""
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.base import CLASSES, POOLS
@@ -20,9 +20,14 @@ ACCELERATOR_POOL = Kind(
         Column("Target", "string", ".spec.targetRef.name", "Workload that is scaled"),
         Column("Class", "string", ".spec.accelerator.class", "AcceleratorClass of the replicas"),
         Column("Ready", "integer", ".status.replicas.ready", "Replicas that take requests"),
-        Column("Desired", "integer", ".status.replicas.desired", "Replicas that the target was told to have"),
+        Column("Desired", "integer", ".status.replicas.desired", "Replicas that the target is asked to have"),
         Column("Queued", "integer", ".status.demand.queued", "Requests that wait"),
-        Column("Coldstart(p95)", "integer", ".status.coldStart.p95Seconds", "Learned start time, in seconds"),
+        Column(
+            "Coldstart(p95)",
+            "integer",
+            ".status.coldStart.p95Seconds",
+            "95 % of starts take no longer, in seconds",
+        ),
         Column(
             "Budget", "integer", ".spec.coldStart.budgetSeconds", "Longest wait that is promised, in seconds"
         ),
@@ -36,14 +41,14 @@ ACCELERATOR_CLASS = Kind(
     plural=CLASSES,
     short_names=("aclass",),
     scope="Cluster",
-    description="A type of accelerator: how it is recognised, what it holds and what it costs.",
+    description="A type of accelerator: how its nodes are recognised, its memory and power, and its prices.",
     spec=AcceleratorClassSpec,
     columns=(
-        Column("Vendor", "string", ".spec.vendor", "Who makes it"),
-        Column("Accelerator", "string", ".spec.displayName", "What people call it"),
-        Column("Resource", "string", ".spec.resourceName", "Extended resource that pods ask for"),
+        Column("Vendor", "string", ".spec.vendor", "Manufacturer"),
+        Column("Accelerator", "string", ".spec.displayName", "Name for people"),
+        Column("Resource", "string", ".spec.resourceName", "Extended resource that pods request"),
         Column("Memory", "integer", ".spec.memoryGiBPerChip", "GiB per chip"),
-        Column("Availability", "string", ".spec.availability", "Whether it can be had", priority=1),
+        Column("Availability", "string", ".spec.availability", "Whether it can be used today", priority=1),
         AGE,
     ),
 )

@@ -1,4 +1,4 @@
-"""The facts about a pool that people read first, each with what to do about it."""
+"""The conditions of a pool: statements that are True when all is well, else with what to do about it."""
 
 from collections.abc import Collection, Sequence
 from enum import StrEnum
@@ -8,11 +8,13 @@ from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import Replicas
 from poolkeeper.kube.transport.errors import ApiUnreachable, KubeFailure
 
-_UNDECIDED = Verdict(None, "Undecided", "nothing has been decided yet")
+HOLDING = "Until then, the replicas stay as they are."
+_UNDECIDED = Verdict(None, "Undecided", "no decision has been made yet")
 
 
 class ConditionType(StrEnum):
-    """Names of the conditions, as in `kubectl wait --for=condition=Ready`."""
+    """Names of the conditions, as in `kubectl wait --for=condition=Ready`. True means that all is well;
+    ScaledToZero is a state and no judgement."""
 
     READY = "Ready"
     DEMAND_KNOWN = "DemandKnown"
@@ -24,13 +26,15 @@ class ConditionType(StrEnum):
     SERVICE_SUITABLE = "ServiceSuitable"
 
 
-MANAGED = Verdict(True, "Managed", "the pool is being managed")
-OBSERVED = Verdict(True, "Observed", "mode Observe: decisions are recorded and nothing is written")
+MANAGED = Verdict(True, "Managed", "the operator manages the replicas of this pool")
+OBSERVED = Verdict(
+    True, "Observed", "mode is Observe: decisions are recorded, and nothing is written to the target"
+)
 SOLE_WRITER = Verdict(True, "NoOtherWriter", "only this pool changes the replicas of the target")
 
 
 def from_decision(decision: Decision | None) -> dict[str, Verdict]:
-    """What the decision itself says."""
+    """The conditions that follow from the decision alone."""
     return {
         ConditionType.DEMAND_KNOWN: decision.demand_known if decision else _UNDECIDED,
         ConditionType.BUDGET_ATTAINABLE: decision.budget_attainable if decision else _UNDECIDED,
@@ -39,34 +43,35 @@ def from_decision(decision: Decision | None) -> dict[str, Verdict]:
 
 
 def scaled_to_zero(replicas: Replicas | None) -> Verdict:
-    """Whether the pool costs nothing now."""
+    """Whether the pool has no replicas, so that it uses no accelerator."""
     if replicas is None:
         return Verdict(None, "TargetUnknown", "the target can't be read")
     if replicas.desired:
-        return Verdict(False, "ReplicasWanted", f"{replicas.desired} replicas are wanted")
+        return Verdict(False, "ReplicasWanted", f"the target is asked to have {_replicas(replicas.desired)}")
     if replicas.ready or replicas.terminating:
-        running = replicas.ready + replicas.terminating
-        return Verdict(False, "ReplicasStopping", f"{running} replicas are still running")
-    return Verdict(True, "NoReplicas", "no replica runs or is wanted")
+        running = _replicas(replicas.ready + replicas.terminating)
+        return Verdict(False, "ReplicasStopping", f"{running} still running")
+    return Verdict(True, "NoReplicas", "no replica runs, and the target is asked to have none")
 
 
 def invalid_spec(problem: str) -> Verdict:
-    """The declaration can't be read by this version."""
+    """The spec does not fit this version of the operator."""
     return Verdict(
         False,
         "InvalidSpec",
-        f"{problem}; correct it, or install the CRD of the operator's version. Replicas hold.",
+        f"{problem}; correct it, or install the CRD of the operator's version. {HOLDING}",
     )
 
 
 def unknown_class(name: str, known: Collection[str], *, is_held: bool) -> Verdict:
-    """The class does not exist; a pool that knew it goes on with what it knows."""
+    """The AcceleratorClass does not exist. A pool that has read it before goes on with the figures from
+    then."""
     offer = f"there are {', '.join(sorted(known)[:20])}" if known else "there are none"
-    effect = "Replicas hold." if is_held else "Its last known figures are used until the operator restarts."
+    effect = HOLDING if is_held else "Its last known figures are used until the operator restarts."
     return Verdict(
         False,
         "UnknownClass",
-        f"there is no AcceleratorClass {name!r}: name one that exists ({offer}), or create it. {effect}",
+        f"no AcceleratorClass is named {name!r}: name one that exists ({offer}), or create it. {effect}",
     )
 
 
@@ -77,61 +82,71 @@ def unreadable_target(failure: KubeFailure) -> Verdict:
 
 
 def unknown_pods(selector: str) -> Verdict:
-    """The target does not say which pods are its own."""
+    """/scale of the target has no usable selector, so its pods are not known."""
     found = f"the selector {selector!r} that can't be read" if selector else "no selector"
     return Verdict(
         False,
         "SelectorUnknown",
         f"/scale of the target gives {found}, so its pods can't be seen: set labelSelectorPath in the CRD of "
-        "its kind and have its controller fill that field. Replicas hold.",
+        f"its kind and have its controller fill that field. {HOLDING}",
     )
 
 
 def invalid_windows(problems: Sequence[str]) -> Verdict:
-    """Some windows can't be followed; the rest of the pool goes on."""
-    return Verdict(False, "InvalidWindow", f"{'; '.join(problems)}. Until it is corrected it is left out.")
+    """Some warm windows can't be read; the pool is managed without them."""
+    return Verdict(
+        False, "InvalidWindow", f"{'; '.join(problems)}. Such a window is ignored until it is corrected."
+    )
 
 
 def internal_error(error: Exception) -> Verdict:
-    """We have a bug; only this pool suffers from it."""
+    """The operator has a bug, which affects this pool only."""
     return Verdict(
         False,
         "InternalError",
-        f"the operator could not decide ({type(error).__name__}) and tries again; its log says more",
+        f"the operator failed to decide ({type(error).__name__}) and tries again; its log has the details",
     )
 
 
 def shared_target(owner: PoolKey) -> Verdict:
-    """An older pool has the same target."""
+    """An older pool scales the same target."""
     return Verdict(
         False,
         "TargetShared",
-        f"pool {owner.name} scales the same target and is older: delete one of them. This one does nothing.",
+        f"the older pool {owner.name} scales the same target: delete one of the two. Until then, this pool "
+        "writes nothing.",
     )
 
 
 def other_scaler(description: str, reason: str) -> Verdict:
-    """An autoscaler has the same target."""
+    """An autoscaler scales the same target."""
     return Verdict(
         False,
         reason,
-        f"{description} scales the same target: delete it or the pool. Until then nothing is written.",
+        f"{description} scales the same target: delete it or this pool. Until then, this pool writes "
+        "nothing.",
     )
 
 
 def unknown_scalers(why: str) -> Verdict:
     """Autoscalers could not be listed."""
-    return Verdict(None, "ScalersUnknown", f"whether an autoscaler has the same target is unknown: {why}")
+    return Verdict(
+        None, "ScalersUnknown", f"autoscalers can't be listed, so one may scale the same target: {why}"
+    )
 
 
 def contested(times: int) -> Verdict:
-    """Somebody keeps changing the replicas."""
+    """Another client keeps changing the replicas."""
     return Verdict(
         False,
         "ReplicasChangedElsewhere",
-        f"somebody else has changed the replicas {times} times in ten minutes: find out who (a deployment "
-        "tool that applies spec.replicas?) and stop it",
+        f"another client has changed the replicas {times} times in ten minutes. Often it is a deployment "
+        "tool that applies spec.replicas: remove that field from its manifests",
     )
+
+
+def _replicas(number: int) -> str:
+    return "1 replica" if number == 1 else f"{number} replicas"
 
 
 def _as_reason(text: str) -> str:

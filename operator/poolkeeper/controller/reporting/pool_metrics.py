@@ -1,4 +1,4 @@
-"""What Prometheus sees: timings as they happen, and one set of series per pool made when it is asked for."""
+"""The metrics of pools, made from the store when Prometheus asks."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -12,9 +12,9 @@ POOL = ("namespace", "pool")
 
 
 class PoolCollector(Collector):
-    """Reads the pools when asked, so that nothing is kept up to date that nobody reads.
+    """Makes the series of all pools from the store at each scrape.
 
-    Only the replica that leads shows pools: summing over replicas counts nothing twice.
+    Only the leader shows series of pools, so that a sum over the operator's replicas counts nothing twice.
     """
 
     def __init__(
@@ -28,9 +28,11 @@ class PoolCollector(Collector):
         """All families, those of pools last."""
         is_leading = self._is_leading()
         pools = list(self._pools())
-        yield _gauge("poolkeeper_leader", "1 on the replica that writes.", float(is_leading))
-        yield _gauge("poolkeeper_pools", "Pools that are known.", len(pools))
-        yield _gauge("poolkeeper_pools_waiting", "Pools that wait to be looked at.", self._waiting())
+        yield _gauge(
+            "poolkeeper_leader", "1 on the replica of the operator that leads and writes.", float(is_leading)
+        )
+        yield _gauge("poolkeeper_pools", "Pools that exist.", len(pools))
+        yield _gauge("poolkeeper_pools_waiting", "Pools that wait for a decision.", self._waiting())
         yield from _pool_families(pools if is_leading else [])
 
 
@@ -75,7 +77,7 @@ def _demand_family(pools: list[Pool]) -> GaugeMetricFamily:
 def _condition_family(pools: list[Pool]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(
         "poolkeeper_pool_condition",
-        "1 for the status that a condition has.",
+        "1 for the present status of the condition.",
         labels=(*POOL, "type", "status"),
     )
     for pool in pools:

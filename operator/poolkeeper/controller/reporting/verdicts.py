@@ -1,4 +1,4 @@
-"""Everything that is to be said about a pool now, as one verdict per condition."""
+"""All conditions of a pool at this moment, one verdict each."""
 
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.pool.pool import Pool
@@ -11,7 +11,7 @@ from poolkeeper.kube.transport.errors import KubeFailure
 
 
 def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: float) -> dict[str, Verdict]:
-    """All conditions of a pool; `pods_failure` says why its pods may be out of date."""
+    """All conditions of a pool. `pods_failure` says why the known pods may be out of date, if they may."""
     replicas = pool.observation.replicas if pool.observation else None
     return {
         ConditionType.READY: _readiness(store, pool, pods_failure),
@@ -24,14 +24,14 @@ def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: fl
 
 
 def rival(store: Store, pool: Pool) -> Verdict | None:
-    """Who else scales the target, so that this pool must not; None where it may."""
+    """The other scaler of the target, because of which this pool must not write; None if it may."""
     target = pool.declaration.target
     if target is None:
         return None
     if pool.surroundings.scalers:
         scaler = pool.surroundings.scalers[0]
         return conditions.other_scaler(f"{scaler.kind} {scaler.name}", scaler.kind)
-    # A pool that was deleted just now is in no list any more.
+    # A pool that was deleted a moment ago is no longer in the store.
     owner = next(iter(store.sharing(target)), pool)
     return None if owner is pool else conditions.shared_target(owner.key)
 
