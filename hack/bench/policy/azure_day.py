@@ -44,7 +44,7 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
 
 
 def command(trace: Path, results: Path) -> list[str]:
-    """The command line, with starts and a budget as in the tables of docs/policy.md."""
+    """The command line, with starts and a budget as in the tables of docs/policy-results.md."""
     words = ["--trace", str(trace), "--start-time", "constant:90", "--budget", "120", "--json", str(results)]
     for policy in POLICIES:
         words += ["--policy", policy]

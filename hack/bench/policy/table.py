@@ -1,16 +1,17 @@
-"""Measures Poolkeeper beside its peers and writes the tables of docs/policy.md.
+"""Measures Poolkeeper beside its peers and writes the tables of docs/policy-results.md.
 
-    make backtest                                        on the bundled slices
-    python -m hack.bench policy.table FILE [FILE …]      on full traces
+    make backtest                                        all tables and both frontiers, on the bundled slices
+    python -m hack.bench policy.table --only TEXT        prints the tables with this text in their title
+    python -m hack.bench policy.table --frontiers        draws the frontiers into docs/images, nothing else
+    python -m hack.bench policy.table FILE [FILE …]      prints the tables of full traces
 
-On the slices it also draws the frontiers of cost against late requests into docs/images.
-
-Only the reported half of a trace is measured: even pools, or the second half of the time.
+Only the reported half of a trace is measured: every second pool, or the second half of the time.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from poolkeeper.api.pool import StartMode
@@ -31,7 +32,7 @@ from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import parse_start_times
 from poolkeeper.backtest.traces.trace import Trace
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "policy.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "policy-results.md"
 BEGIN, END = "<!-- measured by make backtest: begin -->", "<!-- measured by make backtest: end -->"
 IMAGES = PAGE.parent / "images"
 PEERS = (
@@ -81,19 +82,18 @@ def unhurried(trace: Trace, case: Case) -> Iterator[str]:
     rows.insert(
         1, replace(measure(trace, case, ["poolkeeper"], at_once)[0], policy="poolkeeper, Immediately")
     )
-    yield from table(f"{trace.name}: {case.title}", rows)
+    yield from table(rows)
 
 
 def loaded(trace: Trace, case: Case) -> Iterator[str]:
     """Many replicas: the peers that add replicas by demand."""
     rows = measure(trace, case, ["poolkeeper", "keda", "knative", "hpa", "kubeai", "optimum"])
-    yield from table(f"{trace.name}: {case.title}", rows)
+    yield from table(rows)
 
 
 def hurried(trace: Trace, case: Case) -> Iterator[str]:
     """Where a start takes longer than the budget: Poolkeeper against the timeouts tuned in hindsight."""
     frontier = measure(trace, case, [f"fixed:idle={timeout}" for timeout in TIMEOUTS])
-    yield f"### {trace.name}: {case.title}\n"
     yield "| objective | hours | avoidably late | fixed timeout tuned in hindsight to as many late | less |"
     yield "|---|---:|---:|---:|---:|"
     for objective in OBJECTIVES:
@@ -128,11 +128,10 @@ def cheapest_mix(points: Sequence[tuple[float, float]], late_percent: float) -> 
     return min(candidates, default=None)
 
 
-def table(title: str, rows: Sequence[Row]) -> Iterator[str]:
+def table(rows: Sequence[Row]) -> Iterator[str]:
     """A markdown table."""
     first = rows[0]
     kind = "optimum" if first.optimum_kind == "exact" else "lower bound of the optimum"
-    yield f"### {title}\n"
     requests = f"{first.requests} requests, {first.pools} pools"
     yield f"{requests}; {kind} {first.optimum_hours:.2f} accelerator-hours.\n"
     yield "| policy | hours | × optimum | avoidably late | wait p50 | wait p99 | starts | most replicas |"
@@ -153,20 +152,26 @@ def seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.1f} s"
 
 
-def tables(sparse: Sequence[Trace], dense: Sequence[Trace]) -> Iterator[str]:
-    """Every table of the page."""
-    yield "## Budget above the start time, one replica per pool\n"
-    for case in UNHURRIED:
-        for trace in sparse:
-            yield from unhurried(trace, case)
-    yield "## Budget below the start time\n"
-    for case in HURRIED:
-        for trace in sparse:
-            yield from hurried(trace, case)
-    yield "## Under load\n"
-    for case in LOADED:
-        for trace in dense:
-            yield from loaded(trace, case)
+Part = tuple[str, Sequence[Case], Callable[[Trace, Case], Iterator[str]]]
+"""A heading of the page, its cases, and what measures one of them on one trace."""
+SPARSE: tuple[Part, ...] = (
+    ("Budget above the start time, one replica per pool", UNHURRIED, unhurried),
+    ("Budget below the start time", HURRIED, hurried),
+)
+DENSE: tuple[Part, ...] = (("Under load", LOADED, loaded),)
+
+
+def tables(parts: Sequence[Part], traces: Sequence[Trace], only: str) -> Iterator[str]:
+    """The tables with this text in their titles, each with the command that prints it."""
+    for heading, cases, measured in parts:
+        titles = {f"{trace.name}: {case.title}": (trace, case) for case in cases for trace in traces}
+        wanted = {title: subject for title, subject in titles.items() if only in title}
+        if wanted:
+            yield f"## {heading}\n"
+        for title, subject in wanted.items():
+            yield f"### {title}\n"
+            yield f"`python -m hack.bench policy.table --only '{title}'`\n"
+            yield from measured(*subject)
 
 
 def draw_frontiers(trace: Trace) -> None:
@@ -186,8 +191,6 @@ def draw_frontiers(trace: Trace) -> None:
 
 def insert(page: str, measured: str) -> str:
     """The page with everything between its two marks replaced."""
-    if BEGIN not in page or END not in page:
-        page = f"{page.rstrip()}\n\n{BEGIN}\n{END}\n"
     before, _, rest = page.partition(BEGIN)
     return f"{before}{BEGIN}\n{measured}\n{END}{rest.partition(END)[2]}"
 
@@ -195,19 +198,26 @@ def insert(page: str, measured: str) -> str:
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Measures and writes; returns the exit status."""
     parser.add_argument("traces", nargs="*", type=Path, help="full traces; without any, the bundled slices")
-    parser.add_argument("--stdout", action="store_true", help="print the tables and leave the page alone")
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="print the tables with TEXT in their title"
+    )
+    parser.add_argument(
+        "--frontiers", action="store_true", help="draw the frontiers and measure nothing else"
+    )
     options = parser.parse_args(arguments)
     if options.traces:
         sparse = dense = [reported_half(read_trace(path, None, Reading())) for path in options.traces]
     else:
         sparse = [reported_half(bundled(name)) for name in (AGENT_SESSIONS, AZURE_FUNCTIONS, SERVEGEN)]
         dense = [reported_half(bundled(AZURE_CODE))]
+    if options.frontiers:
+        draw_frontiers(sparse[0])
+        return 0
     lines = []
-    for line in tables(sparse, dense):
+    for line in chain(tables(SPARSE, sparse, options.only), tables(DENSE, dense, options.only)):
         lines.append(line)
         print(line, flush=True)
-    if not options.stdout and not options.traces:
-        page = PAGE.read_text() if PAGE.exists() else "# How Poolkeeper decides\n"
-        PAGE.write_text(insert(page, "\n".join(lines)))
+    if not options.only and not options.traces:
+        PAGE.write_text(insert(PAGE.read_text(), "\n".join(lines)))
         draw_frontiers(sparse[0])
     return 0

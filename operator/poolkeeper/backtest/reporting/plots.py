@@ -1,20 +1,28 @@
 """Plots as inline SVG, drawn by matplotlib: no script, no font and nothing to load."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
+from math import cos, radians, sin
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
+from matplotlib.transforms import Bbox
 
 INCHES = (7.2, 3.4)
 OURS, THEIRS = "#0a7d4f", "#6b6b6b"
 COLOURS = (OURS, "#b4472e", "#3566a8", "#8a5aa8", "#a87f1b", "#4c7f8c")
-LABEL_WIDTH, LABEL_HEIGHT = 95.0, 9.0
-"""Points (1/72 inch) that are kept free for a label, so that two labels don't cover each other."""
+CHARACTER, HEIGHT = 5.2, 10.0
+"""Width of a character and height of a line in points (1/72 inch), as labels need them on average."""
+PLACES = [
+    (distance * cos(radians(angle)), distance * sin(radians(angle)))
+    for distance in (7, 16, 26, 38, 52, 70)
+    for angle in (0, 180, 45, -45, 135, -135, 90, -90)
+]
+"""Where a label may stand beside its dot, in points: the nearest place that is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +58,17 @@ class Line:
     has_steps: bool = False
 
 
-def scatter(points: Sequence[Point], x: Axis, y: Axis, joined: Sequence[Sequence[Point]] = ()) -> str:
-    """Dots with their names beside them; each of `joined` is a series of dots with a line through it."""
+def scatter(points: Sequence[Point], x: Axis, y: Axis, joined: Mapping[str, Sequence[Point]]) -> str:
+    """Dots with their labels beside them; the legend names the series, whose dots are joined by a line."""
     with _style():
         figure, axes = _axes(x, y, [(point.x, point.y) for point in points])
-        for series in joined:
-            (line,) = axes.plot(
-                [point.x for point in series], [point.y for point in series], color=_colour(series[0])
-            )
-            line.set(alpha=0.5, gid=f"joined {series[0].label}")
+        for name, series in joined.items():
+            places = [point.x for point in series], [point.y for point in series]
+            axes.plot(*places, color=_colour(series[0]), alpha=0.5, label=name, gid=f"joined {name}")
         for point in points:
-            axes.scatter(point.x, point.y, s=36 if point.is_ours else 16, color=_colour(point), zorder=3)
+            axes.scatter(point.x, point.y, s=25 if point.is_ours else 12, color=_colour(point), zorder=3)
+        if joined:
+            figure.legend(loc="outside upper left", ncols=5, frameon=False)
         _label(figure, axes, points)
         return _svg(figure)
 
@@ -104,24 +112,25 @@ def _axes(x: Axis, y: Axis, points: Sequence[tuple[float, float]]) -> tuple[Figu
 
 
 def _label(figure: Figure, axes: Axes, points: Sequence[Point]) -> None:
-    """Names beside the dots, from the top down; a name that would cover another is moved below it."""
+    """A label for each dot, where it covers neither another label nor a dot; a thin line leads to the dot."""
     figure.draw_without_rendering()
     pixels = figure.dpi / 72
-    ends_at = axes.bbox.x1 / pixels
-    taken: list[tuple[float, float]] = []
-    for point in sorted(points, key=lambda each: each.y, reverse=True):
-        left, dot = axes.transData.transform((point.x, point.y)) / pixels
-        height = dot
-        while any(
-            abs(height - at) < LABEL_HEIGHT and abs(left - beside) < LABEL_WIDTH for beside, at in taken
-        ):
-            height -= LABEL_HEIGHT
-        taken.append((left, height))
-        is_at_end = left > ends_at - LABEL_WIDTH
+    dots = [axes.transData.transform((point.x, point.y)) / pixels for point in points]
+    inside = Bbox(axes.bbox.get_points() / pixels)
+    taken = [Bbox.from_bounds(left - 3, top - 3, 6, 6) for left, top in dots]
+    for point, (left, top) in zip(points, dots, strict=True):
+        width = CHARACTER * len(point.label)
+        for aside, up in PLACES:
+            begin = left + aside - (width if aside < -1 else 0)
+            box = Bbox.from_bounds(begin, top + up - HEIGHT / 2, width, HEIGHT)
+            if not box.count_overlaps(taken) and all(inside.contains(*corner) for corner in box.corners()):
+                break
+        taken.append(box)
         axes.annotate(
-            point.label, (point.x, point.y), (-6 if is_at_end else 6, height - dot),
-            textcoords="offset points", ha="right" if is_at_end else "left", va="center",
-            color=_colour(point), weight="bold" if point.is_ours else "normal",
+            point.label, (point.x, point.y), (aside, up), textcoords="offset points", va="center",
+            ha="right" if aside < -1 else "left", color=_colour(point),
+            weight="bold" if point.is_ours else "normal",
+            arrowprops={"arrowstyle": "-", "color": "#b0b0b0", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2},
         )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The comparison as one self-contained HTML page: a table and three plots per trace."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -112,19 +113,23 @@ def _shown(value: float | None, form: str) -> str:
 
 def frontier(rows: Sequence[Row]) -> str:
     """Cost against late requests; dots of one policy with several parameters are joined, cheapest first."""
-    points = [
-        Point(row.late_percent, row.accelerator_hours, row.policy, row.policy.startswith(POOLKEEPER))
-        for row in rows
-    ]
-    series = [
-        sorted(
-            (point for point in points if point.label.partition(":")[0] == name),
-            key=lambda point: (point.y, -point.x),
-        )
-        for name in JOINED
-    ]
+    points = [_dot(row, row.policy) for row in rows]
+    joined = {}
+    for name in JOINED:
+        members = [place for place, row in enumerate(rows) if row.policy.partition(":")[0] == name]
+        if len(members) > 1:
+            for place in members:
+                points[place] = _dot(rows[place], re.split("[:=]", rows[place].policy)[-1])
+            first = members[0]
+            common = rows[first].policy.removesuffix(points[first].label)
+            series = [points[place] for place in members]
+            joined[f"{common}…"] = sorted(series, key=lambda point: (point.y, -point.x))
     late = Axis("requests that waited longer than the budget, %", most=100.0)
-    return scatter(points, late, Axis("accelerator-hours"), [each for each in series if len(each) > 1])
+    return scatter(points, late, Axis("accelerator-hours"), joined)
+
+
+def _dot(row: Row, label: str) -> Point:
+    return Point(row.late_percent, row.accelerator_hours, label, row.policy.startswith(POOLKEEPER))
 
 
 def _demand(pool: PoolTrace) -> str:
