@@ -12,8 +12,7 @@ LINE_LENGTH = 256
 
 _LINE = re.compile(
     r"(?P<at>\S+) (?:(?P<before>\d+)→)?(?P<replicas>\d+) (?P<reason>\w+)"
-    r"(?: \((?P<seen>[^)]*)\))?: (?P<message>.*)",
-    re.DOTALL,
+    r"(?: \((?P<seen>[^)]*)\))?: (?P<message>.*)"
 )
 _SEEN = {"queued": "queued", "in flight": "in_flight", "ready": "ready", "starting": "starting"}
 _UNKNOWN = "?"
@@ -68,7 +67,8 @@ class PastDecision(ApiModel):
             for words, name in _SEEN.items()
             if (number := getattr(self, name)) != 0
         )
-        line = f"{self.at} {change} {self.reason}{f' ({seen})' if seen else ''}: {self.message}"
+        message = " ".join(self.message.splitlines())
+        line = f"{self.at} {change} {self.reason}{f' ({seen})' if seen else ''}: {message}"
         return line if len(line) <= LINE_LENGTH else f"{line[: LINE_LENGTH - 1]}…"
 
 

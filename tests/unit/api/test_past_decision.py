@@ -12,7 +12,7 @@ DECISION = PastDecision(
     before=0,
     replicas=2,
     reason="StartAtOnce",
-    message="3 requests wait (and: more)\n1→2",
+    message="3 requests wait (and: more) 1→2",
     queued=3,
     in_flight=0,
     ready=0,
@@ -21,16 +21,16 @@ DECISION = PastDecision(
 LINES = {
     "a start": (
         DECISION,
-        "2026-11-30T12:00:05Z 0→2 StartAtOnce (queued 3): 3 requests wait (and: more)\n1→2",
+        "2026-11-30T12:00:05Z 0→2 StartAtOnce (queued 3): 3 requests wait (and: more) 1→2",
     ),
     "nothing changes": (
         DECISION.model_copy(update={"before": None, "queued": 0}),
-        "2026-11-30T12:00:05Z 2 StartAtOnce: 3 requests wait (and: more)\n1→2",
+        "2026-11-30T12:00:05Z 2 StartAtOnce: 3 requests wait (and: more) 1→2",
     ),
     "unknown numbers": (
         DECISION.model_copy(update={"in_flight": None, "ready": 1, "starting": None}),
         "2026-11-30T12:00:05Z 0→2 StartAtOnce (queued 3, in flight ?, ready 1, starting ?): 3 requests wait "
-        "(and: more)\n1→2",
+        "(and: more) 1→2",
     ),
 }
 
@@ -45,6 +45,10 @@ def dumped(decision: PastDecision) -> str:
 def test_a_decision_is_one_line_and_is_read_back(decision: PastDecision, line: str) -> None:
     assert dumped(decision) == line
     assert PastDecision.model_validate(line) == decision
+
+
+def test_a_message_of_several_lines_becomes_one() -> None:
+    assert dumped(DECISION.model_copy(update={"message": "one\ntwo"})).endswith(": one two")
 
 
 def test_a_long_message_is_cut() -> None:
