@@ -1,4 +1,4 @@
-"""Logs of every command, with one set of flags: one JSON object per line, or text for people.
+"""Logs of every command in one form: one JSON object per line, or text for people.
 
 Keys of the JSON: time, level, logger, message; pool and reason where the line is about a pool; error with a
 traceback; an access log line has the fields of its request besides.
@@ -7,7 +7,6 @@ traceback; an access log line has the fields of its request besides.
 import json
 import logging
 import sys
-from argparse import ArgumentParser
 
 from poolkeeper.api.timestamps import format_micro_time
 
@@ -53,12 +52,6 @@ class TextFormatter(logging.Formatter):
         pool = getattr(record, "pool", None)
         text = super().format(record)
         return f"{text} [{pool}]" if pool else text
-
-
-def add_log_arguments(parser: ArgumentParser) -> None:
-    """Add `--log-level` and `--log-format`; upper case is accepted too."""
-    parser.add_argument("--log-level", type=str.lower, default="info", choices=LEVELS)
-    parser.add_argument("--log-format", type=str.lower, default="json", choices=FORMATS)
 
 
 def configure_logs(level: str, log_format: str) -> None:

@@ -104,7 +104,7 @@ def test_an_uninstall_brings_the_model_back_where_that_is_wanted(model: ServedMo
     values = ("--set", "activator.enabled=true", "--set", "uninstall.restoreReplicas=true")
     world.cluster.helm("upgrade", "poolkeeper", CHART, *RELEASE, *values)
     told = uninstall(model)
-    assert f"Pool {world.namespace}/chat was at zero and is told to have 1" in told
+    assert f"Pool {world.namespace}/chat was at zero and is scaled to 1" in told
     world.kubectl("rollout", "status", "deploy/chat", "--timeout", "60s")
     time.sleep(2)  # kube-proxy
     answer = ask(model)

@@ -15,11 +15,12 @@ import uvloop
 from poolkeeper.activator.observing import access_log
 from poolkeeper.activator.process import Address, Settings
 from poolkeeper.activator.process import run as run_process
-from poolkeeper.logs import add_log_arguments, configure_logs
+from poolkeeper.commands.flags import add_log_arguments
+from poolkeeper.logs import configure_logs
 
 EVERYWHERE = ""
-"""A pod is reached on all of its addresses: asyncio listens on 0.0.0.0 and on ::, or on the one of them that
-there is. A host of "::" would mean IPv6 alone, since asyncio's sockets never serve both families."""
+"""asyncio listens on 0.0.0.0 and on ::, as far as the pod has both families. A host of "::" would mean IPv6
+alone, since asyncio's sockets never serve both families."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--listen", type=_address, default=(EVERYWHERE, 8080), help="HOST:PORT for probes and metrics"
     )
-    parser.add_argument("--identity", default=os.environ.get("POD_NAME") or socket.gethostname())
-    parser.add_argument("--grace-seconds", type=float, default=600.0, help="longest to finish after SIGTERM")
+    parser.add_argument(
+        "--identity",
+        default=os.environ.get("POD_NAME") or socket.gethostname(),
+        help="name of this replica (default: POD_NAME, else the host name)",
+    )
+    parser.add_argument(
+        "--grace-seconds",
+        type=float,
+        default=600.0,
+        help="longest time to finish requests after SIGTERM (%(default)g)",
+    )
     parser.add_argument("--no-access-log", action="store_true", help="do not write a line per request")
     add_log_arguments(parser)
 
@@ -44,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     configure_logs(arguments.log_level, arguments.log_format)
     access_log.logger.disabled = arguments.no_access_log
     _allow_many_files()
-    _collect_seldom()
+    _collect_garbage_seldom()
     settings = Settings(
         identity=f"{arguments.identity}/{secrets.token_hex(4)}",
         token_file=arguments.token_file,
@@ -52,11 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
         probes=arguments.listen,
         grace_seconds=arguments.grace_seconds,
     )
-    uvloop.run(_until_told_to_stop(settings))
+    uvloop.run(_run_until_signal(settings))
     return 0
 
 
-async def _until_told_to_stop(settings: Settings) -> None:
+async def _run_until_signal(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -64,14 +74,14 @@ async def _until_told_to_stop(settings: Settings) -> None:
 
 
 def _allow_many_files() -> None:
-    """Every held request is an open file: take as many as the system grants."""
+    """Every held request is an open file: raise the soft limit to the hard limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _collect_seldom() -> None:
-    """Look less often for objects that only hold each other: next to none of a request's do, and each look
-    through thousands of held requests is a pause. What is loaded by now is never looked through again."""
+def _collect_garbage_seldom() -> None:
+    """Collect cyclic garbage less often: a request leaves next to none, and each collection with thousands of
+    held requests is a pause. What is imported now is never collected."""
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
 
@@ -79,5 +89,7 @@ def _collect_seldom() -> None:
 def _address(text: str) -> Address:
     host, _, port = text.rpartition(":")
     if not port.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an address: write HOST:PORT, for example 0.0.0.0:8080"
+        )
     return host.strip("[]"), int(port)

@@ -12,6 +12,7 @@ from poolkeeper.advice.cold_start import PARTS, Part, cold_start_advice
 from poolkeeper.api.base import API_VERSION, POOLS
 from poolkeeper.api.past_decision import PastDecision
 from poolkeeper.api.status import AcceleratorPoolStatus, ColdStartStatus
+from poolkeeper.commands.flags import add_connection_arguments
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 from poolkeeper.kube.transport.paths import namespaced_path
@@ -22,8 +23,7 @@ HEADINGS = ("AT", "REPLICAS", "REASON", "QUEUED", "IN FLIGHT", "READY", "STARTIN
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the flags of the command."""
     parser.add_argument("pool", metavar="NAMESPACE/POOL", help="the pool, for example serving/chat")
-    parser.add_argument("--kubeconfig", help="kubeconfig file (default: KUBECONFIG or ~/.kube/config)")
-    parser.add_argument("--context", help="context in the kubeconfig (default: the current one)")
+    add_connection_arguments(parser)
 
 
 def run(args: Namespace) -> int:

@@ -1,18 +1,18 @@
-"""`poolkeeper leave`: what is done before the operator is uninstalled, for those who stay.
+"""`poolkeeper leave`: the cleanup before the operator is uninstalled.
 
-The activators are taken out of all Services, since a Service must not lead to pods that no longer exist; and
-pools at zero, which nobody brings back any more, are named or scaled up. Whatever fails is said and left: the
-exit status is 0, within a bounded time, since an operator that can't be removed is worse.
+It removes the activators from all Services, because they are about to be deleted, and it names the pools at
+zero, or scales them up, because nothing else will. A failure is logged, and the exit status is 0 within a
+time limit: an operator that can't be uninstalled would be worse.
 """
 
 import argparse
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from poolkeeper.commands.flags import add_connection_arguments, add_instance_arguments
 from poolkeeper.commands.left_at_zero import Outcome, list_pools, look_after, managed_pools
 from poolkeeper.commands.stand_down import Controller, stood_down
 from poolkeeper.controller.loop.clock import AnchoredClock
@@ -33,23 +33,11 @@ BY_HAND = f"kubectl delete endpointslices --all-namespaces --selector {MANAGED_B
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the subcommand."""
-    parser.add_argument(
-        "--namespace",
-        default=os.environ.get("POD_NAMESPACE", "default"),
-        help="namespace of the controller and of its lease (default: POD_NAMESPACE, else default)",
-    )
+    add_instance_arguments(parser)
     parser.add_argument(
         "--controller",
         metavar="DEPLOYMENT",
-        help="scale this to zero first, so that it undoes nothing (default: none runs)",
-    )
-    parser.add_argument("--lease-name", default="poolkeeper", help="name of its lease (%(default)s)")
-    parser.add_argument(
-        "--watch-namespace",
-        action="append",
-        default=[],
-        metavar="NAMESPACE",
-        help="only there; may be repeated",
+        help="Deployment of the controller, scaled to zero first (default: no controller runs)",
     )
     parser.add_argument(
         "--restore-replicas",
@@ -59,13 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--without-activators",
         action="store_true",
-        help="there are none, so leave Services alone: to look at them may not be allowed",
+        help="there are no activators: leave Services alone, which may be forbidden to read",
     )
     parser.add_argument(
-        "--timeout-seconds", type=float, default=75.0, help="end within about this time (%(default)g)"
+        "--timeout-seconds", type=float, default=75.0, help="end after about this time (%(default)g)"
     )
-    parser.add_argument("--kubeconfig", help="kubeconfig file (default: the pod's service account)")
-    parser.add_argument("--context", help="context in the kubeconfig (default: the current one)")
+    add_connection_arguments(parser)
 
 
 @dataclass(frozen=True)
@@ -84,7 +71,9 @@ def run(args: argparse.Namespace, waits: Waits = Waits()) -> int:
     try:
         asyncio.run(_leave_in_time(args, waits))
     except Exception:
-        logger.exception("This is a bug. Services may still lead to activators; to be sure: %s", BY_HAND)
+        logger.exception(
+            "This is a bug. Services may still lead to activators. To make sure, run: %s", BY_HAND
+        )
     return 0
 
 
@@ -94,11 +83,11 @@ async def _leave_in_time(args: argparse.Namespace, waits: Waits) -> None:
             await _leave(args, waits)
     except TimeoutError:
         logger.error(
-            "Not done within %g s. Services may still lead to activators; to be sure: %s",
+            "Not done within %g s. Services may still lead to activators. To make sure, run: %s",
             *(args.timeout_seconds, BY_HAND),
         )
     except KubeFailure as failure:
-        logger.error("Nothing could be done: %s. By hand: %s", failure, BY_HAND)
+        logger.error("Nothing could be done: %s. To clean up by hand, run: %s", failure, BY_HAND)
 
 
 async def _leave(args: argparse.Namespace, waits: Waits) -> None:
@@ -125,21 +114,25 @@ async def _without_controller(
     )
     async with stood_down(scales, controller, pods_go_seconds=waits.pods_go_seconds) as is_sure:
         if not is_sure:
-            logger.warning("It may write again what is deleted now; to be sure, once it is gone: %s", BY_HAND)
+            logger.warning(
+                "It may create EndpointSlices again. To make sure, run this once it has ended: %s", BY_HAND
+            )
         yield is_sure
 
 
 async def _clean_services(
     client: KubeClient, namespaces: Sequence[str], looks: int, apart_seconds: float
 ) -> None:
-    """Looks more than once where a controller that is just ending may have written a slice meanwhile."""
+    """Delete all slices; `looks` more than once where an ending controller may still create one."""
     for look in range(looks):
         try:
             for each in await list_slices(client, namespaces):
                 await delete_slice(client, each)
                 logger.info("Service %s/%s is left to its pods.", each.pool.namespace, each.service)
         except KubeFailure as failure:
-            logger.error("Services may still lead to activators: %s. By hand: %s", failure, BY_HAND)
+            logger.error(
+                "Services may still lead to activators: %s. To clean up by hand, run: %s", failure, BY_HAND
+            )
             return
         if look < looks - 1:
             await asyncio.sleep(apart_seconds)
@@ -155,16 +148,16 @@ async def _look_after_pools(
         return
     outcomes = await look_after(scales, pools, restores=restores)
     for outcome in outcomes:
-        _tell(outcome)
+        _log(outcome)
     if not any(outcome.problem or outcome.replicas == 0 for outcome in outcomes):
         logger.info("No pool stays at zero.")
 
 
-def _tell(outcome: Outcome) -> None:
+def _log(outcome: Outcome) -> None:
     managed = outcome.managed
     if outcome.problem:
         logger.error("Pool %s may stay at zero: %s", managed.pool, outcome.problem)
     elif outcome.is_restored:
-        logger.info("Pool %s was at zero and is told to have %d.", managed.pool, outcome.replicas)
+        logger.info("Pool %s was at zero and is scaled to %d.", managed.pool, outcome.replicas)
     elif outcome.replicas == 0:
         logger.warning("Pool %s stays at zero. To bring it back: %s", managed.pool, managed.command)

@@ -1,4 +1,4 @@
-"""Pools that stay at zero once nobody scales them any more: which they are, and how they come back."""
+"""Pools that stay at zero after an uninstall: which they are, and how to scale them up."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -17,11 +17,11 @@ from poolkeeper.kube.transport.listing import list_in
 WRITE_ATTEMPTS = 3
 AT_ONCE = 8
 WRITTEN_BY_US_NEVERTHELESS = "ReplicasChangedElsewhere"
-"""The one conflict in which a pool is scaled all the same."""
+"""The one conflict in which the operator goes on scaling the pool."""
 
 
 class Managed(NamedTuple):
-    """A pool that is scaled by us; `replicas` are the fewest with which it answers, within its bounds."""
+    """A pool that the operator scales; `replicas` is the least number above zero within its bounds."""
 
     pool: PoolKey
     target: TargetKey
@@ -29,7 +29,7 @@ class Managed(NamedTuple):
 
     @property
     def command(self) -> str:
-        """What brings it back by hand."""
+        """The command that scales it up by hand."""
         kind = ".".join(filter(None, (self.target.kind.lower(), self.target.group)))
         return (
             f"kubectl --namespace {self.target.namespace} scale {kind}/{self.target.name} "
@@ -38,7 +38,7 @@ class Managed(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a pool: `replicas` that it is told to have now, None where `problem` hides them."""
+    """The result for one pool: its replicas now, None where `problem` says why they are unknown."""
 
     managed: Managed
     replicas: int | None
@@ -47,7 +47,7 @@ class Outcome(NamedTuple):
 
 
 async def list_pools(client: KubeClient, namespaces: Iterable[str]) -> list[JsonObject]:
-    """All pools of these namespaces, or of all; none where the kind is gone. Raises KubeFailure."""
+    """All pools of these namespaces, or of all; empty where the CRD is gone. Raises KubeFailure."""
     try:
         return await list_in(client, namespaces, API_VERSION, POOLS)
     except ApiError as failure:
@@ -57,9 +57,9 @@ async def list_pools(client: KubeClient, namespaces: Iterable[str]) -> list[Json
 
 
 def managed_pools(bodies: Iterable[Mapping[str, Any]]) -> list[Managed]:
-    """Those whose targets we scale: not those that only observe, nor those whose target is somebody else's.
+    """The pools that the operator scales: neither those in mode Observe, nor those with another scaler.
 
-    The oldest pool of a target stands for it, as it does while the controller runs.
+    Of pools with the same target, the oldest one scales it, as it does while the controller runs.
     """
     found: dict[TargetKey, Managed] = {}
     for body in sorted(bodies, key=_age):
@@ -75,7 +75,7 @@ def managed_pools(bodies: Iterable[Mapping[str, Any]]) -> list[Managed]:
 
 
 async def look_after(scales: ScaleClient, pools: Iterable[Managed], *, restores: bool) -> list[Outcome]:
-    """What each pool is told to have; those at zero are scaled up first, if that is wanted."""
+    """The replicas of each pool, after those at zero were scaled up where `restores` is true."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(managed: Managed) -> Outcome:
@@ -108,7 +108,7 @@ def _fewest(spec: AcceleratorPoolSpec) -> int:
 
 
 def _belongs_to_others(body: Mapping[str, Any]) -> bool:
-    """Whether the controller has said that an autoscaler, or an older pool, scales the same target."""
+    """Whether the pool's conditions say that an autoscaler, or an older pool, scales the same target."""
     return any(
         condition.get("type") == ConditionType.SOLE_WRITER
         and condition.get("status") == "False"

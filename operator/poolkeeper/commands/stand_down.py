@@ -1,4 +1,5 @@
-"""Sees to it that no controller writes any more: its pods are told to go, and its lease is held meanwhile."""
+"""Makes sure that no controller writes any more: its Deployment is at zero, and this process holds its
+lease."""
 
 import asyncio
 import contextlib
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 WRITE_ATTEMPTS = 5
 LOOK_EVERY_SECONDS = 0.5
 LEASE_IS_FREE_WITHIN_SECONDS = 20.0
-"""A controller frees it as it ends; that of one that was killed runs out after 10 s."""
+"""A controller frees the lease as it ends; the lease of a killed one runs out after 10 s."""
 READ_TIMEOUT_SECONDS = 5.0
 
 
@@ -35,28 +36,28 @@ class Controller(NamedTuple):
 async def stood_down(
     scales: ScaleClient, controller: Controller, *, pods_go_seconds: float
 ) -> AsyncIterator[bool]:
-    """Within it, and for some seconds more, no controller leads; False where that is not sure, with the
-    reason in the log.
+    """While the block runs, and some seconds longer, no controller leads. Yields False where that is not
+    sure, and logs why.
 
-    Holding the lease keeps out a standby that has not noticed yet that it is to end: it would go on as the
-    next leader, and undo what is done here.
+    Holding the lease keeps out a standby that has not noticed its termination yet: it would become the next
+    leader and undo the cleanup.
     """
     try:
         await _stop(scales, controller.deployment, pods_go_seconds)
         await controller.lease.read(timeout_seconds=READ_TIMEOUT_SECONDS)
     except (KubeFailure, TimeoutError) as failure:
-        reason = failure.message if isinstance(failure, KubeFailure) else "its pods do not go"
+        reason = failure.message if isinstance(failure, KubeFailure) else "its pods have not ended in time"
         logger.warning("Whether the controller has stopped is not sure: %s", reason)
         yield False
         return
     async with _leading(controller.lease) as leads:
         if not leads:
-            logger.warning("Whether the controller has stopped is not sure: somebody else holds its lease.")
+            logger.warning("Whether the controller has stopped is not sure: another process holds its lease.")
         yield leads
 
 
 async def _stop(scales: ScaleClient, deployment: TargetKey, pods_go_seconds: float) -> None:
-    """Returns once all its pods have been told to stop. Raises KubeFailure, TimeoutError."""
+    """Returns once its Deployment has no pods, except terminating ones. Raises KubeFailure, TimeoutError."""
     try:
         await _scale_to_zero(scales, deployment)
         async with asyncio.timeout(pods_go_seconds):
@@ -65,7 +66,7 @@ async def _stop(scales: ScaleClient, deployment: TargetKey, pods_go_seconds: flo
                     return
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
     except TargetMissing:
-        # No pod of it is left to be told.
+        # A Deployment that does not exist has no pods.
         return
 
 
@@ -77,7 +78,7 @@ async def _scale_to_zero(scales: ScaleClient, deployment: TargetKey) -> None:
         try:
             await scales.write(deployment, scale, 0)
         except ScaleConflict:
-            # Its status changes while a rollout goes on, and with it the version.
+            # A rollout changes the Deployment's status, and with it the resourceVersion.
             if attempt == WRITE_ATTEMPTS - 1:
                 raise
         else:
@@ -86,9 +87,9 @@ async def _scale_to_zero(scales: ScaleClient, deployment: TargetKey) -> None:
 
 @asynccontextmanager
 async def _leading(lease: LeaseClient) -> AsyncIterator[bool]:
-    """Holds the lease as one more replica would; whether that succeeded.
+    """Take the lease as another replica would; yields whether that succeeded.
 
-    It is left to run out in the end, not freed: a standby may still not have noticed.
+    The lease is not freed in the end but runs out: a standby may still not have noticed its termination.
     """
     leads = asyncio.Event()
     leadership = Leadership(

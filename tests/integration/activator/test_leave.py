@@ -156,7 +156,7 @@ async def test_pools_are_named_or_brought_back_within_their_bounds(
     assert await asyncio.to_thread(leave.run, restoring) == 0
     told = capsys.readouterr().err
     assert await all_replicas() == [1, 2, 5, 0, 0, 1]
-    assert f"Pool {namespace}/floor was at zero and is told to have 2" in told
+    assert f"Pool {namespace}/floor was at zero and is scaled to 2" in told
     assert "No pool stays at zero" in told
 
 
@@ -190,8 +190,8 @@ async def test_a_controller_that_does_not_go_is_waited_for_no_longer_than_that(
     assert await asyncio.to_thread(leave.run, args, waits) == 0
     assert await list_slices(kube_client, [namespace]) == []
     told = capsys.readouterr().err
-    assert "Whether the controller has stopped is not sure: its pods do not go" in told
-    assert f"once it is gone: {leave.BY_HAND}" in told
+    assert "Whether the controller has stopped is not sure: its pods have not ended in time" in told
+    assert f"run this once it has ended: {leave.BY_HAND}" in told
 
 
 @pytest.mark.usefixtures("crds")
