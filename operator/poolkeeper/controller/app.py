@@ -109,7 +109,7 @@ class Controller:
         read_secret = SecretReader(client).read_secret
         self._queues = DemandHub(self._readings.published, read_secret, addresses, self._clock)
         self._discovery = Discovery(client)
-        self._activators = Activators(client, options.activators, lambda: self._http.heard())
+        self._activators = Activators(client, options.activators)
         self._http = self._make_http_front()
         self._pods = self._make_pod_watch()
         self._updates = Updates(
@@ -146,7 +146,7 @@ class Controller:
             "leadership": self._lead(),
             "loop": self._decide(),
             "queues": self._queues.run(),
-            "activators": self._activators.run(),
+            "activators": self._activators.run(self._http.heard),
             "http": self._http.run(),
             "events": self._events.run(),
             "watch": self._watch(),

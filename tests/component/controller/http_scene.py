@@ -223,7 +223,6 @@ class HttpScene:
         self.activators = Activators(
             client,
             self.settings,
-            lambda: self.http.heard(),
             timing=self.timing,
             make_link=ActivatorLink if self.has_real_links else self.link,
         )
@@ -262,7 +261,7 @@ class HttpScene:
 
     def start(self) -> None:
         """Run until the test ends."""
-        for part in (self.activators.run(), self.http.run()):
+        for part in (self.activators.run(self.http.heard), self.http.run()):
             self.running.append(asyncio.create_task(part))
 
     async def settle(self, seconds: float = 0.25) -> None:

@@ -159,7 +159,7 @@ async def test_where_activators_are_is_waited_for_at_first_and_remembered() -> N
     scene.api.activators[0]["metadata"]["labels"] = {"component": "activator"}
     asking = asyncio.create_task(scene.activators.place())
     await asyncio.sleep(0.05)
-    looking = asyncio.create_task(scene.activators.run())
+    looking = asyncio.create_task(scene.activators.run(scene.http.heard))
     assert await asking == ("ns", {"component": "activator"})
     scene.api.activators.clear()
     await asyncio.sleep(0.05)

@@ -66,20 +66,18 @@ class Activator:
 
 
 class Activators:
-    """Follows the activators' pods and keeps a link to each; `heard` is called at every piece of news."""
+    """Follows the activators' pods and keeps a link to each."""
 
     def __init__(
         self,
         client: KubeClient,
         settings: ActivatorSettings | None,
-        heard: Callable[[], None],
         *,
         timing: FrontTiming | None = None,
         make_link: MakeLink = ActivatorLink,
     ) -> None:
         self._client = client
         self._settings = settings
-        self._heard = heard
         self._timing = timing or FrontTiming()
         self._make_link = make_link
         self._by_uid: dict[str, Activator] = {}
@@ -118,19 +116,19 @@ class Activators:
                 return each.link.address
         return None
 
-    async def run(self) -> None:
-        """Look for pods until cancelled."""
+    async def run(self, heard: Callable[[], None]) -> None:
+        """Look for pods until cancelled; `heard` is called whenever pods or reports have changed."""
         try:
             while True:
                 if self._settings is not None:
-                    await self._look(self._settings)
+                    await self._look(self._settings, heard)
                     self._has_looked.set()
                 await asyncio.sleep(self._timing.activators_listed_every)
         finally:
             for each in self._by_uid.values():
                 _end(each)
 
-    async def _look(self, settings: ActivatorSettings) -> None:
+    async def _look(self, settings: ActivatorSettings, heard: Callable[[], None]) -> None:
         try:
             found = await list_activators(self._client, settings.namespace, settings.selector)
         except KubeFailure as failure:
@@ -141,18 +139,18 @@ class Activators:
         before = {uid: each.pod for uid, each in self._by_uid.items()}
         for pod in found:
             self._labels = pod.labels
-            self._take(pod, settings)
+            self._take(pod, settings, heard)
         for uid in before.keys() - {pod.uid for pod in found}:
             _end(self._by_uid.pop(uid))
         if before != {uid: each.pod for uid, each in self._by_uid.items()}:
-            self._heard()
+            heard()
 
-    def _take(self, pod: ActivatorPod, settings: ActivatorSettings) -> None:
+    def _take(self, pod: ActivatorPod, settings: ActivatorSettings, heard: Callable[[], None]) -> None:
         known = self._by_uid.get(pod.uid)
         if known is not None:
             known.pod = pod
             return
-        link = self._make_link(pod.addresses[0], settings.control_port, settings.token_file, self._heard)
+        link = self._make_link(pod.addresses[0], settings.control_port, settings.token_file, heard)
         self._by_uid[pod.uid] = Activator(pod, link, asyncio.create_task(link.run()))
 
 

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 from poolkeeper.api.activation import PoolRoute, PortRoute
 from poolkeeper.core.front.seen import SeenPool
@@ -49,7 +50,7 @@ def choose_port(
     elsewhere = {port for each in known if each.pool != key for port in _of(each)} | taken
     start = zlib.crc32(f"{key.namespace}/{service}/{service_port}".encode())
     candidates = (FIRST_PORT + (start + offset) % PORTS for offset in range(PORTS))
-    return next((port for port in (*recorded, *candidates) if port not in elsewhere), 0)
+    return next((port for port in chain(recorded, candidates) if port not in elsewhere), 0)
 
 
 def routes_by_slices(slices: Iterable[ActivatorSlice]) -> list[PoolRoute]:
