@@ -107,10 +107,10 @@ def _means(peer: PolicyPeer, namespace: str, other: End) -> bool | None:
 def _selects_namespace(selector: LabelSelector, end: End) -> bool | None:
     if end.namespace_labels is not None:
         return selector.matches(end.namespace_labels)
-    told = [part for part in selector.requirements if part.key == NAME_LABEL]
-    if not all(part.holds({NAME_LABEL: end.namespace}) for part in told):
+    by_name = [part for part in selector.requirements if part.key == NAME_LABEL]
+    if not all(part.holds({NAME_LABEL: end.namespace}) for part in by_name):
         return False
-    return True if len(told) == len(selector.requirements) else None
+    return True if len(by_name) == len(selector.requirements) else None
 
 
 def _covers(allowed: PolicyPort, port: PodPort) -> bool:

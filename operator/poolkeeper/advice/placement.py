@@ -1,7 +1,7 @@
-"""Whether a pod template can run on a class's nodes at all, given what the class says.
+"""Whether a pod template can run on the nodes that its class describes.
 
-Compared with what the class says about its nodes, never with nodes that exist now: a node group may be at
-zero. What the two don't tell (a resource claim, a label that the class does not mention) is no fault.
+Compared with the class, never with the nodes that exist now, because a node group may be at zero.
+What neither of them states (a resource claim, a label that the class does not mention) is no fault.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

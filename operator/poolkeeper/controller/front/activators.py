@@ -99,7 +99,7 @@ class Activators:
     async def place(self) -> tuple[str, Mapping[str, str]] | None:
         """Their namespace and their labels, in which they do not differ; None where none was ever seen.
 
-        Waits up to 1 s for the first list: what is said without it would be taken back right afterwards.
+        Waits up to 1 s for the first list: advice that is given without it would be wrong a moment later.
         """
         if self._settings is None:
             return None

@@ -1,4 +1,4 @@
-"""The slow lane: makes the EndpointSlices be what the latest turn says.
+"""The slow lane: brings the EndpointSlices to what the latest turn wants.
 
 Every write waits for the API server and goes through the lease; the tables wait for none of it.
 """
@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from poolkeeper.controller.front.initial_sync import InitialSync
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.controller.pool.store import Store
-from poolkeeper.core.front.slices import ActivatorSlice, Endpoints, Presence, SliceName, by_name, by_pool
+from poolkeeper.core.front.endpoints import Endpoints, Presence
+from poolkeeper.core.front.slices import ActivatorSlice, SliceName, by_name, by_pool
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.endpoint_slices import delete_slice, list_slices, put_slice, ready_pod_uids
 from poolkeeper.kube.transport.client import KubeClient
@@ -74,7 +75,7 @@ class EndpointsLane:
         return self._writes.get(pool, 0)
 
     def follow(self, wanted: Mapping[PoolKey, Endpoints]) -> None:
-        """Make the slices be like this, as soon as that is possible."""
+        """Bring the slices to this, as soon as the API server allows."""
         self._wanted = wanted
         self._news.set()
 

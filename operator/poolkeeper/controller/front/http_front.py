@@ -98,7 +98,7 @@ class HttpFront:
         if source is None or source.http is None or spec is None:
             if stored is None or spec is not None:
                 self.forget(pool)
-            # Else the declaration can't be read: nobody has asked that requests be held no longer.
+            # Else the declaration can't be read, which does not mean that its http source is gone.
             return
         before, declared = self._declared.get(pool), Declared(source, source.http, spec)
         if before is not None and not declared.names_the_service_of(before):
@@ -196,7 +196,8 @@ class HttpFront:
     def _tell(self, key: PoolKey, before: Front, made: Turn) -> None:
         pool, known = made.front.pools[key], before.pools.get(key)
         if pool.switch and (known is None or known.switch is None or known.switch.phase != pool.switch.phase):
-            logger.info("The Service is answered in phase %s", pool.switch.phase, extra={"pool": str(key)})
+            message = "The hand-over of the Service is in phase %s"
+            logger.info(message, pool.switch.phase, extra={"pool": str(key)})
         if pool.owner != (known.owner if known else None):
             self._services.expire(key)
             self._reader.wake(key)

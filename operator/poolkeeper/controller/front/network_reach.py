@@ -35,7 +35,7 @@ class Surrounding:
 
 
 class NetworkReach:
-    """Says what keeps activators from pods; `activators` says where they are, None where there are none."""
+    """Finds what keeps activators from pods; `activators` gives their place, None if there are none."""
 
     def __init__(
         self,

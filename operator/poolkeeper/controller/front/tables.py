@@ -1,6 +1,7 @@
 """The fast lane: sends each activator its table, and waits for nothing else.
 
-A held request waits for what a table says, so neither the API server nor another activator may delay it.
+A held request waits for the table that names a replica: neither the API server nor another activator may
+delay it.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Outbox:
-    """What is to be sent to one activator, one table at a time."""
+    """What waits to be sent to one activator, one table at a time."""
 
     link: ActivatorChannel
     """The channel to the activator."""

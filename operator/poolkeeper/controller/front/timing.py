@@ -10,7 +10,7 @@ class FrontTiming:
     activators_listed_every: float = 1.0
     """Between two lists of the activators' pods."""
     activators_awaited: float = 1.0
-    """The longest time that somebody waits for the first list of them."""
+    """The longest time that advice about them waits for the first list."""
     turn_at_most_every: float = 0.05
     """The shortest time between two turns, but for a replica that becomes ready."""
     turn_at_least_every: float = 0.5

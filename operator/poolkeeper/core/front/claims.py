@@ -31,7 +31,7 @@ def owners(pools: Mapping[PoolKey, SeenPool]) -> dict[PoolKey, PoolKey]:
 
 
 def shared_service(service: str, owner: PoolKey) -> Verdict:
-    """What a pool that does not have its Service says about it."""
+    """The verdict about the Service for a pool that does not have it."""
     message = (
         f"pool {owner.name} names the same Service {service} and is older: give each pool a Service of its "
         "own, or delete one of them. For this pool nothing is held, and its replicas stay as they are."

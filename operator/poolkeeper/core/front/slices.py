@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from poolkeeper.core.values.identity import PoolKey
 
@@ -33,34 +32,6 @@ class ActivatorSlice:
 SliceName = tuple[str, str]
 """Namespace and name of a slice."""
 Slices = Mapping[SliceName, ActivatorSlice]
-
-
-class Presence(StrEnum):
-    """What the activators should do with the endpoints of a Service."""
-
-    JOIN = "Join"
-    """Be endpoints."""
-    STAY = "Stay"
-    """Be endpoints where they are already, with the addresses of today; neither come nor go."""
-    LEAVE = "Leave"
-    """Be none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """What the EndpointSlices of one pool should be."""
-
-    presence: Presence
-    service: str = ""
-    """Name of the pool's Service; empty where the pool does not take part."""
-    slices: tuple[ActivatorSlice, ...] = ()
-    """The slices with the activators of today."""
-    after: frozenset[str] | None = None
-    """With LEAVE: uids of the ready pods, one of which has to be an endpoint first; None to leave at once.
-
-    Kubernetes' own controller adds a ready pod when we learn that it is ready, or later: activators that left
-    before it would leave the Service without any endpoint.
-    """
 
 
 def by_pool(slices: Slices) -> dict[PoolKey, dict[SliceName, ActivatorSlice]]:

@@ -10,7 +10,7 @@ from poolkeeper.core.front.switching import Phase
 from poolkeeper.core.values.identity import PoolKey
 
 RESEND_SECONDS = 8.0
-"""How often a table that says nothing new is sent again: an activator believes a table for 30 s."""
+"""How often an unchanged table is sent again: an activator believes a table for 30 s."""
 FOREIGN_TABLE_SECONDS = 35.0
 """How long an activator may use a table of another controller: a table is valid for 30 s from its arrival."""
 NEW_POD_PATIENCE_SECONDS = 3.0
@@ -131,7 +131,7 @@ def share_slots(
 def route(
     key: PoolKey, pool: SeenPool, listen_port: int, phase: Phase | None, slots: Slots, activator: str
 ) -> PoolRoute:
-    """What one activator is told about a pool."""
+    """What one activator learns about a pool."""
     http = pool.http
     return PoolRoute(
         namespace=key.namespace,

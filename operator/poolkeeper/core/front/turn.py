@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from poolkeeper.api.activation import PoolRoute, RoutingTable
 from poolkeeper.core.front import claims
-from poolkeeper.core.front.seen import Seen, SeenActivator, SeenPool
-from poolkeeper.core.front.slices import ActivatorSlice, Endpoints, Presence, SliceName, by_name, by_pool
+from poolkeeper.core.front.endpoints import Endpoints, Presence, endpoints_of, wanted_slices
+from poolkeeper.core.front.seen import Seen, SeenPool
+from poolkeeper.core.front.slices import ActivatorSlice, SliceName, by_name, by_pool
 from poolkeeper.core.front.switching import Facts, Step, Switch, initial_switch, step
 from poolkeeper.core.front.tables import (
     SentTables,
@@ -193,7 +194,7 @@ def _turn_pool(now: float, front: PoolFront, view: _View) -> _PoolTurn:
     switch, made = step(now, front.switch or initial_switch(now, has_slices=bool(view.ours)), facts)
     front = replace(front, switch=switch, slice_writes=pool.slice_writes)
     review_at = now if was_rewritten else made.review_at
-    return _PoolTurn(_with_stop(now, front, pool, made), _endpoints(pool, made, wanted), review_at)
+    return _PoolTurn(_with_stop(now, front, pool, made), endpoints_of(pool, made, wanted), review_at)
 
 
 def _facts(view: _View, *, is_in_place: bool) -> Facts:
@@ -229,44 +230,6 @@ def _waits(now: float, front: PoolFront, reason: str, sentence: str) -> PoolFron
     before = front.stop
     since = before.since if isinstance(before, Waiting) and before.reason == reason else now
     return replace(front, stop=Waiting(reason, sentence, since))
-
-
-def _endpoints(pool: SeenPool, made: Step, wanted: tuple[ActivatorSlice, ...]) -> Endpoints:
-    service = pool.http.service
-    if pool.takes_part is None:
-        return Endpoints(Presence.STAY, service, wanted)
-    if not pool.takes_part:
-        return Endpoints(Presence.LEAVE)
-    if made.wants_activators:
-        return Endpoints(Presence.JOIN, service, wanted)
-    return Endpoints(Presence.LEAVE, service, wanted, after=frozenset(pod.uid for pod in pool.ready))
-
-
-def wanted_slices(
-    key: PoolKey, pool: SeenPool, listen_port: int, activators: tuple[SeenActivator, ...]
-) -> tuple[ActivatorSlice, ...]:
-    """The activators as endpoints of the Service, per address family; none without an activator."""
-    service, made = pool.service, []
-    for family in service.families if service and listen_port else ():
-        addresses = sorted(
-            address
-            for each in activators
-            if each.may_join and each.report and listen_port not in each.report.unbound_ports
-            for address in each.addresses
-            if (":" in address) == (family == "IPv6")
-        )
-        if addresses and service:
-            made.append(
-                ActivatorSlice(
-                    pool=key,
-                    pool_uid=pool.uid,
-                    service=pool.http.service,
-                    family=family,
-                    addresses=tuple(addresses),
-                    ports=((service.port_name, listen_port),),
-                )
-            )
-    return tuple(made)
 
 
 def _make_tables(now: float, front: Front, seen: Seen) -> tuple[Front, dict[str, RoutingTable]]:

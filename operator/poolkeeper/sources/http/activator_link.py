@@ -72,7 +72,7 @@ class ActivatorLink:
     async def send(self, table: RoutingTable) -> bool:
         """Send a table; False if the activator did not take it, for whatever reason.
 
-        The connection is kept for the next one: requests wait at the activator for what a table says. A kept
+        The connection is kept for the next one: requests wait at the activator for the next table. A kept
         one that turns out to be closed is no failure, since a table may arrive twice.
         """
         client = self._client

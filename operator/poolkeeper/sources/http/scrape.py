@@ -1,6 +1,6 @@
 """Reads the load of a pool's ready model servers from their own metrics.
 
-While a pool is warm no request passes through the operator: what the servers say is all there is to know.
+While a pool is warm, no request passes through the operator: the metrics are all that is known.
 """
 
 import asyncio
@@ -20,15 +20,14 @@ AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class PoolLoad:
-    """All ready servers of a pool together.
-
-    `running` by address; `was_active` says that some request was answered since the reading before, even if
-    none is running now.
-    """
+    """All ready servers of a pool together."""
 
     waiting: int
+    """Requests that wait inside the servers."""
     running: Mapping[str, int]
+    """Requests that are worked on, by address."""
     was_active: bool
+    """Whether a request was answered since the reading before, even if none is running now."""
 
     @property
     def in_flight(self) -> int:
@@ -78,7 +77,7 @@ class ModelServers:
         )
 
     def _has_moved(self, loads: Mapping[str, ServerLoad]) -> bool:
-        """A counter that is new says nothing yet; one that fell belongs to a server that started anew."""
+        """A counter that is new shows nothing yet; one that fell belongs to a server that has restarted."""
         return any(
             address in self._activity and load.activity != self._activity[address]
             for address, load in loads.items()
