@@ -8,7 +8,7 @@ To add a kind of queue:
 
 1. Add its model to `api/demand.py` as an optional member of `DemandSource`.
 2. Write one module here with a function from that model to what `queue.Queue` asks for, and register it in
-   `registry.QUEUES` under the member's name.
+   `registry.QUEUES` under the member's name, with whether it shows requests that a replica has taken.
 3. Inherit `QueueContract` from `tests/integration/sources/contract.py` in its tests, with a real server: it
    checks that depth, work in flight, a drained queue, a wrong login, a missing Secret and a server that stops
    or hangs come out as this package promises.

@@ -53,10 +53,6 @@ class Queue(Protocol):
     """One declared queue."""
 
     @property
-    def sees_in_flight(self) -> bool:
-        """Whether the queue shows requests that a replica has taken."""
-
-    @property
     def secrets(self) -> frozenset[str]:
         """Names of the Secrets, in the pool's namespace, that are needed to connect."""
 

@@ -1,7 +1,9 @@
-"""Which member of the API's union is read by which kind of queue."""
+"""Which member of `DemandSource` is read by which kind of queue."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic.alias_generators import to_camel
 
 from poolkeeper.api.demand import DemandSource
 from poolkeeper.sources.base import SourceFailure
@@ -9,9 +11,19 @@ from poolkeeper.sources.queue import Queue
 from poolkeeper.sources.redis.list import redis_list
 from poolkeeper.sources.redis.stream import redis_stream
 
-QUEUES: dict[str, Callable[[Any], Queue]] = {
-    "redis_list": redis_list,
-    "redis_stream": redis_stream,
+
+class Kind(NamedTuple):
+    """A kind of queue, by functions of what a pool declares."""
+
+    queue: Callable[[Any], Queue]
+    """How the queue is read."""
+    sees_in_flight: Callable[[Any], bool]
+    """Whether the queue shows requests that a replica has taken."""
+
+
+QUEUES = {
+    "redis_list": Kind(redis_list, lambda declared: declared.processing_list is not None),
+    "redis_stream": Kind(redis_stream, lambda _: True),
 }
 
 
@@ -20,10 +32,11 @@ def queue_of(source: DemandSource) -> Queue:
     for member, kind in QUEUES.items():
         declared = getattr(source, member)
         if declared is not None:
-            return kind(declared)
+            return kind.queue(declared)
+    known = " or ".join(map(to_camel, QUEUES))
     raise SourceFailure(
         "QueueUnknown",
-        f"Source {source.name!r} names no kind of queue that this version knows; only {', '.join(QUEUES)}.",
+        f"Source {source.name!r} names no kind of queue that this version knows: use {known}.",
     )
 
 
@@ -31,7 +44,5 @@ def sees_in_flight(source: DemandSource) -> bool:
     """Whether the source shows requests that a replica has taken; false for an unknown kind."""
     if source.http is not None:
         return True  # the model servers' metrics show them
-    try:
-        return queue_of(source).sees_in_flight
-    except SourceFailure:
-        return False
+    declared = ((kind, getattr(source, member)) for member, kind in QUEUES.items())
+    return any(kind.sees_in_flight(each) for kind, each in declared if each is not None)

@@ -26,7 +26,7 @@ def redis_list(declared: RedisList) -> RedisQueue:
         question = _waiting_only(declared.list)
     else:
         question = _waiting_and_in_flight(declared.list, declared.processing_list)
-    return RedisQueue(declared, question, sees_in_flight=declared.processing_list is not None)
+    return RedisQueue(declared, question)
 
 
 def _waiting_only(key: str) -> Question:

@@ -16,7 +16,6 @@ class RedisQueue:
 
     connection: RedisConnection
     question: Question
-    sees_in_flight: bool
 
     @property
     def secrets(self) -> frozenset[str]:

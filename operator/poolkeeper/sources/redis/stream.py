@@ -28,7 +28,7 @@ _MAX_SEQUENCE = 2**64 - 1
 
 def redis_stream(declared: RedisStream) -> RedisQueue:
     """A queue that is read with XINFO GROUPS, XPENDING and XRANGE."""
-    return RedisQueue(declared, _Stream(declared.stream, declared.group).question(), sees_in_flight=True)
+    return RedisQueue(declared, _Stream(declared.stream, declared.group).question())
 
 
 class _Stream:
