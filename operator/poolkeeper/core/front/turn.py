@@ -83,7 +83,7 @@ def turn(now: float, front: Front, seen: Seen) -> Turn:
     """The next turn; `now` is in Unix seconds. Pure: the same arguments give the same result."""
     pools = _known_pools(front, seen)
     if not seen.is_leading:
-        return Turn(_resigned(now, front, pools))
+        return Turn(_resigned(now, replace(front, pools=pools), seen))
     led_since = now if front.led_since is None else front.led_since
     sent = {
         each.uid: front.sent.get(each.uid, SentTables()).heard(now, led_since, each)
@@ -92,7 +92,9 @@ def turn(now: float, front: Front, seen: Seen) -> Turn:
     front = replace(front, pools=pools, sent=sent, led_since=led_since)
     if seen.slices is None:
         unread = "the EndpointSlices of the activators have not been read yet"
-        waiting = {key: _waits(now, pool, "EndpointsUnread", unread) for key, pool in pools.items()}
+        waiting = {
+            key: _waits(now, pools[key], pool, "EndpointsUnread", unread) for key, pool in seen.pools.items()
+        }
         return Turn(replace(front, pools=waiting))
     return _lead(now, front, seen, by_pool(seen.slices))
 
@@ -129,13 +131,13 @@ def _known_pools(front: Front, seen: Seen) -> dict[PoolKey, PoolFront]:
     return known
 
 
-def _resigned(now: float, front: Front, pools: Mapping[PoolKey, PoolFront]) -> Front:
+def _resigned(now: float, front: Front, seen: Seen) -> Front:
     """Another replica of the operator sends tables and writes slices from now on; ports stay."""
     sentence = "this replica of the operator does not lead"
     return Front(
         pools={
-            key: replace(_waits(now, pool, "NotLeading", sentence), switch=None)
-            for key, pool in pools.items()
+            key: replace(_waits(now, front.pools[key], pool, "NotLeading", sentence), switch=None)
+            for key, pool in seen.pools.items()
         },
         sent={uid: each.forgotten() for uid, each in front.sent.items()},
         table_version=front.table_version,
@@ -181,13 +183,13 @@ def _turn_pool(now: float, front: PoolFront, view: _View) -> _PoolTurn:
     pool = view.pool
     if front.owner is not None:
         sentence = f"pool {front.owner.name} names the same Service and is older"
-        waiting = replace(_waits(now, front, "ServiceShared", sentence), switch=None)
+        waiting = replace(_waits(now, front, pool, "ServiceShared", sentence), switch=None)
         return _PoolTurn(waiting, Endpoints(Presence.LEAVE))
     wanted = wanted_slices(view.key, pool, front.listen_port, view.seen.activators)
     if pool.service is None or not pool.is_readable:
         what = "the declaration can't be read" if not pool.is_readable else "the Service has not been read"
         # Activators come and go meanwhile, but who is in the path stays there.
-        waiting = _waits(now, front, "ServiceUnknown", what)
+        waiting = _waits(now, front, pool, "ServiceUnknown", what)
         return _PoolTurn(waiting, Endpoints(Presence.STAY, pool.http.service, wanted))
     was_rewritten = front.slice_writes != pool.slice_writes
     facts = _facts(view, is_in_place=not was_rewritten and _are_in_place(view, wanted))
@@ -220,15 +222,17 @@ def _are_in_place(view: _View, wanted: tuple[ActivatorSlice, ...]) -> bool:
 def _with_stop(now: float, front: PoolFront, pool: SeenPool, made: Step) -> PoolFront:
     if pool.takes_part is False:
         sentence = "this pool does not write the replicas of its target, so the activators stay away"
-        return _waits(now, front, "NotWriting", sentence)
+        return _waits(now, front, pool, "NotWriting", sentence)
     if made.may_stop:
         return replace(front, stop=CLEAR)
-    return _waits(now, front, made.reason, made.sentence)
+    return _waits(now, front, pool, made.reason, made.sentence)
 
 
-def _waits(now: float, front: PoolFront, reason: str, sentence: str) -> PoolFront:
+def _waits(now: float, front: PoolFront, pool: SeenPool, reason: str, sentence: str) -> PoolFront:
+    """A stop that waits; nothing waits before the pool should be at zero."""
     before = front.stop
-    since = before.since if isinstance(before, Waiting) and before.reason == reason else now
+    began = before.since if isinstance(before, Waiting) and before.reason == reason else None
+    since = (now if began is None else began) if pool.wants_zero else None
     return replace(front, stop=Waiting(reason, sentence, since))
 
 

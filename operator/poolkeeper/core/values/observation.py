@@ -107,7 +107,7 @@ class Waiting:
     sentence: str
     """The same for people, without a full stop."""
     since: float | None = None
-    """When the stop began to wait for this; None where that is not known."""
+    """When the stop began to wait for this; None before the pool should be at zero."""
 
 
 Stop = Clear | Waiting

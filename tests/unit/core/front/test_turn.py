@@ -195,8 +195,11 @@ def test_an_activator_that_may_pass_requests_on_takes_the_leave_to_stop_back(
 
 
 def test_a_stop_says_since_when_it_waits_for_the_same(leader: Leader) -> None:
-    assert leader.last.front.pools == {}
-    leader.see(activators=())
+    leader.see(activators=(), wants_zero=False)
+    stop = leader.last.stop[CHAT]
+    assert isinstance(stop, Waiting)
+    assert (stop.reason, stop.since) == ("Direct", None), "no stop is wanted"
+    leader.see(activators=(), seconds=60.0)
     began = leader.now
     leader.see(activators=(), seconds=7.0)
     stop = leader.last.stop[CHAT]
