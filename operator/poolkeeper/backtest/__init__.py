@@ -1,1 +1,1 @@
-"""Replays of request traces through the same decision that runs in the cluster, beside its peers."""
+"""Replays request traces through the same decision that runs in the cluster, and through other policies."""

@@ -1,4 +1,4 @@
-"""`poolkeeper backtest`: what would this have cost, and how long would requests have waited?"""
+"""`poolkeeper backtest`: what a trace would have cost under several policies, and how long requests wait."""
 
 import argparse
 import json
@@ -10,12 +10,19 @@ from pathlib import Path
 
 from poolkeeper.api.pool import StartMode
 from poolkeeper.backtest.comparison import Comparison, Results, compare, workers_for
-from poolkeeper.backtest.controllers.registry import ALWAYS_ON, OPTIMUM, POOLKEEPER, PolicyError, parse_policy
+from poolkeeper.backtest.controllers.registry import (
+    ALWAYS_ON,
+    OPTIMUM,
+    POLICIES,
+    POOLKEEPER,
+    PolicyError,
+    parse_policy,
+)
 from poolkeeper.backtest.readers.formats import READERS, Reading, distinct_names, read_trace
 from poolkeeper.backtest.reporting.prices import ClassUnknown, dollars_per_hour
 from poolkeeper.backtest.simulation.setting import Disturbance, Setting
 from poolkeeper.backtest.simulation.start_times import FORMS, StartTimesError, parse_start_times
-from poolkeeper.backtest.traces.generators import PREFIX, generate
+from poolkeeper.backtest.traces.generators import KINDS, PREFIX, generate
 from poolkeeper.backtest.traces.trace import Trace, TraceError
 
 DEFAULT_POLICIES = (POOLKEEPER, "keda", ALWAYS_ON, OPTIMUM)
@@ -26,69 +33,62 @@ JSON_KEYS = {
     "late_percent": "breaks_percent",
     "unavoidable_late_percent": "unavoidable_breaks_percent",
 }
-"""Keys of the JSON that differ from the names of the fields: scripts of others read them, so they stay."""
+"""Keys of the JSON that differ from the names of the fields, because scripts of users read them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags, which scripts rely on."""
     add = parser.add_argument
     add("--trace", action="append", required=True, metavar="FILE",
-        help="CSV (plain or .gz) with the header arrival_seconds[,service_seconds][,pool], another format, "
-        "or generate:KIND[,rate=PER_HOUR,hours=N,service=SECONDS,pools=N], "
-        "with KIND one of poisson, on-off, diurnal, agents, flash-crowd; repeatable")  # fmt: skip
-    add(
-        "--format", choices=list(READERS), help="the format of every trace, when its first line does not tell"
-    )
+        help="a CSV (plain or .gz) with the header arrival_seconds[,service_seconds][,pool], a file in "
+        "another format, or generate:KIND[,rate=PER_HOUR,hours=N,service=SECONDS,pools=N], where KIND is one "
+        f"of {', '.join(KINDS)}; repeatable")  # fmt: skip
+    add("--format", choices=list(READERS),
+        help="format of every trace; needed where the first line of a file does not show it")  # fmt: skip
     add("--start-time", required=True, metavar="MODEL", help=FORMS)
     add("--budget", required=True, type=seconds, metavar="SECONDS",
-        help="longest a request may wait until a replica takes it")  # fmt: skip
+        help="longest time that a request may wait until a replica takes it")  # fmt: skip
     add("--objective", type=percent, default=99.5, metavar="PERCENT",
-        help="share of requests that must stay within the budget (default 99.5)")  # fmt: skip
-    add("--concurrency", type=count, default=1, metavar="N", help="requests one replica works on at once")
-    add("--min-replicas", type=count_or_none, default=0, metavar="N", help="floor (default 0)")
-    add("--max-replicas", type=count, default=1, metavar="N", help="ceiling of each pool (default 1)")
+        help="share of requests that must be taken within the budget (default 99.5)")  # fmt: skip
+    add("--concurrency", type=count, default=1, metavar="N",
+        help="requests that one replica works on at once (default 1)")  # fmt: skip
+    add("--min-replicas", type=count_or_none, default=0, metavar="N",
+        help="fewest replicas of each pool (default 0)")  # fmt: skip
+    add("--max-replicas", type=count, default=1, metavar="N",
+        help="most replicas of each pool (default 1)")  # fmt: skip
     add("--start", choices=[mode.value for mode in StartMode], default=StartMode.AT_DEADLINE.value,
-        help="when Poolkeeper issues a start; Auto is AtDeadline here, a trace being a queue")  # fmt: skip
-    add(
-        "--class",
-        dest="accelerator_class",
-        metavar="NAME",
-        help="AcceleratorClass whose list price gives dollars",
-    )
+        help="when Poolkeeper starts a replica for a waiting request; Auto means AtDeadline here, because a "
+        "trace is replayed as a queue (default AtDeadline)")  # fmt: skip
+    add("--class", dest="accelerator_class", metavar="NAME",
+        help="AcceleratorClass whose list price is used to show dollars")  # fmt: skip
     add("--chips-per-replica", type=count, default=1, metavar="N",
-        help="chips that one replica takes, for dollars; hours count replicas (default 1)")  # fmt: skip
+        help="chips that one replica uses; multiplies dollars, not hours (default 1)")  # fmt: skip
     add("--drains", action=argparse.BooleanOptionalAction, default=True,
-        help="what Poolkeeper is told of replicas: that they finish their work when stopped, or that it must "
-        "not lower their number while a request is in flight (default --drains)")  # fmt: skip
-    add("--poll-milliseconds", type=count, default=500, metavar="N", help="Poolkeeper's poll interval")
-    add(
-        "--termination-seconds",
-        type=seconds,
-        default=5.0,
-        metavar="N",
-        help="from the stop to the end of paying",
-    )
-    add(
-        "--service-seconds",
-        type=seconds,
-        default=0.0,
-        metavar="N",
-        help="service time where a trace has none",
-    )
+        help="whether replicas finish their requests when they are stopped; with --no-drains Poolkeeper "
+        "never lowers their number while a request is in flight (default --drains)")  # fmt: skip
+    add("--poll-milliseconds", type=count, default=500, metavar="N",
+        help="how often Poolkeeper reads the queue (default 500)")  # fmt: skip
+    add("--termination-seconds", type=seconds, default=5.0, metavar="N",
+        help="time for which a stopped replica is still paid (default 5)")  # fmt: skip
+    add("--service-seconds", type=seconds, default=0.0, metavar="N",
+        help="service time of requests for which the trace has none (default 0)")  # fmt: skip
     add("--policy", action="append", metavar="NAME[:key=value,…]",
-        help=f"repeatable; default {', '.join(DEFAULT_POLICIES)}")  # fmt: skip
-    add("--lag-seconds", type=seconds, default=0.0, metavar="N", help="how late Poolkeeper's samples arrive")
-    add("--lost-percent", type=share, default=0.0, metavar="PERCENT", help="share of its polls that fail")
-    add("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
-    add(
-        "--processes", type=count, metavar="N", help="processes to spread over (default: the machine's cores)"
-    )
-    add("--json", metavar="FILE", help="write the results as a JSON array; - is the standard output")
-    add("--html", metavar="FILE", help="write a self-contained report with plots")
+        help=f"a policy to replay: {', '.join(POLICIES)}; repeatable "
+        f"(default {', '.join(DEFAULT_POLICIES)})")  # fmt: skip
+    add("--lag-seconds", type=seconds, default=0.0, metavar="N",
+        help="delay of everything that Poolkeeper reads from the queue (default 0)")  # fmt: skip
+    add("--lost-percent", type=share, default=0.0, metavar="PERCENT",
+        help="share of Poolkeeper's polls that fail (default 0)")  # fmt: skip
+    add("--seed", type=int, default=0, metavar="N", help="seed of everything random (default 0)")
+    add("--processes", type=count, metavar="N", help="processes to use (default: one per core)")
+    add("--json", metavar="FILE",
+        help="write the results as a JSON array; - means standard output. The keys breaks, breaks_percent "
+        "and unavoidable_breaks_percent count late requests")  # fmt: skip
+    add("--html", metavar="FILE", help="write a report with plots, as one file that loads nothing")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replays traces through Poolkeeper's decisions, its peers and the optimum, and compares them."""
+    """Replays traces of requests through Poolkeeper's decisions and other policies, and compares the cost."""
     try:
         for path in (arguments.json, arguments.html):
             _check_writable(path)
@@ -109,7 +109,7 @@ class InputError(Exception):
 
 
 def comparison_from(arguments: argparse.Namespace) -> Comparison:
-    """What to compare; raises the error of whatever part can't be understood."""
+    """What to compare; raises TraceError, StartTimesError, PolicyError, ClassUnknown or InputError."""
     if arguments.min_replicas > arguments.max_replicas:
         raise InputError("--min-replicas is above --max-replicas; lower the one or raise the other")
     setting = Setting(
@@ -207,7 +207,7 @@ def as_json(results: Results) -> str:
 
 
 def _check_writable(path: str | None) -> None:
-    """Raises InputError before hours are spent on a result that nobody would get; writes nothing yet."""
+    """Raises InputError for a file that can't be written, before time is spent on replays; writes nothing."""
     if path is None or path == "-":
         return
     file = Path(path)
@@ -278,8 +278,8 @@ def _number(text: str) -> float:
     return value
 
 
-def main(words: Sequence[str]) -> int:
-    """Parses and runs, for callers without a parser of their own."""
-    parser = argparse.ArgumentParser(prog="poolkeeper backtest")
+def main(words: Sequence[str] | None = None) -> int:
+    """Parses and runs the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="poolkeeper backtest", description=run.__doc__)
     add_arguments(parser)
     return run(parser.parse_args(words))

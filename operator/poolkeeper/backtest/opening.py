@@ -57,7 +57,9 @@ def replay(trace: Trace) -> Results:
 
 
 def draw(console: Console, pool: PoolTrace, figures: Sequence[PoolFigures]) -> None:
-    """Requests, and when each policy paid for a replica, from left to right; at once where nobody watches."""
+    """Requests, and when each policy paid for a replica, drawn from left to right; at once if not on a
+    terminal.
+    """
     bins = max(20, min(console.width, 120) - LABEL_WIDTH - 2)
     begin = busiest_begin(pool)
     end = begin + SHOWN_SECONDS
@@ -74,14 +76,14 @@ def draw(console: Console, pool: PoolTrace, figures: Sequence[PoolFigures]) -> N
 
 
 def busiest_begin(pool: PoolTrace) -> float:
-    """The beginning of the stretch with the most hours that saw a request: the most telling one to draw."""
+    """The beginning of the twelve hours in which the most hours had a request."""
     hours = sorted({int(arrival // 3600) for arrival in pool.arrivals})
     best = max(hours, key=lambda first: sum(first <= hour < first + SHOWN_SECONDS / 3600 for hour in hours))
     return best * 3600.0
 
 
 def strips(counts: Sequence[int], paid: Sequence[Sequence[float]], shown: int) -> Group:
-    """One line for the requests and one per policy, up to bin `shown`."""
+    """One line for the requests and one for each policy, up to bin `shown`."""
     most = max(*counts, 1)
     bars = "".join(HEIGHTS[-(-count * (len(HEIGHTS) - 1) // most)] for count in counts[:shown])
     lines = [Text.assemble((f"{'requests':<{LABEL_WIDTH}}", "dim"), (bars, "yellow"))]
@@ -97,7 +99,7 @@ def strips(counts: Sequence[int], paid: Sequence[Sequence[float]], shown: int) -
 
 
 def summary(rows: Sequence[Row]) -> list[str]:
-    """What each policy cost and how it kept the promise, in sentences."""
+    """What each policy cost, and the share of requests that were taken within the budget."""
     always_on = rows[-1].accelerator_hours
     lines = [""]
     for row in rows:
@@ -108,7 +110,7 @@ def summary(rows: Sequence[Row]) -> list[str]:
             f"{kept:.2f} % taken within {BUDGET_SECONDS:.0f} s"
         )
     optimum = rows[0].optimum_hours
-    lines.append(f"{'optimum':<{LABEL_WIDTH}}{optimum:8.1f} had everything been known beforehand")
+    lines.append(f"{'optimum':<{LABEL_WIDTH}}{optimum:8.1f} with all arrivals known beforehand")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Everything that can decide how many replicas a replayed pool has: Poolkeeper and its peers.
+"""What decides how many replicas a replayed pool has: Poolkeeper, models of other autoscalers, timeouts.
 
 In: what a controller of that kind would see. Out: replicas. May import: `backtest.simulation`, `core`.
 """

@@ -1,4 +1,4 @@
-"""The clock that Poolkeeper reads in a replay: the replay's own, or one that is put back again and again."""
+"""The clock that Poolkeeper reads in a replay: the replay's time, or a clock that is put back each hour."""
 
 from poolkeeper.backtest.simulation.controller import NEVER, TICK, next_tick, tick_after
 
@@ -6,10 +6,10 @@ STEP_EVERY_SECONDS = 3600.0
 
 
 class SteppingClock:
-    """A clock that is put back by the same time every hour; by none it is the replay's own.
+    """A clock that is put back by `back_seconds` every hour; with 0 it shows the time of the replay.
 
-    Everything that Poolkeeper dates is dated by it, as in an operator that starts anew with a machine's clock
-    that was put back. What waits for an instant waits on for as long as it would have: delays are not dated.
+    Every instant that Poolkeeper notes is read from this clock, as in an operator that restarts after the
+    clock of its machine was put back. Delays, such as the time until the next look, are not affected.
     """
 
     def __init__(self, back_seconds: float) -> None:

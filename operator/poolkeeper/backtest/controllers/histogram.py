@@ -4,7 +4,7 @@ Idle times fall into 60 s bins up to 4 h. Where the bins are certain (the coeffi
 counts is 2 or more) the pool stops at once, starts again at 0.9 × the 5th percentile and stays until 1.1 ×
 the end of the 99th percentile's bin. Where at least half of the idle times lie beyond the range, a forecast
 of the next idle time replaces it: start at 0.85 ×, stay for 0.30 ×. Otherwise the pool is kept for the whole
-range. The forecast is their ARIMA's simplest member, an exponentially weighted mean.
+range. The forecast is an exponentially weighted mean, the simplest member of the ARIMA models that they use.
 """
 
 import math

@@ -4,14 +4,14 @@ Rules (keda pkg/scaling/executor, ScaledObject reference): the loop polls every 
 above 0; active at zero sets 1 replica (or the minimum), whatever the size of the metric; inactive goes to
 zero once the last active poll is more than 300 s ago; between 1 and N the HPA decides, which asks for the
 metric itself at each of its 15 s syncs and does not wait for the poll. `Keda` counts requests in flight as
-well as queued ones, which most triggers do not: kinder to it than a Redis list is.
+well as queued ones. Most triggers count only queued ones, so this model favours KEDA.
 
 The HTTP add-on (kedacore/http-add-on) pushes activity instead of waiting for the poll: its scaler reads the
 interceptors every 500 ms and streams activity every 200 ms.
 
 The production-stack keepalive (its KEDA values) polls every 15 s, is active while requests came within the
-last minute, cools down for 360 s, and scales above 1 on 5 waiting requests per replica. Its first caller gets
-a 503; here that caller is taken to wait, which is kinder.
+last minute, cools down for 360 s, and scales above 1 on 5 waiting requests per replica. At zero it answers
+the first caller with a 503; here that caller waits instead, which favours it.
 """
 
 from collections import deque
@@ -37,7 +37,8 @@ class Keda:
         self._syncs_from = phase * sync
         self._last_active: float | None = None
         self._replicas = floor
-        """As last asked for: a write takes a moment, in which the pool shows the number before it."""
+        """The number asked for last; for the 0.1 s that a write takes, the pool still shows the one before.
+        """
         self._recommender = Recommender(
             target, floor=max(1, floor), ceiling=ceiling, stabilization=stabilization
         )

@@ -1,4 +1,4 @@
-"""Policies by the names that the command line knows, with their published defaults as parameters."""
+"""The policies that the command line knows, with their published defaults as parameters."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -24,12 +24,12 @@ Build = Callable[[Setting, Parameters, float], Controller]
 
 
 class PolicyError(Exception):
-    """A policy's name or parameter is unknown; the text says which ones there are."""
+    """The name or a parameter of a policy is unknown; the text says which ones there are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One policy with its parameters, as asked for on the command line."""
+    """One policy with its parameters, as given on the command line."""
 
     name: str
     parameters: tuple[tuple[str, float], ...] = ()
@@ -88,7 +88,7 @@ def _parameter(policy: str, text: str) -> tuple[str, float]:
 
 
 PERIOD = (0.1, 604_800.0)
-"""Shorter periods would keep a replay busy for ever with looking."""
+"""Bounds in seconds: with shorter periods a replay would spend its time looking."""
 MOST_INTERVALS = 100_000.0
 
 LIMITS: Mapping[str, tuple[float, float]] = {
@@ -102,13 +102,13 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "utilization": (1.0, 100.0),
     "range": (60.0, 604_800.0),
 }
-"""Least and greatest values of parameters that divide, or that a replay has to count up to; Knative's own
-limits where it has some.
+"""Least and greatest values of parameters that are divisors or numbers of steps; Knative's own limits where
+it has some.
 """
 
 
 def _target(setting: Setting, parameters: Parameters) -> float:
-    """Requests per replica; unless declared, what the replica can work on, which is a well-tuned peer."""
+    """Requests per replica; unless given, as many as it works on at once, the best value for a peer."""
     return parameters["target"] or setting.concurrency
 
 

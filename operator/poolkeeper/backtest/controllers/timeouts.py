@@ -1,7 +1,8 @@
 """Policies made of an idle timeout: fixed, ski rental, hybrid histogram, and always on.
 
-All of them start at once, one replica per `concurrency` requests in the system, and look at Poolkeeper's poll
-interval. Ski rental keeps an idle replica for as long as a start costs, which is at most twice the optimum.
+All of them start at once, one replica for each `concurrency` requests that wait or are worked on, and read
+the queue as often as Poolkeeper. Ski rental keeps an idle replica for as long as a start takes, which costs
+at most twice the optimum.
 """
 
 import math

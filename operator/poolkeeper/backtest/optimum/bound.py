@@ -1,9 +1,11 @@
 """A lower bound on the optimum for many replicas and a budget above 0.
 
-The greater of two relaxations. (1) A linear programme over time slots: replicas and starts may be fractions,
-requests are a fluid of work that may be done no earlier than if each were taken at its arrival, and no later
-than if each were taken at its deadline. (2) The time in which at least one replica must be up, as though one
-replica could work on everything at once. Both forget something that costs, neither adds anything.
+It is the greater of two relaxations, each of which leaves out costs and adds none.
+
+1. A linear programme over time slots. Replicas and starts may be fractions. Requests are a fluid of work that
+   is done no earlier than if each were taken at its arrival, and no later than if each were taken at its
+   deadline.
+2. The time in which at least one replica must be up, as though one replica could work on everything at once.
 """
 
 import math
@@ -23,7 +25,7 @@ def fluid_bound(
     concurrency: int,
     start_stop_seconds: float,
 ) -> float:
-    """Accelerator-seconds of the linear programme's optimum (scipy's HiGHS)."""
+    """Accelerator-seconds of the optimum of the linear programme, which scipy's HiGHS solves."""
     import numpy as np
     from scipy.optimize import linprog
     from scipy.sparse import diags_array, eye_array, hstack, vstack
@@ -63,9 +65,7 @@ def fluid_bound(
 
 
 def _work_done_by(instants: Any, taken: Any, took: Any) -> Any:
-    """Work done by each instant if every request is worked on from `taken` on: sum of min(took, instant -
-    taken).
-    """
+    """Seconds of work done until each instant if every request is worked on from its `taken` on."""
     import numpy as np
 
     begun = np.sort(taken)
@@ -88,7 +88,7 @@ def cover_bound(
     longest_waits: Sequence[float],
     start_stop_seconds: float,
 ) -> float:
-    """Accelerator-seconds for which at least one replica must be up, were its slots without limit."""
+    """Accelerator-seconds for which at least one replica must be up, if its slots had no limit."""
     limits: list[float] = []
     highest: list[float] = []
     reached = -math.inf

@@ -1,4 +1,4 @@
-"""Picks the tightest optimum that is known for a pool: exact, layered, or a lower bound."""
+"""The optimum of a pool by the best method for its setting: exact where one is known, else a lower bound."""
 
 from array import array
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from poolkeeper.backtest.traces.trace import PoolTrace
 
 
 class Kind(StrEnum):
-    """Whether an optimum can be reached or only not be beaten."""
+    """EXACT: some schedule has this cost. LOWER_BOUND: no schedule costs less."""
 
     EXACT = "exact"
     LOWER_BOUND = "lower-bound"
@@ -43,8 +43,8 @@ def optimum(
     always_on_waits: Sequence[float],
     ends_at: float = 0.0,
 ) -> Optimum:
-    """The optimum of one pool; every start is charged the mean start time and the termination, and a minimum
-    of replicas runs until its last request is done and the trace has ended.
+    """The optimum of one pool. Every start costs the mean start time and the termination; declared minimum
+    replicas run until the last request is done and the trace has ended.
     """
     start_stop = mean_start_seconds + setting.termination_seconds
     longest = [max(setting.budget_seconds, wait) for wait in always_on_waits]
@@ -67,7 +67,7 @@ def optimum(
 
 
 def _with_floor(found: Optimum, floor: int, seconds: float) -> Optimum:
-    """A declared minimum is paid for all the time, whatever else is needed."""
+    """A declared minimum of replicas is paid for all the time."""
     if not floor:
         return found
     cost = max(found.accelerator_seconds, floor * seconds)

@@ -1,10 +1,11 @@
 """The optimum for many replicas when no request may wait longer than it must (budget 0).
 
-Whoever knows the arrivals starts a replica exactly one start time ahead, so that only the price of a start
-remains and no delay. The cost then decomposes by level: level k is needed while at least k replicas are busy,
-and between two such spells it is either kept (the gap) or stopped and started again (one start).
-Exact where a replica works on one request at a time; a lower bound where it works on several, since the
-levels then take requests to be packed perfectly.
+With all arrivals known, a replica is started exactly one start time ahead, so that a start costs its price
+and delays nothing. The cost is then a sum over levels: level k is needed while at least k replicas are busy,
+and between two such times it is either kept (which costs the gap) or stopped and started again (which costs
+one start). Example: if level 2 is needed again after 30 s, and a start costs 20 s, it stops in between. The
+result is exact where a replica works on one request at a time. Where it works on several it is a lower bound,
+since requests are assumed to be packed perfectly.
 """
 
 import heapq
@@ -41,8 +42,8 @@ def layered_cost(
 def _in_flight(
     arrivals: Sequence[float], services: Sequence[float], waits: Sequence[float]
 ) -> Iterator[tuple[float, int]]:
-    """Instants at which the number of requests being worked on changes; a slot that frees can be taken at
-    once.
+    """Instants at which the number of requests in flight changes, and that number; a free slot can be taken
+    at once.
     """
     running: list[float] = []
     for arrival, service, wait in zip(arrivals, services, waits, strict=True):

@@ -1,8 +1,8 @@
 """Coding-agent sessions: the requests of one session each, timed from the session's own beginning.
 
-When sessions began was not published. They are dealt to developers, one pool each (a model that one developer
-uses), and begin at seeded instants: a developer begins the next session after a pause drawn around eight
-hours. A request takes its api_time_s.
+It was not published when sessions began. Here each session belongs to one of 24 developers, and each
+developer is a pool. A developer begins the next session after a random pause with a mean of eight hours. The
+service time of a request is its api_time_s.
 """
 
 import random

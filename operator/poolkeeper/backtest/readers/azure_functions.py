@@ -1,7 +1,8 @@
 """Azure Functions 2019 by application: invocations of the day, and containers needed in each minute.
 
-One application is one pool. Its invocations are dealt to the minutes in proportion to the containers needed
-and spread evenly at random inside them. A request keeps half of its minute's containers busy, at most 2 s.
+One application is one pool. Its invocations are divided among the minutes of the day in proportion to the
+containers needed, and arrive at random instants of their minute. A request's service time is such that the
+requests of a minute keep half of its containers busy, but at most 2 s.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Which reader a file needs: told by --format, or by the file's first line."""
+"""The reader for a trace file, by --format or by the first line of the file."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from poolkeeper.backtest.traces.trace import Trace, TraceError
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader may need besides the file: the seed, and the service time where a file holds none."""
+    """What a reader may need besides the file: the seed, and the service time where a file has none."""
 
     seed: int = 0
     default_service_seconds: float = 0.0
@@ -42,16 +42,16 @@ SIGNS: Mapping[str, str] = {
     '"result"': "prometheus",
     '"status"': "prometheus",
 }
-"""Words of a format's first line that no other format has."""
+"""Words in the first line that only one format has."""
 
 
 def read_trace(path: Path, format_name: str | None, options: Reading) -> Trace:
     """The trace in a file; raises TraceError for a file that can't be read or recognised."""
-    return READERS[format_name or told_format(path)](path, options)
+    return READERS[format_name or format_of(path)](path, options)
 
 
-def told_format(path: Path) -> str:
-    """The format that the first line shows; raises TraceError where none does."""
+def format_of(path: Path) -> str:
+    """The format that the first line shows; raises TraceError where it shows none."""
     line = first_line(path)
     for word, name in SIGNS.items():
         if word in line:

@@ -1,6 +1,4 @@
-"""Opening trace files and reading their lines one at a time, plain or compressed, so that size does not
-matter.
-"""
+"""Opens trace files, plain or compressed, and reads one line at a time, so that size does not matter."""
 
 import csv
 import gzip
@@ -15,7 +13,7 @@ from poolkeeper.backtest.traces.trace import TraceError
 
 @contextmanager
 def opened(path: Path) -> Iterator[TextIO]:
-    """The file's text; raises TraceError for whatever is wrong with the file itself, while it is read too."""
+    """The text of a file; raises TraceError if the file can't be opened, or can't be read to its end."""
     try:
         with (
             gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
@@ -29,7 +27,7 @@ def opened(path: Path) -> Iterator[TextIO]:
 
 
 def first_line(path: Path) -> str:
-    """The beginning of the first line that holds anything; raises TraceError where there is none."""
+    """The beginning of the first line that is not empty; raises TraceError where there is none."""
     with opened(path) as text:
         while line := text.readline(65_536):
             if line.strip():

@@ -1,8 +1,7 @@
 """Published LLM traces without service times: Azure's (2023) and Mooncake's (2025).
 
-What a request takes is modelled from its tokens, with a rate for the prompt and a time per generated token
-that are typical of one accelerator serving a mid-sized model. They only set the scale of the load; change
-them here.
+The service time is computed from the tokens of a request, with a rate for the prompt and a time per generated
+token that are typical of one accelerator with a mid-sized model. They only set the scale of the load.
 """
 
 import json
@@ -24,7 +23,7 @@ no further than to the next timestamp, so that finer ones stay in order.
 
 
 def service_seconds(prompt_tokens: float, generated_tokens: float) -> float:
-    """How long a replica works on a request of this size."""
+    """Seconds that a replica works on a request: 8,000 prompt tokens and 50 generated ones take 2 s."""
     return prompt_tokens / PROMPT_TOKENS_PER_SECOND + generated_tokens * SECONDS_PER_GENERATED_TOKEN
 
 

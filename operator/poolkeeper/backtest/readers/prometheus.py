@@ -1,4 +1,4 @@
-"""A user's own request rate, as Prometheus' HTTP API answers a range query (requests per second).
+"""Request rates (per second) from the answer of Prometheus' HTTP API to a range query.
 
     curl -G http://prometheus/api/v1/query_range -d start=... -d end=... -d step=60 \
       --data-urlencode 'query=sum by (model) (rate(requests_total[1m]))'
@@ -17,7 +17,8 @@ from poolkeeper.backtest.readers.lines import opened
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, sorted_pool
 
 LONGEST_STEP_SECONDS = 3_600.0
-"""A rate holds for one step; a longer hole between two values means that nothing is known in between."""
+"""A rate counts for one step, at most this long: in a longer hole between two values no requests are assumed.
+"""
 MOST_REQUESTS = 50_000_000
 
 

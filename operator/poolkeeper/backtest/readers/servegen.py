@@ -1,8 +1,8 @@
 """ServeGen's clients (Alibaba): request rates per window of 600 s with the law of the inter-arrival times.
 
-One client is one pool. Only clients below a mean rate are read: they are what scaling to zero is for, and the
-others would be millions of requests. Every window's requests follow its Gamma or Weibull law from a random
-instant in the window on, squeezed where they would run beyond it.
+One client is one pool. Only clients below a mean rate are read, because only these can be scaled to zero, and
+the others would be millions of requests. The requests of a window follow its Gamma or Weibull law, from a
+random instant in the window on; where they would last longer than the window, the gaps are shortened.
 """
 
 import random
@@ -14,7 +14,7 @@ from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, sorte
 
 WINDOW_SECONDS = 600.0
 HIGHEST_MEAN_RATE = 0.02
-"""Requests per second of a client, on average over the file's span, up to which it is read."""
+"""Clients with more requests per second than this, on average over the file, are left out."""
 SERVICE_SECONDS = 1.0
 
 Window = tuple[float, int, Callable[[random.Random], float]]

@@ -1,4 +1,4 @@
-"""The comparison as one self-contained HTML page: a table and three plots per trace."""
+"""The comparison as one HTML page that loads nothing: a table and three plots for each trace."""
 
 import re
 from collections.abc import Sequence
@@ -29,14 +29,17 @@ HEADINGS = (
 
 
 def report(comparison: Comparison, results: Results) -> str:
-    """The page; everything it shows is in `results`."""
+    """The page as text."""
     sections = []
     width = len(comparison.policies)
     for number, trace in enumerate(comparison.traces):
         part = slice(number * width, (number + 1) * width)
         sections.append(_section(comparison, trace, results.rows[part], results.pools[part]))
     flags = ", ".join(f"{key} {value}" for key, value in comparison.parameters.items() if value is not None)
-    start_times = _figure(_start_times(comparison.start_times), "Start-time quantiles of the model.")
+    start_times = _figure(
+        _start_times(comparison.start_times),
+        "How long starts take: the model of start times that was replayed.",
+    )
     return "\n".join(
         [
             "<!doctype html>",
@@ -66,9 +69,9 @@ def _section(
             _figure(frontier(rows), "Cost against late requests: nearer to the lower left corner is better."),
             _figure(
                 _demand(trace.pools[busiest]),
-                f"Requests over time, pool {escape(trace.pools[busiest].name)}.",
+                f"Requests over time in the busiest pool, {escape(trace.pools[busiest].name)}.",
             ),
-            _figure(_replicas(trace.pools[busiest], named), "Replicas paid for over time, same pool."),
+            _figure(_replicas(trace.pools[busiest], named), "Replicas paid for over time, in the same pool."),
         ]
     )
 
@@ -159,7 +162,7 @@ def _over_time(pool: PoolTrace, values: Sequence[float], name: str) -> Line:
 
 
 def _span(pool: PoolTrace) -> tuple[float, float]:
-    """From zero to just after the last arrival, so that it falls into the last bin."""
+    """From zero to just after the last arrival, which then falls into the last bin."""
     return 0.0, pool.arrivals[-1] + 1.0
 
 

@@ -13,7 +13,7 @@ NARROWEST = 100
 
 
 def print_tables(by_trace: Sequence[Sequence[Row]], console: Console | None = None) -> None:
-    """One table per trace, Poolkeeper in bold; a narrow terminal wraps lines rather than lose digits."""
+    """One table per trace, Poolkeeper in bold; a narrow terminal wraps lines, so that no digit is lost."""
     console = console or Console(highlight=False)
     console.width = max(console.width, NARROWEST)
     for rows in by_trace:
@@ -36,9 +36,9 @@ def comparison_table(rows: Sequence[Row]) -> Table:
         table.add_row(row.policy, *_cells(row, has_dollars), style=style)
     bound = " (a lower bound)" if first.optimum_kind == "lower-bound" else ""
     table.caption = (
-        f"accelerator-hours, and their ratio to the optimum's {first.optimum_hours:.2f} h{bound}; "
-        f"waits in seconds; {first.unavoidable_late_percent:.2f} % of requests are late "
-        "in an always-on pool too"
+        f"hours: accelerator-hours; ×opt: their ratio to the optimum of {first.optimum_hours:.2f} h{bound}; "
+        f"late: waited longer than the budget ({first.unavoidable_late_percent:.2f} % of requests are late "
+        "in an always-on pool too); p50, p99: waits in seconds"
     )
     table.caption_justify = "left"
     return table

@@ -1,4 +1,4 @@
-"""What a replayed pool shows to whoever scales it, and when it asks."""
+"""What a controller sees of a replayed pool, and when the replay asks it for a decision."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from poolkeeper.backtest.simulation.replica import Replica
 
 NEVER = math.inf
 TICK = 1e-6
-"""Instants closer than this are the same; clocks are compared in floating point."""
+"""Instants (seconds) that are closer than this count as the same, because they are sums of floats."""
 
 
 class Pool(Protocol):
@@ -67,19 +67,18 @@ class Pool(Protocol):
 class Controller(Protocol):
     """Decides a pool's replicas.
 
-    The replay calls `step` at `wake_at`, and earlier at what `sees_requests_at` or `sees_replicas_at`
-    returned for a change that happened meanwhile. `step` sets `wake_at` anew: the next instant at which its
-    answer can change without news. Skipping the polls in between changes nothing, because they would show the
-    same.
+    The replay calls `step` at `wake_at`, or earlier, when a change has happened that `sees_requests_at` or
+    `sees_replicas_at` says is noticed earlier. `step` then sets `wake_at` to the next instant at which its
+    answer can change although nothing happens. The polls in between are skipped: they would show the same.
     """
 
     wake_at: float
 
     def sees_requests_at(self, now: float) -> float:
-        """When an arrival, a take or a completion that happens now is noticed."""
+        """When the controller notices that a request arrived, was taken or was completed at `now`."""
 
     def sees_replicas_at(self, now: float) -> float:
-        """When a replica that becomes ready now is noticed."""
+        """When the controller notices that replicas changed at `now`."""
 
     def step(self, now: float, pool: Pool) -> int:
         """The replicas that the pool should have."""

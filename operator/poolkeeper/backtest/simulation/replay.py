@@ -1,12 +1,12 @@
 """Replays the requests of one pool against a controller, event by event.
 
 The queue is first in, first out. A replica takes requests from the moment it is ready, `concurrency` at a
-time; the oldest ready replica with a free slot takes the next request. A number of replicas that is lowered
-removes starting replicas first (the youngest ahead), as Kubernetes does, then ready ones, the emptiest first;
-one that is busy finishes its work before it terminates, which is kinder than most clusters are.
+time; the oldest ready replica with a free slot takes the next request. A lower number of replicas removes
+starting replicas first, the youngest before the others, as Kubernetes does. Then it removes ready ones, the
+least busy first. A busy replica finishes its work before it terminates, which not every cluster grants.
 
-The pools of a trace end together: one that falls quiet early is still decided for, and what it runs is still
-paid for, until the last request of any pool has come.
+The pools of a trace end together: until the last request of any pool has come, a pool without requests is
+still decided for and its replicas are still paid for.
 """
 
 import heapq
@@ -22,13 +22,13 @@ from poolkeeper.backtest.simulation.start_times import StartTimes
 from poolkeeper.backtest.traces.trace import PoolTrace
 
 AFTERMATH_SECONDS = 7_200.0
-"""How long after the trace's end (and the budget) a replay goes on at most: longer than any peer's cooldown.
+"""A replay ends this long after the trace and the budget at the latest: longer than the cooldown of any peer.
 """
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What one replay of one pool came to; waits are in seconds, one per request, in order of arrival."""
+    """The result of one replay of one pool; `waits` has the seconds of each request, in order of arrival."""
 
     waits: "array[float]" = field(default_factory=lambda: array("d"))
     accelerator_seconds: float = 0.0
@@ -104,15 +104,13 @@ class Replay:
         return self._load + (self.tail - self.completed) * (now - self._load_at)
 
     def terminating(self, now: float) -> int:
-        """Replicas that were told to stop and are not gone yet."""
+        """Replicas that are stopping and not gone yet."""
         while self._terminations and self._terminations[0] <= now:
             heapq.heappop(self._terminations)
         return len(self._terminations) + sum(replica.is_stopping for replica in self._replicas)
 
     def run(self) -> Outcome:
-        """Replays the whole trace; the returned outcome covers it until the pool is back at its minimum, and
-        never ends before the trace.
-        """
+        """Replays the trace, and goes on until the pool is back at its minimum of replicas."""
         controller, completions, starting = self.controller, self._completions, self.starting
         arrivals, requests = self._arrivals, len(self._arrivals)
         latest = self._latest()
@@ -283,9 +281,7 @@ class Replay:
         self.outcome.replicas_over_time.append((now, self.desired, self.ready))
 
     def _close(self, now: float) -> Outcome:
-        """Charges what still runs, and counts requests that nobody ever took as having waited to the very
-        end.
-        """
+        """Charges replicas that still run; requests that no replica took have waited until the latest end."""
         outcome = self.outcome
         now = max(now, self._ends_at)
         self._count_busy(now, 0)

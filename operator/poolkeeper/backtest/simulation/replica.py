@@ -1,8 +1,8 @@
-"""One replica of a replayed pool: when it was asked for, when it is ready, and what it works on."""
+"""One replica of a replayed pool."""
 
 
 class Replica:
-    """Starting, then ready, then stopping; `busy` counts the requests in its slots."""
+    """A replica from the scale write (`asked_at`) on; `busy` counts the requests that it works on."""
 
     __slots__ = ("asked_at", "busy", "is_listed", "is_ready", "is_stopping", "number", "ready_at")
 

@@ -1,4 +1,4 @@
-"""How long a replica takes from the scale write until it serves: models to replay with."""
+"""Models of the start time: the seconds from the scale write until a replica takes requests."""
 
 import math
 import random
@@ -17,7 +17,7 @@ class StartTimes(Protocol):
 
     @property
     def mean_seconds(self) -> float:
-        """The mean, which the clairvoyant optimum pays for each start."""
+        """The mean, which the optimum pays for each start."""
 
     def draw(self, random_numbers: random.Random, number: int) -> float:
         """The seconds that start `number` (counted from 0 in each pool) takes."""
@@ -65,7 +65,7 @@ class Lognormal:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Start times drawn, with replacement, from a list that somebody measured."""
+    """Start times drawn from a measured list, each any number of times."""
 
     seconds: tuple[float, ...]
 
@@ -82,7 +82,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class TwoMode:
-    """Cached and uncached starts: `slow_share` of them take the slow one's time (both are log-normal)."""
+    """Starts with and without a cached image: a share of `slow_share` is slow. Both kinds are log-normal."""
 
     fast: Lognormal
     slow: Lognormal
@@ -114,7 +114,7 @@ class TwoMode:
 
 @dataclass(frozen=True, slots=True)
 class Shifted:
-    """Start times that become `factor` times as long from start `after_starts` on: a regime change."""
+    """Start times that become `factor` times as long from start `after_starts` on."""
 
     before: StartTimes
     factor: float

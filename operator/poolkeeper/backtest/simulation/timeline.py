@@ -1,4 +1,4 @@
-"""Demand and replicas over time, averaged into a fixed number of bins for drawing."""
+"""Requests and replicas over time, as a fixed number of values to draw."""
 
 from collections.abc import Sequence
 

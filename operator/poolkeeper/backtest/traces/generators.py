@@ -1,4 +1,4 @@
-"""Seeded traces made on the spot, as `--trace generate:KIND[,key=value,…]`."""
+"""Synthetic traces from a seed: `--trace generate:KIND[,key=value,…]`."""
 
 import math
 import random
@@ -17,11 +17,13 @@ Requests = list[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What every kind shares: requests per hour on average, hours, mean service seconds, pools."""
+    """Parameters of every kind of trace."""
 
     rate: float = 20.0
+    """Requests per hour of each pool, on average."""
     hours: float = 24.0
     service: float = 5.0
+    """Mean service time in seconds."""
     pools: float = 1.0
 
 
@@ -75,7 +77,7 @@ def _pool(kind: str, shape: Shape, number: int, seed: int) -> PoolTrace:
 def _thinned(
     shape: Shape, randomness: random.Random, relative: Callable[[float], float], peak: float
 ) -> list[float]:
-    """Poisson arrivals whose rate is the shape's times `relative(instant)`, which never exceeds `peak`."""
+    """Poisson arrivals at the rate of the shape times `relative(instant)`, which is at most `peak`."""
     arrivals: list[float] = []
     at, horizon = 0.0, shape.hours * 3600
     while True:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LONGEST_SECONDS = 1e10
-"""Instants and durations above this (three centuries) are typing errors."""
+"""Instants and durations above this (three centuries) are taken to be errors."""
 
 
 class TraceError(Exception):
@@ -18,7 +18,9 @@ class TraceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PoolTrace:
-    """The requests of one pool: seconds since the trace began, sorted, and each one's seconds of service."""
+    """The requests of one pool: sorted arrivals in seconds since the trace began, and service times in
+    seconds.
+    """
 
     name: str
     arrivals: "array[float]"
@@ -30,12 +32,12 @@ class PoolTrace:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What one file (or generator) holds: every pool is scaled on its own and the results are summed."""
+    """The requests of one file or generator. Each pool is scaled on its own, and the results are summed."""
 
     name: str
     pools: tuple[PoolTrace, ...]
     left_out: str = ""
-    """What of the file is not replayed, and why; empty where everything is."""
+    """Which part of the file is not replayed, and why; empty where all is."""
 
     @property
     def requests(self) -> int:
@@ -44,12 +46,12 @@ class Trace:
 
     @property
     def ends_at(self) -> float:
-        """The latest arrival over all pools; until then each of them was there, called or not."""
+        """The latest arrival over all pools; until then each pool exists, with or without requests."""
         return max(pool.arrivals[-1] for pool in self.pools)
 
 
 class TraceBuilder:
-    """Collects the requests of a file line by line and refuses what can't be replayed."""
+    """Collects the requests of a file line by line; refuses what can't be replayed."""
 
     def __init__(self, path: Path | str) -> None:
         self._path = path
@@ -84,8 +86,9 @@ class TraceBuilder:
             )
 
     def build(self, name: str) -> Trace:
-        """The trace, whose clock begins with the first request: what came before costs nothing, be it the
-        years since 1970 in timestamps; raises TraceError where there was no request at all.
+        """The trace, which begins with its first request, so that timestamps since 1970 work too.
+
+        Raises TraceError where there was no request.
         """
         if not self._pools:
             raise TraceError(self._path, "holds no requests")
