@@ -2,15 +2,13 @@
 
 from itertools import pairwise
 
-import pytest
-
-from poolkeeper.backtest.controllers import poolkeeper as replayed_poolkeeper
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
 from poolkeeper.backtest.simulation.replay import Replay
 from poolkeeper.backtest.simulation.replica import Replica
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
-from poolkeeper.controller.pool import starts, target
+from poolkeeper.controller.pool import starts
+from poolkeeper.core.learning import lessons
 from poolkeeper.kube.watch.pod import Pod
 from tests.unit.backtest.traces import pool
 
@@ -98,16 +96,4 @@ def test_a_start_is_looked_at_as_often_as_the_operator_reads_its_target() -> Non
     while looks[-1] < 3000:
         poolkeeper.step(looks[-1], view)
         looks.append(poolkeeper.wake_at)
-    assert max(after - before for before, after in pairwise(looks)) <= target.REREAD_SECONDS
-
-
-@pytest.mark.parametrize(
-    ("here", "of_the_operator"),
-    [
-        (replayed_poolkeeper.RUNNING_SAMPLE_GROWTH, starts.RUNNING_SAMPLE_GROWTH),
-        (replayed_poolkeeper.LONGEST_BELIEVED_SECONDS, starts.LONGEST_UNWITNESSED_SECONDS),
-        (replayed_poolkeeper.REREAD_SECONDS, target.REREAD_SECONDS),
-    ],
-)
-def test_the_figures_are_the_operators(here: float, of_the_operator: float) -> None:
-    assert here == of_the_operator
+    assert max(after - before for before, after in pairwise(looks)) <= lessons.RELOOK_SECONDS

@@ -1,10 +1,9 @@
-"""Poolkeeper itself: the operator's own ledger and `decide`, fed with what the operator would see.
+"""Poolkeeper itself: the operator's own ledger, rules and `decide`, fed with what the operator would see.
 
 A poll shows depths, never the trace. Polls that would show the same again are skipped: the last reading is
 dated to the latest poll before it is used, which is what polling on would have done.
 
-Starts are learned as the operator's `runtime.starts` does: those that have ended, then those that still run,
-whenever one has grown by a fifth since it was last looked at. A start that is taken back teaches nothing.
+Starts are learned by `core.learning.lessons`, as in the operator. A start that is taken back teaches nothing.
 """
 
 import math
@@ -12,34 +11,26 @@ import random
 from dataclasses import replace
 from time import perf_counter
 
-from poolkeeper.api.pool import StartMode
 from poolkeeper.backtest.controllers.clock import SteppingClock
 from poolkeeper.backtest.simulation.controller import NEVER, Pool, next_tick, tick_after
 from poolkeeper.backtest.simulation.replica import Replica
 from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.core.learning import lessons
 from poolkeeper.core.learning.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Decision
-from poolkeeper.core.values.ledger import Ledger, Sample, record
+from poolkeeper.core.values.ledger import Sample
 from poolkeeper.core.values.observation import Observation, Replicas, StartingReplica, Unavailable
-from poolkeeper.core.values.spec import PoolSpec, SourceSpec
+from poolkeeper.core.values.source_demand import SourceDemand
+from poolkeeper.core.values.spec import PoolSpec, SourceSpec, start_mode
 
 SOURCE = "queue"
-STALE_AFTER_SECONDS = 10.0
-RUNNING_SAMPLE_GROWTH = 1.2
-LONGEST_BELIEVED_SECONDS = 3600.0
-REREAD_SECONDS = 240.0
-"""The operator's own (a layer above this one): by how much a running start grows before it is learned anew,
-how long one may have taken to be believed, and how often the target and its starts are looked at where
-nothing else is a reason to.
-"""
+STALE_AFTER_SECONDS = SourceSpec(SOURCE).stale_after_seconds
 
 
 def pool_spec(setting: Setting) -> PoolSpec:
-    """The pool's declaration; Auto means AtDeadline, because a trace is a queue and nobody holds a
-    connection.
-    """
+    """The pool's declaration. A trace is a queue, in which no client holds a connection."""
     disturbance = setting.disturbance
     skips_polls = disturbance.lost_percent == 0 and disturbance.clock_back_seconds == 0
     source = SourceSpec(
@@ -53,7 +44,7 @@ def pool_spec(setting: Setting) -> PoolSpec:
         budget_seconds=setting.budget_seconds,
         concurrency=setting.concurrency,
         objective_percent=setting.objective_percent,
-        start=StartMode.AT_DEADLINE if setting.start is StartMode.AUTO else setting.start,
+        start=start_mode(setting.start, is_held=False),
         drains_on_termination=setting.drains,
         sources=(source,),
         start_prior_seconds=setting.start_prior_seconds,
@@ -75,14 +66,14 @@ class Poolkeeper:
         self._lost_share = setting.disturbance.lost_percent / 100
         self._random = random.Random(f"{setting.seed} lost polls")  # noqa: S311
         self._clock = SteppingClock(setting.disturbance.clock_back_seconds)
-        self._ledger = Ledger.empty(SOURCE)
+        self._demand = SourceDemand.unread(self.spec.sources[0])
         self._due: list[float] = []
         self._seen: list[tuple[float, Sample]] = []
         self._shown = Sample(SOURCE, 0.0, 0, 0)
         self._shown_at = -math.inf
         self._lost_at = self._next_lost(0.0)
         self._recovers_at = NEVER
-        self._running: dict[int, float] = {}
+        self._learned_ages: dict[int, float | None] = {}
 
     def sees_requests_at(self, now: float) -> float:
         """A change is seen by the next poll, and acted upon once that has come back."""
@@ -100,7 +91,7 @@ class Poolkeeper:
         self._take_due_polls(now, pool)
         self._show(now)
         self._learn(now, pool)
-        observation = Observation(demand=(self._ledger.demand,), replicas=self._replicas(now, pool))
+        observation = Observation(demand=(self._demand.current(),), replicas=self._replicas(now, pool))
         shown = self._clock.read(now)
         began = perf_counter()
         decision, self.state = decide(shown, self.spec, observation, self.state)
@@ -132,7 +123,7 @@ class Poolkeeper:
             self._recovers_at = NEVER
             return
         lost = Unavailable(SOURCE, "PollFailed", "the poll failed", since=self._clock.read(now))
-        self._ledger = record(self._ledger, lost, self.spec.sources[0])
+        self._demand.enter(lost)
         self._recovers_at = now + self._poll
         self._lost_at = max(self._next_lost(now), now + 2 * self._poll)
 
@@ -148,24 +139,28 @@ class Poolkeeper:
         dated = sample
         if not self._clock.is_true:
             dated = replace(sample, observed_at=self._clock.read(sample.observed_at))
-        self._ledger = record(self._ledger, dated, self.spec.sources[0])
+        self._demand.enter(dated)
         self._shown = sample
         self._shown_at = sample.observed_at
 
     def _learn(self, now: float, pool: Pool) -> None:
-        if not (pool.newly_ready or pool.starting or self._running):
+        if not (pool.newly_ready or pool.starting or self._learned_ages):
             return
-        for replica in pool.newly_ready:
-            if replica.ready_at - replica.asked_at <= LONGEST_BELIEVED_SECONDS:
-                self.state = learn(self.state, self._start_sample(now, replica, replica.ready_at))
-        running: dict[int, float] = {}
-        for replica in sorted(pool.starting, key=_number):
-            age, learned_at = now - replica.asked_at, self._running.get(replica.number, 1.0)
-            has_grown = age >= RUNNING_SAMPLE_GROWTH * learned_at
-            if has_grown:
-                self.state = learn(self.state, self._start_sample(now, replica, None))
-            running[replica.number] = age if has_grown else learned_at
-        self._running = running
+        learned_ages: dict[int, float | None] = {}
+        samples = [
+            self._start_sample(now, replica, replica.ready_at)
+            for replica in pool.newly_ready
+            if lessons.is_believed(replica.ready_at - replica.asked_at)
+        ]
+        for replica in pool.starting:
+            age, learned_age = now - replica.asked_at, self._learned_ages.get(replica.number)
+            if lessons.has_grown(age, learned_age):
+                samples.append(self._start_sample(now, replica, None))
+                learned_age = age
+            learned_ages[replica.number] = learned_age
+        self._learned_ages = learned_ages
+        for sample in lessons.in_order(samples):
+            self.state = learn(self.state, sample)
 
     def _next_lost(self, now: float) -> float:
         if not self._lost_share:
@@ -181,7 +176,7 @@ class Poolkeeper:
         review = NEVER if review_at is None else max(review_at + behind, now + 0.01)
         due = self._due[0] if self._due else NEVER
         shown = self._seen[0][0] if self._seen else NEVER
-        reread = tick_after(now, REREAD_SECONDS) if pool.starting else NEVER
+        reread = tick_after(now, lessons.RELOOK_SECONDS) if pool.starting else NEVER
         stepped = self._clock.next_look(now, self._poll)
         return min(review, due, shown, self._lost_at, self._recovers_at, reread, stepped)
 
@@ -197,7 +192,3 @@ class Poolkeeper:
             observed_at=self._clock.read(now),
             ready_at=None if ready_at is None else self._clock.read(ready_at),
         )
-
-
-def _number(replica: Replica) -> int:
-    return replica.number

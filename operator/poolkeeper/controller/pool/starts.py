@@ -3,18 +3,15 @@
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from poolkeeper.core.learning.start_time import MAX_UIDS, StartSample
+from poolkeeper.core.learning import lessons
+from poolkeeper.core.learning.start_time import StartSample
 from poolkeeper.core.values.observation import Replicas, StartingReplica
 from poolkeeper.kube.watch.pod import Pod
 
 CLOCK_SKEW_SECONDS = 2.0
 """A pod's creation is a whole second of the API server's clock, so it may seem to lie before the write."""
-LONGEST_UNWITNESSED_SECONDS = 3600.0
-"""A pod that got ready later than this after its creation has rather flapped than loaded."""
 WITNESS_SECONDS = 5.0
 """A pod that says it got ready longer ago than this did so while nobody looked."""
-RUNNING_SAMPLE_GROWTH = 1.2
-"""A start that still runs is learned anew whenever it has grown by this factor."""
 
 
 class Starts:
@@ -68,17 +65,15 @@ class Starts:
         return self._short_since
 
     def samples(self, pods: Iterable[Pod], now: float) -> list[StartSample]:
-        """What these pods teach since the last call: failures, then the ready by age, then the loading."""
-        untold = [pod for pod in pods if pod.uid not in self._learned and not pod.is_terminating]
-        ready = sorted((pod for pod in untold if pod.is_ready), key=lambda pod: pod.ready_at or now)
-        failed = [pod for pod in untold if _can_not_start(pod) and pod.uid not in self._served]
-        loading = [pod for pod in untold if not pod.is_ready and not _can_not_start(pod)]
+        """What these pods teach since the last call, in the order in which it is learned."""
+        new = [pod for pod in pods if pod.uid not in self._learned and not pod.is_terminating]
+        ready = sorted((pod for pod in new if pod.is_ready), key=lambda pod: pod.ready_at or now)
+        failed = [pod for pod in new if _can_not_start(pod) and pod.uid not in self._served]
+        loading = [pod for pod in new if not pod.is_ready and not _can_not_start(pod)]
         self._learned.update(pod.uid for pod in (*ready, *failed))
-        believed = [pod for pod in ready if _took_seconds(pod) <= LONGEST_UNWITNESSED_SECONDS]
+        believed = [pod for pod in ready if lessons.is_believed(_took_seconds(pod))]
         growing = [pod for pod in loading if self._has_grown(pod, now)]
-        # No more than the learned state remembers by uid: else a restart would count some of them again.
-        ended = [*failed, *believed][-MAX_UIDS:]
-        return [self._sample(pod, now) for pod in (*ended, *growing)]
+        return lessons.in_order(self._sample(pod, now) for pod in (*failed, *believed, *growing))
 
     def _forget_others(self, present: Mapping[str, Pod]) -> None:
         for uid in self._asked_at.keys() - present.keys():
@@ -109,7 +104,7 @@ class Starts:
 
     def _has_grown(self, pod: Pod, now: float) -> bool:
         age = now - self._asked_at[pod.uid]
-        if age < RUNNING_SAMPLE_GROWTH * self._running.get(pod.uid, 1.0):
+        if not lessons.has_grown(age, self._running.get(pod.uid)):
             return False
         self._running[pod.uid] = age
         return True

@@ -4,12 +4,12 @@ import random
 from collections import deque
 
 from poolkeeper.backoff import Backoff
+from poolkeeper.core.learning.lessons import RELOOK_SECONDS
 from poolkeeper.kube.objects.scale import Scale
 from poolkeeper.kube.transport.errors import KubeFailure
 from poolkeeper.kube.transport.selectors import selects_pods
 
 FRESH_SECONDS = 0.5
-REREAD_SECONDS = 240.0
 SHORT_REREAD_SECONDS = 10.0
 RETRIES = Backoff(first_seconds=1.0, longest_seconds=60.0)
 FOREIGN_WRITES_KEPT_SECONDS = 600.0
@@ -66,7 +66,7 @@ class Target:
         """Take in what was read. Returns the replicas before, where they are others now."""
         before, self.scale = self.scale, scale
         self.failure, self._failures, self._read_at = None, 0, now
-        self._next_read_at = now + REREAD_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
+        self._next_read_at = now + RELOOK_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
         if before is None or before.uid != scale.uid or before.replicas == scale.replicas:
             return None
         return before.replicas

@@ -2,9 +2,9 @@
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.demand import DemandSource
-from poolkeeper.api.pool import AcceleratorPoolSpec, StartMode, TargetReference
+from poolkeeper.api.pool import AcceleratorPoolSpec, TargetReference
 from poolkeeper.core.values.identity import TargetKey
-from poolkeeper.core.values.spec import PoolSpec, SourceSpec
+from poolkeeper.core.values.spec import PoolSpec, SourceSpec, start_mode
 from poolkeeper.sources.registry import sees_in_flight
 
 DEFAULT_START_SECONDS = 60
@@ -22,7 +22,7 @@ def pool_spec(declared: AcceleratorPoolSpec, accelerator: AcceleratorClassSpec) 
         min_replicas=declared.replicas.min,
         concurrency=declared.concurrency,
         objective_percent=float(declared.cold_start.objective_percent),
-        start=start_mode(declared),
+        start=start_mode(declared.cold_start.start, is_held=any(source.http for source in declared.demand)),
         when_unattainable=declared.cold_start.when_unattainable,
         zero_mode=declared.scale_to_zero.mode,
         idle_seconds=declared.scale_to_zero.idle_seconds,
@@ -31,15 +31,6 @@ def pool_spec(declared: AcceleratorPoolSpec, accelerator: AcceleratorClassSpec) 
         start_prior_seconds=prior,
         node_tail_seconds=accelerator.node_tail_seconds,
     )
-
-
-def start_mode(declared: AcceleratorPoolSpec) -> StartMode:
-    """`Auto` starts at once where somebody holds a connection, and waits for the deadline in queues."""
-    mode = declared.cold_start.start
-    if mode is not StartMode.AUTO:
-        return mode
-    is_held = any(source.http for source in declared.demand)
-    return StartMode.IMMEDIATELY if is_held else StartMode.AT_DEADLINE
 
 
 def source_spec(source: DemandSource) -> SourceSpec:

@@ -20,6 +20,17 @@ class SourceSpec:
     max_service_seconds: float | None = None
 
 
+def start_mode(declared: StartMode, *, is_held: bool) -> StartMode:
+    """What `Auto` means: start at once where clients hold a connection (`is_held`), else at the deadline.
+
+    A client that waits on a connection notices every second. A request in a queue only needs to be taken
+    within the budget, so its start can wait for more requests.
+    """
+    if declared is not StartMode.AUTO:
+        return declared
+    return StartMode.IMMEDIATELY if is_held else StartMode.AT_DEADLINE
+
+
 STRICTEST_PERCENT = 99.99
 """An objective that leaves no room for what can't be foreseen, such as one request that takes a minute where
 all before it took seconds: with it, no start waits."""

@@ -1,0 +1,56 @@
+"""Which starts of a pool are entered into its learned start times, and in which order.
+
+The operator and the backtest both watch starts, one in pods and one in a replay. Both ask here what to learn,
+so that the same starts teach the same.
+"""
+
+from collections.abc import Iterable
+
+from poolkeeper.core.learning.start_time import MAX_UIDS, StartSample
+
+RUNNING_SAMPLE_GROWTH = 1.2
+"""A start that still runs is learned again whenever its age has grown by this factor: at 10 s, 12 s, 14.4 s.
+Chosen: each time costs a fit, and a fifth changes no decision by much."""
+FIRST_LEARNED_AGE_SECONDS = 1.0
+"""The age that a start counts as having been learned at before it ever was."""
+LONGEST_BELIEVED_SECONDS = 3600.0
+"""A replica that became ready later than this after its creation was ready before and lost its readiness:
+such a start teaches nothing. Chosen: no model of today takes an hour to load."""
+RELOOK_SECONDS = 240.0
+"""How often a target and its starts are looked at when nothing else is a reason to. Chosen: a running start
+of ten minutes is then learned three times, and a thousand pools cost four reads a second."""
+
+
+def has_grown(age_seconds: float, learned_age_seconds: float | None) -> bool:
+    """Whether a start that still runs is learned again, after it was learned last at that age (None:
+    never)."""
+    if learned_age_seconds is None:
+        learned_age_seconds = FIRST_LEARNED_AGE_SECONDS
+    return age_seconds >= RUNNING_SAMPLE_GROWTH * learned_age_seconds
+
+
+def is_believed(seconds: float) -> bool:
+    """Whether a replica that became ready so long after its creation was loading all that time."""
+    return seconds <= LONGEST_BELIEVED_SECONDS
+
+
+def in_order(starts: Iterable[StartSample]) -> list[StartSample]:
+    """The starts to learn at one look: failures, then the ready ones as they became ready, then the running.
+
+    At most as many ended ones as the learned state remembers by uid. With more, an operator that restarts
+    would count some of them twice.
+    """
+    failed: list[StartSample] = []
+    ready: list[tuple[float, StartSample]] = []
+    running: list[StartSample] = []
+    for sample in starts:
+        if sample.failed:
+            failed.append(sample)
+        elif sample.ready_at is None:
+            running.append(sample)
+        else:
+            ready.append((sample.ready_at, sample))
+    ready.sort(key=lambda pair: pair[0])
+    running.sort(key=lambda sample: sample.asked_at)
+    ended = [*failed, *(sample for _, sample in ready)]
+    return [*ended[-MAX_UIDS:], *running]
