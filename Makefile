@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONTEXT ?=
 
-.PHONY: demo test check unit activator faults lint generate backtest clean
+.PHONY: demo test check core unit activator faults lint generate backtest clean
 
 demo: $(VENV)/.with-backtest
 	$(BIN)/python -m hack.demo $(if $(CONTEXT),--context $(CONTEXT))
@@ -13,12 +13,15 @@ demo: $(VENV)/.with-backtest
 test: check
 	$(BIN)/pytest tests/e2e tests/integration
 
-# Several things at once: the unit tests compute, most of the others wait.
+# Several things at once: the tests of core and unit compute, most of the others wait.
 check: $(VENV)/.with-dev
-	@$(MAKE) --no-print-directory --jobs=4 lint unit activator faults
+	@$(MAKE) --no-print-directory --jobs=5 core unit lint activator faults
+
+core: $(VENV)/.with-dev
+	$(BIN)/pytest --quiet tests/unit/core
 
 unit: $(VENV)/.with-dev
-	$(BIN)/pytest --quiet tests/unit
+	$(BIN)/pytest --quiet tests/unit --ignore tests/unit/core
 
 activator: $(VENV)/.with-dev
 	$(BIN)/pytest --quiet tests/component/activator

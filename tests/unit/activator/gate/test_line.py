@@ -254,13 +254,21 @@ STEPS = st.lists(
 )
 
 
+def release_at(where: Line, pause_ends_at: float | None, now: float) -> None:
+    """What the timer of the line's owner does once a pause has ended."""
+    if pause_ends_at is not None and pause_ends_at <= now:
+        where.release(now)
+
+
 @given(steps=STEPS)
 def test_no_request_is_lost_and_no_slot_is_used_twice_or_left_free(steps: list[tuple[str, int]]) -> None:
     total, now = Budget(50), NOW
     where = Line(route({"a": 2}), total, now)
     tickets: list[Ticket] = []
     for what, which in steps:
+        pause_ends_at = where.next_release_at(now)
         now += 0.5
+        release_at(where, pause_ends_at, now)
         before = where.report(now).at_replicas
         chosen = tickets[which % len(tickets)] if tickets else None
         slots = {"a": which % 3, "b": which // 3}
