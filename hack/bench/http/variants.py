@@ -3,7 +3,8 @@
     git worktree add ../before COMMIT
     python -m hack.bench http.variants before=../before after=. [--rounds 5] [--rate 300] [--seconds 6]
 
-Every round measures each variant once, so that what else the machine does hits all of them alike. CPU seconds
+Every round measures each variant once, every second one in the other order, so that what else the machine
+does hits all of them alike. CPU seconds
 of the front's process are the figure to go by: they change least with the load of the machine. Median of the
 rounds, and the ratio to the first variant.
 """
@@ -66,7 +67,8 @@ async def compare(starts: dict[str, Start], options: argparse.Namespace) -> None
     """All rounds, then the table."""
     figures: Figures = defaultdict(lambda: defaultdict(list))
     for number in range(options.rounds):
-        for name, start in starts.items():
+        order = list(starts.items())
+        for name, start in order if number % 2 else reversed(order):
             measured = await measure(start, options)
             print(
                 f"round {number + 1}, {name}: {described(measured)}; load {os.getloadavg()[0]:.1f}",
