@@ -1,4 +1,4 @@
-"""The channel to the controller, and what probes and Prometheus ask for."""
+"""The HTTP interface for the controller, for probes and for Prometheus."""
 
 from collections.abc import Awaitable, Callable
 
@@ -19,7 +19,7 @@ MOST_TABLE_BYTES = 16 * 1024 * 1024
 
 
 class Control:
-    """Takes tables and gives reports, to whoever has the token."""
+    """Takes routing tables from controllers that have the token, and streams reports to them."""
 
     def __init__(self, tokens: TokenFile, pools: Pools, server: Server, reporter: Reporter) -> None:
         self._tokens = tokens
@@ -44,10 +44,10 @@ class Control:
         try:
             table = RoutingTable.model_validate_json(await request.read())
         except ValidationError as error:
-            return web.Response(status=400, text=f"This is no routing table: {error}\n")
+            return web.Response(status=400, text=f"This is not a routing table: {error}\n")
         if not self._pools.apply(table):
             return web.Response(
-                status=409, text=f"Table {self._pools.table_version} is in force and newer.\n"
+                status=409, text=f"The activator has a newer table: version {self._pools.table_version}.\n"
             )
         await self._server.listen()
         self._reporter.changed()

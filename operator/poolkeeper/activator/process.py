@@ -26,21 +26,30 @@ Address = tuple[str, int]
 class Settings:
     """How one process is set up.
 
-    After SIGTERM it goes on until a table shows that the controller knows, for `told_seconds` at most: while
-    nobody leads, nobody takes it out of the endpoints. It then goes on for `leave_seconds`, until none sends
-    it anything new, and refuses what still comes, until nothing waits or is being worked on; all this for
-    `grace_seconds` at the most.
+    After SIGTERM the activator serves as before until a leader has heard of the stop, then until all nodes
+    have learned that the activator is no endpoint any more. Then it refuses new requests and finishes those
+    that it has.
     """
 
     identity: str
+    """Name of the pod and of this process; changes with every restart."""
     token_file: Path
+    """File with the token that the controller authenticates with."""
     control: Address
+    """Where tables are taken and reports are given."""
     probes: Address
+    """Where probes and Prometheus ask."""
     data_host: str | None = None
-    told_seconds: float = 30.0
+    """Address of the ports for clients; None for all addresses."""
+    notice_seconds: float = 30.0
+    """After SIGTERM: longest wait for a table that was sent after the stop was reported. Without a leader the
+    activator stays an endpoint."""
     leave_seconds: float = 5.0
+    """After that table: how long nodes may still send new connections."""
     grace_seconds: float = 600.0
+    """After SIGTERM: longest until all requests have ended."""
     limits: Limits = field(default_factory=Limits)
+    """What the process takes on, at most."""
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -66,12 +75,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _finish(pools: Pools, server: Server, settings: Settings) -> None:
-    logger.info("told to stop; finishing what is here")
+    logger.info("stopping: new requests are refused soon, those that wait or run are finished first")
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(settings.grace_seconds):
-            await _until_told(pools, settings.told_seconds)
+            await _until_noticed(pools, settings.notice_seconds)
             await asyncio.sleep(settings.leave_seconds)
-            # First nobody can come any more, then wait: a request that came in between would be cut off.
+            # Refuse first, then wait: a request that came after the last one has ended would be cut off.
             server.stop_listening()
             pools.close()
             await pools.until_empty()
@@ -80,13 +89,13 @@ async def _finish(pools: Pools, server: Server, settings: Settings) -> None:
     pools.refuse_all()
 
 
-async def _until_told(pools: Pools, seconds: float) -> None:
-    """Wait for a table that was sent after ours was the last word: only a leader changes the endpoints."""
+async def _until_noticed(pools: Pools, seconds: float) -> None:
+    """Wait for a table that was sent after the stop: only a leader takes this activator out of endpoints."""
     if not pools.ports:
         return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await pools.was_told_since_stop.wait()
+            await pools.has_table_since_stop.wait()
 
 
 @contextlib.asynccontextmanager

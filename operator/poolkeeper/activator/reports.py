@@ -1,4 +1,4 @@
-"""Tells the controller what waits and is being worked on, as soon as it changes."""
+"""Reports to the controller how many requests wait and are at replicas, as soon as that changes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ class Reporter:
         )
 
     async def follow(self) -> AsyncIterator[Report]:
-        """A report now, one soon after each change, one every second in any case: silence is a fault."""
+        """A report now, one within 20 ms of each change, and one every second: silence is a fault."""
         news = asyncio.Event()
         self._listeners.add(news)
         try:

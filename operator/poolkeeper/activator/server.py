@@ -18,7 +18,7 @@ LAST_WORDS_SECONDS = 1.0
 
 
 class Server:
-    """The activator's data path."""
+    """Accepts clients' connections and closes them."""
 
     def __init__(self, shared: Shared, host: str | None = None) -> None:
         self._shared = shared
@@ -32,14 +32,14 @@ class Server:
         shared.pools.on_ports_gone = self._close_unwanted
 
     async def listen(self) -> None:
-        """Listen on the ports of the table in force, and on no others."""
+        """Listen on the ports of the current table, and on no others."""
         async with self._binding:  # two tables at once would each bind the same new port, and one would fail
             self._close_unwanted()
             wanted = sorted(self._wanted)
             self.unbound_ports = tuple([port for port in wanted if not await self._listens_on(port)])
 
     def stop_listening(self) -> None:
-        """Take no new connection, whatever tables come."""
+        """Accept no new connection, also after further tables."""
         self._takes_new = False
         self._close_unwanted()
 
@@ -49,7 +49,7 @@ class Server:
             await asyncio.wait(set(self._sessions))
 
     async def close(self) -> None:
-        """Stop listening and end what is still open."""
+        """Stop listening and close all connections."""
         self.stop_listening()
         sessions = set(self._sessions)
         if sessions:
@@ -129,7 +129,7 @@ async def _begins_http_2(connection: Connection) -> bool:
 
 
 def _bound_socket(host: str | None, port: int) -> socket.socket:
-    """A listening socket of both families where the machine has IPv6, else of IPv4."""
+    """A listening socket for IPv4, and for IPv6 if the machine has it."""
     if host is None and socket.has_dualstack_ipv6():
         return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)
     return socket.create_server((host or "", port), backlog=BACKLOG)

@@ -17,7 +17,7 @@ TOKEN = {"Authorization": "Bearer right"}
 class ActivatorProcess:
     """One whole activator on 127.0.0.1, with its ports."""
 
-    def __init__(self, token_file: Path, told_seconds: float = 0.0) -> None:
+    def __init__(self, token_file: Path, notice_seconds: float = 0.0) -> None:
         self.token_file = token_file
         self.control, self.probes, self.data = free_port(), free_port(), free_port()
         self.backend = 1
@@ -28,7 +28,7 @@ class ActivatorProcess:
             control=(LOOPBACK, self.control),
             probes=(LOOPBACK, self.probes),
             data_host=LOOPBACK,
-            told_seconds=told_seconds,
+            notice_seconds=notice_seconds,
             leave_seconds=0.1,
             grace_seconds=2.0,
         )

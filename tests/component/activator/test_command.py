@@ -24,7 +24,7 @@ def settings(folder: Path) -> process.Settings:
         token_file=arguments.token_file,
         control=(arguments.control[0], free_port()),
         probes=(arguments.listen[0], free_port()),
-        told_seconds=0.0,
+        notice_seconds=0.0,
         leave_seconds=0.0,
     )
 

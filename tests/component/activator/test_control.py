@@ -107,7 +107,7 @@ async def test_told_to_stop_it_answers_whom_it_can_not_serve(
     answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 503")
-    assert b"It was not executed: try again" in answer
+    assert b"The request was not executed: try again" in answer
 
 
 async def test_it_stays_until_a_controller_knows_that_it_leaves(
@@ -116,7 +116,7 @@ async def test_it_stays_until_a_controller_knows_that_it_leaves(
     """While nobody leads it is still an endpoint: connections to it must not be refused."""
     token_file = tmp_path / "token"
     token_file.write_text("right\n")
-    process = ActivatorProcess(token_file, told_seconds=30.0)
+    process = ActivatorProcess(token_file, notice_seconds=30.0)
     await process.until_up(client)
     assert await put(client, process, process.table(1)) == 204
     process.stop.set()

@@ -1,5 +1,5 @@
-"""Who may go to a replica now: the fair queue of held requests and the replicas' slots.
+"""Which held request goes to which replica, and when: the fair queue of requests and the replicas' slots.
 
-In: requests, slots, deadlines. Out: releases and refusals. May import: `activator.observing`,
-`activator.net`.
+In: requests, slots, deadlines. Out: releases and refusals. `line` has the rules without a clock, `gate` adds
+timers. May import: `activator.observing`, `activator.net`.
 """

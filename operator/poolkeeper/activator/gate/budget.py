@@ -4,7 +4,7 @@ from poolkeeper.activator.net.limits import Limits
 
 
 class Budget:
-    """A bounded amount that is taken up and given back; one for requests, one for bytes."""
+    """A bounded amount, of requests or bytes, that is taken up and given back."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -16,7 +16,7 @@ class Budget:
         return self.used < self._most
 
     def add(self, amount: int) -> None:
-        """Take up so much more, even where it goes beyond the bound by this last step."""
+        """Take up so much more, even beyond the bound."""
         self.used += amount
 
     def reserve(self, amount: int) -> bool:
@@ -35,7 +35,7 @@ class Budget:
         return self.used + amount <= self._most
 
     def resize(self, most: int) -> None:
-        """Change the bound; what goes beyond it stays until it is given back."""
+        """Change the bound; what is taken up stays, even beyond the new bound."""
         self._most = most
 
 

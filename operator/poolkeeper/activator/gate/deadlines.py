@@ -1,4 +1,4 @@
-"""How long a request may be held: its own time limit where it states one, else what the pool promises."""
+"""How long a request may be held: its own time limit if it states one, otherwise the pool's budget."""
 
 import math
 import re
@@ -33,7 +33,7 @@ def stated_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def retry_after_seconds(ready_in_seconds: float | None) -> int:
-    """Retry-After for a refused request: when a replica is expected, at least a second from now."""
+    """Retry-After for a refused request, in seconds: until a replica is expected, and at least 1."""
     return max(1, math.ceil(ready_in_seconds or 0.0))
 
 

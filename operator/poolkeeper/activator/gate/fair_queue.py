@@ -1,7 +1,8 @@
 """A queue that serves clients in turn, so that one client's thousand requests do not delay another's one.
 
-Deficit round robin (Shreedhar and Varghese, 1995): each client whose turn comes may spend `quantum` more, and
-its requests leave while it can pay their cost. A client without waiting requests keeps no credit.
+Deficit round robin (Shreedhar and Varghese, 1995): in each turn a client's credit grows by `quantum`, and its
+requests leave while the credit covers their cost. A client without waiting requests keeps no credit. Example
+with a quantum of 1: a request of cost 3 leaves in its client's third turn.
 """
 
 from collections import OrderedDict
@@ -12,7 +13,7 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class FairQueue(Generic[Item]):
-    """Items of many clients, taken out by turns; every operation takes constant time per client visited."""
+    """Items of many clients, taken out in turns; every operation takes constant time per client visited."""
 
     def __init__(self, quantum: int) -> None:
         self._quantum = quantum
@@ -36,7 +37,7 @@ class FairQueue(Generic[Item]):
         self._counts(client, 1)
 
     def push_back_to_front(self, client: str, item: Item) -> None:
-        """Return an item that was taken out in vain: it has been paid for and is the very next."""
+        """Put back an item that was taken out in vain: its cost is paid, and it is the very next."""
         items = self._waiting.setdefault(client, OrderedDict())
         items[item] = 0
         items.move_to_end(item, last=False)
@@ -69,9 +70,10 @@ class FairQueue(Generic[Item]):
         return True
 
     def newest_of_greediest(self, newcomer: str) -> Item | None:
-        """The item to give up for one of the newcomer's: the latest of who has most; None if not fairer.
+        """The latest item of the client with the most items, to be given up for one of `newcomer`.
 
-        With less than two items more than the newcomer both would only change places.
+        None if that would not be fairer: with fewer than two items more, the two clients would only change
+        places.
         """
         own = self._waiting.get(newcomer, ())
         if self._most < len(own) + 2:
@@ -79,7 +81,7 @@ class FairQueue(Generic[Item]):
         return next(reversed(self._waiting[next(iter(self._clients_by_count[self._most]))]))
 
     def _counts(self, client: str, change: int) -> None:
-        """Keep the order by count: a search through all clients at each refusal would invite more of them."""
+        """Keep clients by their count, because a search through all of them would make refusals expensive."""
         now = len(self._waiting[client])
         self._length += change
         before = self._clients_by_count.get(now - change, {})

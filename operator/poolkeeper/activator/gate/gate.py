@@ -55,7 +55,7 @@ class Gate:
         self.settle(now)
 
     def backend_port(self, listen_port: int) -> int:
-        """The replicas' port that one of ours stands for, also after it was taken from the pool."""
+        """The replicas' port behind a port of this activator, also after the pool has lost that port."""
         return self._backend_ports[listen_port]
 
     def withdraw_replicas(self) -> None:
@@ -90,7 +90,7 @@ class Gate:
         return self._line.report(self._loop.time())
 
     def settle(self, now: float) -> None:
-        """Wake those whose wait has ended, and set the timer for the end of a replica's pause.
+        """Wake the tasks whose wait has ended, and set the timer for the end of a replica's pause.
 
         `now` is the time that the line was given: with a later one a pause could end unnoticed in between.
         """
@@ -104,7 +104,7 @@ class Gate:
             self._retry = self._loop.call_at(at, self._pause_is_over)
 
     def _pause_is_over(self) -> None:
-        """Forget the timer first: one that fires a moment early, as uvloop's do, must be set again."""
+        """Forget the timer first: timers of uvloop fire a moment early, and must then be set again."""
         self._retry = None
         now = self._loop.time()
         self._line.release(now)
@@ -135,7 +135,7 @@ class Place:
         self._deadline: asyncio.TimerHandle | None = None
         self._is_abandoned = self._is_answered = False
         self.on_decided: Callable[[], None] | None = None
-        """Called when the wait ends, for those who wait for something else too."""
+        """Called when the wait ends, for a task that waits for something else at the same time."""
         ticket.on_decided = self._wake
         self._watch_deadline()
 
@@ -156,10 +156,13 @@ class Place:
         return self._ticket.has_left
 
     async def until_decided(self, seconds: float | None = None) -> bool:
-        """Wait until that is so; False where it is not after so many seconds."""
+        """Wait until the wait has ended; False if it has not after so many seconds."""
         if not self.is_decided:
             self._waiter = self._loop.create_future()
-            await asyncio.wait((self._waiter,), timeout=seconds)
+            if seconds is None:
+                await self._waiter
+            else:
+                await asyncio.wait((self._waiter,), timeout=seconds)
         return self.is_decided
 
     def replica(self) -> str:
@@ -208,7 +211,7 @@ class Place:
             self._gate.settle(now)
 
     def abandon(self) -> None:
-        """The client has left: whoever waits for a replica gets ClientGone."""
+        """The client has left: a task that waits for a replica gets ClientGone."""
         self.leave()
         self._is_abandoned = True
         self._wake()

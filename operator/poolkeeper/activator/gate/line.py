@@ -1,7 +1,7 @@
 """The rules of one pool's gate: which request waits, which goes to a replica, which is refused.
 
-No timers, no event loop: every method takes the time, in seconds of any clock that only grows, and what a
-call has decided lies in `decided` afterwards. `gate` adds timers and wakes whoever waits.
+No timers and no event loop: methods take the time, in seconds of any clock that only grows, and put the
+tickets that they have decided into `decided`. `gate` adds timers and wakes the tasks that wait.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from poolkeeper.activator.gate.deadlines import retry_after_seconds
 from poolkeeper.activator.gate.fair_queue import FairQueue
 from poolkeeper.activator.gate.replica_slots import ReplicaSlots
 from poolkeeper.activator.gate.waiting import WaitingAges
-from poolkeeper.activator.net.refusals import Cause, Refused
+from poolkeeper.activator.net.refusals import ACTIVATOR_FULL, Cause, Refused
 from poolkeeper.api.activation import PoolReport, PoolRoute
 
 QUANTUM = 1
@@ -124,7 +124,7 @@ class Line:
         cost = 1 + min(MOST_COST - 1, body_bytes // BYTES_PER_COST)
         ticket = Ticket(client, cost, now, now + hold_seconds, follows_budget=limit_seconds is None)
         self._expected_back.pop(client, None)
-        # With nobody waiting and a slot free it would be the next in the queue and the only one.
+        # In an empty queue this request would be the next one: with a free slot it need not be queued at all.
         address = None if self._queue else self._slots.take(now)
         if address is not None:
             self._grant(ticket, address)
@@ -136,7 +136,7 @@ class Line:
         return ticket
 
     def send_back(self, ticket: Ticket, now: float, *, pause_seconds: float) -> None:
-        """The replica accepted no connection: the request is next again, and the replica gets a pause."""
+        """The replica accepted no connection: the request is the next again, and the replica gets a pause."""
         if ticket.granted is None:
             return
         self._slots.pause(ticket.granted, now + pause_seconds)
@@ -179,7 +179,7 @@ class Line:
     def expire(self, ticket: Ticket, now: float) -> None:
         """Refuse a request whose time is up, unless a budget that was raised meanwhile moves `expires_at`."""
         if ticket.follows_budget:
-            # A budget that was lowered meanwhile is for newcomers only.
+            # A budget that was lowered meanwhile applies to new requests only.
             ticket.expires_at = max(ticket.expires_at, ticket.arrived_at + self.route.hold_seconds)
         if ticket.expires_at > now:
             return
@@ -239,8 +239,8 @@ class Line:
     def _expect_back(self, client: str, now: float, after_seconds: int) -> None:
         """Count a refused client as demand until it should be here again.
 
-        Otherwise a start that outlasts all time limits would be taken back the moment that nobody waits any
-        more, and the client's next try would find the model as far from ready as the first.
+        Otherwise a start that outlasts all time limits would be taken back as soon as no request waits any
+        more, and the client's next try would find the model as far from ready as the first one did.
         """
         if client in self._expected_back or len(self._expected_back) < MOST_EXPECTED_BACK:
             self._expected_back[client] = now + max(LEAST_BACK_SECONDS, BACK_FACTOR * after_seconds)
@@ -251,8 +251,7 @@ class Line:
     def _reserve_place(self, client: str, now: float) -> None:
         """Raises Refused; where another client has more places, its latest request is refused instead."""
         if not self._total.reserve(1):
-            message = "This activator holds as many requests as it can, for all models together."
-            raise Refused(Cause.ACTIVATOR_FULL, message, retry_after_seconds=self._retry_after(now))
+            raise Refused(Cause.ACTIVATOR_FULL, ACTIVATOR_FULL, retry_after_seconds=self._retry_after(now))
         if len(self._queue) >= self.route.held_requests:
             message = f"{self.route.held_requests} requests wait for this model already."
             full = Refused(Cause.QUEUE_FULL, message, retry_after_seconds=self._retry_after(now))

@@ -6,7 +6,7 @@ from poolkeeper.api.activation import Replica
 
 
 class ReplicaSlots:
-    """Leased slots per replica; one that left the table keeps its count until its requests end."""
+    """Granted slots by replica; a replica that left the table keeps its count until its requests end."""
 
     def __init__(self) -> None:
         self._slots: dict[str, int] = {}
@@ -34,7 +34,7 @@ class ReplicaSlots:
         return address
 
     def take_at(self, address: str) -> None:
-        """Count one more request at a replica that has it already."""
+        """Count a request that is at the replica already, even beyond its slots."""
         self._taken[address] = self._taken.get(address, 0) + 1
 
     def give_back(self, address: str) -> None:
@@ -44,7 +44,7 @@ class ReplicaSlots:
             del self._taken[address]
 
     def pause(self, address: str, until: float) -> None:
-        """Give this replica nothing before `until`: it did not accept a connection."""
+        """Give this replica no request before `until`, because it accepted no connection."""
         self._paused_until[address] = until
 
     def next_end_of_pause(self, now: float) -> float | None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from poolkeeper.activator.http1.messages import Header, NotHttp, ResponseHead
 
@@ -14,62 +13,29 @@ _TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-
 BODILESS = (204, 304)
 
 
-class Body(Protocol):
-    """The body of one message, read from the bytes that its connection has received."""
+class PlainBody:
+    """A body without chunks: of so many bytes, or (without a length) all until the connection is closed."""
 
-    is_complete: bool
-    """Whether its end has come."""
+    trailers: Sequence[Header] = ()
+    """Header lines behind the body: here there are none."""
 
-    @property
-    def trailers(self) -> Sequence[Header]:
-        """Header lines that came behind the body."""
-
-    def take(self, received: bytearray) -> bytes:
-        """Take what belongs to the body out of `received`; returns its content. Raises NotHttp."""
-
-    def closed(self) -> None:
-        """The sender has closed its connection; raises ConnectionResetError if the body is not whole."""
-
-
-class SizedBody:
-    """A body of so many bytes, perhaps none."""
-
-    trailers: tuple[Header, ...] = ()
-
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int | None) -> None:
         self._left = length
-        self.is_complete = not length
+        self.is_complete = length == 0
 
     def take(self, received: bytearray) -> bytes:
-        """All up to the length."""
+        """Take what belongs to the body out of `received`; returns its content."""
         content = bytes(received[: self._left])
         del received[: len(content)]
-        self._left -= len(content)
-        self.is_complete = not self._left
+        if self._left is not None:
+            self._left -= len(content)
+            self.is_complete = not self._left
         return content
 
     def closed(self) -> None:
-        """Whole only if all bytes have come."""
-        if not self.is_complete:
+        """The sender has closed its connection; raises ConnectionResetError where bytes are missing."""
+        if self._left:
             raise ConnectionResetError("the connection was closed within a body")
-
-
-class BodyUntilClose:
-    """The body of a response that states no length: it ends with the connection."""
-
-    trailers: tuple[Header, ...] = ()
-
-    def __init__(self) -> None:
-        self.is_complete = False
-
-    def take(self, received: bytearray) -> bytes:
-        """All of it."""
-        content = bytes(received)
-        received.clear()
-        return content
-
-    def closed(self) -> None:
-        """This is its regular end."""
         self.is_complete = True
 
 
@@ -79,19 +45,23 @@ class ChunkedBody:
     def __init__(self) -> None:
         self.is_complete = False
         self.trailers: list[Header] = []
+        """Header lines behind the last chunk."""
         self._left = 0
         self._is_in_chunk = self._is_in_trailers = False
         self._trailer_bytes = 0
 
     def take(self, received: bytearray) -> bytes:
-        """The content of all chunks that are here, joined: a million chunks of a byte are one object."""
+        """Take what belongs to the body out of `received`; returns its content, joined. Raises NotHttp.
+
+        A million chunks of one byte become one object.
+        """
         content = bytearray()
         while not self.is_complete and self._step(received, content):
             pass
         return bytes(content)
 
     def closed(self) -> None:
-        """Whole only if the last chunk and the empty line behind it have come."""
+        """The sender has closed its connection; raises ConnectionResetError without a last chunk."""
         if not self.is_complete:
             raise ConnectionResetError("the connection was closed within a chunked body")
 
@@ -142,24 +112,26 @@ class ChunkedBody:
         return True
 
 
+Body = PlainBody | ChunkedBody
+
+
 def of_request(values: Mapping[str, str]) -> Body:
     """The body behind a request's head: chunked, of a length, or none. llhttp has checked both headers."""
     if "transfer-encoding" in values:
         return ChunkedBody()
-    return SizedBody(int(values.get("content-length", "0")))
+    return PlainBody(int(values.get("content-length", "0")))
 
 
 def of_response(response: ResponseHead, *, to_head: bool) -> Body:
     """The body behind a response's head; raises NotHttp. `to_head`: the request's method was HEAD."""
     if to_head or response.status in BODILESS:
-        return SizedBody(0)
+        return PlainBody(0)
     if "transfer-encoding" in response.values:
         if response.values["transfer-encoding"].lower() != "chunked":
             raise NotHttp("A Transfer-Encoding other than chunked")
         return ChunkedBody()
-    if "content-length" in response.values:
-        return SizedBody(int(response.values["content-length"]))
-    return BodyUntilClose()
+    length = response.values.get("content-length")
+    return PlainBody(None if length is None else int(length))
 
 
 def chunk(content: bytes) -> bytes:

@@ -9,7 +9,7 @@ from poolkeeper.activator.http1.answer import Answer
 from poolkeeper.activator.http1.held_request import HeldRequest
 from poolkeeper.activator.http1.messages import NotHttp, RequestHead
 from poolkeeper.activator.net.connection import HELD_BYTES, Connection
-from poolkeeper.activator.net.refusals import Cause, ClientGone, Refused
+from poolkeeper.activator.net.refusals import ACTIVATOR_FULL, Cause, ClientGone, Refused
 from poolkeeper.activator.routing.shared import Shared
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Session:
 
     def _count_received(self) -> None:
         if not self._head.reserve(len(self._connection.received) - self._head.amount):
-            raise Refused(Cause.ACTIVATOR_FULL, "Too many requests wait for models here already.")
+            raise Refused(Cause.ACTIVATOR_FULL, ACTIVATOR_FULL)
 
     def _too_large(self) -> Refused:
         return head.bad_request(f"The request's head has more than {self._limits.head_bytes} bytes.", 431)

@@ -1,4 +1,4 @@
-"""HTTP/2 frames as far as a front must see them: where each begins, which requests are open (RFC 9113)."""
+"""HTTP/2 frames (RFC 9113), as far as a pass-through must see them: where they begin and what they open."""
 
 import struct
 from collections.abc import Callable
@@ -15,7 +15,7 @@ MOST_STREAM = 0x7FFF_FFFF
 
 
 class FrameType(IntEnum):
-    """The types that matter here (RFC 9113 §6)."""
+    """The types that a pass-through has to know (RFC 9113 §6)."""
 
     DATA = 0x0
     HEADERS = 0x1
@@ -28,7 +28,7 @@ class FrameType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame's header; the payload too where it is a PING's."""
+    """The header of a frame, and the payload of a PING."""
 
     length: int
     kind: int
@@ -66,7 +66,7 @@ def goaway(last_stream: int, error: int = 0) -> bytes:
 
 
 class FrameFilter:
-    """Passes one direction of a connection on, and shows each frame to `keep`, which may take it out.
+    """Passes on one direction of a connection, and asks `keep` of each frame whether to pass it on.
 
     Payloads stream through; a frame is only ever taken out or passed as a whole. `through` gets the number of
     each stream whose sender is done with it, once the last byte of that has been passed on and not before.

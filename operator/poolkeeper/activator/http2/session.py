@@ -1,7 +1,7 @@
 """One HTTP/2 connection without TLS, as gRPC clients open them: held as a whole, then spliced to one replica.
 
-Frames are watched, not interpreted: which requests are open decides whether the connection is demand, and
-when it may be told to go elsewhere. A connection without an open request wakes no model.
+Frames are watched, not interpreted. The open requests decide whether the connection is demand, and when it
+may be closed so that the client connects to the pods. A connection without an open request starts no model.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from poolkeeper.activator.http2 import frames as h2_frames
 from poolkeeper.activator.http2.frames import Frame, FrameFilter, FrameType
 from poolkeeper.activator.net.connection import FLOW_BYTES, HELD_BYTES, Connection
 from poolkeeper.activator.net.limits import KIB
-from poolkeeper.activator.net.refusals import Cause, ClientGone, Refused
+from poolkeeper.activator.net.refusals import ACTIVATOR_FULL, Cause, ClientGone, Refused
 from poolkeeper.activator.observing.access_log import AccessEntry
 from poolkeeper.activator.routing.shared import Shared
 from poolkeeper.activator.routing.visit import Visit
@@ -80,7 +80,7 @@ class H2Session:
     async def _greet(self) -> None:
         """Send the SETTINGS that clients wait for before anything else, and wait for a call.
 
-        A client that opens none in time, or is to go before it does, leaves without having been demand.
+        A client that opens no call in time, or before connections are to leave, was no demand.
         """
         await self._connection.write(h2_frames.frame(FrameType.SETTINGS))
         try:
@@ -101,7 +101,7 @@ class H2Session:
         if not data:
             raise ClientGone
         if not self._greeting_charge.reserve(len(data)):
-            raise Refused(Cause.ACTIVATOR_FULL, "Too many requests wait for models here already.")
+            raise Refused(Cause.ACTIVATOR_FULL, ACTIVATOR_FULL)
         return data
 
     def _release(self) -> None:
@@ -158,12 +158,12 @@ class H2Session:
             await sink.write(frames.feed(data))
 
     async def _prepare_to_leave(self) -> None:
-        """Have the client connect anew once the pods answer the Service themselves and nothing is open.
+        """Have the client open a new connection, once the pods answer the Service and no call is open.
 
-        In two steps (RFC 9113 §6.8): a first GOAWAY that names no stream asks for no new calls, and calls
-        that are on their way are still carried. Then nothing more is, and only after that the last GOAWAY
-        may say up to which stream calls were: a client repeats those above it, so none of them may have
-        reached the replica. `_leaves` stops the pumps in the very step that found nothing open.
+        This takes two steps (RFC 9113 §6.8). A first GOAWAY, with the highest stream number, asks for no new
+        calls; calls that are on their way are still carried. When none is open any more, the pumps stop, and
+        the last GOAWAY names the last stream that was carried: the client repeats calls above it, so none of
+        them may have reached the replica. `_leaves` stops the pumps in the very step that found no open call.
         """
         await self._until_it_may_go()
         await self._connection.write(h2_frames.goaway(h2_frames.MOST_STREAM, NO_ERROR))

@@ -1,4 +1,4 @@
-"""A TCP connection with bounded buffers on both sides and a word when the other end goes away."""
+"""A TCP connection with bounded buffers on both sides and a callback when the other end closes it."""
 
 import asyncio
 import contextlib
@@ -15,18 +15,19 @@ HELD_BYTES = 4 * 1024
 WAITING_BYTES = 512
 """Most that is read at once while nothing more is expected, as a client's early next request."""
 
-# Shared by all connections: the loop fills it and hands it over within one step, and a buffer of its own for
-# each connection would be the largest thing that an idle one has.
+# Shared by all connections: the loop fills it and calls buffer_updated within one step. A buffer for each
+# connection would be the largest object of an idle one.
 _READ = memoryview(bytearray(FLOW_BYTES))
-# A node that dies without a word is noticed after 15 + 3 * 5 = 30 s; the kernel's own defaults are two hours.
+# A node that dies silently is noticed after 15 + 3 * 5 = 30 s; by the kernel's defaults after two hours.
 _KEEP_ALIVE = {socket.TCP_KEEPIDLE: 15, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Bytes in, bytes out. At most twice `most_read` is received and not yet read: then the socket is paused.
+    """Bytes in, bytes out. When `received` has reached `most_read` bytes, the socket is not read any further.
 
-    With `stall_seconds`, an other end that takes none of what waits to be sent for so long is cut off.
+    With `stall_seconds`, the connection is cut off when the other end reads nothing for so long while bytes
+    wait to be sent.
     """
 
     __slots__ = (
@@ -95,7 +96,7 @@ class Connection(asyncio.BufferedProtocol):
             self._lost.set_result(None)
         if self._writable is not None and not self._writable.done():
             self._writable.set_exception(ConnectionResetError("the connection was lost"))
-            self._writable.exception()  # marks it as seen: perhaps nobody was waiting to write
+            self._writable.exception()  # marks it as seen: perhaps no task was waiting to write
 
     def pause_writing(self) -> None:
         """asyncio: too much is waiting to be sent."""
@@ -158,24 +159,24 @@ class Connection(asyncio.BufferedProtocol):
         self._wake()
 
     async def write(self, data: bytes) -> None:
-        """Send bytes and wait until the kernel keeps up; raises ConnectionResetError."""
+        """Send bytes and wait while too many of them wait to be sent; raises ConnectionResetError."""
         if self.transport.is_closing():
             raise ConnectionResetError("the connection is closed")
         self.transport.write(data)
         await self.drain()
 
     async def drain(self) -> None:
-        """Wait until the kernel keeps up; raises ConnectionResetError."""
+        """Wait while too many bytes wait to be sent; raises ConnectionResetError."""
         if (room := self._writable) is not None:
             await self._while_it_moves(room)
             room.result()
 
     def has_hung_up(self) -> bool:
-        """Whether the other end has closed; seen even while reading is paused and bytes wait unread."""
+        """Whether the other end has closed; the kernel is asked, so it is seen while reading is paused."""
         return self.ended or self._polls(select.POLLRDHUP)
 
     async def close(self, *, linger_seconds: float = 0.0) -> None:
-        """Send what is waiting and close; a client that still sends gets this long to read our answer first.
+        """Send what is waiting and close; a client that still sends gets this long to read the answer first.
 
         Closing with unread bytes makes the kernel send a reset, which can destroy the answer on its way.
         """
@@ -190,7 +191,7 @@ class Connection(asyncio.BufferedProtocol):
                 pass
         self.transport.close()
         if self._stall_seconds is not None and self.transport.get_write_buffer_size():
-            # It stays open until all is sent: with an other end that reads nothing, for ever.
+            # A transport stays open until all is sent: for ever, if the other end reads nothing.
             with contextlib.suppress(ConnectionResetError):
                 await self._while_it_moves(self._lost)
 
@@ -203,7 +204,7 @@ class Connection(asyncio.BufferedProtocol):
                 raise ConnectionResetError("the other end reads nothing")
 
     def abort(self) -> None:
-        """Drop the connection with a reset, so that the other end can't take it for a regular end."""
+        """Drop the connection with a reset, which the other end can't mistake for a regular end."""
         if not self.transport.is_closing():
             raw = self.transport.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

@@ -1,7 +1,7 @@
 """Notices clients that hang up while we do not read from them.
 
-A held client whose body is larger than what we keep is not read from, and asyncio then says nothing of its
-end. Asking the kernel once a second for all of them costs one system call each.
+A client whose body has no room in memory is not read from, and asyncio does not notice when such a client
+closes. The kernel is therefore asked once a second, with one system call for each of these connections.
 """
 
 import asyncio
@@ -14,14 +14,14 @@ EVERY_SECONDS = 1.0
 
 
 class HangUps:
-    """The connections that wait unread."""
+    """The connections that are not read from."""
 
     def __init__(self) -> None:
         self._watched: set[Connection] = set()
 
     @contextmanager
     def watching(self, connection: Connection) -> Iterator[None]:
-        """Abort the connection if its client hangs up meanwhile; one that is read from needs no watch."""
+        """Abort the connection if its client hangs up meanwhile, unless it is read from anyway."""
         if not connection.is_paused:
             yield
             return

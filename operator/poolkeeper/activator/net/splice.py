@@ -1,35 +1,24 @@
-"""Carries bytes both ways between two connections until both ends are through."""
+"""Carries bytes both ways between two connections, whatever they mean."""
 
 import asyncio
 
 from poolkeeper.activator.net.connection import FLOW_BYTES, Connection
 
 
-async def splice(one: Connection, other: Connection) -> tuple[int, int]:
-    """Copy in both directions; one side's end becomes the other's, an error ends both.
-
-    Returns the bytes that went from `one` to `other` and back.
-    """
+async def splice(one: Connection, other: Connection) -> None:
+    """Copy in both directions; one end's close is passed on to the other, and an error ends both."""
     one.most_read = other.most_read = FLOW_BYTES
-    there = asyncio.create_task(_carry(one, other))
-    back = asyncio.create_task(_carry(other, one))
+    directions = {asyncio.create_task(_carry(one, other)), asyncio.create_task(_carry(other, one))}
     try:
-        done, pending = await asyncio.wait({there, back}, return_when=asyncio.FIRST_EXCEPTION)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await asyncio.wait(directions, return_when=asyncio.FIRST_EXCEPTION)
     finally:
-        there.cancel()
-        back.cancel()
-    counts = [task.result() if task in done and task.exception() is None else 0 for task in (there, back)]
-    return counts[0], counts[1]
+        for direction in directions:
+            direction.cancel()
+        await asyncio.gather(*directions, return_exceptions=True)
 
 
-async def _carry(source: Connection, sink: Connection) -> int:
-    carried = 0
+async def _carry(source: Connection, sink: Connection) -> None:
     while data := await source.read():
-        carried += len(data)
         await sink.write(data)
     if sink.transport.can_write_eof() and not sink.transport.is_closing():
         sink.transport.write_eof()
-    return carried

@@ -1,4 +1,4 @@
-"""One line per request, without bodies, headers, query strings or what else may hold a credential."""
+"""One line per request, without anything that may hold a credential: no body, header or query string."""
 
 import logging
 from dataclasses import dataclass, fields
@@ -12,18 +12,28 @@ class AccessEntry:
     """What is known about a request when it ends; every field is logged."""
 
     pool: str
+    """`namespace/name`."""
     method: str
+    """`PRI` for a spliced HTTP/2 connection."""
     path: str
+    """Without the query; `*` for a spliced HTTP/2 connection."""
     client_address: str
+    """IP address of the other end of the connection."""
     status: int = 0
+    """HTTP status of the answer; 0 if there was none."""
     waited_seconds: float = 0.0
+    """Time from the request's arrival until a replica accepted its connection, or until it was refused."""
     total_seconds: float = 0.0
+    """Time from the request's head until the end of its answer."""
     replica: str = ""
+    """IP address of the replica; empty if no replica got the request."""
     sent_bytes: int = 0
+    """Bytes of the answer's body."""
     outcome: str = ""
+    """Answered, Closed, ClientGone or the cause of a refusal."""
 
     def write(self) -> None:
-        """Log it. The record is made here: logging would search the stack for who has called it."""
+        """Log it. The record is made here, because logging would search the stack for the caller."""
         if not logger.isEnabledFor(logging.INFO):
             return
         self.waited_seconds = round(self.waited_seconds, 4)

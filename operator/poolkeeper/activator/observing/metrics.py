@@ -12,31 +12,34 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.held = Gauge(
-            "poolkeeper_activator_held_requests", "Requests that wait now.", POOL, registry=self.registry
+            "poolkeeper_activator_held_requests",
+            "Requests that are held at this moment.",
+            POOL,
+            registry=self.registry,
         )
         self.waited = Histogram(
             "poolkeeper_activator_waited_seconds",
-            "How long requests waited until a replica took them.",
+            "Seconds from a request's arrival until a replica accepted its connection.",
             POOL,
             buckets=WAIT_BUCKETS,
             registry=self.registry,
         )
         self.cold_start = Histogram(
             "poolkeeper_activator_cold_start_seconds",
-            "How long callers whose request was held waited for the first byte of a replica's answer.",
+            "Seconds from the arrival of a held request until the first byte of the replica's answer.",
             POOL,
             buckets=WAIT_BUCKETS,
             registry=self.registry,
         )
         self.released = Counter(
             "poolkeeper_activator_released_requests",
-            "Requests that a replica took.",
+            "Requests that were sent to a replica.",
             POOL,
             registry=self.registry,
         )
         self.refused = Counter(
             "poolkeeper_activator_refused_requests",
-            "Requests that the activator answered itself, by cause.",
+            "Requests that the activator answered itself, by cause (see docs/http.md).",
             (*POOL, "cause"),
             registry=self.registry,
         )
@@ -50,7 +53,9 @@ class Metrics:
             "poolkeeper_activator_connections", "Open client connections.", registry=self.registry
         )
         self.held_bytes = Gauge(
-            "poolkeeper_activator_held_bytes", "Bytes of requests in memory.", registry=self.registry
+            "poolkeeper_activator_held_bytes",
+            "Bytes of heads and bodies of requests in memory.",
+            registry=self.registry,
         )
 
     def of_pool(self, namespace: str, name: str) -> "PoolMetrics":
@@ -75,7 +80,7 @@ class PoolMetrics:
         self.held = metrics.held.labels(*self._labels).set
 
     def released(self, waited_seconds: float) -> None:
-        """A replica took a request after this wait."""
+        """A replica accepted a request's connection after this wait."""
         self._released.inc()
         self._waited.observe(waited_seconds)
 
@@ -84,5 +89,5 @@ class PoolMetrics:
         self._refused.labels(*self._labels, cause).inc()
 
     def abandoned(self) -> None:
-        """A client went away."""
+        """A client closed its connection before its answer was complete."""
         self._gone.inc()

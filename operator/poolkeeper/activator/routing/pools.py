@@ -13,16 +13,17 @@ from poolkeeper.api.activation import PoolReport, PoolRoute, RoutingTable
 
 PoolId = tuple[str, str]
 
-_STOPPING = "The front that took this request has to stop. It was not executed: try again."
+_STOPPING = "The activator that took this request is being stopped. The request was not executed: try again."
+_GONE = "The pool of this model was deleted, or no longer names this Service."
 
 
 class Pools:
     """Gates by pool and by local port.
 
-    A pool that is missing from a table keeps its gate and its ports for `absence_seconds`, with nothing
-    released: a new leader that has not read everything yet, or an edited source, would otherwise refuse all
-    that is held. After that it takes no more, and its gate stays until its last request has ended; should the
-    pool come back, it gets this gate again, so that what is under way at a replica still counts there.
+    A pool that is missing from a table keeps its gate and its ports for `absence_seconds`, and releases
+    nothing meanwhile: otherwise a new leader that has not read every pool yet, or an edit of the source,
+    would have all held requests refused. After that its requests are refused, and its gate stays until the
+    last one has ended. A pool that comes back gets its old gate, so that requests at replicas still count.
     """
 
     def __init__(self, limits: Limits, metrics: Metrics, total_requests: Budget) -> None:
@@ -32,7 +33,7 @@ class Pools:
         self.idling = Idling(limits, self.sends_away)
         self.table_version = 0
         self.is_stopping = False
-        self.was_told_since_stop = asyncio.Event()
+        self.has_table_since_stop = asyncio.Event()
         self._is_closed = False
         self.on_change: Callable[[], None] | None = None
         self.on_ports_gone: Callable[[], None] | None = None
@@ -53,7 +54,7 @@ class Pools:
             return False
         self.table_version = table.table_version
         if self.is_stopping:
-            self.was_told_since_stop.set()
+            self.has_table_since_stop.set()
         named = {(route.namespace, route.name): self._gate_for(route) for route in table.pools}
         for pool, gate in self._gates.items():
             if pool not in named:
@@ -78,36 +79,36 @@ class Pools:
         if port not in self._ports:
             if self._is_closed:
                 raise Refused(Cause.STOPPING, _STOPPING)
-            raise Refused(Cause.NO_POOL, "No model is served at this address any more.")
+            raise Refused(Cause.NO_POOL, _GONE)
         return self._ports[port]
 
     def reports(self) -> tuple[PoolReport, ...]:
-        """What is held and done for every pool."""
+        """What the controller needs to know of every pool."""
         return tuple(gate.report() for gate in self._all())
 
     def sends_away(self, port: int) -> bool:
-        """Whether a connection without an open request has nothing more to do at this port."""
+        """Whether connections without an open request are to leave this port: others answer the Service."""
         return self.is_stopping or port not in self._ports or self._ports[port].route.redirects_to_pods
 
     def stop(self) -> None:
-        """This process is to end: idle connections go elsewhere, whoever comes here still is held."""
+        """The process is stopping: idle connections are closed, and new requests are still held."""
         self.is_stopping = True
         self.idling.send_all_away()
 
     def close(self) -> None:
-        """Refuse whoever comes from now on, and let idle connections go; who waits goes on waiting."""
+        """Refuse new requests and close idle connections; requests that wait go on waiting."""
         self.is_stopping = self._is_closed = True
         for gate in self._all():
             gate.close(Cause.STOPPING, _STOPPING)
         self.idling.send_all_away()
 
     def refuse_all(self) -> None:
-        """Answer everybody who waits, for this process ends."""
+        """Refuse every request that waits, because the process ends."""
         for gate in self._gates.values():
             gate.refuse_all(Cause.STOPPING, _STOPPING)
 
     async def until_empty(self) -> None:
-        """Wait until no request waits or is being worked on."""
+        """Wait until no request waits or is at a replica."""
         while not all(gate.is_empty for gate in self._all()):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
@@ -140,8 +141,8 @@ class Pools:
         ports = [port for port, other in self._ports.items() if other is gate]
         for port in ports:
             del self._ports[port]
-        gate.close(Cause.NO_POOL, "This model's pool is gone.")
-        gate.refuse_all(Cause.NO_POOL, "This model's pool is gone.")
+        gate.close(Cause.NO_POOL, _GONE)
+        gate.refuse_all(Cause.NO_POOL, _GONE)
         for port in ports:
             self.idling.send_away(port)
         if self.on_ports_gone is not None:
@@ -161,6 +162,6 @@ class Pools:
         self._expiry = asyncio.get_running_loop().call_later(seconds, self.withdraw_replicas)
 
     def withdraw_replicas(self) -> None:
-        """Hold everything until the next table: the controller has been silent for too long."""
+        """Release nothing until the next table: the controller has been silent for too long."""
         for gate in self._gates.values():
             gate.withdraw_replicas()

@@ -254,21 +254,16 @@ STEPS = st.lists(
 )
 
 
-def release_at(where: Line, pause_ends_at: float | None, now: float) -> None:
-    """What the timer of the line's owner does once a pause has ended."""
-    if pause_ends_at is not None and pause_ends_at <= now:
-        where.release(now)
-
-
 @given(steps=STEPS)
 def test_no_request_is_lost_and_no_slot_is_used_twice_or_left_free(steps: list[tuple[str, int]]) -> None:
     total, now = Budget(50), NOW
     where = Line(route({"a": 2}), total, now)
     tickets: list[Ticket] = []
+    due: float | None = None
     for what, which in steps:
-        pause_ends_at = where.next_release_at(now)
         now += 0.5
-        release_at(where, pause_ends_at, now)
+        if due is not None and due <= now:
+            where.release(now)
         before = where.report(now).at_replicas
         chosen = tickets[which % len(tickets)] if tickets else None
         slots = {"a": which % 3, "b": which // 3}
@@ -290,8 +285,9 @@ def test_no_request_is_lost_and_no_slot_is_used_twice_or_left_free(steps: list[t
         allowed = {replica.address: replica.slots for replica in where.route.replicas}
         for address, taken in after.items():
             assert taken <= max(before.get(address, 0), allowed.get(address, 0))
+        due = where.next_release_at(now)
         if where.waiting and any(after.get(address, 0) < most for address, most in allowed.items()):
-            assert where.next_release_at(now) is not None  # a slot is only free while its replica is paused
+            assert due is not None  # a slot is only free while its replica is paused
         waiting = [ticket for ticket in tickets if outcome(ticket) == "waits" and not ticket.has_left]
         granted = [ticket for ticket in tickets if ticket.granted]
         assert where.waiting == len(waiting)
