@@ -1,10 +1,10 @@
-"""Holds Poolkeeper's policy against its bars and prints, for each, what was measured and whether it is kept.
+"""Compares Poolkeeper's policy with its bars (aims) and prints, for each, the result and whether it is kept.
 
     python -m hack.bench policy.bars [--bar NAME …] [FILE …]     without a FILE, on the bundled slices
 
-Only the reported half of a trace is measured: even pools, or the second half of the time. Where a bar speaks
-of a share of late requests, those that are late in an always-on pool too are left out. The exit status says
-whether one was missed.
+Only the reported half of a trace is measured: every second pool, or the second half of the time. Shares of
+late requests leave out those that are late in an always-on pool too. The exit status is 1 if a bar was
+missed. docs/policy-results.md lists the bars.
 """
 
 import argparse
@@ -43,13 +43,13 @@ LOADS = ((30.0, 60.0), (90.0, 120.0), (240.0, 300.0), (30.0, 20.0), (90.0, 60.0)
 """Start times and budgets."""
 MINUTES = 10
 MOST_REQUESTS = 1400
-"""Pools of the bundled slices with more requests are left out, 15 of 50 Azure applications: they would take
-nearly all of the time, and called once a minute or more often they hardly ever stop.
+"""Pools of the bundled slices with more requests are left out, 15 of 50 Azure applications: their replays
+take most of the time, and pools that are called once a minute or more often hardly ever stop.
 """
 
 
 def cost(runs: Runs) -> Iterator[Finding]:
-    """Starts within the budget: near the optimum, and well below KEDA where that is possible."""
+    """Starts that fit the budget: near the optimum, and well below KEDA where that is possible."""
     cases = {
         name: (
             Case(Setting(budget_seconds=budget), start_times),
@@ -89,7 +89,7 @@ def frontier(runs: Runs) -> Iterator[Finding]:
 
 
 def _beside(subject: str, points: Sequence[Total], peer: Total) -> Finding:
-    """A peer beside the line through Poolkeeper's points: an objective between two costs what mixing does."""
+    """A peer compared with the line through Poolkeeper's points: a mix of two objectives is on that line."""
     theirs = f"{peer.hours:.2f} h with {peer.late} late"
     line = [(point.late_percent, point.hours) for point in points]
     hours = cheapest_mix(line, peer.late_percent)
@@ -102,7 +102,7 @@ def _beside(subject: str, points: Sequence[Total], peer: Total) -> Finding:
 
 
 def hurried(runs: Runs) -> Iterator[Finding]:
-    """Starts beyond the budget: cheaper than fixed timeouts tuned in hindsight to as many late requests."""
+    """Starts that outlast the budget: cheaper than timeouts tuned in hindsight to as many late requests."""
     start_times, budget = HURRIED
     setting = Setting(budget_seconds=budget)
     fixed = [Case(setting, start_times, f"fixed:idle={seconds}") for seconds in TIMEOUTS]
@@ -122,7 +122,7 @@ def hurried(runs: Runs) -> Iterator[Finding]:
 
 
 def loaded(runs: Runs) -> Iterator[Finding]:
-    """Many replicas: fewer hours than Knative with no more late requests."""
+    """Many replicas: fewer hours than Knative with at most as many late requests."""
     cases = {
         f"start {start:g} s, budget {budget:g} s": [
             Case(Setting(budget_seconds=budget, concurrency=4, max_replicas=16), Constant(start), policy)
@@ -149,7 +149,7 @@ UNDER_LOAD = ("loaded", "overshoot")
 
 
 def subjects(arguments: argparse.Namespace) -> Iterator[tuple[Trace, list[str]]]:
-    """Which bars are held against which trace."""
+    """The traces, each with the bars to measure on it."""
     bars = [name for name in BARS if not arguments.bar or name in arguments.bar]
     for path in arguments.traces:
         yield _calm(reported_half(read_trace(path, None, Reading())), arguments.most_requests), bars
@@ -162,7 +162,7 @@ def subjects(arguments: argparse.Namespace) -> Iterator[tuple[Trace, list[str]]]
 
 
 def _calm(trace: Trace, most_requests: int | None) -> Trace:
-    """The pools with no more than so many requests."""
+    """The trace without the pools that have more requests than this."""
     kept = tuple(pool for pool in trace.pools if most_requests is None or len(pool) <= most_requests)
     if len(kept) < len(trace.pools):
         left_out = len(trace.pools) - len(kept)
@@ -173,7 +173,7 @@ def _calm(trace: Trace, most_requests: int | None) -> Trace:
 def measured(
     traces: Iterator[tuple[Trace, list[str]]], processes: int, until: float
 ) -> Iterator[tuple[str, Finding]]:
-    """Every finding under the name of its trace and bar; what there was no time for is untold."""
+    """Every finding under the name of its trace and bar; a bar without time left is open."""
     for trace, bars in traces:
         if not trace.pools:
             continue
@@ -188,9 +188,10 @@ def measured(
 
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Measures and prints; returns the exit status."""
-    parser.add_argument("--bar", action="append", choices=list(BARS), default=[], help="repeatable")
+    parser.add_argument("--bar", action="append", choices=list(BARS), default=[],
+                        help="a bar to measure; repeatable (default all)")  # fmt: skip
     parser.add_argument("--minutes", type=float, default=MINUTES, metavar="N",
-                        help=f"stop after so long, and say what is left (default {MINUTES})")  # fmt: skip
+                        help=f"stop after N minutes, and say what is left (default {MINUTES})")  # fmt: skip
     parser.add_argument("--most-requests", type=int, metavar="N",
                         help="leave out pools with more requests "
                         f"(default {MOST_REQUESTS} on the bundled slices)")  # fmt: skip
@@ -202,5 +203,5 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     for name, found in measured(subjects(options), options.processes, until):
         counts[found.is_kept] += 1
         print(f"{found.mark} {name}  {found.subject}: {found.measured}", flush=True)
-    print(f"{counts[True]} kept, {counts[False]} missed, {counts[None]} untold")
+    print(f"{counts[True]} kept, {counts[False]} missed, {counts[None]} open")
     return 1 if counts[False] else 0

@@ -76,7 +76,7 @@ def measure(trace: Trace, case: Case, policies: Sequence[str], setting: Setting 
 
 
 def unhurried(trace: Trace, case: Case) -> Iterator[str]:
-    """Poolkeeper, started at the deadline and at once, beside every peer and the optimum."""
+    """Poolkeeper with starts at the deadline and at once, all peers, and the optimum."""
     at_once = replace(case.setting, start=StartMode.IMMEDIATELY)
     rows = measure(trace, case, ["poolkeeper", *PEERS, "optimum"])
     rows.insert(
@@ -86,13 +86,13 @@ def unhurried(trace: Trace, case: Case) -> Iterator[str]:
 
 
 def loaded(trace: Trace, case: Case) -> Iterator[str]:
-    """Many replicas: the peers that add replicas by demand."""
+    """Many replicas: Poolkeeper and the peers that add replicas by demand."""
     rows = measure(trace, case, ["poolkeeper", "keda", "knative", "hpa", "kubeai", "optimum"])
     yield from table(rows)
 
 
 def hurried(trace: Trace, case: Case) -> Iterator[str]:
-    """Where a start takes longer than the budget: Poolkeeper against the timeouts tuned in hindsight."""
+    """Starts that outlast the budget: Poolkeeper and timeouts that were tuned in hindsight."""
     frontier = measure(trace, case, [f"fixed:idle={timeout}" for timeout in TIMEOUTS])
     yield "| objective | hours | avoidably late | fixed timeout tuned in hindsight to as many late | less |"
     yield "|---|---:|---:|---:|---:|"
@@ -148,7 +148,7 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def seconds(value: float | None) -> str:
-    """A wait, or nothing where it is not known."""
+    """A wait; an unknown one is left empty."""
     return "" if value is None else f"{value:.1f} s"
 
 
@@ -175,7 +175,7 @@ def tables(parts: Sequence[Part], traces: Sequence[Trace], only: str) -> Iterato
 
 
 def draw_frontiers(trace: Trace) -> None:
-    """Poolkeeper at every objective beside its peers, where starts fit the budget and where they do not."""
+    """Poolkeeper at every objective, and its peers: with starts that fit the budget, and that outlast it."""
     IMAGES.mkdir(exist_ok=True)
     peers = ("keda", "knative", "hpa", "ski-rental", *(f"fixed:idle={seconds}" for seconds in TIMEOUTS[:11]))
     for name, case in (("frontier-within-budget", UNHURRIED[1]), ("frontier-beyond-budget", HURRIED[0])):

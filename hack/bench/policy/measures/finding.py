@@ -1,4 +1,4 @@
-"""What a bar of the policy comes to, and the promises and start times that bars have in common."""
+"""The result of a bar of the policy, and the promises and start times that several bars use."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ HURRIED: Promise = MINUTE_AND_A_HALF, 20.0
 
 @dataclass(frozen=True)
 class Finding:
-    """One bar on one trace; `is_kept` is None where the trace can't tell."""
+    """The result of one bar on one trace; `is_kept` is None where the trace is too short to say."""
 
     subject: str
     measured: str
@@ -31,8 +31,8 @@ class Finding:
 
     @property
     def mark(self) -> str:
-        """How it is printed."""
-        return {True: "kept  ", False: "MISSED", None: "untold"}[self.is_kept]
+        """The word at the beginning of the line."""
+        return {True: "kept  ", False: "MISSED", None: "open  "}[self.is_kept]
 
 
 Bar = Callable[[Runs], Iterator[Finding]]

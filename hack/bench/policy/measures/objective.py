@@ -1,9 +1,10 @@
 """The bar on the declared objective: the share of late requests is what was declared, neither more nor less.
 
-Only requests that came after a pool's 30th start count, and only those that a pool of all its replicas would
-have taken in time. More than the declared share, by 0.3 points, is too many. As much less has been paid for,
-if mixing the policy's own runs at other objectives buys the declared share for at least 1 % fewer hours;
-where it does not, every request is in time at the least cost, and the objective does not bind.
+Only requests that came after a pool's 30th start count, and only those that an always-on pool would have
+taken in time. The bar is missed from above if 0.3 points more are late than declared. It is missed from below
+if 0.3 points fewer are late, and a mix of the policy's own runs at other objectives reaches the declared
+share for at least 1 % fewer hours. Where no mix does, fewer late requests cost nothing, and the objective
+does not bind.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,9 +21,9 @@ WORTH = 0.01
 LEAST_REQUESTS = 1000
 """One late request among these is a tenth of a point."""
 LOOSER = 80.0
-"""An objective that is only there to show what more late requests would save at the loosest of the others."""
+"""An objective below the loosest of the others, which shows what more late requests would save."""
 LEAST_POOLS = 6
-"""Traces with fewer pools are not parted into groups."""
+"""Traces with fewer pools are not divided into groups."""
 
 Point = tuple[float, float]
 """Percent of requests that were late, and hours."""
@@ -36,7 +37,7 @@ def at_objectives(promise: Promise, objectives: Sequence[float] = OBJECTIVES) ->
 
 
 def objective(runs: Runs) -> Iterator[Finding]:
-    """Each objective is kept from both sides, on the whole trace and on its quiet and busy pools."""
+    """Each objective is kept from above and below, on the whole trace and on its quiet and busy pools."""
     objectives = (LOOSER, *OBJECTIVES)
     runs.ask(case for promise in STARTS.values() for case in at_objectives(promise, objectives))
     for name, promise in STARTS.items():
@@ -53,9 +54,9 @@ def objective(runs: Runs) -> Iterator[Finding]:
                 if len(members) == len(runs.trace.pools):
                     break
                 continue
-            told = list(zip(shares, hours, strict=True))
-            points = [(late, cost) for (late, requests), cost in told if requests >= LEAST_REQUESTS]
-            for percent, ((late, requests), cost) in zip(OBJECTIVES, told[1:], strict=True):
+            found = list(zip(shares, hours, strict=True))
+            points = [(late, cost) for (late, requests), cost in found if requests >= LEAST_REQUESTS]
+            for percent, ((late, requests), cost) in zip(OBJECTIVES, found[1:], strict=True):
                 yield verdict(f"{name}: {percent:g} %, {group}", percent, (late, cost), requests, points)
 
 
@@ -73,12 +74,12 @@ def groups(runs: Runs) -> dict[str, Sequence[int]]:
 
 
 def verdict(subject: str, percent: float, point: Point, requests: int, points: Sequence[Point]) -> Finding:
-    """What one group of pools shows of one objective, among its points at every objective."""
+    """Whether one group of pools keeps one objective; `points` are its results at every objective."""
     late, hours = point
     allowed = 100.0 - percent
     measured = f"{late:.2f} % late where {allowed:.4g} % may be, of {requests} requests"
     if requests < LEAST_REQUESTS:
-        return Finding(subject, f"too few requests to tell: {measured}", None)
+        return Finding(subject, f"too few requests: {measured}", None)
     if late > allowed + TOLERANCE:
         return Finding(subject, f"too many late: {measured}", False)
     if late >= allowed - TOLERANCE:

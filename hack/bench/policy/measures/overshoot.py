@@ -1,14 +1,14 @@
-"""The bar on overshoot: no more than 1.2 times the replicas that the backlog needed.
+"""The bar on overshoot: at most 1.2 times the replicas that the backlog needed.
 
-What was needed is told from the trace alone, with the service times that the policy does not know. A start
-leaves the budget less its own length to work in: whoever starts at the first request has all replicas after
-`start` seconds, and each request has to be taken `budget - start` seconds later than if they had been there
-all along. So needed are the fewest replicas which, were they always up, would take every request within
-`budget - start`, or no more of them late than all allowed replicas would. This holds the offered load and
-the backlog of a start, to be worked off within the budget.
+The replicas that were needed are computed from the trace alone, with the service times that the policy does
+not know. A policy that starts at the first request has its replicas `start` seconds later, so that `budget -
+start` seconds are left for each request. Needed are therefore the fewest replicas that, if always up, would
+take every request within `budget - start`, or as many of them as all allowed replicas would. Example: with
+starts of 90 s and a budget of 120 s, a crowd of 30 requests of 4 s each on replicas of 4 slots must be taken
+within 30 s, which one replica does.
 
-A stretch is the time from the first replica to none. For each, the requests that came since the last stretch
-ended are what it had to work off.
+A stretch is the time from the first replica to none. The requests that came since the last stretch ended are
+its backlog.
 """
 
 from bisect import bisect_right
@@ -24,16 +24,16 @@ from poolkeeper.backtest.traces.trace import PoolTrace
 FACTOR = 1.2
 CONCURRENCY = 4
 CEILING = 64
-"""Far beyond what a trace needs, lest the ceiling hide the overshoot."""
+"""Far more than a trace needs, so that the ceiling does not hide the overshoot."""
 PROMISES = ((30.0, 60.0), (90.0, 120.0), (240.0, 300.0))
 """Start times and budgets."""
 
 Stretch = tuple[float, int]
-"""When its last replica went, and the most at once."""
+"""When its last replica stopped, and the most replicas at once."""
 
 
 def overshoot(runs: Runs) -> Iterator[Finding]:
-    """The most replicas at once beside what was needed: in all, and stretch by stretch."""
+    """The most replicas at once compared with what was needed: over the trace, and for each stretch."""
     cases = {
         (start, budget): Case(
             Setting(budget_seconds=budget, concurrency=CONCURRENCY, max_replicas=CEILING), Constant(start)
@@ -63,7 +63,7 @@ def _by_stretch(subject: str, found: list[Run], within_seconds: float) -> Findin
 
 
 def needed_replicas(requests: PoolTrace, within_seconds: float) -> int:
-    """The fewest replicas that, always up, leave no more requests waiting too long than all would."""
+    """The fewest replicas that, always up, make no more requests late than all allowed replicas would."""
 
     def late(replicas: int) -> int:
         return late_in(waits_when_always_on(requests, replicas * CONCURRENCY), within_seconds)
@@ -79,7 +79,7 @@ def needed_replicas(requests: PoolTrace, within_seconds: float) -> int:
 
 
 def had_and_needed(run: Run, within_seconds: float) -> Iterator[tuple[int, int]]:
-    """For each stretch with requests, the most replicas at once and what was needed."""
+    """For each stretch with requests, the most replicas at once and how many were needed."""
     arrivals, services = run.requests.arrivals, run.requests.services
     first = 0
     for ended_at, most in stretches(run):

@@ -1,9 +1,9 @@
-"""The bars on what goes wrong: it costs little where the budget leaves room for it, and is told elsewhere.
+"""The bars on troubles: each costs little if the budget has room for it, and is reported if it has none.
 
-Each trouble is held against the same pools without it, from the instant on at which both runs have seen five
-starts (five of the new kind where start times change). Room is a budget of at least the objective's quantile
-of the start time plus the lag; where there is none, `BudgetAttainable` has to say so. A source that can't be
-read is no reason to lower anything.
+Each trouble is compared with the same pools without it, from the instant on at which both runs have seen five
+starts (five of the new kind where start times change). A budget has room if it is at least the objective's
+quantile of the start time plus the lag. Where it has none, `BudgetAttainable` must be False. Replicas may
+never be lowered because a source can't be read.
 """
 
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ LEAST_REQUESTS = 300
 MOST_POINTS = 2.0
 MOST_COST = 1.5
 PROVEN_STARTS = 30
-"""Starts after which a pool has to know what its start times allow."""
+"""Starts after which a pool must know whether its budget is attainable."""
 NOTHING = Disturbance()
 HEAVY = Lognormal(60.0, 0.8)
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """What goes wrong, the start times with and without it, and after how many starts it counts."""
+    """What goes wrong, the start times with and without it, and the starts before the comparison begins."""
 
     name: str
     disturbance: Disturbance = NOTHING
@@ -46,7 +46,7 @@ class Trouble:
 
     @property
     def has_room(self) -> bool:
-        """Whether the budget holds the objective's quantile of the start time and the lag."""
+        """Whether the budget covers the objective's quantile of the start time and the lag."""
         slowest = self.start_times.quantile(Setting(self.budget).objective_percent / 100)
         if isinstance(self.start_times, Shifted):
             slowest *= self.start_times.factor
@@ -75,13 +75,13 @@ TROUBLES = (
 
 
 def robust(runs: Runs) -> Iterator[Finding]:
-    """Each trouble beside its own undisturbed run, and no replica lowered blindly."""
+    """Each trouble compared with its undisturbed run, and no replica stopped while demand is unknown."""
     runs.ask(case for trouble in TROUBLES for case in trouble.cases)
     for trouble in TROUBLES:
         disturbed, calm = (runs.of(case) for case in trouble.cases)
         yield _cost_and_late(trouble, runs, disturbed, calm)
         if not trouble.has_room:
-            yield _is_told(trouble, disturbed)
+            yield _is_reported(trouble, disturbed)
         blind = sum(run.seen.blind for run in disturbed)
         lowered = sum(run.seen.lowered_blind for run in disturbed)
         if blind:
@@ -115,7 +115,7 @@ def _cost_and_late(trouble: Trouble, runs: Runs, disturbed: list[Run], calm: lis
 
 
 def _inherent(trouble: Trouble, runs: Runs) -> str:
-    """By how much slower starts make the optimum dearer; a cost that the policy can't avoid."""
+    """By how much slower starts raise the cost of the optimum, which no policy can avoid."""
     if not isinstance(trouble.start_times, Shifted):
         return ""
     slower = Constant(trouble.start_times.factor * trouble.undisturbed.mean_seconds)
@@ -124,8 +124,8 @@ def _inherent(trouble: Trouble, runs: Runs) -> str:
     return f" (the optimum's grows {factor:.2f} ×)"
 
 
-def _is_told(trouble: Trouble, disturbed: list[Run]) -> Finding:
+def _is_reported(trouble: Trouble, disturbed: list[Run]) -> Finding:
     proven = [run for run in disturbed if len(run.ready_at) >= PROVEN_STARTS]
-    told = sum(run.seen.attainable is False for run in proven)
-    measured = f"{told} of {len(proven)} pools with {PROVEN_STARTS} starts say that it can't be kept"
-    return Finding(f"{trouble.name}: BudgetAttainable", measured, told == len(proven) if proven else None)
+    reported = sum(run.seen.attainable is False for run in proven)
+    measured = f"{reported} of {len(proven)} pools with {PROVEN_STARTS} starts say that it can't be kept"
+    return Finding(f"{trouble.name}: BudgetAttainable", measured, reported == len(proven) if proven else None)

@@ -1,4 +1,4 @@
-"""Replays of one trace under many policies and settings, each made once, spread over the cores."""
+"""Replays of one trace under many policies and settings, each done once, spread over the cores."""
 
 import math
 import time
@@ -33,7 +33,7 @@ class Case:
 
 
 class Watched(Poolkeeper):
-    """Poolkeeper, and how often it decided about replicas, or lowered them, without knowing the demand."""
+    """Poolkeeper, and how often it decided about replicas, or lowered them, while demand was unknown."""
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
@@ -52,7 +52,7 @@ class Watched(Poolkeeper):
 
 @dataclass(frozen=True)
 class Seen:
-    """What came of one replay, and what Poolkeeper said meanwhile."""
+    """The result of one replay, and what Poolkeeper said in it."""
 
     outcome: Outcome
     attainable: bool | None = None
@@ -85,13 +85,13 @@ class Run:
         return found
 
     def seen_starts_at(self, starts: int) -> float | None:
-        """When so many starts had become ready; None where there were fewer."""
+        """When this many starts had become ready; None where there were fewer."""
         return self.ready_at[starts - 1] if len(self.ready_at) >= starts else None
 
     def late_since(self, instant: float = -1.0) -> tuple[int, int]:
         """Of the requests that came after an instant: how many were avoidably late, and how many there are.
 
-        What is late in an always-on pool too is no policy's fault and is taken off.
+        Requests that are late in an always-on pool too are not counted.
         """
         first, budget = bisect_right(self.requests.arrivals, instant), self.setting.budget_seconds
         late = late_in(self.seen.outcome.waits[first:], budget)
@@ -121,22 +121,23 @@ class Total:
 
     @property
     def late_percent(self) -> float:
-        """All requests that waited longer than the budget."""
+        """Share of the requests that waited longer than the budget."""
         return 100 * self.late / self.requests
 
     @property
     def avoidable_percent(self) -> float:
-        """Without those that wait as long in an always-on pool."""
+        """The same without those that are late in an always-on pool too."""
         return 100 * self.avoidable / self.requests
 
 
 class OutOfTime(Exception):
-    """The instant has come until which replays may be waited for."""
+    """The time limit of the benchmark is over."""
 
 
 class Runs:
-    """The replays of one trace. What is asked for ahead is worked on by other processes meanwhile; nothing is
-    begun or waited for after the instant `until` of the monotonic clock.
+    """The replays of one trace. Other processes work on what was asked for before it is needed.
+
+    After the instant `until` of the monotonic clock, nothing is begun or waited for.
     """
 
     def __init__(self, trace: Trace, processes: int, until: float = math.inf) -> None:
@@ -157,7 +158,7 @@ class Runs:
         self._workers.__exit__(kind, error, traceback)
 
     def ask(self, cases: Iterable[Case]) -> None:
-        """Has cases worked on, the largest pools first."""
+        """Hands cases to the workers, the largest pools first."""
         if time.monotonic() >= self._until:
             return
         missing = [
@@ -226,7 +227,7 @@ class Runs:
 
 
 def replay(case: Case, requests: PoolTrace, ends_at: float) -> Seen:
-    """One pool of a trace that ends at the given instant, in whatever process."""
+    """One pool of a trace that ends at the given instant; runs in a worker."""
     if case.policy != POOLKEEPER:
         policy = parse_policy(case.policy)
         return Seen(replayed(requests, ends_at, case.setting, case.start_times, policy).outcome)

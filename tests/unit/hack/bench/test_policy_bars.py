@@ -120,7 +120,7 @@ def test_each_stretch_of_replicas_is_held_against_its_own_requests() -> None:
     assert list(had_and_needed(found, 30.0)) == [(3, 1), (4, 3), (1, 1)]
 
 
-def test_a_trouble_that_the_budget_has_no_room_for_has_to_be_told() -> None:
+def test_a_trouble_that_the_budget_has_no_room_for_must_be_reported() -> None:
     heavy = [trouble for trouble in TROUBLES if trouble.start_times == HEAVY]
     assert [(trouble.budget, trouble.has_room) for trouble in heavy] == [(600.0, True), (300.0, False)]
     late = Trouble("late", Disturbance(lag_seconds=30.0), budget=119.0)
@@ -133,14 +133,14 @@ def findings(trouble: Trouble, requests: PoolTrace, monkeypatch: pytest.MonkeyPa
         return {finding.subject: finding for finding in robust(runs)}
 
 
-def test_a_trouble_is_held_against_the_run_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starts that outlast the budget make whole crowds late: there is no room for them, and this is told."""
+def test_a_trouble_is_compared_with_the_run_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts that outlast the budget make whole crowds late: there is no room for them, which is reported."""
     slow = Trouble("slow", start_times=Constant(400.0), undisturbed=Constant(90.0), budget=120.0)
     found = findings(slow, crowds(70), monkeypatch)
     assert found["slow"].is_kept is None
     assert float(found["slow"].measured.split()[0]) > 10
-    told = found["slow: BudgetAttainable"]
-    assert (told.is_kept, told.measured[:6]) == (True, "1 of 1")
+    reported = found["slow: BudgetAttainable"]
+    assert (reported.is_kept, reported.measured[:6]) == (True, "1 of 1")
 
 
 def test_nothing_is_lowered_while_polls_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,16 +153,16 @@ def test_nothing_is_lowered_while_polls_are_lost(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_what_there_is_no_time_for_is_untold(processes: int) -> None:
+def test_a_bar_without_time_left_is_open(processes: int) -> None:
     trace = Trace("trace", (called_every(700.0, 40),))
     found = list(measured(iter([(trace, ["cost", "hurried"])]), processes, time.monotonic()))
     assert [name for name, _ in found] == ["trace  cost", "trace  hurried"]
     assert [finding.is_kept for _, finding in found] == [None, None]
 
 
-def test_marks_tell_apart_what_is_kept_missed_and_untold() -> None:
+def test_marks_show_what_is_kept_missed_and_open() -> None:
     assert [Finding("", "", kept).mark.strip() for kept in (True, False, None)] == [
         "kept",
         "MISSED",
-        "untold",
+        "open",
     ]
