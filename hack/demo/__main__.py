@@ -1,11 +1,11 @@
 """Shows pools go from zero to N replicas and back on a real cluster, from nothing but this checkout.
 
-    make demo                 on a kind cluster that this makes (a replay plays while it is being prepared)
-    make demo CONTEXT=name IMAGE_REGISTRY=registry    in a cluster of your own, with images that
-                                                      `hack/cluster push registry` has brought there
+    make demo                 in a new kind cluster; a replay is shown while the cluster is prepared
+    make demo CONTEXT=name IMAGE_REGISTRY=registry    in your own cluster, with images that
+                                                      `hack/cluster push registry` has pushed
 
-The exit status is 0 only if both acts went as they should: jobs in a queue took a pool up and back to zero,
-and a model at zero answered a request and went back to zero.
+The exit status is 0 only if both acts succeed: jobs in a queue take a pool up and back to zero, and a model
+at zero answers a request and goes back to zero.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def show(console: Console, acts: Console, cluster: KubectlCluster) -> str:
-    """Both acts, one after the other, on a console that may be recorded; what went wrong, or nothing."""
+    """Both acts, one after the other, on a console that may be recorded; the failure, or an empty text."""
     queue_act.prepare(console, cluster)
     if not queue_act.show(acts, cluster):
         return "The pool did not come back to zero in time."

@@ -1,4 +1,4 @@
-"""What the demo says at its end: how it went or why it stopped, what to try next, how to remove it all."""
+"""What the demo prints at its end: success or failure, what to try next, how to remove everything."""
 
 from rich.console import Console
 from rich.text import Text
@@ -18,9 +18,7 @@ def say_how_it_went(console: Console, failure: str, seconds: float) -> None:
     if failure:
         console.print(f"[red]{failure}[/red]", markup=True)
     else:
-        console.print(
-            f"[green]0→N→0[/green] by a queue and by a request, {seconds:.0f} s in all.", markup=True
-        )
+        console.print(f"[green]0→N→0[/green] by a queue and by a request, in {seconds:.0f} s.", markup=True)
 
 
 def say_what_to_try(console: Console, context: str | None) -> None:
@@ -36,7 +34,7 @@ def say_what_to_try(console: Console, context: str | None) -> None:
 
 
 def say_how_to_remove(console: Console, context: str | None) -> None:
-    """Commands that undo what the demo did; in a cluster of one's own also what helm leaves behind."""
+    """Commands that undo what the demo did; in your own cluster also for what helm leaves behind."""
     console.print("Remove everything:")
     if context is None:
         console.print("  hack/cluster down --all", markup=False)
@@ -52,12 +50,12 @@ def say_how_to_remove(console: Console, context: str | None) -> None:
 
 
 def say_what_stopped_it(console: Console, problem: Exception) -> None:
-    """A command's own words."""
+    """The error of the command that failed."""
     console.print(Text.assemble(("The demo stopped:", "red"), f" {problem}"))
 
 
 def say_what_is_missing(console: Console, context: str | None) -> None:
-    """What to do where pods of a cluster of one's own wait for images; nothing where none does."""
+    """What to do if pods in your own cluster wait for images; prints nothing if none does."""
     if context is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""Act two: somebody calls a model that runs no replica, and gets the answer on the same connection."""
+"""Act two: a model at zero is called, and the answer comes on the same connection."""
 
 import json
 import time
@@ -59,11 +59,11 @@ class Moment:
 
     @property
     def shows(self) -> tuple[object, ...]:
-        """Everything that a line tells."""
+        """What a line shows; a new line is drawn when it changes."""
         return self.unanswered, self.activators_answer, self.replicas.shows
 
     def line(self) -> Text:
-        """The way of a request, then the replicas."""
+        """Who answers a request, then the replicas."""
         way = ("activator", "yellow") if self.activators_answer else ("pods", "green")
         return Text.assemble(
             f"{self.unanswered:3} wait{'s' if self.unanswered == 1 else ' '}  ",
@@ -91,27 +91,27 @@ def prepare(console: Console, cluster: KubectlCluster) -> None:
 
 
 def show(console: Console, cluster: KubectlCluster) -> bool:
-    """A request at zero, some that meet a warm model, and the way back."""
+    """A request at zero, some requests to the warm model, and the stop of its replica."""
     console.rule(HEADING)
     timeline = Timeline(console, LIMIT_SECONDS)
-    timeline.tell(f"POST {URL}", "bold")
+    timeline.note(f"POST {URL}", "bold")
     with ThreadPoolExecutor(1) as caller:
         asked = caller.submit(ask, cluster)
         if not timeline.follow(lambda: look(cluster, asked), lambda _: asked.done()):
             return False
     (cold,) = asked.result()
-    timeline.tell(f"{cold.status} after {cold.seconds:.1f} s, X-Poolkeeper-Cold-Start: {cold.held}")
+    timeline.note(f"{cold.status} after {cold.seconds:.1f} s, X-Poolkeeper-Cold-Start: {cold.held}")
     timeline.explain(f"“{cold.text}”")
     if not timeline.follow(lambda: look(cluster), lambda moment: not moment.activators_answer):
         return False
     time.sleep(SETTLE_SECONDS)
-    timeline.tell(f"POST {URL}, {WARM_REQUESTS} times", "bold")
-    timeline.tell(told(ask(cluster, WARM_REQUESTS)))
+    timeline.note(f"POST {URL}, {WARM_REQUESTS} times", "bold")
+    timeline.note(summary(ask(cluster, WARM_REQUESTS)))
     return timeline.follow(lambda: look(cluster), lambda moment: moment.replicas.at_zero)
 
 
-def told(answers: list[Answer]) -> str:
-    """How long the answers took, and which way they came: only an activator sets the header."""
+def summary(answers: list[Answer]) -> str:
+    """How long the answers took, and whether an activator held them, which its header says."""
     took = ", ".join(f"{answer.seconds:.2f} s" for answer in answers)
     held = sum(answer.held is not None for answer in answers)
     return f"{took}: {f'{held} of them held' if held else 'straight from the pod, past the activators'}"

@@ -1,4 +1,4 @@
-"""Where the demo's images come from, and what to do where the nodes of a cluster can't get them."""
+"""Where the demo's images come from, and what to do if the nodes of a cluster can't get them."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ def registry() -> str:
 
 
 def pull_policy() -> str:
-    """Nothing is pulled without a registry of one's own: what a public one has by these names is not ours."""
+    """Nothing is pulled unless a registry is named: images of these names in a public one are not ours."""
     return "IfNotPresent" if registry() else "Never"
 
 
@@ -32,7 +32,7 @@ def expected() -> str:
 
 
 def unobtainable(cluster: KubectlCluster, namespaces: Sequence[str]) -> list[str]:
-    """The images that pods of these namespaces wait for in vain."""
+    """The images that pods of these namespaces can't get."""
     found = {
         image
         for namespace in namespaces

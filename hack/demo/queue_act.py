@@ -33,7 +33,7 @@ class Moment:
 
     @property
     def shows(self) -> tuple[object, ...]:
-        """Everything that a line tells."""
+        """What a line shows; a new line is drawn when it changes."""
         return self.queued, self.in_flight, self.replicas.shows
 
     @property
@@ -72,7 +72,7 @@ def show(console: Console, cluster: KubectlCluster) -> bool:
 
 
 def make_the_trip(console: Console, cluster: KubectlCluster, jobs: int) -> bool:
-    """Pushes jobs and draws until the pool has been up and is at zero again."""
+    """Pushes jobs and draws lines until the pool was up and is at zero again."""
     names = [f"job-{number}" for number in range(1, jobs + 1)]
     redis_cli(cluster, "RPUSH", "jobs", *names)
     timeline = Timeline(console, LIMIT_SECONDS)

@@ -1,4 +1,4 @@
-"""What both acts need: a cluster, Poolkeeper in it, and a namespace of the demo's own."""
+"""What both acts need: a cluster with Poolkeeper, and a namespace for the demo."""
 
 import subprocess
 import time
@@ -18,7 +18,7 @@ MANIFESTS = Path(__file__).parent / "manifests"
 
 
 def prepare_kind(console: Console) -> KubectlCluster:
-    """Brings the kind cluster up, with a replay of real agent traffic to look at meanwhile."""
+    """Brings the kind cluster up and shows a replay of real agent traffic meanwhile."""
     hack_cluster = str(ROOT / "hack" / "cluster")
     log = ROOT / "build" / "demo-cluster.log"
     log.parent.mkdir(exist_ok=True)
@@ -36,7 +36,7 @@ def prepare_kind(console: Console) -> KubectlCluster:
 
 
 def show_progress(console: Console, log: Path, preparing: "subprocess.Popen[bytes]") -> None:
-    """Copies what hack/cluster says to the terminal until it ends."""
+    """Copies the output of hack/cluster to the terminal until hack/cluster ends."""
     with log.open() as lines:
         while True:
             line = lines.readline()

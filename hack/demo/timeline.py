@@ -1,4 +1,4 @@
-"""Draws what happens in the cluster, one line whenever something that a watcher would see has changed."""
+"""Draws what happens in the cluster: a new line whenever something visible has changed."""
 
 import time
 from collections.abc import Callable
@@ -35,16 +35,16 @@ class Replicas:
 
     @property
     def shows(self) -> tuple[int, int, str]:
-        """What a line tells: everything but the sentence, whose numbers change all the time."""
+        """What a line shows: everything but the message, whose numbers change all the time."""
         return self.desired, self.ready, self.reason
 
     @property
     def at_zero(self) -> bool:
-        """No replica is paid for, and the operator says so."""
+        """There is no replica, and the operator has decided on none."""
         return not (self.desired or self.ready) and self.reason == "AtZero"
 
     def line(self, ceiling: int) -> Text:
-        """A dot per replica that there may be, and the decision."""
+        """A dot for each allowed replica, and the reason of the decision."""
         return Text.assemble(
             ("●" * min(self.ready, self.desired), "green"),
             ("◌" * max(0, self.desired - self.ready), "cyan"),
@@ -63,7 +63,7 @@ class Moment(Protocol):
 
     @property
     def shows(self) -> tuple[object, ...]:
-        """Whatever makes a new line when it changes."""
+        """What a line shows; a new line is drawn when it changes."""
 
     def line(self) -> Text:
         """The line, without the time."""
@@ -74,7 +74,7 @@ M = TypeVar("M", bound=Moment)
 
 @dataclass
 class Timeline:
-    """One trip: a clock that starts at zero, and the line drawn last."""
+    """The lines of one trip from zero and back, with a clock that starts at zero."""
 
     console: Console
     limit_seconds: float
@@ -82,7 +82,7 @@ class Timeline:
     _last: Moment | None = None
 
     def follow(self, look: Callable[[], M], until: Callable[[M], bool]) -> bool:
-        """Draws until something holds; False if the trip's time limit comes first."""
+        """Draws until a condition holds; False if the time limit comes first."""
         while self._elapsed < self.limit_seconds:
             moment = look()
             self._draw(moment)
@@ -91,16 +91,16 @@ class Timeline:
             time.sleep(LOOK_SECONDS)
         return False
 
-    def tell(self, text: str, style: str = "bold green") -> None:
-        """A line about something that happened beside the pool, under the present time."""
+    def note(self, text: str, style: str = "bold green") -> None:
+        """A line with the time about something outside of the pool, such as a request."""
         self.console.print(Text.assemble((self._clock, "dim"), (text, style)))
 
     def explain(self, words: str) -> None:
-        """What is to be said about the line above."""
+        """Words about the line above."""
         self.console.print(Padding(Text(words, "dim"), (0, 0, 0, LABEL_WIDTH), expand=False))
 
     def _draw(self, moment: Moment) -> None:
-        """A line where something changed; the decision's words where it is a new one."""
+        """A line if something changed, and the decision's message if the reason is new."""
         last, self._last = self._last, moment
         if last is None or last.shows != moment.shows:
             self.console.print(Text.assemble((self._clock, "dim"), moment.line()))

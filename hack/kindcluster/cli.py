@@ -77,10 +77,10 @@ def parser() -> argparse.ArgumentParser:
         return one
 
     named = [
-        command(up, "create the cluster, or bring it back after whatever happened to it"),
+        command(up, "create the cluster, or repair it after a restart or a kill"),
         command(down, "delete the cluster"),
         command(load, "build the images whose sources changed, and load them into the node"),
-        command(status, "say what there is: engine, node, images, cache"),
+        command(status, "print the state of engine, node, images and cache"),
         command(env, 'print settings for a shell: eval "$(hack/cluster env)"'),
     ]
     for one in named:
@@ -89,12 +89,12 @@ def parser() -> argparse.ArgumentParser:
         "--all", action="store_true", help="delete every cluster, and stop the engine of our own"
     )
     named[2].add_argument("images", **IMAGES)
-    one = command(push, "build the images whose sources changed, and push them to a registry of yours")
+    one = command(push, "build the images whose sources changed, and push them to your registry")
     one.add_argument(
         "registry", metavar="REGISTRY", help="what comes before poolkeeper/…, as docker takes it"
     )
     one.add_argument("images", **IMAGES)
-    one = command(tool, "make sure that tools are there, and print their paths, one a line")
+    one = command(tool, "build or find tools, and print their paths, one per line")
     one.add_argument("tools", nargs="+", metavar="NAME", help=", ".join(tools.NAMES))
     return top
 

@@ -1,4 +1,4 @@
-"""One kind cluster: created, found again after everything was killed, inspected, deleted.
+"""One kind cluster: created, found again after a restart of the machine, inspected, deleted.
 
 NodePorts 30080 to 30089 of a cluster are reached on 127.0.0.1: for the cluster `poolkeeper` under the same
 numbers, for any other under ten numbers that its name decides (`hack/cluster status` prints them).
@@ -43,7 +43,7 @@ def kind_configuration(
     """The kind configuration of a single-node cluster; JSON is YAML, so it is written as it is."""
     kubelet: dict[str, object] = {
         "kind": "KubeletConfiguration",
-        # Since 1.35 the kubelet refuses hosts with cgroup v1 unless told otherwise.
+        # Since 1.35 the kubelet refuses hosts with cgroup v1 unless this is set.
         "failCgroupV1": False,
     }
     if "CAP_SYS_RESOURCE" in missing_capabilities:
@@ -71,7 +71,7 @@ def pods_not_ready(pods: Sequence[Mapping[str, Any]], since: datetime) -> list[s
 
     def ready(container: Mapping[str, Any]) -> bool:
         running = container["state"].get("running")
-        # The API tells whole seconds.
+        # The API rounds to whole seconds.
         return running and container["ready"] and datetime.fromisoformat(running["startedAt"]) >= since
 
     since = since.replace(microsecond=0)
@@ -185,7 +185,7 @@ class KindCluster:
         lease = f"lease/{self.node}", "--namespace=kube-node-lease", "--output=jsonpath={.spec.renewTime}"
         if not self._kubectl_succeeds("get", *lease):
             return "the kubelet has not registered its node"
-        # After a restart, the API server first tells the state from before it: wait for a newer heartbeat.
+        # After a restart, the API server first reports the state from before it: wait for a newer heartbeat.
         renewed = datetime.fromisoformat(self._kubectl("get", *lease))
         started = datetime.fromisoformat(self._inspect("{{.State.StartedAt}}"))
         if renewed < started:

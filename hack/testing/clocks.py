@@ -35,14 +35,14 @@ class LoopClock:
         return self._real() + self._ahead if self._stands_at is None else self._stands_at
 
     async def jump(self, seconds: float) -> None:
-        """So much time passes; returns once everything has run that came due by it."""
+        """Moves the clock on; returns once everything has run whose time has come."""
         self._ahead += seconds
         for _ in range(10):
             await asyncio.sleep(0.001)
 
     @asynccontextmanager
     async def standing_still(self) -> AsyncIterator[None]:
-        """No timer fires within the block, and whatever waits for one is an error."""
+        """No timer fires within the block; a task that waits for one is an error."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         watchdog = threading.Timer(GIVE_UP_SECONDS, loop.call_soon_threadsafe, (task.cancel,))
@@ -70,8 +70,10 @@ async def loop_clock() -> AsyncIterator[LoopClock]:
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """For what waits on timers and on itself alone: tests then take no longer than they compute, and what
-    happens between two instants does not depend on how busy the machine is."""
+    """An event loop that skips every wait for a timer.
+
+    It is for code that waits for timers and its own tasks only. Such a test takes no longer than it
+    computes, and its result does not depend on how busy the machine is."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -92,7 +94,7 @@ class _Selector(selectors.DefaultSelector):
         self._advance = advance
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready now; else the time that was to be waited for has passed. Without a timer it waits."""
+        """What is ready now; if nothing is, the clock moves to the next timer. Without a timer it waits."""
         if timeout is None:
             return super().select(None)
         found = super().select(0)

@@ -1,7 +1,7 @@
-"""A real API server on the loopback: etcd and kube-apiserver as processes of the test's own, no nodes.
+"""A real API server on the loopback: etcd and kube-apiserver as processes, without nodes.
 
-Deployments get no pods from it and namespaces never finish deleting: whoever needs that starts the
-controller manager too.
+It makes no pods for Deployments and finishes no deletion of a namespace; both need the controller manager too
+(nodes.py).
 """
 
 import signal
@@ -66,7 +66,7 @@ class Process:
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Lets it go on."""
+        """Ends the freeze."""
         self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
@@ -150,7 +150,7 @@ class ControlPlane:
         return await self.client(ADMIN)
 
     def get(self, path: str) -> str:
-        """What the API server tells the admin under a path that holds no JSON."""
+        """What the API server answers the admin under a path that holds no JSON."""
         return _get(f"{self.url}{path}", self.certificate)
 
     def restart(self) -> None:

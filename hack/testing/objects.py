@@ -54,7 +54,7 @@ async def create_pod(client: KubeClient, namespace: str, name: str) -> str:
 
 
 async def make_pod_ready(client: KubeClient, namespace: str, name: str) -> None:
-    """Says of a pod what a kubelet would."""
+    """Writes the status of a pod as a kubelet does once the pod is ready."""
     ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:30Z"}
     await patch(
         client, namespaced_path("v1", namespace, "pods", name, "status"), {"status": {"conditions": [ready]}}
@@ -105,7 +105,7 @@ async def create_pool(client: KubeClient, namespace: str, name: str = "pool") ->
 async def _wait_until_granted(
     client: KubeClient, namespace: str, user: str, group: str, resource: str, verb: str
 ) -> None:
-    """The API server learns of its own new roles a moment later."""
+    """Returns once the API server applies a new role, which takes it a moment."""
     path = api_path("authorization.k8s.io/v1", "subjectaccessreviews")
     plural, _, subresource = resource.partition("/")
     attributes = {"namespace": namespace, "verb": verb, "group": group, "resource": plural}

@@ -44,7 +44,7 @@ class OperatorProcess:
 
     @property
     def pid(self) -> int:
-        """Of the running process."""
+        """Id of the running process."""
         assert self._process is not None
         return self._process.pid
 
@@ -91,7 +91,7 @@ class OperatorProcess:
             return str(answer.read().decode())
 
     def is_leading(self) -> bool:
-        """What its metrics say."""
+        """Whether its metrics say that it leads."""
         try:
             return "poolkeeper_leader 1.0" in self.get("/metrics")
         except OSError:

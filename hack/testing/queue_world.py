@@ -1,4 +1,4 @@
-"""A world for the operator: a namespace with a queue and targets, and replicas of the operator."""
+"""Pools that wait on Redis lists: a namespace with a queue and targets, and replicas of the operator."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from poolkeeper.kube.transport.paths import namespaced_path
 
 @dataclass
 class QueueWorld:
-    """Everything that one test has."""
+    """A namespace of an API server, a Redis server and the operators that a test or benchmark starts."""
 
     client: KubeClient
     namespace: str
@@ -71,7 +71,7 @@ class QueueWorld:
         return await create_deployment(self.client, self.namespace, name=name, replicas=replicas)
 
     async def replicas(self, name: str = "worker") -> int:
-        """What a Deployment is told to have."""
+        """The replicas in a Deployment's spec."""
         path = namespaced_path("apps/v1", self.namespace, "deployments", name, "scale")
         return int((await self.client.request("GET", path))["spec"].get("replicas", 0))
 
@@ -91,7 +91,7 @@ class QueueWorld:
         return next((each for each in conditions if each["type"] == kind), {})
 
     async def lease_holder(self) -> str:
-        """Who leads, as the Lease says."""
+        """The holder of the operator's Lease."""
         path = namespaced_path("coordination.k8s.io/v1", self.namespace, "leases", "poolkeeper")
         return str((await self.client.request("GET", path))["spec"].get("holderIdentity", ""))
 
@@ -101,7 +101,7 @@ class QueueWorld:
 
 
 async def scaled_to(world: QueueWorld, replicas: int, name: str = "worker", seconds: float = 20.0) -> None:
-    """Returns once the target is told to have that many replicas."""
+    """Returns once the target's spec has that many replicas."""
 
     async def holds() -> bool:
         return await world.replicas(name) == replicas

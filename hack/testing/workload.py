@@ -1,4 +1,4 @@
-"""Stands in for the controller manager and the kubelet: pods of a Deployment that get ready in a while."""
+"""Stands in for the controller manager and the kubelet: a Deployment's pods, ready after a load time."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""What the operator costs before it does anything: import time, and the memory of an idle process.
+"""Import time of the operator, and the memory and CPU of one that idles without pools.
 
     python -m hack.bench fleet.footprint
 

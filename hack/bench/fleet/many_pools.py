@@ -1,4 +1,4 @@
-"""What many pools cost one operator: its start, its idling, and how fast it answers among them.
+"""CPU, memory and API requests of one operator with many pools, and how fast it reacts.
 
     python -m hack.bench fleet.many_pools [--pools 1000] [--idle-seconds 300]
 

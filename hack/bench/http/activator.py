@@ -1,4 +1,4 @@
-"""The activator beside nginx on the same path: latency added at a fixed rate, memory while holding, pacing.
+"""The activator beside nginx on the same path: added latency, memory while it holds requests, pacing.
 
     python -m hack.bench http.activator [--rate 1000] [--seconds 15] [--held 10000] [--body-bytes 8192]
 

@@ -1,16 +1,18 @@
-"""A whole cold request on a real cluster, beside what it takes to start the same pod by hand.
+"""Time of a cold request on a kind cluster, beside the same start made by hand.
 
     python -m hack.bench http.cold_request [--rounds 20] [--name poolkeeper-bench] [--keep]
 
-A kind cluster with Poolkeeper, and twice a model that takes no time to load. In turns, each from zero:
+The cluster has Poolkeeper and two copies of a model that takes no time to load. Both are started in turns,
+each from zero:
 
-- the floor: `kubectl scale --replicas=1` of the one without a pool, from the start of kubectl until its
-  Service's first answer, asked for every 20 ms from within the cluster,
-- the cold request: one request to the one whose pool is at zero, until the first byte of its answer.
+- by hand: `kubectl scale --replicas=1` of the copy without a pool, from the start of kubectl until the first
+  answer of its Service, which is asked every 20 ms from within the cluster. This is the floor.
+- by a request: one request to the copy whose pool is at zero, until the first byte of its answer.
 
-The parts are told apart by a watch on the Deployments and the pods. A held request goes straight to the pod,
-while a Service takes a moment longer to lead there: what is over a pod by hand is counted from when that is
-ready, and not from when its Service answers. The cluster is removed at the end.
+A watch on the Deployments and the pods separates the parts of a start. A held request goes directly to the
+pod, while a Service takes a moment longer to lead to it: after the pod is ready, a start by hand is
+therefore counted until the pod is ready and not until its Service answers. The cluster is removed at the
+end.
 """
 
 import argparse
@@ -40,7 +42,7 @@ class Start:
 
     @classmethod
     def of(cls, began: float, marks: Marks, answered: float) -> "Start":
-        """The parts between these instants. News of a watch may be later than what it tells of."""
+        """The parts between these instants. The watch may report an event later than it happened."""
         instants = [began, marks.scaled, marks.created, marks.running, marks.ready, answered]
         return cls(*(later - earlier for earlier, later in pairwise(instants)))
 
@@ -73,7 +75,7 @@ class Spread:
 
 
 async def start_by_hand(stage: KindWorld) -> Start:
-    """The floor, once."""
+    """One start by hand."""
     await stage.until_gone(BARE)
     answer = asyncio.create_task(stage.ask(BARE, how="until"))
     await asyncio.sleep(0.2)
@@ -86,7 +88,7 @@ async def start_by_hand(stage: KindWorld) -> Start:
 
 
 async def start_by_request(stage: KindWorld) -> Start:
-    """A cold request, once."""
+    """One start by a request."""
     await stage.until_gone(POOLED)
     answer = await stage.ask(POOLED, how="once")
     if answer["held"] is None:

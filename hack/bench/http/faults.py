@@ -1,17 +1,17 @@
-"""Requests across a pool's way down and up while its parts are stopped and killed: none lost, none twice.
+"""Requests while a pool goes down and up and its parts are killed: none may be lost or executed twice.
 
     python -m hack.bench http.faults [--requests 100000] [--cycles 50] [--faults 2] [--seed 1] [--minutes 30]
 
 One pool, its real controller, two real activators and model servers as processes, on a real API server with
-Kubernetes' own endpoint slices. Clients on three nodes, whose kube-proxies hear of endpoints at once, after
-0.3 s and after 1 s, send numbered requests and try none again: a burst while the pool is at zero, a steady
-rate while it is warm, stragglers while it goes down. Faults befall each cycle, in a random order and at
-random instants that the seed decides: an activator is rolled, a model pod is evicted, the controller restarts
-(by SIGTERM or SIGKILL), controller and activator restart together, an activator is killed by SIGKILL, a model
-pod is killed by SIGKILL.
+Kubernetes' own endpoint slices. There are clients on three nodes, whose kube-proxies learn of endpoints at
+once, after 0.3 s and after 1 s. The clients send numbered requests and repeat none: a burst while the pool
+is at zero, a steady rate while it is warm, single requests while it goes down. Each cycle has some faults,
+in an order and at instants that depend on the seed: an activator is rolled, a model pod is evicted, the
+controller restarts (by SIGTERM or SIGKILL), controller and activator restart together, an activator or a
+model pod is killed by SIGKILL.
 
-Every request must be answered, or have failed by a SIGKILL in that kill's window; no model server may have
-executed one twice. The exit status says so.
+Every request must be answered, unless a SIGKILL explains its failure, and no model server may execute a
+request twice. The exit status says whether both held.
 """
 
 import argparse
@@ -59,9 +59,9 @@ class Faults:
         self._activators = asyncio.Lock()
 
     def begin(self, after_seconds: float) -> None:
-        """Begin the next fault after a while; all kinds come before any comes again.
+        """Begin the next fault after a while; every kind comes once before any comes again.
 
-        One that finds no model pod waits for the next one, which may be up only in the next cycle.
+        A fault that needs a model pod and finds none waits for the next pod, perhaps until the next cycle.
         """
         if not self._deck:
             self._deck = [
@@ -292,7 +292,7 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Runs it; the exit status says whether the aim was met."""
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--cycles", type=int, default=50)
-    parser.add_argument("--faults", type=int, default=2, help="how many befall each cycle")
+    parser.add_argument("--faults", type=int, default=2, help="faults in each cycle")
     parser.add_argument("--rate", type=float, default=600, help="requests per second while warm")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=30, help="longest that all cycles may take")

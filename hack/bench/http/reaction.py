@@ -1,12 +1,12 @@
-"""How soon a ready replica gets the first held request, and how soon warm requests bypass the activator.
+"""Time from a ready replica to its first held request, and until warm requests bypass the activators.
 
     python -m hack.bench http.reaction [--releases 120] [--pools 12] [--rounds 3]
 
-The same scene as http_faults, without faults. A cold release runs from the backend's first successful answer
-to a probe until the first byte of a held request reaches that backend, both noted by the backend itself. The
-part until the API server has the pod's readiness is shown apart: it is the kubelet's, played by this program.
-Then clients with kept connections go on without a pause after a release, and each answer says whether it came
-through an activator.
+The processes are those of http.faults, without faults. A cold release takes from the model server's first
+successful answer to a probe until the first byte of a held request reaches it; the model server notes both.
+The part until the API server knows that the pod is ready is shown apart, since this program stands in for
+the kubelet. After a release, clients with kept connections send requests without a pause, and each answer
+says whether it came through an activator.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A day of Azure functions' applications through `poolkeeper backtest`, as a user would run it.
+"""Wall time of `poolkeeper backtest` for a day of Azure functions' applications.
 
     python -m hack.bench policy.azure_day FILE
 

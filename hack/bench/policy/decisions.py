@@ -1,4 +1,4 @@
-"""Prints how many decisions a second one core makes with requests waiting, and what a pool weighs."""
+"""Decisions per second of one core, and memory per pool."""
 
 import argparse
 import tracemalloc

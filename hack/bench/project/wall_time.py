@@ -1,4 +1,4 @@
-"""Wall time of the two commands of the README from a fresh clone: all caches moved aside, then with them.
+"""Wall time of `make demo` and `make test` from a fresh clone, with empty and with warm caches.
 
     python -m hack.bench project.wall_time [demo] [test]
 

@@ -1,11 +1,11 @@
-"""How fast the operator answers: from a change of a queue to the scale write, on a real API server.
+"""Time from a change of a queue to the scale write, on a real API server.
 
     python -m hack.bench queue.reaction [--changes 200] [--poll-milliseconds 500]
 
-Starts etcd, kube-apiserver, redis-server and one operator on the loopback, lets jobs arrive in one queue
-after the other, and watches the targets. The time runs from before the job is pushed until the watch shows
-the new replicas: the wait for the next poll (up to one interval, on average half), the read,
-the decision, GET and PUT of /scale, and the watch's own delay.
+The benchmark starts etcd, kube-apiserver, redis-server and one operator on the loopback, pushes a job into
+one queue after the other, and watches the targets. A measured time begins before the push and ends when the
+watch shows the new replicas. It consists of the wait for the next poll (at most one interval, on average
+half of it), the read, the decision, GET and PUT of /scale, and the delay of the watch.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What one poll of 10,000 Redis lists costs: Poolkeeper's batches beside three ways of redis-py, in one run.
+"""Cost of one poll of 10,000 Redis lists: Poolkeeper's batches beside three ways of redis-py.
 
 All read the same lists from one local server, in turns. `batches` includes making and publishing a Sample
 for each list; the other ways stop at the bare numbers. CPU is that of this process, without the server's.

@@ -100,7 +100,7 @@ def main() -> None:
     """Loads, then serves until SIGTERM."""
     time.sleep(float(os.environ.get("LOAD_SECONDS", "0")))
     if os.environ.get("FAIL_STARTS") == "yes":
-        raise SystemExit("this model was told to fail at loading")
+        raise SystemExit("this model is set to fail at loading")
     web.run_app(application(), port=PORT, shutdown_timeout=600.0, print=None)
 
 

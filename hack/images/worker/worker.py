@@ -1,6 +1,6 @@
 """A stand-in for a model server: it takes a while to load, then works off jobs from a Redis list.
 
-Each job is moved to a processing list while it is worked on (LMOVE), so that whoever watches the two lists
+Each job is moved to a processing list while it is worked on (LMOVE), so that a reader of both lists
 sees both what waits and what is in flight. Ready, on :8080/healthz, means that the model is loaded. On
 SIGTERM the job in hand is finished and no other begun. Jobs that a crashed worker left in the processing list
 are not touched.
@@ -85,7 +85,7 @@ class Worker:
         return True
 
     def work(self) -> None:
-        """Work off jobs, one at a time, until told to stop; sit out a Redis that is away."""
+        """Work on jobs, one at a time, until SIGTERM; wait while Redis can't be reached."""
         client = self.settings.connect()
         while not self.stopping.is_set():
             try:

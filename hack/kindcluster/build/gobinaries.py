@@ -52,7 +52,7 @@ NEEDS_CGO = frozenset({"runc"})
 COMPILE_FLAGS = ("-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-tags=seccomp")
 
 DOWNLOAD_SECONDS = 600.0
-"""How long modules may take to come before they are asked for anew; those that are here stay."""
+"""How long a download of modules may take before it is tried again; modules that arrived are kept."""
 DOWNLOAD_TRIES = 3
 
 GO_ADVICE = "on Debian 12, `apt-get install -t bookworm-backports golang-go` once backports are enabled"

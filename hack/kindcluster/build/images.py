@@ -1,7 +1,7 @@
 """The images of our own: operator, Redis, sample worker and models, all on one Python base.
 
 The base is a pulled Python image, or a Debian with Python where nothing can be pulled; the Dockerfiles are
-the same for both. An image is rebuilt when what it is made of has changed, which a label on it tells.
+the same for both. An image is rebuilt when its sources have changed; a label on the image holds their hash.
 """
 
 import platform

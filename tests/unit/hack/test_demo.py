@@ -12,7 +12,7 @@ from rich.text import Text
 from hack.demo import __main__ as demo
 from hack.demo import farewell, http_act, queue_act, recording, timeline
 from hack.demo.commands import CommandFailed, KubectlCluster
-from hack.demo.http_act import Answer, told
+from hack.demo.http_act import Answer, summary
 from hack.demo.images import NAMES, advice, unobtainable
 from hack.demo.recording import BEGIN, END, README, placed, shortened
 from hack.demo.stage import chart_values, with_images
@@ -105,7 +105,7 @@ def test_replicas_are_read_from_the_objects_also_before_the_first_decision(statu
 def test_the_way_of_warm_requests_is_told_as_it_was(held: list[str | None], way: str) -> None:
     answers = [Answer(status=200, text="", held=one, seconds=0.25) for one in held]
 
-    assert told(answers) == f"0.25 s, 0.25 s: {way}"
+    assert summary(answers) == f"0.25 s, 0.25 s: {way}"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A cluster full of pools on an API server without nodes: made at once, and watched from outside."""
+"""Many pools on an API server without nodes, created at once and watched from outside."""
 
 import asyncio
 import time
@@ -142,7 +142,7 @@ class Fleet:
 
 
 class ReplicaWatch:
-    """Tells when a target was told to have some replicas."""
+    """Finds out when the replicas of a target were written."""
 
     def __init__(self, client: KubeClient) -> None:
         self._client = client

@@ -1,5 +1,5 @@
-"""Clients of a Service as kube-proxy lets them be: each connection goes to one of the endpoints that a node
-knows of, and a node learns of changes by watch, later than others or not."""
+"""Clients of a Service behind kube-proxy: each connection goes to one of the endpoints that the client's node
+knows of. A node learns of changes by a watch, and some nodes later than others."""
 
 import asyncio
 import random

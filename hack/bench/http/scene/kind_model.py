@@ -1,4 +1,4 @@
-"""A model twice on a kind cluster, with a pool and without, somebody who calls it, and a watch on both."""
+"""Two copies of a model on a kind cluster, one with a pool, a pod that calls them, and a watch on both."""
 
 import asyncio
 import json
@@ -93,17 +93,17 @@ class KindWorld:
             raise RuntimeError("the caller has ended")
         answer: dict[str, Any] = json.loads(line)
         if answer["status"] != 200:
-            raise RuntimeError(f"{model} was not called in vain, but answered {answer['status']}")
+            raise RuntimeError(f"{model} should have answered 200, and answered {answer['status']}")
         return answer
 
     async def scale(self, model: str, replicas: int) -> float:
-        """`kubectl scale` as anybody runs it; the instant at which it was started."""
+        """Runs `kubectl scale`; the instant at which kubectl was started."""
         began = time.monotonic()
         await self.kubectl("scale", f"deployment/{model}", f"--replicas={replicas}")
         return began
 
     async def until_gone(self, model: str) -> None:
-        """Returns once a model is at zero and no pod of it is left; what is seen from then on counts anew."""
+        """Returns once a model is at zero and has no pod left; then the marks of its next start begin."""
         async with asyncio.timeout(MOST_SECONDS):
             while self.replicas.get(model) or self.pods[model]:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
@@ -154,7 +154,7 @@ async def world(cluster: KubectlCluster) -> AsyncIterator[KindWorld]:
     """Poolkeeper installed, both models at zero, the activators in front of the one with a pool."""
     release = ("--namespace", SYSTEM_NAMESPACE, "--create-namespace", "--wait", "--timeout", "180s")
     cluster.helm("upgrade", "--install", "poolkeeper", CHART, *release, *chart_values())
-    # A cluster that was kept has the image under the same tag as before: nothing else would start it anew.
+    # A cluster that was kept has the image under the same tag as before: nothing else would restart it.
     for deployment in ("poolkeeper", "poolkeeper-activator"):
         named = ("--namespace", SYSTEM_NAMESPACE, f"deployment/{deployment}")
         cluster.kubectl("rollout", "restart", *named)
@@ -209,7 +209,7 @@ def model(name: str) -> list[dict[str, Any]]:
 
 
 def pool(name: str) -> dict[str, Any]:
-    """A pool that starts its model as soon as anybody waits, and stops it as soon as nobody does."""
+    """A pool that starts its model as soon as a request waits, and stops it as soon as none does."""
     (made,) = _documents("llm-pool.yaml")
     made["metadata"] = {"name": name}
     made["spec"] |= {

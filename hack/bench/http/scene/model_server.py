@@ -1,10 +1,10 @@
-"""A model server as a pod runs it: loads, becomes ready, answers, and writes down what it executes.
+"""A model server as a pod runs it: it loads, becomes ready, answers, and writes down what it executes.
 
     python -m hack.bench.http.scene.model_server --listen HOST:PORT --load-seconds 0.5 --record FILE
 
-A line is written for every request before it is worked on, so that it is there even if the process is killed
-in the midst of it. Told to stop, it takes no new connection, finishes what runs, closes each connection with
-its next answer and ends once none is left.
+It writes a line for every request before it works on the request, so that the line is there even if the
+process is killed meanwhile. After SIGTERM it takes no new connection, finishes what runs, closes each
+connection with the next answer on it, and ends once no connection is left.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """A network namespace of the benchmark's own: pods get addresses that an EndpointSlice may hold.
 
 An EndpointSlice takes no address of 127.0.0.0/8, and two activators listen on the same port, so each needs an
-address of its own. Inside, 10.88.0.0/16 is local; nothing outside can be reached, and whatever was started
-ends together with the benchmark.
+address of its own. Inside, 10.88.0.0/16 is local; nothing outside can be reached, and all processes
+end together with the benchmark.
 """
 
 import itertools
@@ -39,5 +39,5 @@ def run_inside(name: str, arguments: Sequence[str]) -> int:
 
 
 def addresses(network: str) -> Iterator[str]:
-    """Addresses of a network, each once; they begin anew only after all were used."""
+    """Addresses of a network; none comes twice before all were used."""
     return (f"{network}.{number}" for number in itertools.cycle(range(2, 255)))

@@ -67,7 +67,7 @@ class Pod:
         return at
 
     async def terminate(self) -> None:
-        """Delete the pod as anybody would, and return once it is gone."""
+        """Delete the pod through the API, and return once it is gone."""
         self.is_terminating = True
         self.deleted_at = time.monotonic()
         await self._client.request("DELETE", self._path, body={"gracePeriodSeconds": GRACE_SECONDS})
@@ -79,7 +79,7 @@ class Pod:
             await delete_pod(self._client, self._namespace, self.name)
 
     async def end(self) -> None:
-        """Without a pod to care for any more."""
+        """End the process, and leave the pod object as it is."""
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)
         if self._process is not None and self._process.returncode is None:
@@ -158,7 +158,7 @@ async def answers(address: str, port: int, path: str) -> bool:
 
 
 class Replicas:
-    """Gives one Deployment as many pods as it asks for; `ever` are all it ever had."""
+    """Gives one Deployment the pods that it asks for; `ever` holds all that it had."""
 
     def __init__(
         self,
@@ -183,7 +183,7 @@ class Replicas:
         return [pod for pod in self.ever if not pod.is_terminating]
 
     def scale(self, wanted: int) -> None:
-        """What the Deployment says."""
+        """Follow the replicas that the Deployment asks for."""
         self.wanted = wanted
         for pod in self.pods[wanted:]:
             self.remove(pod)
@@ -203,7 +203,7 @@ class Replicas:
         """Take a pod away."""
         if pod.is_terminating:
             return
-        pod.is_terminating = True  # at once: the task begins later, and nobody may count on the pod by then
+        pod.is_terminating = True  # at once: the task begins later, and `pods` must leave the pod out already
         task = asyncio.get_running_loop().create_task(pod.terminate())
         self._removals.add(task)
         task.add_done_callback(self._removals.discard)

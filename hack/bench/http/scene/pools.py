@@ -101,7 +101,7 @@ class HttpWorld:
         await self.client.request("POST", path, body=pool)
 
     async def wait_for_replicas(self, name: str, replicas: int, seconds: float) -> None:
-        """Returns once a Deployment is told to have so many; raises TimeoutError."""
+        """Returns once a Deployment's spec has so many replicas; raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while self.replicas[name].wanted != replicas:
                 await self._news.wait()
@@ -128,7 +128,7 @@ class HttpWorld:
         raise RuntimeError("the watch on Deployments has ended")
 
     async def describe(self, name: str) -> str:
-        """What a pool says of itself, for when it does not do what it should."""
+        """A pool's status, for the message of a failure."""
         path = namespaced_path(API_VERSION, NAMESPACE, "acceleratorpools", name)
         status = (await self.client.request("GET", path)).get("status") or {}
         conditions = [f"{each['type']}={each['status']}" for each in status.get("conditions") or ()]
