@@ -16,8 +16,8 @@ TESTS = Path(__file__).resolve().parents[2]
 ACTIVATOR = "component/activator"
 CYCLES = "integration/activator/test_down_up_cycles"
 ENDPOINTS = "component/controller/test_http_endpoints"
-FAULTS = f"{ACTIVATOR}/test_replica_faults"
-HELD = f"{ACTIVATOR}/test_holding::test_a_request_is_held_until_a_replica_is_ready"
+FAULTS = f"{ACTIVATOR}/passing_on/test_replica_faults"
+HELD = f"{ACTIVATOR}/holding/test_holding::test_a_request_is_held_until_a_replica_is_ready"
 POOLS = "component/controller/test_http_pools"
 TABLES = "component/controller/test_routing_tables"
 COLD = "integration/activator/test_cold_requests"
@@ -47,9 +47,9 @@ COMPLAINTS = (
         "the first request takes much longer than the pod: back-off of connection attempts",
         "http-add-on 586, 1385",
         (
-            f"{ACTIVATOR}/test_latency::test_a_release_waits_for_no_timer",
-            f"{ACTIVATOR}/test_latency::test_a_replica_behind_a_black_hole_costs_one_attempt",
-            f"{ACTIVATOR}/test_latency::test_attempts_do_not_grow_apart",
+            f"{ACTIVATOR}/passing_on/test_latency::test_a_release_waits_for_no_timer",
+            f"{ACTIVATOR}/passing_on/test_latency::test_a_replica_behind_a_black_hole_costs_one_attempt",
+            f"{ACTIVATOR}/passing_on/test_latency::test_attempts_do_not_grow_apart",
             f"{FAULTS}::test_the_only_replica_is_tried_again_until_it_listens",
         ),
     ),
@@ -57,15 +57,15 @@ COMPLAINTS = (
         "the proxy in the path makes warm requests slower, for ever",
         "http-add-on 1385",
         (
-            f"{ACTIVATOR}/test_latency::test_a_warm_request_waits_for_no_timer",
-            f"{ACTIVATOR}/test_leaving::test_kept_connections_are_closed_when_the_pods_answer_themselves",
+            f"{ACTIVATOR}/passing_on/test_latency::test_a_warm_request_waits_for_no_timer",
+            f"{ACTIVATOR}/control/test_leaving::test_kept_connections_are_closed_when_the_pods_answer_themselves",
         ),
     ),
     Complaint(
         "after a long idle time the first request is held in vain: nothing is scaled up",
         "http-add-on 1692",
         (
-            f"{ACTIVATOR}/test_long_idle::test_a_cold_request_after_a_long_time_is_reported_and_answered",
+            f"{ACTIVATOR}/control/test_long_idle::test_a_cold_request_after_a_long_time_is_reported_and_answered",
             f"{POOLS}::test_after_hours_at_zero_a_held_request_is_demand_at_once",
         ),
     ),
@@ -83,7 +83,7 @@ COMPLAINTS = (
         "the first ready replica gets the whole backlog",
         "http-add-on 1038",
         (
-            f"{ACTIVATOR}/test_holding::test_no_replica_gets_more_than_its_slots",
+            f"{ACTIVATOR}/holding/test_holding::test_no_replica_gets_more_than_its_slots",
             f"{COLD}::test_a_burst_is_let_go_at_the_replicas_pace",
         ),
     ),
@@ -91,17 +91,17 @@ COMPLAINTS = (
         "what is held has no bound, until memory ends",
         "http-add-on 1732, 1733",
         (
-            f"{ACTIVATOR}/test_memory::test_large_bodies_beyond_the_budget_are_not_in_memory",
-            f"{ACTIVATOR}/test_memory::test_heads_beyond_their_bound_are_refused",
-            f"{ACTIVATOR}/test_refusals::test_the_pools_own_bound_refuses_the_next_request",
-            f"{ACTIVATOR}/test_refusals::test_connections_beyond_the_bound_are_closed_at_once",
+            f"{ACTIVATOR}/holding/test_memory::test_large_bodies_beyond_the_budget_are_not_in_memory",
+            f"{ACTIVATOR}/holding/test_memory::test_heads_beyond_their_bound_are_refused",
+            f"{ACTIVATOR}/holding/test_refusals::test_the_pools_own_bound_refuses_the_next_request",
+            f"{ACTIVATOR}/holding/test_refusals::test_connections_beyond_the_bound_are_closed_at_once",
         ),
     ),
     Complaint(
         "one caller's requests keep all others waiting",
         "nowhere on offer: no fairness in what http-add-on and Knative hold",
         (
-            f"{ACTIVATOR}/test_refusals::test_one_client_can_not_take_all_places",
+            f"{ACTIVATOR}/holding/test_refusals::test_one_client_can_not_take_all_places",
             "unit/activator/gate/test_fair_queue::"
             "test_a_client_with_one_request_does_not_wait_for_a_client_with_many",
         ),
@@ -110,8 +110,8 @@ COMPLAINTS = (
         "one hung or unreachable proxy ends scaling for all, or the count of the others is lost",
         "http-add-on 870, 882, 1667, 1730",
         (
-            f"{ACTIVATOR}/test_hung_activators::test_what_the_other_holds_is_demand_and_is_answered",
-            f"{ACTIVATOR}/test_hung_activators::"
+            f"{ACTIVATOR}/control/test_hung_activators::test_what_the_other_holds_is_demand_and_is_answered",
+            f"{ACTIVATOR}/control/test_hung_activators::"
             "test_without_anything_held_it_makes_demand_unknown_and_not_zero",
             f"{POOLS}::test_a_silent_activator_hides_no_demand_of_the_others",
             f"{TABLES}::test_a_frozen_activator_holds_up_nobody_and_takes_no_room",
@@ -121,7 +121,7 @@ COMPLAINTS = (
         "a hung replica holds up requests that others could take",
         "Ray 38118",
         (
-            f"{ACTIVATOR}/test_latency::test_a_replica_that_hangs_keeps_only_what_it_was_given",
+            f"{ACTIVATOR}/passing_on/test_latency::test_a_replica_that_hangs_keeps_only_what_it_was_given",
             f"{FAULTS}::test_a_replica_that_never_listens_ends_in_an_answer",
         ),
     ),
@@ -129,10 +129,10 @@ COMPLAINTS = (
         "an edit does not reach what is under way",
         "http-add-on 1656, 1659; Dynamo 4420",
         (
-            f"{ACTIVATOR}/test_edits::test_a_lowered_bound_refuses_the_next_and_nobody_who_waits",
-            f"{ACTIVATOR}/test_edits::test_those_who_wait_go_to_the_port_that_the_service_has_now",
-            f"{ACTIVATOR}/test_edits::test_a_raised_budget_is_given_to_those_who_wait",
-            f"{ACTIVATOR}/test_edits::test_a_raised_concurrency_lets_more_go_at_once",
+            f"{ACTIVATOR}/holding/test_edits::test_a_lowered_bound_refuses_the_next_and_nobody_who_waits",
+            f"{ACTIVATOR}/holding/test_edits::test_those_who_wait_go_to_the_port_that_the_service_has_now",
+            f"{ACTIVATOR}/holding/test_edits::test_a_raised_budget_is_given_to_those_who_wait",
+            f"{ACTIVATOR}/holding/test_edits::test_a_raised_concurrency_lets_more_go_at_once",
             f"{POOLS}::test_an_edit_of_the_source_keeps_port_and_switch",
         ),
     ),
@@ -141,21 +141,21 @@ COMPLAINTS = (
         "Knative 13208; KServe 469, 1247, 1641, 1805, 3795; ai-accelerator 22; Sablier 61; sie 293",
         (
             f"{COLD}::test_a_start_that_outlasts_its_callers_patience_is_not_taken_back",
-            f"{ACTIVATOR}/test_slow_starts::"
+            f"{ACTIVATOR}/holding/test_slow_starts::"
             "test_who_was_held_for_the_whole_budget_is_told_to_come_back_and_stays_demand",
-            f"{ACTIVATOR}/test_slow_starts::"
+            f"{ACTIVATOR}/holding/test_slow_starts::"
             "test_a_start_that_gets_longer_refuses_newcomers_at_once_and_nobody_who_waits",
-            f"{ACTIVATOR}/test_slow_starts::"
+            f"{ACTIVATOR}/holding/test_slow_starts::"
             "test_a_start_beyond_any_patience_ends_in_answers_and_not_in_cut_connections",
-            f"{ACTIVATOR}/test_refusals::test_an_early_503_says_when_to_come_back_and_still_counts_as_demand",
-            f"{ACTIVATOR}/test_clients::test_openai_comes_back_by_itself_when_it_was_told_to",
+            f"{ACTIVATOR}/holding/test_refusals::test_an_early_503_says_when_to_come_back_and_still_counts_as_demand",
+            f"{ACTIVATOR}/passing_on/test_clients::test_openai_comes_back_by_itself_when_it_was_told_to",
         ),
     ),
     Complaint(
         "at zero the model leaves the list of models, and with it the sign that anybody wants it",
         "Dynamo 10751, 10753, 11536; production-stack 1003",
         (
-            f"{ACTIVATOR}/test_clients::test_openai_list_of_models_is_held_and_not_empty",
+            f"{ACTIVATOR}/passing_on/test_clients::test_openai_list_of_models_is_held_and_not_empty",
             f"{COLD}::test_a_controller_that_starts_anew_goes_on_with_the_same_port",
             "integration/activator/test_killed_parts::"
             "test_a_killed_activator_fails_what_it_held_and_its_successor_goes_on",
@@ -165,7 +165,7 @@ COMPLAINTS = (
         "at zero there is no series that would show demand",
         "llm-d 2492; production-stack 1003; http-add-on 870",
         (
-            f"{ACTIVATOR}/test_control::test_a_held_request_is_reported_at_once",
+            f"{ACTIVATOR}/control/test_control::test_a_held_request_is_reported_at_once",
             f"{POOLS}::test_held_requests_are_demand_though_a_server_can_not_be_read",
         ),
     ),
@@ -222,29 +222,31 @@ COMPLAINTS = (
     Complaint(
         "models of one name in two namespaces are taken for one",
         "gateway-api-inference-extension 2309",
-        (f"{ACTIVATOR}/test_holding::test_pools_of_one_name_in_two_namespaces_do_not_mix",),
+        (f"{ACTIVATOR}/holding/test_holding::test_pools_of_one_name_in_two_namespaces_do_not_mix",),
     ),
     Complaint(
         "nobody can see that a request was held, for how long, or how long starts take",
         "http-add-on 365, 1721, 1776; Knative 2495, 13459; gateway-api-inference-extension 1798",
         (
             HELD,
-            f"{ACTIVATOR}/test_metrics::test_a_cold_start_lasts_until_the_first_byte_of_the_answer",
-            f"{ACTIVATOR}/test_metrics::test_the_start_of_a_large_model_is_no_more_than_a_bucket",
-            f"{ACTIVATOR}/test_control::test_metrics_by_pool",
+            f"{ACTIVATOR}/holding/test_metrics::test_a_cold_start_lasts_until_the_first_byte_of_the_answer",
+            f"{ACTIVATOR}/holding/test_metrics::test_the_start_of_a_large_model_is_no_more_than_a_bucket",
+            f"{ACTIVATOR}/control/test_control::test_metrics_by_pool",
         ),
     ),
     Complaint(
         "whoever waits sees nothing meanwhile",
         "http-add-on 874, 1444",
-        (f"{ACTIVATOR}/test_protocols::test_heartbeats_are_only_for_clients_that_accept_event_streams",),
+        (
+            f"{ACTIVATOR}/passing_on/test_protocols::test_heartbeats_are_only_for_clients_that_accept_event_streams",
+        ),
     ),
     Complaint(
         "no gRPC, no HTTP/2",
         "http-add-on 1084, 1473",
         (
-            f"{ACTIVATOR}/test_http_2::test_a_grpc_call_is_held_and_answered",
-            f"{ACTIVATOR}/test_http_2::test_httpx_with_prior_knowledge",
+            f"{ACTIVATOR}/passing_on/test_http_2::test_a_grpc_call_is_held_and_answered",
+            f"{ACTIVATOR}/passing_on/test_http_2::test_httpx_with_prior_knowledge",
         ),
     ),
 )
