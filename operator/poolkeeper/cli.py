@@ -14,7 +14,7 @@ COMMANDS = {
         "poolkeeper.commands.explain",
         "show why a pool has its replicas, and where the time of its starts goes",
     ),
-    "leave": ("poolkeeper.commands.leave", "before an uninstall: leave Services and pools fit for it"),
+    "leave": ("poolkeeper.commands.leave", "clean up Services and pools before an uninstall"),
     "crds": ("poolkeeper.commands.crds", "write the CRDs, or check that they are current"),
     "backtest": ("poolkeeper.backtest.command", "replay traces of arrivals through the policy"),
 }

@@ -1,4 +1,4 @@
-"""One pool's demand, kept from what its sources publish."""
+"""The demand of one pool, from what its sources publish."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class PoolDemand:
         self._sources: dict[str, _Source] = {}
 
     def assign(self, sources: Sequence[DemandSource]) -> None:
-        """Follow these sources; what is known about those that stay the same is kept."""
+        """Follow these sources; sources that stay the same keep what is known about them."""
         before = self._sources
         self._sources = {
             source.name: before[source.name]
@@ -34,12 +34,12 @@ class PoolDemand:
         }
 
     def enter(self, news: Sample | Unavailable) -> bool:
-        """Take in what a source has published; says whether a decision may depend on it."""
+        """Keep what a source has published. Returns whether a decision may depend on it."""
         source = self._sources.get(news.source)
         return source is not None and source.demand.enter(news)
 
     def fresh_until(self) -> float:
-        """When the first reading gets too old if nothing more is read; at once where a source is unknown."""
+        """When the first reading gets too old if nothing more is read; -inf while a source is unknown."""
         return min((source.demand.fresh_until() for source in self._sources.values()), default=math.inf)
 
     def current(self) -> tuple[Demand, ...]:

@@ -1,4 +1,5 @@
-"""Which replica was asked for when: pods matched to the writes that called for them, and what they teach."""
+"""When each replica was asked for: new pods are matched to the scale writes before them, and become
+samples."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -9,31 +10,37 @@ from poolkeeper.core.values.observation import Replicas, StartingReplica
 from poolkeeper.kube.watch.pod import Pod
 
 CLOCK_SKEW_SECONDS = 2.0
-"""A pod's creation is a whole second of the API server's clock, so it may seem to lie before the write."""
+"""A pod's creation is a whole second of the API server's clock: it may look earlier than the scale write."""
 WITNESS_SECONDS = 5.0
-"""A pod that says it got ready longer ago than this did so while nobody looked."""
+"""A pod whose Ready condition is older than this was not seen when it got ready."""
 
 
 class Starts:
-    """The starts of one pool."""
+    """The starts of one pool. Sets and mappings of pods are by uid."""
 
     def __init__(self) -> None:
         self._asks: deque[float] = deque(maxlen=10_000)
+        """Unix seconds of the scale writes whose replicas have no pod yet, one entry per replica."""
         self._asked_at: dict[str, float] = {}
+        """When each known pod was asked for."""
         self._served: set[str] = set()
+        """Pods that are ready, or were at the last look."""
         self._learned: set[str] = set()
+        """Pods whose start has ended and was returned as a sample."""
         self._running: dict[str, float] = {}
+        """Age in seconds of each running start when it was last returned as a sample."""
         self._loading: set[str] = set()
+        """Pods that were seen before they were ready."""
         self._short_since: float | None = None
 
     def scaled(self, before: int, after: int, at: float) -> None:
-        """The target was told to have `after` replicas instead of `before`."""
+        """The replicas of the target were set from `before` to `after`."""
         self._asks.extend([at] * (after - before))
         for _ in range(min(before - after, len(self._asks))):
             self._asks.pop()
 
     def follow(self, pods: Iterable[Pod], now: float) -> None:
-        """Match new pods to the oldest writes that nobody has answered yet; forget pods that are gone."""
+        """Match new pods to the oldest scale writes without a pod; forget deleted pods."""
         present = {pod.uid: pod for pod in pods}
         self._forget_others(present)
         new = [pod for uid, pod in present.items() if uid not in self._asked_at]
@@ -45,7 +52,7 @@ class Starts:
             self._note_service(pod, now)
 
     def replicas(self, desired: int, pods: Iterable[Pod], now: float) -> Replicas:
-        """The target as a decision sees it; a replica without a pod yet is starting too."""
+        """The replicas for a decision; a replica that has no pod yet counts as starting."""
         present = [pod for pod in pods if not pod.is_finished]
         live = [pod for pod in present if not pod.is_terminating]
         ready = sum(pod.is_ready for pod in live)
@@ -61,11 +68,11 @@ class Starts:
 
     @property
     def short_since(self) -> float | None:
-        """Since when replicas have been missing that no pod stands for; None while none are."""
+        """Since when some desired replicas have had no pod; None while all have one."""
         return self._short_since
 
     def samples(self, pods: Iterable[Pod], now: float) -> list[StartSample]:
-        """What these pods teach since the last call, in the order in which it is learned."""
+        """New samples of starts since the last call, in the order in which they are learned."""
         new = [pod for pod in pods if pod.uid not in self._learned and not pod.is_terminating]
         ready = sorted((pod for pod in new if pod.is_ready), key=lambda pod: pod.ready_at or now)
         failed = [pod for pod in new if _can_not_start(pod) and pod.uid not in self._served]
@@ -84,7 +91,7 @@ class Starts:
             self._learned.discard(uid)
 
     def _note_service(self, pod: Pod, now: float) -> None:
-        """A replica that was ready once and is not any more starts again now, as far as a decision goes."""
+        """Note whether a pod is ready. One that was and no longer is counts as a start that begins now."""
         if pod.is_ready:
             self._served.add(pod.uid)
         elif pod.uid in self._served:
@@ -121,7 +128,8 @@ class Starts:
         )
 
     def _ready_at(self, pod: Pod, now: float) -> float | None:
-        """Our own clock where we saw it get ready: the pod tells whole seconds of another clock."""
+        """This process's clock if it saw the pod get ready, since the pod has whole seconds of another
+        clock."""
         if pod.ready_at is None or not pod.is_ready:
             return None
         is_witnessed = pod.uid in self._loading and abs(now - pod.ready_at) <= WITNESS_SECONDS
@@ -129,7 +137,7 @@ class Starts:
 
 
 def _can_not_start(pod: Pod) -> bool:
-    """A pod whose image can't be pulled or that keeps crashing is no slow start: it may go on for days."""
+    """Whether the pod won't start: its image can't be pulled, or it keeps crashing, maybe for days."""
     return (pod.is_finished or pod.has_failed) and not pod.is_ready
 
 

@@ -115,7 +115,7 @@ class Observer:
         """Everything that a decision is made from. The replicas are None where they can't be seen: the target
         is unread, does not say which pods are its own, or its pods may be out of date."""
         scale = pool.target.scale
-        is_seen = pool.target.are_pods_told and self.pods_failure(pool) is None
+        is_seen = pool.target.has_selector and self.pods_failure(pool) is None
         pool.observation = Observation(
             demand=pool.demand.current(),
             replicas=pool.starts.replicas(scale.replicas, pool.pods, now) if scale and is_seen else None,

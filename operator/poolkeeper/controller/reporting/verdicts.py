@@ -56,7 +56,7 @@ def _readiness(store: Store, pool: Pool, pods_failure: KubeFailure | None) -> Ve
         )
     if pool.target.failure:
         return conditions.unreadable_target(pool.target.failure)
-    if pool.target.scale and not pool.target.are_pods_told:
+    if pool.target.scale and not pool.target.has_selector:
         return conditions.unknown_pods(pool.target.selector)
     if pods_failure:
         return Verdict(None, "PodsUnknown", f"the pods may be out of date: {pods_failure.message}")
