@@ -17,6 +17,7 @@ from hack.testing.operator_process import OperatorProcess
 from hack.testing.ports import free_port
 from hack.testing.waiting import eventually
 from poolkeeper.api.base import API_VERSION
+from poolkeeper.api.past_decision import PastDecision
 from poolkeeper.core.front.slices import ActivatorSlice
 from poolkeeper.kube.objects.endpoint_slices import list_slices
 from poolkeeper.kube.transport.client import KubeClient
@@ -129,12 +130,15 @@ class ActivatorScene:
 
     async def wait_for_slice(self) -> ActivatorSlice:
         """Returns once the activator is an endpoint and listens."""
+        found: list[ActivatorSlice] = []
 
         async def holds() -> bool:
-            return bool(await self.slices())
+            # Kept: by the next list the slice of a killed activator may be gone.
+            found[:] = await self.slices()
+            return bool(found)
 
         await eventually(holds, "the activator is an endpoint", 20)
-        return (await self.slices())[0]
+        return found[0]
 
     async def wait_for_no_slice(self) -> None:
         """Returns once the pods answer alone."""
@@ -162,6 +166,10 @@ class ActivatorScene:
         transport = httpx.AsyncHTTPTransport(retries=20)
         async with httpx.AsyncClient(timeout=60, transport=transport) as client:
             return await client.post(url, content=text, headers=headers)
+
+    async def decisions(self) -> list[PastDecision]:
+        """The pool's last decisions, the oldest first."""
+        return [PastDecision.model_validate(line) for line in (await self.status()).get("decisions") or ()]
 
     async def status(self) -> Mapping[str, Any]:
         """The pool's status."""

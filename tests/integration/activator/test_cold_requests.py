@@ -3,7 +3,6 @@
 import asyncio
 
 from hack.testing.waiting import eventually
-from poolkeeper.api.past_decision import PastDecision
 from poolkeeper.kube.objects.endpoint_slices import delete_slice
 from tests.integration.activator.scene import ActivatorScene
 
@@ -17,8 +16,12 @@ async def test_a_request_at_zero_is_answered_and_the_pool_returns_to_zero(scene:
     assert await scene.models.replicas() == 1
     await scene.wait_for_slice()
     await scene.wait_for_replicas(0)
-    status = await scene.status()
-    assert status["coldStart"]["samples"] >= 1
+
+    async def has_stopped() -> bool:
+        return [each.reason for each in await scene.decisions()][-3:-1] == ["HandingOver", "StopIdle"]
+
+    await eventually(has_stopped, "the decisions say why the replica stayed for a while, and that it stopped")
+    assert (await scene.status())["coldStart"]["samples"] >= 1
 
 
 async def test_what_runs_at_the_servers_keeps_the_pool_up(scene: ActivatorScene) -> None:
@@ -49,8 +52,7 @@ async def test_a_start_that_outlasts_its_callers_patience_is_not_taken_back(scen
         answers.append(await scene.ask("hello", **{"Request-Timeout": "2"}))
     assert answers[-1].text == "answer to hello"
     assert len(answers) > 2
-    decisions = [PastDecision.model_validate(line) for line in (await scene.status())["decisions"]]
-    reasons = [decision.reason for decision in decisions]
+    reasons = [decision.reason for decision in await scene.decisions()]
     assert "StartCancelled" not in reasons
     assert len(scene.models.ever) == 1
 
