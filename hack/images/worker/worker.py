@@ -66,8 +66,9 @@ class Settings:
 
 
 class Worker:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, retry_seconds: float = RETRY_SECONDS) -> None:
         self.settings = settings
+        self.retry_seconds = retry_seconds
         self.loaded = threading.Event()
         self.stopping = threading.Event()
 
@@ -84,9 +85,8 @@ class Worker:
         self.loaded.set()
         return True
 
-    def work(self) -> None:
+    def work(self, client: redis.Redis) -> None:
         """Work on jobs, one at a time, until SIGTERM; wait while Redis can't be reached."""
-        client = self.settings.connect()
         while not self.stopping.is_set():
             try:
                 job = client.blmove(
@@ -94,7 +94,7 @@ class Worker:
                 )
             except redis.RedisError as error:
                 log.warning("cannot ask %s for a job: %s", self.settings.address, error)
-                self.stopping.wait(RETRY_SECONDS)
+                self.stopping.wait(self.retry_seconds)
                 continue
             if job is not None:
                 self._do(client, str(job))
@@ -107,7 +107,7 @@ class Worker:
                 client.lrem(self.settings.processing, 1, job)
             except redis.RedisError as error:
                 log.warning("cannot report job %s as done: %s", job, error)
-                if self.stopping.wait(RETRY_SECONDS):
+                if self.stopping.wait(self.retry_seconds):
                     return
             else:
                 log.info("job %s done", job)
@@ -142,7 +142,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, stop)
     serve_health(worker)
     if worker.load():
-        worker.work()
+        worker.work(worker.settings.connect())
     return 0 if worker.stopping.is_set() else 1
 
 

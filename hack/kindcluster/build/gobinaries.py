@@ -51,8 +51,6 @@ NEEDS_CGO = frozenset({"runc"})
 # The linker strips debug information anyway; not making it saves a sixth of the time and of the build cache.
 COMPILE_FLAGS = ("-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-tags=seccomp")
 
-DOWNLOAD_SECONDS = 600.0
-"""How long a download of modules may take before it is tried again; modules that arrived are kept."""
 DOWNLOAD_TRIES = 3
 
 GO_ADVICE = "on Debian 12, `apt-get install -t bookworm-backports golang-go` once backports are enabled"
@@ -62,6 +60,8 @@ GO_ADVICE = "on Debian 12, `apt-get install -t bookworm-backports golang-go` onc
 class GoBinaries:
     cache: Cache
     versions: Versions
+    download_seconds: float = 600.0
+    """How long a download of modules may take before it is tried again; modules that arrived are kept."""
 
     @property
     def folder(self) -> Path:
@@ -140,8 +140,8 @@ class GoBinaries:
         """Go waits for ever for a proxy whose connection has died."""
         for _ in range(DOWNLOAD_TRIES - 1):
             with contextlib.suppress(TookTooLong):
-                return run(*command, cwd=SOURCE, env=env, timeout_seconds=DOWNLOAD_SECONDS)
-        return run(*command, cwd=SOURCE, env=env, timeout_seconds=DOWNLOAD_SECONDS)
+                return run(*command, cwd=SOURCE, env=env, timeout_seconds=self.download_seconds)
+        return run(*command, cwd=SOURCE, env=env, timeout_seconds=self.download_seconds)
 
     def _require_go(self) -> None:
         if not self.go_is_there():

@@ -9,6 +9,7 @@ need CAP_SYS_RESOURCE, out of the bundle or process document, then becomes runc 
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +88,17 @@ def rewrite(file: Path, missing: frozenset[str]) -> None:
     file.write_text(json.dumps(document))
 
 
-def main(arguments: list[str]) -> None:
-    missing = missing_capabilities()
+def main(
+    arguments: list[str],
+    missing: frozenset[str],
+    become: Callable[[str, list[str]], object] = os.execvp,
+) -> None:
     if "create" in arguments or "run" in arguments:
         rewrite(Path(option(arguments, "--bundle", "-b") or ".") / "config.json", missing)
     elif "exec" in arguments and (process := option(arguments, "--process", "-p")):
         rewrite(Path(process), missing)
-    os.execvp("runc", ["runc", *arguments])
+    become("runc", ["runc", *arguments])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:], missing_capabilities())

@@ -17,7 +17,7 @@ from pathlib import Path
 from hack.kindcluster.engine import bounded_runtime
 from hack.kindcluster.machine.cache import Cache, discard
 from hack.kindcluster.machine.commands import run, succeeds
-from hack.kindcluster.machine.debian import Debian, require_root
+from hack.kindcluster.machine.debian import Debian, is_root, require_root
 from hack.kindcluster.machine.errors import ClusterError, CommandFailed
 from hack.kindcluster.machine.progress import say, step
 
@@ -71,8 +71,19 @@ class Engine:
 class OwnEngine:
     """A dockerd that lives under the cache."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        *,
+        missing_capabilities: frozenset[str] | None = None,
+        may_start: bool | None = None,
+    ) -> None:
+        """What the caller does not say about the machine is looked up."""
         self.cache = cache
+        self._missing = (
+            bounded_runtime.missing_capabilities() if missing_capabilities is None else missing_capabilities
+        )
+        self._may_start = is_root() if may_start is None else may_start
         self.folder = cache.path("engine")
         self.pid_file = self.folder / "dockerd.pid"
         self.log = cache.log("dockerd")
@@ -93,7 +104,8 @@ class OwnEngine:
         """Start it unless it runs, clearing away what a killed one left behind."""
         if self.answers:
             return self.engine
-        require_root("Starting a container engine of our own")
+        if not self._may_start:
+            require_root("Starting a container engine of our own")
         if len(str(self.folder)) > LONGEST_FOLDER:
             raise ClusterError(
                 f"{self.folder} is too long for an engine's sockets: set POOLKEEPER_CACHE to a shorter one"
@@ -135,7 +147,7 @@ class OwnEngine:
             "containerd-namespace": "poolkeeper",
             "containerd-plugins-namespace": "poolkeeper-plugins",
         }
-        if bounded_runtime.missing_capabilities():
+        if self._missing:
             wrapper = self.folder / "bounded-runtime"
             shutil.copyfile(bounded_runtime.__file__, wrapper)
             wrapper.chmod(0o755)
@@ -209,12 +221,13 @@ def ensure_engine(cache: Cache, debian: Debian, perhaps_later: Sequence[str] = (
     return own.start()
 
 
-def machine_engine() -> Engine | None:
+def machine_engine(missing_capabilities: frozenset[str] | None = None) -> Engine | None:
     """The engine that the user's environment selects, if it answers and can run privileged containers."""
+    missing = bounded_runtime.missing_capabilities() if missing_capabilities is None else missing_capabilities
     engine = Engine(None)
     if not shutil.which("docker") or not succeeds("docker", "version", timeout_seconds=20):
         return None
-    if bounded_runtime.missing_capabilities() and not _has_own_runtime(engine):
+    if missing and not _has_own_runtime(engine):
         say("    Docker answers, but cannot run privileged containers here: capabilities are missing")
         return None
     return engine

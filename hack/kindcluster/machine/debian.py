@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,31 +14,46 @@ from hack.kindcluster.machine.progress import say, step
 SOURCES = Path("/etc/apt")
 
 
+def is_installed(package: str) -> bool:
+    if not succeeds("dpkg-query", "--show", package):
+        return False
+    return run("dpkg-query", "--show", "--showformat=${db:Status-Status}", package) == "installed"
+
+
 @dataclass(frozen=True)
 class Debian:
     cache: Cache
     may_install: bool
+    is_debian: bool
+    is_root: bool
+    installed: Callable[[str], bool] = is_installed
+    """Whether a package is installed."""
 
     @classmethod
     def of(cls, cache: Cache, environment: Mapping[str, str]) -> "Debian":
-        return cls(cache, may_install=environment.get("INSTALL", "").lower() not in {"no", "0", "false"})
+        return cls(
+            cache,
+            may_install=environment.get("INSTALL", "").lower() not in {"no", "0", "false"},
+            is_debian=is_debian(),
+            is_root=is_root(),
+        )
 
     def require(self, packages: Sequence[str], why: str, perhaps_later: Sequence[str] = ()) -> None:
         """Install the packages that are missing, after saying so; refuse where that is not allowed.
 
         A refusal also names what may be needed later, so that a person runs into one refusal, not three.
         """
-        if not is_debian():
+        if not self.is_debian:
             raise ClusterError(
                 f"{why} needs {', '.join(packages)}: install what corresponds to these Debian packages"
             )
-        missing = [package for package in packages if not _installed(package)]
+        missing = [package for package in packages if not self.installed(package)]
         if not missing:
             return
         commands = ["apt-get update", _install_command(missing)]
-        if not self.may_install or os.geteuid():
+        if not (self.may_install and self.is_root):
             reason = "only root may install" if self.may_install else "INSTALL=no forbids to install"
-            if later := [package for package in perhaps_later if not _installed(package)]:
+            if later := [package for package in perhaps_later if not self.installed(package)]:
                 commands.append(f"{_install_command(later)}  # where no registry can be reached")
             raise NotPermitted(f"{why} needs Debian packages, which {reason}", commands)
         say(f"    {why} needs Debian packages: {', '.join(missing)}")
@@ -52,19 +67,17 @@ def _install_command(packages: Sequence[str]) -> str:
     return f"apt-get install --yes --no-install-recommends {' '.join(packages)}"
 
 
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
 def require_root(why: str) -> None:
-    if os.geteuid():
+    if not is_root():
         raise NotPermitted(f"{why} needs root", ["sudo --preserve-env hack/cluster up"])
 
 
 def is_debian(os_release: Path = Path("/etc/os-release")) -> bool:
     return os_release.exists() and re.search(r"^ID=debian$", os_release.read_text(), re.MULTILINE) is not None
-
-
-def _installed(package: str) -> bool:
-    if not succeeds("dpkg-query", "--show", package):
-        return False
-    return run("dpkg-query", "--show", "--showformat=${db:Status-Status}", package) == "installed"
 
 
 def mirror(suite: str, folder: Path = SOURCES) -> str | None:

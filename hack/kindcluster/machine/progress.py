@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 LOG_INTERVAL_SECONDS = 60.0
@@ -31,16 +31,17 @@ def step(title: str, expectation: str = "") -> Iterator[None]:
 class Counter:
     """How far a long step is: a line that updates itself on a terminal, one line a minute in a log."""
 
-    def __init__(self, unit: str, total: int) -> None:
+    def __init__(self, unit: str, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._unit = unit
         self._total = total
         self._count = 0
-        self._started = time.monotonic()
+        self._clock = clock
+        self._started = clock()
         self._shown = self._started
 
     def advance(self) -> None:
         self._count += 1
-        now = time.monotonic()
+        now = self._clock()
         interval = 0.2 if sys.stderr.isatty() else LOG_INTERVAL_SECONDS
         if now - self._shown >= interval:
             self._shown = now

@@ -6,7 +6,7 @@ quantile of the start time plus the lag. Where it has none, `BudgetAttainable` m
 never be lowered because a source can't be read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hack.bench.policy.measures.finding import MINUTE_AND_A_HALF, Finding
@@ -74,10 +74,10 @@ TROUBLES = (
 )
 
 
-def robust(runs: Runs) -> Iterator[Finding]:
+def robust(runs: Runs, troubles: Sequence[Trouble] = TROUBLES) -> Iterator[Finding]:
     """Each trouble compared with its undisturbed run, and no replica stopped while demand is unknown."""
-    runs.ask(case for trouble in TROUBLES for case in trouble.cases)
-    for trouble in TROUBLES:
+    runs.ask(case for trouble in troubles for case in trouble.cases)
+    for trouble in troubles:
         disturbed, calm = (runs.of(case) for case in trouble.cases)
         yield _cost_and_late(trouble, runs, disturbed, calm)
         if not trouble.has_room:

@@ -127,25 +127,24 @@ def test_a_trouble_that_the_budget_has_no_room_for_must_be_reported() -> None:
     assert (late.has_room, replace(late, budget=120.0).has_room) == (False, True)
 
 
-def findings(trouble: Trouble, requests: PoolTrace, monkeypatch: pytest.MonkeyPatch) -> dict[str, Finding]:
-    monkeypatch.setattr("hack.bench.policy.measures.robust.TROUBLES", (trouble,))
+def findings(trouble: Trouble, requests: PoolTrace) -> dict[str, Finding]:
     with Runs(Trace("trace", (requests,)), 1) as runs:
-        return {finding.subject: finding for finding in robust(runs)}
+        return {finding.subject: finding for finding in robust(runs, [trouble])}
 
 
-def test_a_trouble_is_compared_with_the_run_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trouble_is_compared_with_the_run_without_it() -> None:
     """Starts that outlast the budget make whole crowds late: there is no room for them, which is reported."""
     slow = Trouble("slow", start_times=Constant(400.0), undisturbed=Constant(90.0), budget=120.0)
-    found = findings(slow, crowds(70), monkeypatch)
+    found = findings(slow, crowds(70))
     assert found["slow"].is_kept is None
     assert float(found["slow"].measured.split()[0]) > 10
     reported = found["slow: BudgetAttainable"]
     assert (reported.is_kept, reported.measured[:6]) == (True, "1 of 1")
 
 
-def test_nothing_is_lowered_while_polls_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_lowered_while_polls_are_lost() -> None:
     lost = Trouble("lost", Disturbance(lost_percent=10.0), start_times=Lognormal(60.0, 0.1))
-    found = findings(lost, crowds(18), monkeypatch)
+    found = findings(lost, crowds(18))
     assert found["lost"].is_kept
     blindly = found["lost: never zero on unknown"]
     assert blindly.is_kept

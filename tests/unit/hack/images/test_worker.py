@@ -46,19 +46,18 @@ class TwoLists:
         self.done.append(job)
 
 
-def worker_on(sample: ModuleType, monkeypatch: pytest.MonkeyPatch, lists: TwoLists, **settings: str) -> Any:
-    monkeypatch.setattr(sample.Settings, "connect", lambda settings: lists)
-    monkeypatch.setattr(sample, "RETRY_SECONDS", 0.01)
-    return sample.Worker(sample.Settings.of({"SERVICE_SECONDS": "0.02", **settings}))
+def quick_worker(sample: ModuleType, **settings: str) -> Any:
+    """A worker that takes 20 ms for a job and tries again after 10 ms, unless settings say otherwise."""
+    return sample.Worker(sample.Settings.of({"SERVICE_SECONDS": "0.02", **settings}), retry_seconds=0.01)
 
 
 @pytest.mark.parametrize("failures", [0, 3])
 def test_jobs_are_worked_off_in_order_also_across_a_redis_that_is_away(
-    sample: ModuleType, monkeypatch: pytest.MonkeyPatch, failures: int
+    sample: ModuleType, failures: int
 ) -> None:
     lists = TwoLists("a", "b", "c", failures=failures)
-    worker = worker_on(sample, monkeypatch, lists)
-    thread = threading.Thread(target=worker.work)
+    worker = quick_worker(sample)
+    thread = threading.Thread(target=worker.work, args=(lists,))
     thread.start()
     while len(lists.done) < 3:
         thread.join(0.01)
@@ -70,11 +69,11 @@ def test_jobs_are_worked_off_in_order_also_across_a_redis_that_is_away(
 
 
 def test_a_worker_told_to_stop_finishes_the_job_in_hand_and_begins_no_other(
-    sample: ModuleType, monkeypatch: pytest.MonkeyPatch
+    sample: ModuleType,
 ) -> None:
     lists = TwoLists("a", "b")
-    worker = worker_on(sample, monkeypatch, lists, SERVICE_SECONDS="0.2")
-    thread = threading.Thread(target=worker.work)
+    worker = quick_worker(sample, SERVICE_SECONDS="0.2")
+    thread = threading.Thread(target=worker.work, args=(lists,))
     thread.start()
     while not lists.processing:
         thread.join(0.01)

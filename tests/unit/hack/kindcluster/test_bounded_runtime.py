@@ -1,12 +1,10 @@
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hack.kindcluster.engine import bounded_runtime
-from hack.kindcluster.engine.bounded_runtime import CAPABILITIES, missing_capabilities, option, restrict
+from hack.kindcluster.engine.bounded_runtime import CAPABILITIES, main, missing_capabilities, option, restrict
 
 MISSING = frozenset({"CAP_SYS_RESOURCE"})
 ALL = (1 << len(CAPABILITIES)) - 1
@@ -87,12 +85,10 @@ def test_the_document_is_rewritten_before_runc_takes_over(
     document: dict[str, Any],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bounded_runtime, "missing_capabilities", lambda: MISSING)
     became: list[list[str]] = []
-    monkeypatch.setattr(os, "execvp", lambda program, arguments: became.append(arguments))
     Path(file).write_text(json.dumps(document))
 
-    bounded_runtime.main(command)
+    main(command, MISSING, lambda program, arguments: became.append(arguments))
 
     assert became == [["runc", *command]]
     assert "CAP_SYS_RESOURCE" not in Path(file).read_text()

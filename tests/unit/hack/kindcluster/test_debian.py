@@ -1,9 +1,7 @@
-import os
 from pathlib import Path
 
 import pytest
 
-from hack.kindcluster.machine import debian
 from hack.kindcluster.machine.cache import Cache
 from hack.kindcluster.machine.debian import Debian, is_debian, mirror, mirror_in
 from hack.kindcluster.machine.errors import ClusterError, NotPermitted
@@ -59,24 +57,28 @@ def test_debian_is_told_by_its_id(tmp_path: Path, text: str, expected: bool) -> 
     assert expected == is_debian(tmp_path / "os-release")
 
 
-@pytest.fixture
-def without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(debian, "is_debian", lambda: True)
-    monkeypatch.setattr(debian, "_installed", lambda package: package == "iptables")
+def machine(
+    folder: Path, *, may_install: bool = True, is_debian: bool = True, is_root: bool = True
+) -> Debian:
+    """A machine with iptables and no other package."""
+    return Debian(
+        Cache(folder),
+        may_install=may_install,
+        is_debian=is_debian,
+        is_root=is_root,
+        installed=lambda package: package == "iptables",
+    )
 
 
-@pytest.mark.usefixtures("without_packages")
 @pytest.mark.parametrize(
-    ("install", "user", "reason"),
-    [("no", 0, "INSTALL=no forbids to install"), ("", 1000, "only root may install")],
+    ("may_install", "is_root", "reason"),
+    [(False, True, "INSTALL=no forbids to install"), (True, False, "only root may install")],
 )
 def test_where_nothing_may_be_installed_the_commands_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, install: str, user: int, reason: str
+    tmp_path: Path, may_install: bool, is_root: bool, reason: str
 ) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: user)
-
     with pytest.raises(NotPermitted, match=reason) as refusal:
-        Debian.of(Cache(tmp_path), {"INSTALL": install}).require(
+        machine(tmp_path, may_install=may_install, is_root=is_root).require(
             ["docker.io", "iptables"], "An engine", perhaps_later=["debootstrap"]
         )
 
@@ -85,13 +87,15 @@ def test_where_nothing_may_be_installed_the_commands_are_named(
     assert "apt-get install --yes --no-install-recommends debootstrap  # where no" in str(refusal.value)
 
 
-@pytest.mark.usefixtures("without_packages")
+@pytest.mark.parametrize(("install", "may_install"), [("no", False), ("0", False), ("", True), ("yes", True)])
+def test_whether_to_install_is_up_to_the_environment(tmp_path: Path, install: str, may_install: bool) -> None:
+    assert Debian.of(Cache(tmp_path), {"INSTALL": install}).may_install == may_install
+
+
 def test_what_is_installed_is_not_asked_for(tmp_path: Path) -> None:
-    Debian.of(Cache(tmp_path), {"INSTALL": "no"}).require(["iptables"], "An engine")
+    machine(tmp_path, may_install=False).require(["iptables"], "An engine")
 
 
-def test_elsewhere_the_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(debian, "is_debian", lambda: False)
-
+def test_elsewhere_the_packages_are_named(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match=r"An engine needs docker\.io: install what corresponds"):
-        Debian.of(Cache(tmp_path), {}).require(["docker.io"], "An engine")
+        machine(tmp_path, is_debian=False).require(["docker.io"], "An engine")

@@ -1,11 +1,12 @@
 import json
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hack.kindcluster.engine import bounded_runtime, engine
-from hack.kindcluster.engine.engine import Engine, OwnEngine, machine_engine
+from hack.kindcluster.engine.engine import Engine, OwnEngine, machine_engine, mounts_under
 from hack.kindcluster.machine.cache import Cache
 from hack.kindcluster.machine.errors import ClusterError
 from tests.unit.hack.conftest import Program
@@ -13,9 +14,21 @@ from tests.unit.hack.conftest import Program
 MISSING = frozenset({"CAP_SYS_RESOURCE"})
 
 
+def engine_under(folder: Path, *, missing: frozenset[str] = frozenset()) -> OwnEngine:
+    """An engine on a machine that lacks these capabilities."""
+    return OwnEngine(Cache(folder), missing_capabilities=missing, may_start=True)
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> OwnEngine:
-    return OwnEngine(Cache(tmp_path / "c"))
+    return engine_under(tmp_path / "c")
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A cache whose path is short enough for an engine's sockets."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
 
 
 @pytest.mark.parametrize(
@@ -34,12 +47,11 @@ def own(tmp_path: Path) -> OwnEngine:
     ],
 )
 def test_the_machines_engine_is_used_if_it_can_run_a_node(
-    program: Program, monkeypatch: pytest.MonkeyPatch, docker: str, missing: frozenset[str], usable: bool
+    program: Program, docker: str, missing: frozenset[str], usable: bool
 ) -> None:
     program("docker", docker)
-    monkeypatch.setattr(bounded_runtime, "missing_capabilities", lambda: missing)
 
-    assert machine_engine() == (Engine(None) if usable else None)
+    assert machine_engine(missing) == (Engine(None) if usable else None)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +74,8 @@ def test_own_images_are_built_only_where_nothing_can_be_pulled(
     assert built == bool(builds)
 
 
-def test_our_own_engine_keeps_to_its_folder(own: OwnEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded_runtime, "missing_capabilities", lambda: MISSING)
+def test_our_own_engine_keeps_to_its_folder(tmp_path: Path) -> None:
+    own = engine_under(tmp_path, missing=MISSING)
 
     own._configure()
 
@@ -76,11 +88,7 @@ def test_our_own_engine_keeps_to_its_folder(own: OwnEngine, monkeypatch: pytest.
     assert os.access(configuration["runtimes"]["bounded"]["path"], os.X_OK)
 
 
-def test_where_no_capability_is_missing_the_engine_runs_runc_itself(
-    own: OwnEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bounded_runtime, "missing_capabilities", frozenset)
-
+def test_where_no_capability_is_missing_the_engine_runs_runc_itself(own: OwnEngine) -> None:
     own._configure()
 
     assert "default-runtime" not in json.loads((own.folder / "daemon.json").read_text())
@@ -97,22 +105,18 @@ def test_a_pid_file_that_names_no_engine_of_ours_is_cleared(own: OwnEngine, cont
 
 
 def test_an_engine_that_ends_at_once_is_reported_with_its_last_words(
-    own: OwnEngine, program: Program, monkeypatch: pytest.MonkeyPatch
+    short_folder: Path, program: Program
 ) -> None:
-    monkeypatch.setattr(engine, "require_root", lambda why: None)
-    monkeypatch.setattr(engine, "LONGEST_FOLDER", 1000)
     program("dockerd", "echo the disk is full; exit 1")
     program("docker", "exit 1")
 
     with pytest.raises(ClusterError, match=r"did not start; .*dockerd\.log ends with\n +the disk is full"):
-        own.start()
+        engine_under(short_folder).start()
 
 
-def test_a_cache_path_too_long_for_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "require_root", lambda why: None)
-
+def test_a_cache_path_too_long_for_sockets(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match="set POOLKEEPER_CACHE to a shorter one"):
-        OwnEngine(Cache(tmp_path / ("long" * 20))).start()
+        engine_under(tmp_path / ("long" * 20)).start()
 
 
 def test_mounts_are_undone_from_the_inside_out() -> None:
@@ -123,4 +127,4 @@ nsfs /c/engine/data/inner nsfs rw 0 0
 /dev/vda /c/engine2 ext4 rw 0 0
 """
 
-    assert engine.mounts_under(Path("/c/engine"), mounts) == ["/c/engine/data/inner", "/c/engine/data"]
+    assert mounts_under(Path("/c/engine"), mounts) == ["/c/engine/data/inner", "/c/engine/data"]

@@ -4,6 +4,7 @@ import json
 import re
 import tarfile
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -80,13 +81,19 @@ def test_an_unknown_image_is_refused_with_those_that_exist() -> None:
         recipe_name("nonsense")
 
 
-@pytest.fixture
-def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
+class BuiltImages(Images):
     """Images that the engine has already, all of them up to date."""
+
+    def build(self, name: str) -> str:
+        return f"poolkeeper/{name}:dev"
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Images:
     cache = Cache(tmp_path / "cache")
-    bench = Workbench(cache, Versions.load(), Debian(cache, may_install=False))
-    monkeypatch.setattr(Images, "build", lambda self, name: f"poolkeeper/{name}:dev")
-    return bench.images(Engine(None))
+    debian = Debian(cache, may_install=False, is_debian=True, is_root=True)
+    images = Workbench(cache, Versions.load(), debian).images(Engine(None))
+    return BuiltImages(**{each.name: getattr(images, each.name) for each in fields(images)})
 
 
 def test_images_are_pushed_under_their_own_names_in_the_registry(

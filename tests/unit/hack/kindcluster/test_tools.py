@@ -1,23 +1,24 @@
-import time
 from pathlib import Path
 
 import pytest
 
-from hack.kindcluster.build import gobinaries
 from hack.kindcluster.build.gobinaries import GoBinaries
 from hack.kindcluster.build.tools import Tools
-from hack.kindcluster.machine import progress
 from hack.kindcluster.machine.cache import Cache
 from hack.kindcluster.machine.debian import Debian
 from hack.kindcluster.machine.errors import ClusterError
+from hack.kindcluster.machine.progress import Counter
 from hack.kindcluster.machine.versions import Versions
+from hack.testing.clocks import ManualClock
 from tests.unit.hack.conftest import Program
 
 
 @pytest.fixture
 def toolbox(tmp_path: Path) -> Tools:
     cache, versions = Cache(tmp_path / "c"), Versions.load()
-    return Tools(versions, GoBinaries(cache, versions), Debian(cache, may_install=False))
+    return Tools(
+        versions, GoBinaries(cache, versions), Debian(cache, may_install=False, is_debian=True, is_root=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,15 +68,12 @@ def test_a_go_that_fetches_its_own_successor_will_do(toolbox: Tools, program: Pr
     toolbox.require_obtainable(["helm", "kind", "kubectl"])
 
 
-def test_progress_in_a_log_is_a_line_a_minute(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    counter = progress.Counter("packages", 400)
+def test_progress_in_a_log_is_a_line_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = ManualClock(1000.0)
+    counter = Counter("packages", 400, clock)
 
     for _ in range(200):
-        now += 1
+        clock.now += 1
         counter.advance()
     counter.close()
 
@@ -86,13 +84,11 @@ def test_progress_in_a_log_is_a_line_a_minute(
     ]
 
 
-def test_modules_that_do_not_come_are_asked_for_anew(
-    tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gobinaries, "DOWNLOAD_SECONDS", 0.5)
+def test_modules_that_do_not_come_are_asked_for_again(tmp_path: Path, program: Program) -> None:
     asked = tmp_path / "asked"
     hangs = f'echo once >> {asked}; test "$(wc -l < {asked})" -gt 1 || exec sleep 60'
     program("go", f'case "$1" in version) echo go version go1.99.0;; mod) {hangs};; *) echo /modules;; esac')
 
-    assert GoBinaries(Cache(tmp_path / "c"), Versions.load()).module_folder("k8s.io/x") == Path("/modules")
+    binaries = GoBinaries(Cache(tmp_path / "c"), Versions.load(), download_seconds=0.5)
+    assert binaries.module_folder("k8s.io/x") == Path("/modules")
     assert asked.read_text() == "once\nonce\n"
