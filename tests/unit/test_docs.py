@@ -19,7 +19,7 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
 PATH = re.compile(r"(?<![\w./:-])((?:[\w-]+/)+[\w.-]*)")
 VERDICT = re.compile(r'Verdict\(\s*(?:holds=)?(?:True|False|None),\s*(?:reason=)?"(\w+)"')
-ADVICE = re.compile(r'(?:Advice|Problem|ServiceUnsuitable)\(\s*"(\w+)"')
+ADVICE = re.compile(r'(?:Advice|ServiceUnsuitable)\(\s*"(\w+)"')
 BENCHMARKS = {"NAME", *summaries()}
 BENCHMARK = re.compile(r"python -m hack\.bench ([\w.]+)")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from poolkeeper.advice.service import Problem
+from poolkeeper.advice.advice import Advice
 from poolkeeper.kube.objects.network_policies import (
     NAME_LABEL,
     LabelSelector,
@@ -40,7 +40,7 @@ class PodPort(NamedTuple):
 
 def network_advice(
     policies: Iterable[NetworkPolicy], activators: End, pods: End, port: PodPort
-) -> Iterator[Problem]:
+) -> Iterator[Advice]:
     """What keeps the activators from this port of the pods; nothing where that is not certain.
 
     `policies` are those of both namespaces.
@@ -48,7 +48,7 @@ def network_advice(
     known = list(policies)
     ingress = _selecting(known, pods, "ingress")
     if _allowed(ingress, activators, port) is False:
-        yield Problem(
+        yield Advice(
             "IngressForbidden",
             f"{_named(ingress)} in namespace {pods.namespace} {_keep(ingress)} the activators away from the "
             f"pods: allow ingress to port {port.number} from the activators in namespace "
@@ -56,7 +56,7 @@ def network_advice(
         )
     egress = _selecting(known, activators, "egress")
     if _allowed(egress, pods, port) is False:
-        yield Problem(
+        yield Advice(
             "EgressForbidden",
             f"{_named(egress)} in namespace {activators.namespace} {_keep(egress)} the activators from "
             f"connecting to the pods: allow egress to port {port.number} in namespace {pods.namespace}",

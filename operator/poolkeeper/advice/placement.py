@@ -5,25 +5,14 @@ What neither of them states (a resource claim, a label that the class does not m
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from poolkeeper.advice.advice import Advice
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec, NodeTaint, TaintEffect
 
 Json = Mapping[str, Any]
 
 ARCHITECTURE_LABEL = "kubernetes.io/arch"
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """Something about a pod template that keeps its pods off the class's nodes.
-
-    `reason` is a CamelCase word for conditions, `message` says what to change.
-    """
-
-    reason: str
-    message: str
 
 
 def placement_advice(name: str, accelerator: AcceleratorClassSpec, template: Json) -> tuple[Advice, ...]:

@@ -1,8 +1,9 @@
 """What about a Service and its pods makes holding requests unreliable, each with what to do about it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from poolkeeper.advice.advice import Advice
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.kube.objects.services import Service, ServicePort
 
@@ -13,21 +14,15 @@ PROBE_PERIOD_SECONDS = 10
 LONG_PROBE_PERIOD_SECONDS = 2
 
 
-class Problem(NamedTuple):
-    """A CamelCase word for the condition, and a sentence for people."""
-
-    reason: str
-    message: str
-
-
 def service_advice(
     service: Service,
     port: ServicePort,
     pod_template: Mapping[str, Any] | None,
-    network: Sequence[Problem] = (),
+    network: Sequence[Advice] = (),
 ) -> Verdict:
-    """Everything that is wrong, the worst first, whose reason the verdict bears; `pod_template` is None where
-    it is not known. `network` is what keeps the activators from the pods.
+    """Whether requests can be held well: the verdict has the reason of the worst problem, and all sentences.
+
+    `pod_template` is None where it is not known. `network` is what keeps the activators from the pods.
     """
     problems = [*network, *_about_service(service, port)]
     message = SUITABLE
@@ -46,43 +41,43 @@ def service_advice(
     return Verdict(False, problems[0].reason, "; ".join(each.message for each in problems))
 
 
-def _about_service(service: Service, port: ServicePort) -> Iterator[Problem]:
+def _about_service(service: Service, port: ServicePort) -> Iterator[Advice]:
     if port.speaks_tls:
-        yield Problem(
+        yield Advice(
             "TlsBackend",
             f"port {port.port} of Service {service.name} is for TLS, which ends at the pods: activators "
             "can't read such requests; terminate TLS before the Service, or set the port's appProtocol to "
-            "what it speaks without",
+            "a protocol without TLS",
         )
     if service.publishes_not_ready:
-        yield Problem(
+        yield Advice(
             "NotReadyPublished",
-            f"Service {service.name} has publishNotReadyAddresses: clients are led to pods that are still "
-            "loading; take it away",
+            f"Service {service.name} has publishNotReadyAddresses: clients are sent to pods that are still "
+            "loading; remove it",
         )
     if service.is_local:
-        yield Problem(
+        yield Advice(
             "LocalTrafficOnly",
             f"Service {service.name} has internalTrafficPolicy Local: clients on nodes without an activator "
             "reach nobody while the pool is at zero; use Cluster",
         )
 
 
-def _about_stopping(container: Mapping[str, Any], hook: Mapping[str, Any]) -> Iterator[Problem]:
+def _about_stopping(container: Mapping[str, Any], hook: Mapping[str, Any]) -> Iterator[Advice]:
     risk = (
         "a client with a kept-alive connection may send a request to a pod that is stopping; set its "
         f"lifecycle.preStop.sleep.seconds: {PRE_STOP_SECONDS}"
     )
     if not hook:
-        yield Problem("PreStopMissing", f"container {_name(container)} has no preStop hook: {risk}")
+        yield Advice("PreStopMissing", f"container {_name(container)} has no preStop hook: {risk}")
     elif "sleep" in hook and (seconds := (hook["sleep"] or {}).get("seconds", 0)) < PRE_STOP_SECONDS:
-        yield Problem(
+        yield Advice(
             "PreStopTooShort", f"the preStop hook of container {_name(container)} sleeps {seconds} s: {risk}"
         )
 
 
 def _about_probing(container: Mapping[str, Any]) -> Iterator[str]:
-    """No reason to hold nothing; but what is held goes nowhere before the kubelet has looked."""
+    """A slow probe does not prevent holding, but held requests wait until the kubelet has probed the pod."""
     for kind in ("startupProbe", "readinessProbe"):
         probe = container.get(kind)
         seconds = 0 if probe is None else probe.get("periodSeconds") or PROBE_PERIOD_SECONDS

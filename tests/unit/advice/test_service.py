@@ -2,7 +2,8 @@
 
 import pytest
 
-from poolkeeper.advice.service import Problem, service_advice
+from poolkeeper.advice.advice import Advice
+from poolkeeper.advice.service import service_advice
 from poolkeeper.kube.objects.services import project_service
 from poolkeeper.kube.transport.client import JsonObject
 
@@ -73,7 +74,7 @@ def test_advice(spec: JsonObject, port: JsonObject, pods: JsonObject | None, rea
 def test_all_problems_are_told() -> None:
     spec = {"internalTrafficPolicy": "Local", "publishNotReadyAddresses": True}
     service = project_service(declared(spec, {"name": "https"}))
-    kept_out = Problem("IngressForbidden", "a policy keeps the activators away")
+    kept_out = Advice("IngressForbidden", "a policy keeps the activators away")
     verdict = service_advice(service, service.port(80), template(sleeping(1)), [kept_out])
     assert (verdict.holds, verdict.reason) == (False, "IngressForbidden")
     for told in (

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from poolkeeper.advice.advice import Advice
 from poolkeeper.advice.network import End, PodPort, network_advice
-from poolkeeper.advice.service import Problem
 from poolkeeper.kube.objects.network_policies import NetworkPolicy, list_policies, namespace_labels
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
@@ -56,7 +56,7 @@ class NetworkReach:
 
     async def problems(
         self, namespace: str, pod_template: Mapping[str, Any] | None, port: int
-    ) -> Sequence[Problem]:
+    ) -> Sequence[Advice]:
         """What keeps the activators from this port of the template's pods, as far as that is certain."""
         if pod_template is None:
             return ()

@@ -127,7 +127,8 @@ def _known_pools(front: Front, seen: Seen) -> dict[PoolKey, PoolFront]:
         before, identity = front.pools.get(key), (pool.uid, pool.http.service, pool.http.port)
         if before is None or before.identity != identity:
             before = PoolFront(identity, slice_writes=pool.slice_writes)
-        known[key] = replace(before, owner=owners.get(key))
+        owner = owners.get(key)
+        known[key] = before if before.owner == owner else replace(before, owner=owner)
     return known
 
 
