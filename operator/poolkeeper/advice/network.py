@@ -1,8 +1,8 @@
 """Whether NetworkPolicies keep the activators away from a pool's pods, and what to do about it.
 
-Only what is certain is said. A rule for a network (ipBlock) may or may not let pods pass, depending on the
-plugin and on the addresses that pods will have; a namespace whose labels are not known may or may not be
-meant; policies of a plugin's own kinds are not seen at all.
+Advice is only given where it is certain. A rule for a network (ipBlock) may or may not let pods pass,
+depending on the plugin and on the addresses that pods will have. A namespace whose labels are not known may
+or may not be selected. Policies of a plugin's own kinds are not read.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,18 +24,23 @@ NAMED_AT_MOST = 5
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Pods at one end of a connection; `namespace_labels` is None where they are not known."""
+    """Pods at one end of a connection."""
 
     namespace: str
+    """Their namespace."""
     namespace_labels: Mapping[str, str] | None
+    """Labels of the namespace; None if not known."""
     labels: Mapping[str, str]
+    """Labels of the pods."""
 
 
 class PodPort(NamedTuple):
-    """The port that is connected to, and the names that the pod gives it."""
+    """The port of the pods."""
 
     number: int
+    """Its number."""
     names: frozenset[str] = frozenset()
+    """The names that the containers give it."""
 
 
 def network_advice(
@@ -80,7 +85,10 @@ def _selecting(policies: Iterable[NetworkPolicy], end: End, direction: str) -> l
 
 
 def _allowed(parts: Sequence[_Part], other: End, port: PodPort) -> bool | None:
-    """Pods that no policy selects are free; others may do what any policy allows. None: not certain."""
+    """Whether a connection is allowed: always if no policy selects the pods, else by any rule of any policy.
+
+    None if that is not certain.
+    """
     if not parts:
         return True
     return _any(_is_met(rule, part.policy.namespace, other, port) for part in parts for rule in part.rules)

@@ -96,7 +96,7 @@ def _first_clash(term: Json, labels: Mapping[str, Sequence[str]]) -> str:
 
 
 def _tolerates(toleration: Json, taint: NodeTaint) -> bool:
-    """Whether a toleration matches a taint; one of unknown value is given the benefit of the doubt."""
+    """Whether a toleration matches a taint; a taint without a declared value matches any value."""
     if toleration.get("effect") not in (None, "", taint.effect):
         return False
     if toleration.get("operator") == "Exists":
@@ -121,7 +121,7 @@ def _matches(resource: str, pattern: str) -> bool:
 
 
 def _asked_for(pod: Json) -> set[str]:
-    """The resources of which some container asks for a whole number; extended resources always are one."""
+    """The resources that a container requests in whole numbers, as extended resources always are."""
     containers = (*_mappings(pod.get("containers")), *_mappings(pod.get("initContainers")))
     resources = [_mapping(container.get("resources")) for container in containers]
     asked = [_mapping(part) for each in resources for part in (each.get("requests"), each.get("limits"))]

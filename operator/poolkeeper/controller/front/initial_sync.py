@@ -9,14 +9,14 @@ from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.listing import list_in
 
-CALL_AGAIN_SECONDS = 10.0
-"""A pool may be deleted before the watch has delivered it."""
+LIST_AGAIN_SECONDS = 10.0
+"""How often missing pools are listed again: a pool may be deleted before the watch has delivered it."""
 
 
 class InitialSync:
-    """Says when every pool that there was has been delivered; from then on the watch keeps the store true.
+    """Compares one list of all pools with the store; once complete, the watch keeps the store true.
 
-    The deletion sweep knows this of pools and classes together; requests are held for a pool of any class.
+    The deletion sweep waits for classes too, which tables do not need.
     """
 
     def __init__(
@@ -27,11 +27,11 @@ class InitialSync:
         self._namespaces = namespaces
         self._clock = clock
         self._missing: set[PoolKey] | None = None
-        self._called_at = float("-inf")
+        self._listed_at = float("-inf")
 
     async def is_complete(self) -> bool:
-        """Whether all are here; raises ApiError, ApiUnreachable."""
-        if self._missing != set() and self._clock() - self._called_at >= CALL_AGAIN_SECONDS:
+        """Whether every listed pool is in the store; raises ApiError, ApiUnreachable."""
+        if self._missing != set() and self._clock() - self._listed_at >= LIST_AGAIN_SECONDS:
             try:
                 self._missing = await self._keys()
             except ApiError as failure:
@@ -39,7 +39,7 @@ class InitialSync:
                     raise
                 # The kind is not served, or not yet: an API server that starts does not know it for a moment.
                 return False
-            self._called_at = self._clock()
+            self._listed_at = self._clock()
         self._missing = {key for key in self._missing or () if self._store.get(key) is None}
         return not self._missing
 

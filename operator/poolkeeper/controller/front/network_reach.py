@@ -1,6 +1,6 @@
-"""Knows of the NetworkPolicies around pools and activators, as far as the operator may see them.
+"""Reads the NetworkPolicies of pools and activators, as far as the operator may see them.
 
-Nothing depends on it but advice: what may not be read, or takes too long, is left out.
+Only advice depends on them: what may not be read, or takes too long, is left out.
 """
 
 import asyncio
@@ -18,9 +18,11 @@ from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 logger = logging.getLogger(__name__)
 
 KEPT_SECONDS = 60.0
+"""How long policies are believed."""
 REFUSED_SECONDS = 600.0
+"""How long policies are not asked for again after the API server has refused them."""
 PATIENCE_SECONDS = 1.0
-"""How long a reading of a Service waits for them: the first one holds up the activators' tables."""
+"""How long a reading of a Service waits for policies: the first tables wait for that reading."""
 
 Place = tuple[str, Mapping[str, str]]
 """Namespace and labels of pods."""
@@ -28,10 +30,12 @@ Place = tuple[str, Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Surrounding:
-    """What is known of a namespace; `labels` is None where they are not."""
+    """What is known of a namespace."""
 
     policies: tuple[NetworkPolicy, ...] = ()
+    """Its NetworkPolicies."""
     labels: Mapping[str, str] | None = None
+    """Labels of the namespace itself; None if not known."""
 
 
 class NetworkReach:
@@ -52,7 +56,7 @@ class NetworkReach:
         self._known: dict[str, Surrounding] = {}
         self._ask_again_at: dict[str, float] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     async def problems(
         self, namespace: str, pod_template: Mapping[str, Any] | None, port: int
@@ -98,7 +102,7 @@ class NetworkReach:
             if isinstance(failure, ApiError) and failure.status == 403:
                 self._known.pop(namespace, None)
                 wait_seconds = REFUSED_SECONDS
-            self._tell_once(f"NetworkPolicies of namespace {namespace}", failure)
+            self._log_once(f"NetworkPolicies of namespace {namespace}", failure)
         finally:
             self._ask_again_at[namespace] = self._clock() + wait_seconds
             del self._asking[namespace]
@@ -107,17 +111,17 @@ class NetworkReach:
         try:
             return await namespace_labels(self._client, namespace)
         except ApiError as failure:
-            self._tell_once(f"the labels of namespace {namespace}", failure)
+            self._log_once(f"the labels of namespace {namespace}", failure)
             return None
 
-    def _tell_once(self, what: str, failure: KubeFailure) -> None:
-        if what not in self._told:
-            self._told.add(what)
-            logger.info("ServiceSuitable does without %s: %s", what, failure)
+    def _log_once(self, what: str, failure: KubeFailure) -> None:
+        if what not in self._logged:
+            self._logged.add(what)
+            logger.info("The condition ServiceSuitable leaves out %s: %s", what, failure)
 
 
 def _names_of(template: Mapping[str, Any], number: int) -> frozenset[str]:
-    """What the pods call a TCP port."""
+    """The names that the containers give a TCP port."""
     containers = (template.get("spec") or {}).get("containers") or ()
     return frozenset(
         port["name"]

@@ -1,8 +1,8 @@
-"""The names under which model servers publish their load, and how a text of metrics is read by them.
+"""The metrics in which model servers publish their load, and how a text of metrics is read.
 
 Names are those of vLLM (V1), SGLang, Text Generation Inference, Triton with the TensorRT-LLM backend,
 trtllm-serve and llama.cpp's server, as their documentation gives them. `activity` are counters that rise with
-every request, so that one which comes and goes between two readings is not missed.
+every request, so that a request which comes and goes between two readings is not missed.
 """
 
 from collections.abc import Iterable
@@ -23,21 +23,28 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One kind of model server. Of several spellings of a series any that is there counts."""
+    """One kind of model server; where a series has several spellings, those that are present count."""
 
     name: str
+    """Name for messages."""
     waiting: tuple[Series, ...]
+    """Requests that wait in the server."""
     running: tuple[Series, ...]
+    """Requests that it works on."""
     activity: tuple[Series, ...]
+    """Counters that rise with every request."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerLoad:
-    """What one server says: requests that wait in it, requests it works on, and its counters added up."""
+    """What the metrics of one server show."""
 
     waiting: int
+    """Requests that wait in the server."""
     running: int
+    """Requests that it works on."""
     activity: float
+    """Its counters, added up."""
 
 
 def _named(*names: str) -> tuple[Series, ...]:
