@@ -1,10 +1,12 @@
 """What the demo prints at its end: success or failure, what to try next, how to remove everything."""
 
+from collections.abc import Callable
+
 from rich.console import Console
 from rich.text import Text
 
 from hack.demo import images
-from hack.demo.commands import CommandFailed, existing_cluster
+from hack.demo.commands import CommandFailed, KubectlCluster, existing_cluster
 from hack.demo.stage import NAMESPACE, SYSTEM_NAMESPACE
 from poolkeeper.api.base import GROUP
 from poolkeeper.api.crds.kinds import KINDS
@@ -54,12 +56,14 @@ def say_what_stopped_it(console: Console, problem: Exception) -> None:
     console.print(Text.assemble(("The demo stopped:", "red"), f" {problem}"))
 
 
-def say_what_is_missing(console: Console, context: str | None) -> None:
+def say_what_is_missing(
+    console: Console, context: str | None, cluster: Callable[[str], KubectlCluster] = existing_cluster
+) -> None:
     """What to do if pods in your own cluster wait for images; prints nothing if none does."""
     if context is None:
         return
     try:
-        missing = images.unobtainable(existing_cluster(context), (SYSTEM_NAMESPACE, NAMESPACE))
+        missing = images.unobtainable(cluster(context), (SYSTEM_NAMESPACE, NAMESPACE))
     except CommandFailed:
         return
     for line in images.advice(missing, context) if missing else ():

@@ -10,16 +10,13 @@ from rich.text import Text
 
 from hack.demo.commands import KubectlCluster
 from hack.demo.stage import MANIFESTS, NAMESPACE, apply, wait_until_managed
-from hack.demo.timeline import Replicas, Timeline
+from hack.demo.timeline import FOR_PEOPLE, Pace, Replicas, Timeline
 
 POOL = "chat"
 SERVICE = "chat"
 HEADING = "A request for a model at zero; a replica takes 6 s to load"
 CEILING = 2
 WARM_REQUESTS = 3
-LIMIT_SECONDS = 180
-# kube-proxy may take a second or two to follow a change of the Service's endpoints.
-SETTLE_SECONDS = 2
 
 # Run in the caller's pod, whose image has Python and no curl: one request after the other, each over a
 # connection of its own, as curl would; timed here, so that kubectl's own time is not counted.
@@ -73,7 +70,7 @@ class Moment:
         )
 
 
-def prepare(console: Console, cluster: KubectlCluster) -> None:
+def prepare(console: Console, cluster: KubectlCluster, pace: Pace = FOR_PEOPLE) -> None:
     """A model at zero behind its Service, its pool, and a pod to call it from."""
     console.rule("kubectl apply")
     apply(cluster, "llm.yaml", "llm-pool.yaml", "caller.yaml")
@@ -87,13 +84,13 @@ def prepare(console: Console, cluster: KubectlCluster) -> None:
     console.print(f"A simulated LLM at zero, its Service and its AcceleratorPool are in {NAMESPACE}:\n")
     console.print((MANIFESTS / "llm-pool.yaml").read_text(), markup=False, style="dim")
     wait_until_managed(cluster, POOL)
-    time.sleep(SETTLE_SECONDS)
+    time.sleep(pace.settle_seconds)
 
 
-def show(console: Console, cluster: KubectlCluster) -> bool:
+def show(console: Console, cluster: KubectlCluster, pace: Pace = FOR_PEOPLE) -> bool:
     """A request at zero, some requests to the warm model, and the stop of its replica."""
     console.rule(HEADING)
-    timeline = Timeline(console, LIMIT_SECONDS)
+    timeline = Timeline(console, pace)
     timeline.note(f"POST {URL}", "bold")
     with ThreadPoolExecutor(1) as caller:
         asked = caller.submit(ask, cluster)
@@ -104,7 +101,7 @@ def show(console: Console, cluster: KubectlCluster) -> bool:
     timeline.explain(f"“{cold.text}”")
     if not timeline.follow(lambda: look(cluster), lambda moment: not moment.activators_answer):
         return False
-    time.sleep(SETTLE_SECONDS)
+    time.sleep(pace.settle_seconds)
     timeline.note(f"POST {URL}, {WARM_REQUESTS} times", "bold")
     timeline.note(summary(ask(cluster, WARM_REQUESTS)))
     return timeline.follow(lambda: look(cluster), lambda moment: moment.replicas.at_zero)

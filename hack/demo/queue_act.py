@@ -7,7 +7,7 @@ from rich.text import Text
 
 from hack.demo.commands import KubectlCluster
 from hack.demo.stage import MANIFESTS, NAMESPACE, apply, wait_until_managed
-from hack.demo.timeline import Replicas, Timeline
+from hack.demo.timeline import FOR_PEOPLE, Pace, Replicas, Timeline
 
 POOL = "worker"
 FIRST_WAVE = 16
@@ -19,7 +19,6 @@ SECOND_HEADING = (
     f"{SECOND_WAVE} more jobs; Poolkeeper has learned how long a start takes, and starts as late as it can"
 )
 CEILING = 4
-LIMIT_SECONDS = 180
 QUEUE_WIDTH = 16
 
 
@@ -62,20 +61,20 @@ def prepare(console: Console, cluster: KubectlCluster) -> None:
     wait_until_managed(cluster, POOL)
 
 
-def show(console: Console, cluster: KubectlCluster) -> bool:
+def show(console: Console, cluster: KubectlCluster, pace: Pace = FOR_PEOPLE) -> bool:
     """Two waves of jobs: one that needs every replica at once, and one that can wait for its deadline."""
     console.rule(FIRST_HEADING)
-    if not make_the_trip(console, cluster, FIRST_WAVE):
+    if not make_the_trip(console, cluster, FIRST_WAVE, pace):
         return False
     console.rule(SECOND_HEADING)
-    return make_the_trip(console, cluster, SECOND_WAVE)
+    return make_the_trip(console, cluster, SECOND_WAVE, pace)
 
 
-def make_the_trip(console: Console, cluster: KubectlCluster, jobs: int) -> bool:
+def make_the_trip(console: Console, cluster: KubectlCluster, jobs: int, pace: Pace) -> bool:
     """Pushes jobs and draws lines until the pool was up and is at zero again."""
     names = [f"job-{number}" for number in range(1, jobs + 1)]
     redis_cli(cluster, "RPUSH", "jobs", *names)
-    timeline = Timeline(console, LIMIT_SECONDS)
+    timeline = Timeline(console, pace)
 
     def look_now() -> Moment:
         return look(cluster)

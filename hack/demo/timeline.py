@@ -9,8 +9,22 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-LOOK_SECONDS = 0.3
 LABEL_WIDTH = 7
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The waits of an act."""
+
+    limit_seconds: float = 180.0
+    """Longest that one trip may take."""
+    look_seconds: float = 0.3
+    """Between two looks at the cluster."""
+    settle_seconds: float = 2.0
+    """Until kube-proxy has followed a change of the Service's endpoints."""
+
+
+FOR_PEOPLE = Pace()
 
 
 @dataclass(frozen=True)
@@ -77,18 +91,18 @@ class Timeline:
     """The lines of one trip from zero and back, with a clock that starts at zero."""
 
     console: Console
-    limit_seconds: float
+    pace: Pace = FOR_PEOPLE
     _began: float = field(default_factory=time.monotonic)
     _last: Moment | None = None
 
     def follow(self, look: Callable[[], M], until: Callable[[M], bool]) -> bool:
         """Draws until a condition holds; False if the time limit comes first."""
-        while self._elapsed < self.limit_seconds:
+        while self._elapsed < self.pace.limit_seconds:
             moment = look()
             self._draw(moment)
             if until(moment):
                 return True
-            time.sleep(LOOK_SECONDS)
+            time.sleep(self.pace.look_seconds)
         return False
 
     def note(self, text: str, style: str = "bold green") -> None:

@@ -1,8 +1,7 @@
 import json
-import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -10,13 +9,13 @@ from rich.console import Console
 from rich.text import Text
 
 from hack.demo import __main__ as demo
-from hack.demo import farewell, http_act, queue_act, recording, timeline
+from hack.demo import farewell, http_act, recording
 from hack.demo.commands import CommandFailed, KubectlCluster
 from hack.demo.http_act import Answer, summary
 from hack.demo.images import NAMES, advice, unobtainable
 from hack.demo.recording import BEGIN, END, README, placed, shortened
 from hack.demo.stage import chart_values, with_images
-from hack.demo.timeline import Replicas, Timeline
+from hack.demo.timeline import Pace, Replicas, Timeline
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,7 @@ def looking_at(*moments: Glance) -> Callable[[], Glance]:
     return lambda: coming.pop(0) if len(coming) > 1 else coming[0]
 
 
-@pytest.fixture(autouse=True)
-def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timeline, "LOOK_SECONDS", 0.0)
+QUICK = Pace(limit_seconds=0.3, look_seconds=0.0, settle_seconds=0.0)
 
 
 @pytest.fixture
@@ -54,7 +51,7 @@ def console() -> Console:
 
 
 def test_a_line_is_drawn_when_something_changes_and_words_when_the_decision_does(console: Console) -> None:
-    trip = Timeline(console, limit_seconds=60)
+    trip = Timeline(console, replace(QUICK, limit_seconds=60))
     asleep, starting = glance(0, 0, "AtZero", "quiet"), glance(2, 0, "Starting", "two start")
     up = glance(2, 2, "Starting", "still the same decision")
 
@@ -70,7 +67,7 @@ def test_a_line_is_drawn_when_something_changes_and_words_when_the_decision_does
 
 
 def test_a_trip_that_takes_too_long_has_failed(console: Console) -> None:
-    trip = Timeline(console, limit_seconds=0.05)
+    trip = Timeline(console, replace(QUICK, limit_seconds=0.05))
     began = time.monotonic()
 
     assert not trip.follow(looking_at(glance(1, 0, "Starting")), lambda moment: moment.replicas.at_zero)
@@ -172,17 +169,11 @@ def test_images_that_the_nodes_can_not_get_are_named_with_the_commands_that_brin
 
 @pytest.mark.parametrize("problem", [CommandFailed("helm timed out"), None])
 def test_a_demo_that_stops_for_want_of_images_says_so(
-    problem: CommandFailed | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    problem: CommandFailed | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["demo", "--context", "mine"])
     cluster = ClusterOfPods(waiting=(("poolkeeper/worker:dev", "ErrImageNeverPull"),))
-    monkeypatch.setattr(demo, "prepare_existing", lambda console, context: cluster)
-    monkeypatch.setattr(farewell, "existing_cluster", lambda context: cluster)
-    monkeypatch.setattr(demo, "install", lambda console, cluster: None)
-    monkeypatch.setattr(queue_act, "prepare", lambda console, cluster: None)
-    monkeypatch.setattr(queue_act, "show", played(problem or False))
 
-    assert demo.main() == 1
+    assert demo.main(["--context", "mine"], steps(cluster, [problem or False])) == 1
     said = capsys.readouterr().out
     assert "The nodes can't get poolkeeper/worker:dev" in said
     assert "hack/cluster push" in said
@@ -244,20 +235,29 @@ def test_the_readme_has_a_place_for_the_recording() -> None:
 )
 @pytest.mark.parametrize("record", [False, True])
 def test_it_succeeds_and_is_recorded_only_if_both_acts_went_well(
-    acts: tuple[bool | CommandFailed, ...], status: int, record: bool, monkeypatch: pytest.MonkeyPatch
+    acts: tuple[bool | CommandFailed, ...], status: int, record: bool
 ) -> None:
     recorded: list[str] = []
-    monkeypatch.setattr(sys, "argv", ["demo", "--context", "mine", *(["--record"] if record else [])])
-    monkeypatch.setattr(demo, "prepare_existing", lambda console, context: KubectlCluster(context))
-    monkeypatch.setattr(demo, "install", lambda console, cluster: None)
-    monkeypatch.setattr(recording, "write", recorded.append)
-    monkeypatch.setattr(farewell, "say_what_is_missing", lambda console, context: None)
-    for act, outcome in zip((queue_act, http_act), acts, strict=True):
-        monkeypatch.setattr(act, "prepare", lambda console, cluster: console.print("prepared"))
-        monkeypatch.setattr(act, "show", played(outcome))
+    flags = ["--record"] if record else []
 
-    assert demo.main() == status
+    assert demo.main(["--context", "mine", *flags], steps(ClusterOfPods(), acts, recorded)) == status
     assert recorded == (["played\nplayed\n"] if record and not status else [])
+
+
+def steps(
+    cluster: KubectlCluster, acts: Iterable[bool | CommandFailed], recorded: list[str] | None = None
+) -> demo.Steps:
+    """A demo in this cluster whose acts end like this; what it would record goes to `recorded`."""
+    return demo.Steps(
+        prepare_existing=lambda console, context: cluster,
+        existing_cluster=lambda context: cluster,
+        install=lambda console, cluster: None,
+        acts=tuple(
+            demo.Act(lambda console, cluster: console.print("prepared"), played(each), "It failed.")
+            for each in acts
+        ),
+        record=(recorded if recorded is not None else []).append,
+    )
 
 
 def played(outcome: bool | CommandFailed) -> Callable[[Console, KubectlCluster], bool]:
@@ -311,15 +311,12 @@ HELD, WARM, BACK = (True, 0, "StartAtOnce"), (False, 1, "Busy"), (True, 0, "AtZe
     ("states", "made_it"), [((HELD, WARM, BACK), True), ((HELD, WARM), False), ((HELD,), False)]
 )
 def test_the_second_act_fails_unless_the_model_warms_up_and_goes_back(
-    states: Iterable[tuple[bool, int, str]], made_it: bool, console: Console, monkeypatch: pytest.MonkeyPatch
+    states: Iterable[tuple[bool, int, str]], made_it: bool, console: Console
 ) -> None:
-    monkeypatch.setattr(http_act, "LIMIT_SECONDS", 0.3)
-    monkeypatch.setattr(http_act, "SETTLE_SECONDS", 0.0)
-
-    assert http_act.show(console, ScriptedCluster(states=tuple(states))) == made_it
+    assert http_act.show(console, ScriptedCluster(states=tuple(states)), QUICK) == made_it
     assert "200 after 6.6 s, X-Poolkeeper-Cold-Start: 6.5\n       “token0”" in console.export_text()
 
 
 def test_the_second_act_stops_with_the_callers_words_if_the_model_does_not_answer(console: Console) -> None:
     with pytest.raises(CommandFailed, match="503"):
-        http_act.show(console, ScriptedCluster(answers=False, states=(HELD,)))
+        http_act.show(console, ScriptedCluster(answers=False, states=(HELD,)), QUICK)
