@@ -2,8 +2,8 @@
 
 import pytest
 
+from poolkeeper.core.front.routing import FOREIGN_TABLE_SECONDS
 from poolkeeper.core.front.slot_grants import MOST_UNCONFIRMED
-from poolkeeper.core.front.tables import FOREIGN_TABLE_SECONDS
 from poolkeeper.kube.objects.scale import Scale
 from tests.component.controller.http_scene import ONE, OTHER, POD, HttpScene, Link, holding
 

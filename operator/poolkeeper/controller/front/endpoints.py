@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from poolkeeper.controller.front.initial_sync import InitialSync
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.controller.pool.store import Store
-from poolkeeper.core.front.endpoints import Endpoints, Presence
+from poolkeeper.core.front.presence import Endpoints, Presence
 from poolkeeper.core.front.slices import ActivatorSlice, SliceName, by_name, by_pool
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.endpoint_slices import delete_slice, list_slices, put_slice, ready_pod_uids

@@ -14,10 +14,10 @@ from poolkeeper.api.activation import PoolReport
 from poolkeeper.api.demand import DemandSource
 from poolkeeper.controller.front.activators import Activators
 from poolkeeper.controller.front.endpoints import EndpointsLane
-from poolkeeper.controller.front.seen import Declared, View, ready_pods
 from poolkeeper.controller.front.services import Services
 from poolkeeper.controller.front.tables import Tables
 from poolkeeper.controller.front.timing import FrontTiming
+from poolkeeper.controller.front.view import Declared, View, ready_pods
 from poolkeeper.controller.loop.leadership import Leads
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.front.claims import shared_service

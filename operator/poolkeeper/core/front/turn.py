@@ -3,7 +3,7 @@
 In: what was remembered (`Front`) and what is seen (`Seen`). Out: the next memory, and what follows as values;
 two lanes of `controller.front` act on them. A turn is for all pools at once, because three of its rules span
 them: which of several pools has a Service, which ports are taken, and the one version of a table that lists
-every pool. What concerns a single pool is in `switching`, `tables` and `_Pools.turn` and knows no other pool.
+every pool. What concerns a single pool is in `switching`, `presence` and `_turn_pool`.
 """
 
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from dataclasses import dataclass, field, replace
 
 from poolkeeper.api.activation import PoolRoute, RoutingTable
 from poolkeeper.core.front import claims
-from poolkeeper.core.front.endpoints import Endpoints, Presence, endpoints_of, wanted_slices
-from poolkeeper.core.front.seen import Seen, SeenPool
-from poolkeeper.core.front.slices import ActivatorSlice, SliceName, by_name, by_pool
-from poolkeeper.core.front.switching import Facts, Step, Switch, initial_switch, step
-from poolkeeper.core.front.tables import (
+from poolkeeper.core.front.presence import Endpoints, Presence, endpoints_of, wanted_slices
+from poolkeeper.core.front.routing import (
     SentTables,
     confirmed_version,
     highest_version,
     route,
     share_slots,
 )
+from poolkeeper.core.front.seen import Seen, SeenPool
+from poolkeeper.core.front.slices import ActivatorSlice, SliceName, by_name, by_pool
+from poolkeeper.core.front.switching import Facts, Step, Switch, initial_switch, step
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import CLEAR, NOT_SEEN_YET, Stop, Waiting
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from poolkeeper.controller.front.activators import ActivatorSettings
 from poolkeeper.controller.front.timing import FrontTiming
-from poolkeeper.core.front.tables import FOREIGN_TABLE_SECONDS
+from poolkeeper.core.front.routing import FOREIGN_TABLE_SECONDS
 from tests.component.activator.data_path import LOOPBACK
 from tests.component.activator.exchanges import answer_ok
 from tests.component.activator.process import ActivatorProcess

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from poolkeeper.api.activation import PoolRoute
-from poolkeeper.core.front.endpoints import Endpoints, Presence
+from poolkeeper.core.front.presence import Endpoints, Presence
+from poolkeeper.core.front.routing import FOREIGN_TABLE_SECONDS, RESEND_SECONDS
 from poolkeeper.core.front.seen import Seen
 from poolkeeper.core.front.slices import ActivatorSlice, SliceName, by_name
 from poolkeeper.core.front.switching import SETTLE_SECONDS, Phase
-from poolkeeper.core.front.tables import FOREIGN_TABLE_SECONDS, RESEND_SECONDS
 from poolkeeper.core.front.turn import Front, Turn, turn
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import CLEAR, Waiting

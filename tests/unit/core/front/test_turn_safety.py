@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from poolkeeper.api.activation import RoutingTable
-from poolkeeper.core.front.endpoints import Presence
+from poolkeeper.core.front.presence import Presence
 from poolkeeper.core.front.seen import SeenActivator, SeenPool
 from poolkeeper.core.front.slices import ActivatorSlice, SliceName, by_name
 from poolkeeper.core.front.switching import SETTLE_SECONDS
