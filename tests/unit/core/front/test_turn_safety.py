@@ -283,14 +283,14 @@ def test_without_faults_the_last_replica_may_stop() -> None:
     assert live(World(wants_zero=True), SETTLED).clear_stops
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(STEPS)
 @example([("silence", 0), *SETTLED])
 def test_no_stop_while_an_activator_may_pass_on_what_reaches_it(steps: list[tuple[str, int]]) -> None:
     live(World(wants_zero=True), [*SETTLED, *steps, *SETTLED])
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(STEPS)
 def test_tables_never_grant_more_slots_than_the_replica_has(steps: list[tuple[str, int]]) -> None:
     world = live(World(wants_zero=False), [*SETTLED, *steps])
