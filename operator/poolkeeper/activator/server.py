@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 
 from poolkeeper.activator.http1.session import Session
 from poolkeeper.activator.http2.frames import PREFACE
@@ -20,8 +21,14 @@ LAST_WORDS_SECONDS = 1.0
 class Server:
     """Accepts clients' connections and closes them."""
 
-    def __init__(self, shared: Shared, host: str | None = None) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        host: str | None = None,
+        make_connection: Callable[..., Connection] = Connection,
+    ) -> None:
         self._shared = shared
+        self._make_connection = make_connection
         self._pools = shared.pools
         self._host = host
         self._listeners: dict[int, asyncio.Server] = {}
@@ -80,7 +87,7 @@ class Server:
 
     def _connection(self) -> Connection:
         limits = self._shared.limits
-        return Connection(self._opened, stall_seconds=limits.stall_seconds, most_read=HELD_BYTES)
+        return self._make_connection(self._opened, stall_seconds=limits.stall_seconds, most_read=HELD_BYTES)
 
     def _opened(self, connection: Connection) -> None:
         if len(self._sessions) >= self._shared.limits.connections:

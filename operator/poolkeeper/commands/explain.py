@@ -4,7 +4,7 @@ of its starts goes."""
 import asyncio
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 from pydantic import ValidationError
 
@@ -18,6 +18,7 @@ from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 from poolkeeper.kube.transport.paths import namespaced_path
 
 HEADINGS = ("AT", "REPLICAS", "REASON", "QUEUED", "IN FLIGHT", "READY", "STARTING", "WHY")
+ReadStatus = Callable[[Namespace, str, str], Coroutine[None, None, AcceleratorPoolStatus]]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -26,13 +27,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_connection_arguments(parser)
 
 
-def run(args: Namespace) -> int:
+async def read_status(args: Namespace, namespace: str, name: str) -> AcceleratorPoolStatus:
+    """The status of a pool, from the API server. Raises KubeFailure and ValidationError."""
+    async with await KubeClient.from_environment(args.kubeconfig, args.context) as client:
+        pool = await client.request("GET", namespaced_path(API_VERSION, namespace, POOLS, name))
+    return AcceleratorPoolStatus.model_validate(pool.get("status") or {})
+
+
+def run(args: Namespace, read: ReadStatus = read_status) -> int:
     """Print the explanation of one pool. Returns the exit status."""
     namespace, separator, name = args.pool.partition("/")
     if not (namespace and separator and name):
         return _fail(f"{args.pool!r} does not name a pool: write NAMESPACE/POOL, for example serving/chat")
     try:
-        status = asyncio.run(_status(args, namespace, name))
+        status = asyncio.run(read(args, namespace, name))
     except ApiError as failure:
         hint = f" (kubectl get {POOLS} -A lists all pools)" if failure.status == 404 else ""
         return _fail(f"{failure}{hint}")
@@ -104,12 +112,6 @@ def _parts(starts: ColdStartStatus) -> list[Part]:
         (starts.loading_p50_seconds, starts.loading_p95_seconds),
     )
     return [Part(p50, p95) for p50, p95 in quantiles if p50 is not None and p95 is not None]
-
-
-async def _status(args: Namespace, namespace: str, name: str) -> AcceleratorPoolStatus:
-    async with await KubeClient.from_environment(args.kubeconfig, args.context) as client:
-        pool = await client.request("GET", namespaced_path(API_VERSION, namespace, POOLS, name))
-    return AcceleratorPoolStatus.model_validate(pool.get("status") or {})
 
 
 def _fail(message: str) -> int:

@@ -1,7 +1,7 @@
 """An activator and replicas of a model on 127.0.0.1, with real sockets and real clients."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest_asyncio
@@ -9,6 +9,7 @@ from aiohttp import web
 
 from hack.testing.clocks import LoopClock, loop_clock
 from hack.testing.ports import free_port
+from poolkeeper.activator.net.connection import Connection
 from poolkeeper.activator.net.limits import Limits
 from poolkeeper.activator.routing.shared import share
 from poolkeeper.activator.server import Server
@@ -35,12 +36,17 @@ async def start_activator() -> AsyncIterator[StartActivator]:
     """Starts activators; keyword arguments are limits, `route` changes the pool's route."""
     started: list[Activator] = []
 
-    async def start(*, route: dict[str, Any] | None = None, **limits: Any) -> Activator:
+    async def start(
+        *,
+        route: dict[str, Any] | None = None,
+        make_connection: Callable[..., Connection] = Connection,
+        **limits: Any,
+    ) -> Activator:
         port, backend_port = free_port(), free_port()
         shared = share(Limits(**{"linger_seconds": 0.2, **limits}))
         ports = (PortRoute(service="chat", listen_port=port, backend_port=backend_port),)
         at_zero = PoolRoute(namespace="serving", name="chat", ports=ports, hold_seconds=30)
-        activator = Activator(shared, Server(shared, LOOPBACK), port, backend_port, at_zero)
+        activator = Activator(shared, Server(shared, LOOPBACK, make_connection), port, backend_port, at_zero)
         await activator.route_to(**(route or {}))
         started.append(activator)
         return activator

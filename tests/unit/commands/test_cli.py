@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from argparse import Namespace
 from types import ModuleType
 
 import pytest
@@ -51,13 +52,12 @@ def test_explain_wants_a_namespace_and_a_name(pool: str, capsys: pytest.CaptureF
 
 
 def test_a_status_of_another_version_is_said_to_be_one(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     async def read(*_: object) -> AcceleratorPoolStatus:
         return AcceleratorPoolStatus.model_validate({"decisions": [{"replicas": "many"}]})
 
-    monkeypatch.setattr(explain, "_status", read)
-    assert cli.main(["explain", "serving/chat"]) == 1
+    assert explain.run(Namespace(pool="serving/chat"), read) == 1
     assert "another version" in capsys.readouterr().err
 
 

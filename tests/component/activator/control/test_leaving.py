@@ -164,17 +164,18 @@ class Injecting:
             self._next_stream += 2
 
 
-async def test_no_call_reaches_the_replica_that_a_goaway_says_was_not_processed(
-    start_activator: StartActivator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = Connection.connection_made
+class InjectedConnection(Connection):
+    """A connection with such a client."""
 
-    def connection_made(self: Connection, transport: asyncio.BaseTransport) -> None:
-        made(self, transport)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
         self.transport = cast(asyncio.Transport, Injecting(self, transport))
 
-    monkeypatch.setattr(Connection, "connection_made", connection_made)
-    activator = await start_activator(leaving_seconds=0.2)
+
+async def test_no_call_reaches_the_replica_that_a_goaway_says_was_not_processed(
+    start_activator: StartActivator,
+) -> None:
+    activator = await start_activator(leaving_seconds=0.2, make_connection=InjectedConnection)
     seen: list[int] = []
 
     async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -5,8 +5,6 @@ import contextlib
 import socket
 from typing import cast
 
-import pytest
-
 from hack.testing.clocks import LoopClock
 from hack.testing.waiting import eventually
 from poolkeeper.activator.net.connection import Connection, connect
@@ -84,20 +82,19 @@ async def test_a_client_that_reads_slowly_is_waited_for(clock: LoopClock) -> Non
 
 
 async def test_what_is_left_to_send_at_the_end_keeps_no_connection_for_ever(
-    start_activator: StartActivator, monkeypatch: pytest.MonkeyPatch
+    start_activator: StartActivator,
 ) -> None:
     """The last part of an answer waits in our own buffer, below what makes a writer wait."""
-    activator = await start_activator(stall_seconds=0.3)
     opened: list[Connection] = []
-    connections = activator.server._opened
 
-    def small(connection: Connection) -> None:
-        raw = connection.transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        opened.append(connection)
-        connections(connection)
+    class SmallBuffers(Connection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            raw = transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            opened.append(self)
+            super().connection_made(transport)
 
-    monkeypatch.setattr(activator.server, "_opened", small)
+    activator = await start_activator(stall_seconds=0.3, make_connection=SmallBuffers)
 
     async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
