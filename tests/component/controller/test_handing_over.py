@@ -1,5 +1,6 @@
 """A stop over HTTP through the reconciler: what is decided and written while the activators take over."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,10 +31,9 @@ async def turned(cluster: FakeCluster, stop: Stop) -> None:
 
 async def idle_for_a_minute(cluster: FakeCluster, **changes: Any) -> None:
     """A pool behind a Service whose one replica has been idle for a minute."""
-    pod = ready_pod("10.1.0.1")
+    pod = replace(ready_pod("10.1.0.1"), labels={"app": "worker"})
     cluster.scales.replicas["worker"], cluster.scales.selector = 1, "app=worker"
     cluster.pods.present = {pod.uid: pod}
-    pod.labels["app"] = "worker"  # type: ignore[index]
     cluster.declare(demand=[HTTP], **changes)
     for _ in range(3):
         cluster.now += 20.0
@@ -83,6 +83,16 @@ async def test_a_stop_that_is_taken_back_is_not_written(cluster: FakeCluster) ->
     cluster.lease.is_held = True
     await turned(cluster, waiting("Joining"))
     assert cluster.scales.writes == []
+
+
+async def test_a_stop_that_is_taken_back_while_the_scale_is_read_is_not_written(cluster: FakeCluster) -> None:
+    await idle_for_a_minute(cluster)
+    cluster.now += 1.0
+    cluster.scales.while_reading = lambda: cluster.readings.front_turned(KEY, waiting("Joining"), None)
+    cluster.readings.front_turned(KEY, CLEAR, None)
+    await cluster.look()
+    assert cluster.scales.writes == []
+    assert decided(cluster) == ("HandingOver", 1)
 
 
 async def test_an_edit_takes_the_leave_to_stop_back(cluster: FakeCluster) -> None:
