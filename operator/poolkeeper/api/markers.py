@@ -56,8 +56,8 @@ class IntOrString:
 
 @dataclass(frozen=True, slots=True)
 class TextOnceObject:
-    """A string where older versions of the operator wrote an object. The schema names no type: the API server
-    would empty a stored object on reading if it named one, and refuse users' edits until it is replaced."""
+    """A string where older versions of the operator wrote an object. The schema names no type, since the API
+    server would give a stored object as {} under a schema of type string."""
 
     max_length: int
 

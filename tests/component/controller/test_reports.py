@@ -2,11 +2,18 @@
 
 import json
 
+from hack.testing.control_plane import ROOT
 from poolkeeper.controller.pool.history import SAME_REASON_SECONDS
 from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.core.learning.saved import restore
+from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.kube.transport.errors import NoScaleSubresource, TargetForbidden, TargetMissing
 from poolkeeper.kube.watch.pod import project_pod
 from tests.component.controller.fake_cluster import FakeCluster
+
+LEARNING = ROOT / "tests" / "unit" / "core" / "learning"
+VERSION_1 = json.loads((LEARNING / "saved_version_1.json").read_text())
+SPEC = PoolSpec(max_replicas=2, budget_seconds=1.0)
 
 
 async def settled(cluster: FakeCluster) -> None:
@@ -75,6 +82,23 @@ async def test_an_operator_that_restarts_repeats_nothing(cluster: FakeCluster) -
     await restarted.look()
     assert restarted.statuses.written == []
     assert restarted.events == []
+
+
+async def test_a_status_of_the_version_before_is_converted_in_one_write(cluster: FakeCluster) -> None:
+    decided = {"replicas": 0, "reason": "AtZero", "message": "nothing waits", "at": "2026-01-01T00:00:00Z"}
+    status = {"learned": VERSION_1, "decisions": [{**decided, "queued": 0, "inFlight": 0, "ready": 0}]}
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare(status=status)
+    for _ in range(100):
+        cluster.publish(0)
+        await cluster.look()
+        cluster.now += 2.0
+    (written,) = cluster.statuses.written
+    assert written["decisions"] == ["2026-01-01T00:00:00Z 0 AtZero (starting ?): nothing waits"]
+    assert written["coldStart"]["samples"] == VERSION_1["startCounts"][0]
+    assert written["coldStart"]["containersP50Seconds"] == 11
+    state = restore(written["learned"], cluster.now, SPEC)
+    assert state.starts.seconds == tuple(each / 1000 for each in VERSION_1["startMilliseconds"])
 
 
 async def test_changed_numbers_are_written_once_a_minute(cluster: FakeCluster) -> None:
