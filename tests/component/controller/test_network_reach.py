@@ -14,6 +14,8 @@ from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable, KubeFailure
 from tests.component.controller.http_scene import QUICK, HttpScene
 
+pytestmark = pytest.mark.virtual_time
+
 DENY = {"metadata": {"namespace": "serving", "name": "deny"}, "spec": {"podSelector": {}}}
 BY_LABEL = {
     "metadata": {"namespace": "serving", "name": "by-label"},

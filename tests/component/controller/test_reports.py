@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from hack.testing.control_plane import ROOT
 from poolkeeper.controller.pool.history import SAME_REASON_SECONDS
 from poolkeeper.controller.pool.pool import Pool
@@ -14,6 +16,8 @@ from tests.component.controller.fake_cluster import FakeCluster
 LEARNING = ROOT / "tests" / "unit" / "core" / "learning"
 VERSION_1 = json.loads((LEARNING / "saved_version_1.json").read_text())
 SPEC = PoolSpec(max_replicas=2, budget_seconds=1.0)
+
+pytestmark = pytest.mark.virtual_time
 
 
 async def settled(cluster: FakeCluster) -> None:

@@ -12,6 +12,8 @@ from poolkeeper.kube.objects.conflicts import NamespaceScalers
 from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.errors import ApiUnreachable
 
+pytestmark = pytest.mark.virtual_time
+
 CPU = AcceleratorClassSpec(vendor="None", display_name="CPU", node_tail_seconds=0)
 
 

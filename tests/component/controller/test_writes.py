@@ -8,6 +8,8 @@ from poolkeeper.kube.transport.errors import ApiUnreachable, ScaleConflict, Targ
 from poolkeeper.kube.watch.reflector import NOT_LISTED
 from tests.component.controller.fake_cluster import FakeCluster
 
+pytestmark = pytest.mark.virtual_time
+
 
 async def with_work(cluster: FakeCluster, **changes: Any) -> None:
     """A pool at zero whose queue holds work since the last poll."""

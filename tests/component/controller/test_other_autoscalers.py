@@ -1,8 +1,12 @@
 """Autoscalers beside a pool: nothing is written while one is there, or was when that could last be seen."""
 
+import pytest
+
 from poolkeeper.kube.objects.conflicts import NamespaceScalers, Scaler
 from poolkeeper.kube.transport.errors import ApiUnreachable, KubeFailure
 from tests.component.controller.fake_cluster import FakeCluster
+
+pytestmark = pytest.mark.virtual_time
 
 HPA = Scaler("HorizontalPodAutoscaler", "rival", "apps", "Deployment", "worker")
 SILENT = ApiUnreachable("ApiTimeout", "no answer")

@@ -7,6 +7,8 @@ import pytest
 from poolkeeper.core.values.identity import PoolKey
 from tests.component.controller.fake_cluster import FakeCluster
 
+pytestmark = pytest.mark.virtual_time
+
 
 async def look_during(cluster: FakeCluster, change: Callable[[], object]) -> None:
     """A look that is about to write two replicas, with a change during its last read."""
