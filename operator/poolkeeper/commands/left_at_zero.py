@@ -21,11 +21,12 @@ WRITTEN_BY_US_NEVERTHELESS = "ReplicasChangedElsewhere"
 
 
 class Managed(NamedTuple):
-    """A pool that the operator scales; `replicas` is the least number above zero within its bounds."""
+    """A pool that the operator scales."""
 
     pool: PoolKey
     target: TargetKey
     replicas: int
+    """The least number above zero within the pool's bounds."""
 
     @property
     def command(self) -> str:
@@ -38,12 +39,15 @@ class Managed(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The result for one pool: its replicas now, None where `problem` says why they are unknown."""
+    """The result for one pool."""
 
     managed: Managed
     replicas: int | None
+    """The replicas now; None where they are unknown."""
     is_restored: bool = False
+    """Whether the pool was at zero and has been scaled up."""
     problem: str = ""
+    """Why the replicas are unknown."""
 
 
 async def list_pools(client: KubeClient, namespaces: Iterable[str]) -> list[JsonObject]:

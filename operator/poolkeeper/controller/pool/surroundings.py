@@ -23,13 +23,16 @@ PLACED = Verdict(True, "TemplateFitsClass", "the pod template fits the nodes of 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What was found; it is read again at `expires_at`. `scalers_unknown` is why there may be more
-    scalers."""
+    """What was found around a target."""
 
     placement: Verdict = UNREAD
+    """Whether the pod template fits the class."""
     scalers: tuple[Scaler, ...] = ()
+    """Other scalers of the target."""
     scalers_unknown: str = ""
+    """Why there may be more scalers; empty where all are known."""
     expires_at: float = 0.0
+    """Unix seconds at which the surroundings are read again."""
 
 
 class SurroundingsReader:

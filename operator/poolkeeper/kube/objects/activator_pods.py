@@ -9,11 +9,13 @@ from poolkeeper.kube.watch.pod import project_pod
 
 
 class ActivatorPod(NamedTuple):
-    """One activator. `takes_new` is true while it is ready and not terminating."""
+    """One activator."""
 
     uid: str
     addresses: tuple[str, ...]
+    """Its IPs, the main one first."""
     takes_new: bool
+    """Whether it is ready and not terminating, so that new requests may be sent to it."""
     labels: Mapping[str, str]
 
 

@@ -25,12 +25,12 @@ SCALER_KINDS = (
 
 
 class Scaler(NamedTuple):
-    """An object that scales a target. Of the target's API version only the group is kept, since all versions
-    of a group show the same object."""
+    """An object that scales a target."""
 
     kind: str
     name: str
     target_group: str
+    """Without the version, since all versions of an API group show the same object."""
     target_kind: str
     target_name: str
 
@@ -40,10 +40,11 @@ class Scaler(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NamespaceScalers:
-    """The scalers of one namespace. `unknown` maps each kind that could not be listed to the reason."""
+    """The scalers of one namespace."""
 
     scalers: tuple[Scaler, ...] = ()
     unknown: Mapping[str, str] = field(default_factory=dict)
+    """Kinds that could not be listed, each with the reason."""
 
     def of(self, target: TargetKey) -> tuple[Scaler, ...]:
         """Those that scale this target."""

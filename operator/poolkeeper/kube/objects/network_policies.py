@@ -26,40 +26,47 @@ class LabelSelector:
 
 @dataclass(frozen=True, slots=True)
 class PolicyPeer:
-    """One entry of `from` or `to`: pods (of the policy's own namespace where `namespaces` is None), or a
-    network (`is_network`), whose addresses are not kept."""
+    """One entry of `from` or `to`: pods, or a network."""
 
     pods: LabelSelector = LabelSelector()
     namespaces: LabelSelector | None = None
+    """Where the pods are; None for the policy's own namespace."""
     is_network: bool = False
+    """Whether the entry is a network; its addresses are not kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyPort:
-    """TCP ports of the pod that is connected to: one by number or name, a range of them, or all (None)."""
+    """TCP ports of the pod that is connected to."""
 
     port: int | str | None = None
+    """Number or name; None for all ports."""
     end: int | None = None
+    """The last port of a range that begins with `port`; None for a single port."""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyRule:
-    """What a policy allows: these peers (None: everybody) on these TCP ports (None: all)."""
+    """Connections that a policy allows."""
 
     peers: tuple[PolicyPeer, ...] | None = None
+    """None for all peers."""
     ports: tuple[PolicyPort, ...] | None = None
+    """None for all TCP ports."""
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkPolicy:
-    """`ingress` and `egress` are the rules for the selected pods; None where the policy does not restrict
-    that direction."""
+    """A NetworkPolicy, as far as TCP is concerned."""
 
     namespace: str
     name: str
     pods: LabelSelector
+    """The pods that the policy applies to."""
     ingress: tuple[PolicyRule, ...] | None
+    """Allowed connections to the pods; None where the policy does not restrict them."""
     egress: tuple[PolicyRule, ...] | None
+    """Allowed connections from the pods; None where the policy does not restrict them."""
 
 
 async def list_policies(client: KubeClient, namespace: str) -> tuple[NetworkPolicy, ...]:

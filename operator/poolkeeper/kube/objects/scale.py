@@ -11,18 +11,18 @@ from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable, KubeFailu
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A target's replicas as /scale shows them.
-
-    `replicas` is the number in the target's spec, `current_replicas` how many pods its controller counts,
-    ready or not. `selector` matches its pods; it is empty where the kind does not report one.
-    `resource_version` and `uid` make a later write fail if the object was changed or replaced in between.
-    """
+    """A target's replicas as /scale shows them."""
 
     replicas: int
+    """The number in the target's spec."""
     current_replicas: int
+    """How many pods the target's controller counts, ready or not."""
     selector: str
+    """The label selector of the pods; empty where the kind does not report one."""
     resource_version: str
+    """A write that names it fails if the object was changed since."""
     uid: str
+    """A write that names it fails if the object was replaced since."""
 
 
 class ScaleClient:

@@ -18,14 +18,15 @@ class ServiceUnsuitable(KubeFailure):
 
 @dataclass(frozen=True, slots=True)
 class ServicePort:
-    """One port of a Service. `name` and `app_protocol` may be empty; `target_port` is the number or the name
-    of the pods' port.
-    """
+    """One port of a Service."""
 
     name: str
+    """Empty where the port has none."""
     port: int
     target_port: int | str
+    """The number or the name of the pods' port."""
     app_protocol: str = ""
+    """For example kubernetes.io/wss; empty where the port has none."""
 
     @property
     def speaks_tls(self) -> bool:
@@ -40,15 +41,17 @@ class ServicePort:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`families` are IPv4, IPv6 or both. With `is_local`, clients only reach endpoints on their own node;
-    with `publishes_not_ready`, clients also reach pods that are not ready.
-    """
+    """What is kept of a Service."""
 
     name: str
     families: tuple[str, ...]
+    """IPv4, IPv6 or both."""
     ports: tuple[ServicePort, ...]
+    """The TCP ports."""
     is_local: bool
+    """Whether clients only reach endpoints on their own node."""
     publishes_not_ready: bool
+    """Whether clients also reach pods that are not ready."""
 
     def port(self, number: int) -> ServicePort:
         """The port of this number. Raises ServiceUnsuitable."""

@@ -11,15 +11,13 @@ from poolkeeper.kube.transport.errors import ApiError
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A target as declared.
-
-    `pod_template` is None for a kind that keeps it in a field not known here; `generation` changes with every
-    change of the spec.
-    """
+    """A target as declared."""
 
     uid: str
     generation: int
+    """Changes with every change of the spec."""
     pod_template: dict[str, Any] | None
+    """None for a kind that keeps it in a field not known here."""
 
 
 class TargetReader:

@@ -22,13 +22,15 @@ MISS_SECONDS = 10.0
 
 
 class Resource(NamedTuple):
-    """A kind as the API server serves it; `plural` names it in paths and in RBAC rules."""
+    """A kind as the API server serves it."""
 
     api_version: str
     kind: str
     plural: str
+    """Its name in paths and in RBAC rules."""
     is_namespaced: bool
     has_scale: bool
+    """Whether it has a /scale subresource."""
 
     @property
     def group(self) -> str:

@@ -19,14 +19,13 @@ class InvalidSelector(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One comma-separated part: the label's value must be one of `values`, or must not be.
-
-    `values` None stands for any value: the label must exist, or must not.
-    """
+    """One comma-separated part of a selector."""
 
     key: str
     values: frozenset[str] | None
+    """The label's value must be one of these; None if any value will do."""
     is_negated: bool = False
+    """Whether the rest must not hold."""
 
     def holds(self, labels: Mapping[str, str]) -> bool:
         """Whether these labels meet it; a negated one is met by a label that is not there."""

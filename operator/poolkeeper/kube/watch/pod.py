@@ -24,12 +24,7 @@ FAILED_WAITS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One pod. Instants are Unix seconds of the cluster's clocks, whole seconds, None until reached.
-
-    `started_at` is when the last of its containers began to run, `ready_at` when it last became ready.
-    `failure` is why it can't serve (a phase or a reason of the kubelet), empty while it may still get ready.
-    `is_finished` pods run no more. `addresses` are its IPs, the main one first.
-    """
+    """One pod. Instants are whole Unix seconds of the cluster's clocks, None until reached."""
 
     uid: str
     name: str
@@ -38,12 +33,17 @@ class Pod:
     created_at: float | None
     scheduled_at: float | None
     started_at: float | None
+    """When the last of its containers began to run."""
     ready_at: float | None
+    """When it last became ready; None while it is not ready."""
     is_ready: bool
     is_terminating: bool
     is_finished: bool
+    """Whether it has ended and won't run again."""
     failure: str
+    """Why it can't serve (a phase or a reason of the kubelet); empty while it may still get ready."""
     addresses: tuple[str, ...] = ()
+    """Its IPs, the main one first."""
 
     @property
     def has_failed(self) -> bool:

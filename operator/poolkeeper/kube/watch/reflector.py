@@ -21,11 +21,13 @@ NOT_LISTED = KubeFailure("NotListed", "the API server has not listed them yet")
 
 @dataclass(frozen=True, slots=True)
 class WatchTiming:
-    """How lists and watches are paced; a watch ends by itself after `server_timeout_seconds`."""
+    """How lists and watches are paced."""
 
     paging: Paging = PAGING
     server_timeout_seconds: int = 300
+    """The API server ends a watch after this time."""
     stall_seconds: float = STALL_SECONDS
+    """A watch that is silent for longer is interrupted."""
     backoff: Backoff = RETRIES
 
 
