@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+from poolkeeper.backoff import Backoff
 from poolkeeper.controller.front.initial_sync import InitialSync
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.controller.pool.store import Store
@@ -24,9 +25,10 @@ Slices = dict[SliceName, ActivatorSlice]
 SLICES_READ_EVERY_SECONDS = 10.0
 BELIEVED_SECONDS = 3 * SLICES_READ_EVERY_SECONDS
 RETRY_SECONDS = 0.5
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
-"""Between looks at whether a ready pod has become an endpoint; each is twice as long as the one before."""
-WORTH_A_WARNING_SECONDS = 2.0
+BACKOFF = Backoff(0.1, 10.0)
+"""Between looks at whether a ready pod has become an endpoint."""
+LOOKS_WITHOUT_WARNING = 5
+"""About 3 s by the backoff."""
 
 
 class EndpointsLane:
@@ -55,7 +57,7 @@ class EndpointsLane:
         self._read_at = self._listed_at = float("-inf")
         self._term = 0
         self._news = asyncio.Event()
-        self._pauses: dict[PoolKey, float] = {}
+        self._looks: dict[PoolKey, int] = {}
         self._pausing: set[PoolKey] = set()
         self._writes: dict[PoolKey, int] = {}
         self._known: Slices | None = None
@@ -144,21 +146,21 @@ class EndpointsLane:
         if key in self._pausing:
             return False
         joined = await ready_pod_uids(self._client, key.namespace, wanted.service)
-        pause_seconds = self._pauses.pop(key, FIRST_PAUSE_SECONDS)
+        looks = self._looks.pop(key, 0)
         if wanted.after & joined:
             return True
-        if pause_seconds > WORTH_A_WARNING_SECONDS:
+        if looks >= LOOKS_WITHOUT_WARNING:
             message = "No ready pod is an endpoint of Service %s yet: the activators stay among its endpoints"
             logger.warning(message, wanted.service, extra={"pool": str(key)})
-        self._pauses[key] = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+        self._looks[key] = looks + 1
         self._pausing.add(key)
-        asyncio.get_running_loop().call_later(pause_seconds, self._ask_again, key)
+        asyncio.get_running_loop().call_later(BACKOFF.pause_seconds(looks), self._ask_again, key)
         return False
 
     def _ask_again(self, key: PoolKey) -> None:
         self._pausing.discard(key)
         if key not in self._wanted:
-            self._pauses.pop(key, None)
+            self._looks.pop(key, None)
         self._news.set()
 
     async def _apply(self, slices: Slices, ours: Slices, targets: Slices) -> None:

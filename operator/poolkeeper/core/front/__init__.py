@@ -1,5 +1,6 @@
-"""Who answers an HTTP pool's Service: its pods, or the activators that hold requests while there are none.
+"""Who answers an HTTP pool's Service: its pods, or the activators that hold requests while there are no pods.
 
-In: facts about the Service, the activators and the replicas at one instant. Out: the next phase and what
-follows from it, as values; nothing here sends or writes. May import: `core.values`, and values of `api`.
+`turn.py` is the entrance. In: what is seen of pools, activators and EndpointSlices at one instant, and what
+was remembered. Out: routing tables, EndpointSlices, and whether the last replicas may stop: values only.
+May import: `core.values`, and values of `api`.
 """

@@ -10,6 +10,7 @@ import aiohttp
 from pydantic import ValidationError
 
 from poolkeeper.api.activation import REPORTS_PATH, ROUTES_PATH, Report, RoutingTable
+from poolkeeper.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 
@@ -18,8 +19,8 @@ SILENCE_SECONDS = 3.0
 SEND_SECONDS = 3.0
 LATELY_SECONDS = 30.0
 MOST_REPORT_BYTES = 16 * 1024 * 1024
-FIRST_RETRY_SECONDS = 0.1
-LONGEST_RETRY_SECONDS = 2.0
+BACKOFF = Backoff(0.1, 2.0)
+"""Between attempts to listen to a silent activator."""
 
 
 class ActivatorChannel(Protocol):
@@ -93,18 +94,16 @@ class ActivatorLink:
             return False
 
     async def _listen_on(self, client: aiohttp.ClientSession) -> None:
-        wait_seconds = FIRST_RETRY_SECONDS
+        failures = 0
         while True:
             try:
                 await self._listen(client)
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 logger.info("activator %s is silent: %s", self.address, error or type(error).__name__)
-            wait_seconds = (
-                FIRST_RETRY_SECONDS if self.report else min(wait_seconds * 2, LONGEST_RETRY_SECONDS)
-            )
+            failures = 0 if self.report else failures + 1
             self.report = None
             self._heard()
-            await asyncio.sleep(wait_seconds)
+            await asyncio.sleep(BACKOFF.pause_seconds(failures))
 
     async def _listen(self, client: aiohttp.ClientSession) -> None:
         limits = aiohttp.ClientTimeout(total=None, sock_connect=SILENCE_SECONDS, sock_read=SILENCE_SECONDS)
