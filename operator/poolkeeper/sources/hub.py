@@ -80,7 +80,13 @@ class DemandHub:
             unavailable = Unavailable(source.name, failure.reason, failure.message, self._clock())
             asyncio.get_running_loop().call_soon(self._publish, pool, unavailable)
             return None
-        watch = Watch(pool, source.name, source.poll_milliseconds / 1000, queue, self._publish)
+        watch = Watch(
+            pool=pool,
+            source=source.name,
+            poll_seconds=source.poll_milliseconds / 1000,
+            queue=queue,
+            publish=self._publish,
+        )
         for secret in _secrets_of(watch):
             self._users.setdefault(secret, set()).add(watch)
             self._secrets.follow(secret)

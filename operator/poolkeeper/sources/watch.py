@@ -17,13 +17,18 @@ class Watch:
 
     pool: PoolKey
     source: str
+    """The name of the source."""
     poll_seconds: float
     queue: Queue
     publish: Publish
     server: Server | None = None
+    """Where the queue is; None while that is not known (written by the hub)."""
     is_read_alone: bool = False
+    """Whether its entries are too large to be read in a batch with others (written by the link)."""
     unavailable_since: float | None = None
+    """Unix seconds of the first failure in a row; None while the queue can be read."""
     is_current: bool = True
+    """Whether the pool still declares it: nothing is published afterwards (written by the hub)."""
 
     def report(self, depth: Depth, observed_at: float, server_id: str) -> None:
         """Publish a reading; `observed_at` is when the request was sent (Unix seconds)."""

@@ -58,7 +58,9 @@ class SurroundingsReader:
         scalers, unknown = await self._scalers_of(target, before.scalers)
         wait_seconds = RETRY_SECONDS if unknown else REREAD_SECONDS
         expires_at = self._clock() + wait_seconds * random.uniform(0.8, 1.2)  # noqa: S311
-        return Surroundings(placement, scalers, unknown, expires_at)
+        return Surroundings(
+            placement=placement, scalers=scalers, scalers_unknown=unknown, expires_at=expires_at
+        )
 
     async def _placement(
         self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec

@@ -78,5 +78,10 @@ def _scalers(kind: ScalerKind, items: Iterable[Mapping[str, Any]]) -> Iterable[S
         target = (item.get("spec") or {}).get("scaleTargetRef") or {}
         # Where KEDA's ScaledObject leaves out version and kind, a Deployment of apps/v1 is meant.
         group = target.get("apiVersion", "apps/v1").rpartition("/")[0]
-        name = target.get("name", "")
-        yield Scaler(kind.kind, item["metadata"]["name"], group, target.get("kind", "Deployment"), name)
+        yield Scaler(
+            kind=kind.kind,
+            name=item["metadata"]["name"],
+            target_group=group,
+            target_kind=target.get("kind", "Deployment"),
+            target_name=target.get("name", ""),
+        )

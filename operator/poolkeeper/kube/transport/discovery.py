@@ -128,11 +128,11 @@ def _resources(api_version: str, answer: JsonObject) -> dict[str, Resource]:
     scalable = {entry["name"].removesuffix("/scale") for entry in served if entry["name"].endswith("/scale")}
     return {
         entry["kind"]: Resource(
-            api_version,
-            entry["kind"],
-            entry["name"],
-            bool(entry.get("namespaced")),
-            entry["name"] in scalable,
+            api_version=api_version,
+            kind=entry["kind"],
+            plural=entry["name"],
+            is_namespaced=bool(entry.get("namespaced")),
+            has_scale=entry["name"] in scalable,
         )
         for entry in served
         if "/" not in entry["name"]

@@ -108,7 +108,13 @@ class PodWatch:
             self._note(covered())
 
         reflector = Reflector(
-            self._client, _path(place), project_pod_version, on_list, self._take, on_current, self._timing
+            self._client,
+            _path(place),
+            project=project_pod_version,
+            on_list=on_list,
+            on_event=self._take,
+            on_current=on_current,
+            timing=self._timing,
         )
         return _Watch(reflector, asyncio.create_task(reflector.run()))
 

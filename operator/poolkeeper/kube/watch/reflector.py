@@ -43,6 +43,7 @@ class Reflector(Generic[Item]):
         self,
         client: KubeClient,
         path: str,
+        *,
         project: Callable[[JsonObject], Item],
         on_list: Callable[[list[Item]], None],
         on_event: Callable[[str, Item], None],
