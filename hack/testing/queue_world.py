@@ -1,6 +1,6 @@
 """Pools that wait on Redis lists: a namespace with a queue and targets, and replicas of the operator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class QueueWorld:
     api_server: ControlPlane
     queue: LocalRedis
     folder: Path
-    operators: list[OperatorProcess]
+    operators: list[OperatorProcess] = field(default_factory=list)
 
     def operator(self, identity: str = "one") -> OperatorProcess:
         """A replica that is not started yet."""

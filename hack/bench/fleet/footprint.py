@@ -55,7 +55,9 @@ async def idle_operator(folder: Path, api_server: ControlPlane) -> tuple[float, 
     """Resident MiB of an idle operator that leads, and the share of a core that it takes."""
     async with await api_server.admin_client() as client:
         queue = LocalRedis(folder)
-        world = QueueWorld(client, "default", api_server, queue, folder, [])
+        world = QueueWorld(
+            client=client, namespace="default", api_server=api_server, queue=queue, folder=folder
+        )
         await install_kinds(client)
         operator = world.operator()
         operator.start()

@@ -147,7 +147,13 @@ async def at_rate(port: int, process: int, rate: int, seconds: float) -> Latenci
     for client in idle:
         client.close()
     percentiles = statistics.quantiles(latencies, n=100)
-    return Latencies(percentiles[49], percentiles[98], failed, len(latencies) / took, share)
+    return Latencies(
+        p50=percentiles[49],
+        p99=percentiles[98],
+        failed=failed,
+        achieved_rate=len(latencies) / took,
+        cpu_share=share,
+    )
 
 
 def cpu_seconds(process: int) -> float:
@@ -187,13 +193,13 @@ async def hold_and_release(
     for client in clients:
         client.close()
     return Holding(
-        held,
-        statuses.count(b"HTTP/1.1 200"),
-        before,
-        full,
-        memory_mib(front.process, "VmHWM"),
-        max(replica.most_at_once for replica in replicas),
-        held / took,
+        held=held,
+        answered=statuses.count(b"HTTP/1.1 200"),
+        before=before,
+        full=full,
+        peak=memory_mib(front.process, "VmHWM"),
+        most_at_once=max(replica.most_at_once for replica in replicas),
+        rate=held / took,
     )
 
 

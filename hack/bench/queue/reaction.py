@@ -42,7 +42,9 @@ async def _run(args: argparse.Namespace) -> int:
         queue.start()
         try:
             async with await api_server.admin_client() as client:
-                world = QueueWorld(client, "bench", api_server, queue, Path(folder), [])
+                world = QueueWorld(
+                    client=client, namespace="bench", api_server=api_server, queue=queue, folder=Path(folder)
+                )
                 seconds = await _measure(world, args.changes, args.poll_milliseconds)
         finally:
             queue.stop()

@@ -46,7 +46,13 @@ async def start_activator() -> AsyncIterator[StartActivator]:
         shared = share(Limits(**{"linger_seconds": 0.2, **limits}))
         ports = (PortRoute(service="chat", listen_port=port, backend_port=backend_port),)
         at_zero = PoolRoute(namespace="serving", name="chat", ports=ports, hold_seconds=30)
-        activator = Activator(shared, Server(shared, LOOPBACK, make_connection), port, backend_port, at_zero)
+        activator = Activator(
+            shared=shared,
+            server=Server(shared, LOOPBACK, make_connection),
+            port=port,
+            backend_port=backend_port,
+            route=at_zero,
+        )
         await activator.route_to(**(route or {}))
         started.append(activator)
         return activator

@@ -69,7 +69,13 @@ class Scales:
             raise self.read_failures.popleft()
         if target.name not in self.replicas:
             raise TargetMissing(f"{target} does not exist")
-        return Scale(self.replicas[target.name], 0, self.selector.format(name=target.name), "1", "uid")
+        return Scale(
+            replicas=self.replicas[target.name],
+            current_replicas=0,
+            selector=self.selector.format(name=target.name),
+            resource_version="1",
+            uid="uid",
+        )
 
     async def write(self, target: TargetKey, scale: Scale, replicas: int) -> Scale:
         if self.write_failures:

@@ -50,7 +50,9 @@ QUICK = FrontTiming(
     turn_at_least_every=0.02,
     read_at_most_every=0.002,
 )
-SETTINGS = ActivatorSettings("ns", "app=activator", 8082, Path("token"))
+SETTINGS = ActivatorSettings(
+    namespace="ns", selector="app=activator", control_port=8082, token_file=Path("token")
+)
 
 
 class NoQueues:
@@ -336,7 +338,9 @@ class HttpScene:
         pool = self.store.get(PoolKey("ns", name))
         assert pool is not None
         pool.surroundings = Surroundings(placement=PLACED)
-        pool.target.scale = Scale(1, 1, "app=x", "1", "uid")
+        pool.target.scale = Scale(
+            replicas=1, current_replicas=1, selector="app=x", resource_version="1", uid="uid"
+        )
         self.decides(pool, 0)
         pool.pods = tuple(ready_pod(address) for address in ready)
         return pool
@@ -344,7 +348,15 @@ class HttpScene:
     @staticmethod
     def decides(pool: Pool, replicas: int) -> None:
         """The decision about a pool from now on."""
-        pool.decision = Decision(replicas, Reason.IDLE, "", None, KNOWN, KNOWN, KNOWN)
+        pool.decision = Decision(
+            replicas=replicas,
+            reason=Reason.IDLE,
+            message="",
+            review_at=None,
+            demand_known=KNOWN,
+            budget_attainable=KNOWN,
+            within_limits=KNOWN,
+        )
 
     def slice(self, service: str = "chat") -> ActivatorSlice | None:
         """The Service's slice of ours, of IPv4."""

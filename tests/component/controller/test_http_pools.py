@@ -88,7 +88,13 @@ async def test_a_pool_with_a_rival_takes_no_traffic(scene: HttpScene, what: str)
     await scene.settle()
     assert scene.slice() is not None
     if what == "autoscaler":
-        scaler = Scaler("HorizontalPodAutoscaler", "rival", "apps", "Deployment", "worker")
+        scaler = Scaler(
+            kind="HorizontalPodAutoscaler",
+            name="rival",
+            target_group="apps",
+            target_kind="Deployment",
+            target_name="worker",
+        )
         pool.surroundings = Surroundings(PLACED, scalers=(scaler,))
     else:
         scene.declare("old", created=1, targetRef={"name": "worker"}, http={"service": "else"})

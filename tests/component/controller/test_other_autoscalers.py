@@ -8,7 +8,13 @@ from tests.component.controller.fake_cluster import FakeCluster
 
 pytestmark = pytest.mark.virtual_time
 
-HPA = Scaler("HorizontalPodAutoscaler", "rival", "apps", "Deployment", "worker")
+HPA = Scaler(
+    kind="HorizontalPodAutoscaler",
+    name="rival",
+    target_group="apps",
+    target_kind="Deployment",
+    target_name="worker",
+)
 SILENT = ApiUnreachable("ApiTimeout", "no answer")
 FORBIDDEN = NamespaceScalers(unknown={"HorizontalPodAutoscaler": "poolkeeper may not list them"})
 

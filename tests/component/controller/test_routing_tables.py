@@ -98,7 +98,9 @@ async def test_while_the_pods_are_unknown_their_idleness_is_too(scene: HttpScene
     pool.target.scale = None
     await scene.pass_by(1)
     assert not scene.may_stop()
-    pool.target.scale = Scale(1, 1, "app=x", "1", "uid")
+    pool.target.scale = Scale(
+        replicas=1, current_replicas=1, selector="app=x", resource_version="1", uid="uid"
+    )
     await scene.pass_by(1)
     assert scene.may_stop()
 

@@ -21,7 +21,7 @@ from poolkeeper.kube.transport.errors import (
 from tests.component.kube.fake_api import Answer, FakeApi, answer, refusal, reset, silence
 
 TARGET = TargetKey("serving", "apps/v1", "Deployment", "llm")
-SEEN = Scale(1, 1, "app=llm", "7", "uid")
+SEEN = Scale(replicas=1, current_replicas=1, selector="app=llm", resource_version="7", uid="uid")
 
 
 @pytest.fixture
@@ -88,7 +88,9 @@ async def test_a_write_names_the_object_and_the_version_it_was_decided_for(
     api: FakeApi, scales: ScaleClient
 ) -> None:
     api.answers.extend([SCALABLE, answer(scale(0))])
-    assert await scales.write(TARGET, SEEN, 0) == Scale(0, 2, "app=llm", "8", "uid")
+    assert await scales.write(TARGET, SEEN, 0) == Scale(
+        replicas=0, current_replicas=2, selector="app=llm", resource_version="8", uid="uid"
+    )
     (request,) = api.requests("PUT")
     assert request.path == "/apis/apps/v1/namespaces/serving/deployments/llm/scale"
     assert request.body["spec"] == {"replicas": 0}

@@ -32,7 +32,15 @@ async def scene(
     operator = OperatorProcess(api_server.kubeconfig(), namespace, tmp_path, "one")
     target = await create_deployment(kube_client, namespace, name="chat")
     models = Models(kube_client, target, free_port())
-    scene = ActivatorScene(kube_client, namespace, operator, models, control_port, token_file, tmp_path)
+    scene = ActivatorScene(
+        client=kube_client,
+        namespace=namespace,
+        operator=operator,
+        models=models,
+        control_port=control_port,
+        token_file=token_file,
+        folder=tmp_path,
+    )
     following = asyncio.create_task(models.run())
     await scene.start_activator()
     await scene.start_operator()

@@ -49,7 +49,17 @@ def command(kubeconfig: Path, namespace: str, *flags: str) -> argparse.Namespace
 async def hold_by_slice(client: KubeClient, namespace: str) -> PoolKey:
     """A pool whose Service leads to an activator."""
     pool, uid = await create_pool(client, namespace)
-    await put_slice(client, ActivatorSlice(pool, uid, "chat", "IPv4", ("10.1.0.4",), (("", 20_001),)))
+    await put_slice(
+        client,
+        ActivatorSlice(
+            pool=pool,
+            pool_uid=uid,
+            service="chat",
+            family="IPv4",
+            addresses=("10.1.0.4",),
+            ports=(("", 20_001),),
+        ),
+    )
     return pool
 
 
@@ -228,7 +238,14 @@ async def test_the_roles_that_are_there_suffice_for_what_they_cover(
     """Services are left clean although nothing about pools may be read."""
     await hold_by_slice(kube_client, namespace)
     for verb in ("list", "delete"):
-        await grant(kube_client, namespace, "rival", "discovery.k8s.io", "endpointslices", verb)
+        await grant(
+            kube_client,
+            namespace,
+            user="rival",
+            group="discovery.k8s.io",
+            resource="endpointslices",
+            verb=verb,
+        )
     assert await asyncio.to_thread(leave.run, command(api_server.kubeconfig("rival"), namespace)) == 0
     assert await list_slices(kube_client, [namespace]) == []
     assert "Which pools stay at zero is not known" in capsys.readouterr().err

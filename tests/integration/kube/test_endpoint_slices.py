@@ -28,7 +28,9 @@ async def create_service(client: KubeClient, namespace: str, **spec: object) -> 
 async def wanted_slice(client: KubeClient, namespace: str) -> ActivatorSlice:
     """A slice of a pool that exists."""
     pool, uid = await create_pool(client, namespace)
-    return ActivatorSlice(pool, uid, "chat", "IPv4", ("10.1.0.4",), (("", 20_001),))
+    return ActivatorSlice(
+        pool=pool, pool_uid=uid, service="chat", family="IPv4", addresses=("10.1.0.4",), ports=(("", 20_001),)
+    )
 
 
 async def test_a_slice_is_read_back_as_it_was_written(kube_client: KubeClient, namespace: str) -> None:

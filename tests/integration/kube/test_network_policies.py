@@ -54,7 +54,9 @@ async def test_rights_in_one_namespace_suffice_for_it(
             with pytest.raises(ApiError) as failure:
                 await read(client, namespace)
             assert failure.value.status == 403
-        await grant(kube_client, namespace, "operator", NETWORKING, "networkpolicies", "list")
-        await grant(kube_client, namespace, "operator", "", "namespaces", "get")
+        await grant(
+            kube_client, namespace, user="operator", group=NETWORKING, resource="networkpolicies", verb="list"
+        )
+        await grant(kube_client, namespace, user="operator", group="", resource="namespaces", verb="get")
         assert await list_policies(client, namespace) == ()
         assert NAME_LABEL in await namespace_labels(client, namespace)

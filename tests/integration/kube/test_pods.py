@@ -140,6 +140,6 @@ async def test_a_refusal_is_said_and_ends_when_the_right_is_granted(
         watch.follow({namespace})
         await eventually(lambda: "cannot list" in str(watch.failure(namespace)), "the refusal is said")
         for verb in ("list", "watch"):
-            await grant(kube_client, namespace, "operator", "", "pods", verb)
+            await grant(kube_client, namespace, user="operator", group="", resource="pods", verb=verb)
         await eventually(lambda: uid in watch.pods(namespace), "the pod is seen")
         await watch.close()

@@ -109,9 +109,13 @@ async def test_a_refusal_names_the_rule_and_the_value(
         assert '{apiGroup: "apps", resources: [deployments]} to the chart\'s value targets' in str(
             refusal.value
         )
-        await grant(kube_client, namespace, "operator", "apps", "deployments/scale", "get")
+        await grant(
+            kube_client, namespace, user="operator", group="apps", resource="deployments/scale", verb="get"
+        )
         seen = await limited.read(target)
         with pytest.raises(TargetForbidden, match="may not update deployments/scale"):
             await limited.write(target, seen, 1)
-        await grant(kube_client, namespace, "operator", "apps", "deployments/scale", "update")
+        await grant(
+            kube_client, namespace, user="operator", group="apps", resource="deployments/scale", verb="update"
+        )
         assert (await limited.write(target, seen, 1)).replicas == 1

@@ -24,7 +24,7 @@ async def test_a_secret_that_may_be_read(
     api_server: ControlPlane, kube_client: KubeClient, namespace: str
 ) -> None:
     await create_secret(kube_client, namespace)
-    await grant(kube_client, namespace, "operator", "", "secrets", "get")
+    await grant(kube_client, namespace, user="operator", group="", resource="secrets", verb="get")
     async with await api_server.client("operator") as client:
         assert await SecretReader(client).read_secret(namespace, "redis") == {"password": PASSWORD}
 

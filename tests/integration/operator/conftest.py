@@ -32,7 +32,9 @@ async def world(
 ) -> AsyncIterator[QueueWorld]:
     """A namespace with a queue; every operator that a test starts is ended with it."""
     await create_class(kube_client)
-    made = QueueWorld(kube_client, namespace, api_server, queue, tmp_path, [])
+    made = QueueWorld(
+        client=kube_client, namespace=namespace, api_server=api_server, queue=queue, folder=tmp_path
+    )
     yield made
     for operator in made.operators:
         operator.stop()

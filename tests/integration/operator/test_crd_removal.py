@@ -24,7 +24,9 @@ async def lone_world(queue: LocalRedis, tmp_path: Path) -> AsyncIterator[QueueWo
         async with await api_server.admin_client() as client:
             await install_kinds(client)
             await create_class(client)
-            world = QueueWorld(client, "default", api_server, queue, tmp_path, [])
+            world = QueueWorld(
+                client=client, namespace="default", api_server=api_server, queue=queue, folder=tmp_path
+            )
             yield world
             for operator in world.operators:
                 operator.stop()

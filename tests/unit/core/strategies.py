@@ -59,7 +59,16 @@ def reading(
 ) -> Reading:
     """A reading taken now, of one request per age in seconds, oldest first."""
     waiting = tuple(ArrivalBucket(now - age, 1) for age in ages)
-    return Reading("queue", now, len(ages), in_flight, 0, waiting, arrived, completed)
+    return Reading(
+        source="queue",
+        observed_at=now,
+        queued=len(ages),
+        in_flight=in_flight,
+        orphaned=0,
+        waiting=waiting,
+        arrived=arrived,
+        completed=completed,
+    )
 
 
 def replicas(

@@ -28,8 +28,22 @@ def watch(published: list[Sample | Unavailable]) -> Watch:
 
 
 def test_a_sample_carries_all_that_was_read(watch: Watch, published: list[Sample | Unavailable]) -> None:
-    watch.report(Depth(3, 2, "marker", 90.0), observed_at=100.0, server_id="run")
-    assert published == [Sample("queue", 100.0, 3, 2, "marker", 90.0, "run")]
+    watch.report(
+        Depth(queued=3, in_flight=2, in_flight_marker="marker", oldest_arrived_at=90.0),
+        observed_at=100.0,
+        server_id="run",
+    )
+    assert published == [
+        Sample(
+            source="queue",
+            observed_at=100.0,
+            queued=3,
+            in_flight=2,
+            in_flight_marker="marker",
+            oldest_arrived_at=90.0,
+            server_id="run",
+        )
+    ]
 
 
 def test_an_outage_begins_with_its_first_failure_and_ends_with_a_sample(

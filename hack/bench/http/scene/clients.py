@@ -136,12 +136,21 @@ class Client:
         if opened is None:
             endpoint = self._node.pick(self._service)
             if endpoint is None:
-                return Attempt(number, began, time.monotonic(), "", NO_ENDPOINT)
+                return Attempt(
+                    number=number, began=began, ended=time.monotonic(), address="", outcome=NO_ENDPOINT
+                )
             through = endpoint.port != self._model_port
             try:
                 reader, writer = await asyncio.open_connection(endpoint.address, endpoint.port)
             except OSError:
-                return Attempt(number, began, time.monotonic(), endpoint.address, REFUSED, through)
+                return Attempt(
+                    number=number,
+                    began=began,
+                    ended=time.monotonic(),
+                    address=endpoint.address,
+                    outcome=REFUSED,
+                    through_activator=through,
+                )
             opened = _Open(endpoint, reader, writer, began)
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
@@ -159,7 +168,15 @@ class Client:
         else:
             opened.writer.close()
         through = opened.endpoint.port != self._model_port
-        return Attempt(number, began, time.monotonic(), opened.endpoint.address, outcome, through, body)
+        return Attempt(
+            number=number,
+            began=began,
+            ended=time.monotonic(),
+            address=opened.endpoint.address,
+            outcome=outcome,
+            through_activator=through,
+            body=body,
+        )
 
     def close(self) -> None:
         """Close what is idle."""

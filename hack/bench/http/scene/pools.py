@@ -65,7 +65,12 @@ class HttpWorld:
     def add_activator(self) -> Pod:
         """One more activator, which becomes ready once it has a table."""
         name = f"activator-{next(self._numbers)}"
-        template = Template(ACTIVATOR_LABELS, self._activator_command, PROBE_PORT, "/readyz")
+        template = Template(
+            labels=ACTIVATOR_LABELS,
+            command=self._activator_command,
+            probe_port=PROBE_PORT,
+            probe_path="/readyz",
+        )
         log = self.folder / f"{name}.log"
         pod = Pod(self.client, NAMESPACE, name, next(self._activator_addresses), template, log)
         self.activators.append(pod)
@@ -74,7 +79,13 @@ class HttpWorld:
     async def create_pool(self, name: str, concurrency: int) -> None:
         """A Deployment at zero, its Service and its pool, all of this name."""
         target = await create_deployment(self.client, NAMESPACE, name=name)
-        template = Template({"app": name}, self._model_command, MODEL_PORT, "/health", PRE_STOP_SECONDS)
+        template = Template(
+            labels={"app": name},
+            command=self._model_command,
+            probe_port=MODEL_PORT,
+            probe_path="/health",
+            pre_stop_seconds=PRE_STOP_SECONDS,
+        )
         self.replicas[name] = Replicas(self.client, target, template, self._model_addresses, self.folder)
         service = {
             "apiVersion": "v1",

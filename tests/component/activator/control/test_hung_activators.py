@@ -36,7 +36,9 @@ async def scene(tmp_path: Path) -> AsyncIterator[HttpScene]:
     process = ActivatorProcess(token_file)
     hung = await asyncio.start_server(says_nothing, HUNG, process.control)
     replica = await asyncio.start_server(answer_ok, LOOPBACK, 0)
-    settings = ActivatorSettings("ns", "app=activator", process.control, token_file)
+    settings = ActivatorSettings(
+        namespace="ns", selector="app=activator", control_port=process.control, token_file=token_file
+    )
     scene = HttpScene(settings=settings, timing=FrontTiming(), has_real_links=True)
     for address in (LOOPBACK, HUNG):
         scene.add_activator(address)

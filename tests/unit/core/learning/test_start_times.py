@@ -158,7 +158,14 @@ def test_phases_are_told_apart() -> None:
 def seen_whole(uid: str, scheduled_at: float) -> StartSample:
     """A start that waits for a node until then, for its containers 5 s and for the model 45 s."""
     ready_at = scheduled_at + 50.0
-    return StartSample(uid, T0, ready_at, scheduled_at, scheduled_at + 5.0, ready_at)
+    return StartSample(
+        uid=uid,
+        asked_at=T0,
+        observed_at=ready_at,
+        scheduled_at=scheduled_at,
+        started_at=scheduled_at + 5.0,
+        ready_at=ready_at,
+    )
 
 
 def test_instants_of_several_clocks_make_no_phase_negative() -> None:

@@ -25,14 +25,28 @@ def test_each_part_ends_when_it_is_first_seen() -> None:
     marks.note("Pod", pod(running=True, ready=True), 11.0)
     marks.note("Pod", pod(running=True, ready=True), 12.0)
     start = Start.of(0.5, marks, 16.0)
-    assert start == Start(1.5, 2.0, 3.0, 4.0, 5.0)
+    assert start == Start(
+        until_scaled=1.5, until_created=2.0, until_running=3.0, until_ready=4.0, until_answered=5.0
+    )
     assert start.total == 15.5
 
 
 @pytest.mark.parametrize(("slowest", "is_met"), [(0.9, True), (1.2, False)])
 def test_the_slowest_counts_too(capsys: pytest.CaptureFixture[str], slowest: float, *, is_met: bool) -> None:
-    floors = [Start(0.1, 0.1, 0.5, 0.5, 0.5)] * 20
-    colds = [Start(0.1, 0.1, 0.5, 0.5, 0.6)] * 19 + [Start(0.1, 0.1, 0.5, 0.5, 0.5 + slowest * 1.1)]
+    floors = [
+        Start(until_scaled=0.1, until_created=0.1, until_running=0.5, until_ready=0.5, until_answered=0.5)
+    ] * 20
+    colds = [
+        Start(until_scaled=0.1, until_created=0.1, until_running=0.5, until_ready=0.5, until_answered=0.6)
+    ] * 19 + [
+        Start(
+            until_scaled=0.1,
+            until_created=0.1,
+            until_running=0.5,
+            until_ready=0.5,
+            until_answered=0.5 + slowest * 1.1,
+        )
+    ]
     assert report(floors, colds) is is_met
     assert ("MISSED" in capsys.readouterr().out) is not is_met
 

@@ -10,7 +10,14 @@ KILLS = [Kill(Victim.ACTIVATOR, ACTIVATOR, 100.0), Kill(Victim.MODEL, MODEL, 200
 
 
 def attempt(outcome: str, address: str, began: float, ended: float) -> Attempt:
-    return Attempt(1, began, ended, address, outcome, through_activator=address == ACTIVATOR)
+    return Attempt(
+        number=1,
+        began=began,
+        ended=ended,
+        address=address,
+        outcome=outcome,
+        through_activator=address == ACTIVATOR,
+    )
 
 
 def test_an_answered_request_that_was_executed_once_is_in_order() -> None:
@@ -63,7 +70,7 @@ def test_a_request_that_was_executed_twice_is_never_in_order() -> None:
     answered = attempt(ANSWERED, OTHER, 1, 2)
     killed = attempt(RESET, MODEL, 199, 200.1)
     for each in (answered, killed):
-        fine = Attempt(2, 1, 2, OTHER, ANSWERED)
+        fine = Attempt(number=2, began=1, ended=2, address=OTHER, outcome=ANSWERED)
         verdict = judge([each, fine], KILLS, [1, 1, 2])
         assert (verdict.twice, verdict.is_met) == ([1], False)
 
