@@ -59,8 +59,15 @@ def end_of_head(received: bytes | bytearray, searched: int) -> int | None:
     return found.end() if found else None
 
 
+def check_beginning(received: bytes | bytearray) -> None:
+    """Raise NotHttp where the first byte already shows that no request begins here, such as with TLS."""
+    if received and received[0] <= 0x20:
+        raise NotHttp("It begins with a control character")
+
+
 def parse_request(data: bytes) -> RequestHead:
     """A whole request head; raises NotHttp."""
+    check_beginning(data)
     lines = _Lines()
     parser = httptools.HttpRequestParser(lines)
     version = _feed(parser, lines, data)

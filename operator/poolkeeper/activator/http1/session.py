@@ -72,8 +72,7 @@ class Session:
     async def _rest_of_head(self) -> int | None:
         received, searched = self._connection.received, 0
         while (end := messages.end_of_head(received, searched)) is None:
-            if received and received[0] <= 0x20:
-                raise NotHttp("It begins with a control character")  # such as a TLS handshake
+            messages.check_beginning(received)
             if len(received) > self._limits.head_bytes:
                 raise self._too_large()
             if self._connection.ended:

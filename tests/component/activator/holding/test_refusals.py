@@ -156,6 +156,35 @@ async def test_neither_host_nor_absolute_target_chooses_where_a_request_goes(
     assert heads[0].startswith(b"GET /")
 
 
+async def test_a_client_that_speaks_tls_is_answered_at_once(activator: Activator) -> None:
+    assert (await raw(activator, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc")).startswith(b"HTTP/1.1 400")
+
+
+async def test_a_refused_head_request_gets_the_headers_and_no_body(activator: Activator) -> None:
+    await activator.route_to(ready_in_seconds=90.0)
+    answer = await raw(activator, b"HEAD / HTTP/1.1\r\nHost: chat\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+async def test_a_request_that_offers_an_upgrade_keeps_its_body(
+    activator: Activator, serve_raw: ServeRaw
+) -> None:
+    received = bytearray()
+
+    async def replica(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.extend(await reader.readuntil(b"hello"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    await activator.route_to(await serve_raw(replica))
+    offer = b"Connection: Upgrade, close\r\nUpgrade: h2c\r\n"  # as Java's client sends it
+    head = b"POST / HTTP/1.1\r\nHost: chat\r\n" + offer + b"Content-Length: 5\r\n\r\n"
+    answer = await raw(activator, head + b"hello")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"upgrade" not in received.lower()
+
+
 async def test_connect_is_no_way_through(activator: Activator) -> None:
     answer = await raw(activator, b"CONNECT 10.0.0.1:6443 HTTP/1.1\r\nHost: 10.0.0.1:6443\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 501")

@@ -30,6 +30,7 @@ def test_the_body_of_a_request_that_offers_an_upgrade_is_not_lost() -> None:
         b"get / HTTP/1.1\r\n\r\n",
         b"BREW / HTTP/1.1\r\n\r\n",
         b"\r\n\r\n",
+        b"\r\nGET / HTTP/1.1\r\n\r\n",
         b"GET / HTTP/1.1\n\n",
         b"GET / HTTP/1.1\r\nA: b\n\r\n",
         b"GET / HTTP/1.1\r\nA: a\r\n b\r\n\r\n",
