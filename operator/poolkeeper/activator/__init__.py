@@ -1,7 +1,7 @@
-"""The HTTP front that holds requests while a pool is at zero and lets them go as replicas become ready.
+"""The process that holds HTTP requests while a pool is at zero, and releases them as replicas become ready.
 
-`server` listens on one port per Service port and hands connections to `session` (HTTP/1.1) or `h2_session`
-(HTTP/2 without TLS). Both ask the pool's `gate` for a replica: it keeps a fair queue and the replicas' slots.
-`exchange` and `splice` then carry one request, or one whole connection, to that replica. `control` is the
-channel from and to the controller; nothing here talks to Kubernetes.
+`server` listens on one port per Service port and hands each connection to `http1` or `http2`. Both visit the
+pool's gate (`routing.visit`, `gate`), where requests wait in fair order for a slot of a replica, and then carry
+the request, or the whole connection, to that replica. `control` takes routing tables from the controller and
+`reports` answers them. Nothing here talks to Kubernetes. May import: `api`, `logs`.
 """

@@ -1,4 +1,4 @@
-"""Connections, their limits, and what a refused client is answered.
+"""Connections, their limits, and why a request is refused.
 
 In: sockets. Out: buffered reads and writes that count what they hold. May import: nothing else of the
 activator.
