@@ -117,7 +117,6 @@ class Place:
     __slots__ = (
         "_deadline",
         "_gate",
-        "_is_abandoned",
         "_is_answered",
         "_line",
         "_loop",
@@ -133,7 +132,7 @@ class Place:
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        self._is_abandoned = self._is_answered = False
+        self._is_answered = False
         self.on_decided: Callable[[], None] | None = None
         """Called when the wait ends, for a task that waits for something else at the same time."""
         ticket.on_decided = self._wake
@@ -147,8 +146,7 @@ class Place:
     @property
     def is_decided(self) -> bool:
         """Whether the wait has ended: with a replica, with a refusal, or because the client left."""
-        ticket = self._ticket
-        return ticket.granted is not None or ticket.refused is not None or self._is_abandoned
+        return not self._ticket.waits
 
     @property
     def has_left(self) -> bool:
@@ -213,7 +211,6 @@ class Place:
     def abandon(self) -> None:
         """The client has left: a task that waits for a replica gets ClientGone."""
         self.leave()
-        self._is_abandoned = True
         self._wake()
 
     def _watch_deadline(self) -> None:

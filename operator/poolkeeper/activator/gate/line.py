@@ -57,6 +57,12 @@ class Ticket:
     on_decided: Callable[[], None] | None = field(default=None, repr=False)
     """What the owner of `decided` calls for it; the line itself never does."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is in the queue."""
+        is_placed = self.granted is not None or self.rests_at is not None
+        return not (is_placed or self.has_left or self.refused is not None)
+
 
 class Line:
     """The requests of one pool in one activator, and the replicas' slots."""

@@ -71,6 +71,20 @@ async def test_a_budget_that_is_raised_while_a_request_waits_moves_its_timer() -
     assert place.waited_seconds >= 2
 
 
+async def test_the_deadline_of_a_connection_that_rests_is_nothing_to_wait_for() -> None:
+    changes: list[None] = []
+    gate = Gate(ROUTE, Budget(10), Metrics().of_pool("serving", "chat"), lambda: changes.append(None))
+    place = gate.enter("client", limit_seconds=0.05)
+    place.not_connected(pause_seconds=0.01)
+    await place.until_decided()
+    place.rest()
+    before = len(changes)
+    await asyncio.sleep(0.1)
+    assert len(changes) == before
+    place.resume()
+    assert (place.replica(), gate.report().in_flight) == ("a", 1)
+
+
 async def test_who_waits_for_a_replica_hears_that_the_client_has_left() -> None:
     gate = gate_with_one_slot()
     gate.enter("client")
