@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from poolkeeper.api.activation import PoolRoute, PortRoute, Replica, RoutingTable
 from poolkeeper.core.front.seen import SeenActivator, SeenPool
 from poolkeeper.core.front.slot_grants import Holder, SlotGrants, share
-from poolkeeper.core.front.switching import Phase
+from poolkeeper.core.front.switching import Switch
 from poolkeeper.core.values.identity import PoolKey
 
 RESEND_SECONDS = 8.0
@@ -107,7 +107,7 @@ def highest_version(activators: Iterable[SeenActivator]) -> int:
 def share_slots(
     key: PoolKey,
     pool: SeenPool,
-    phase: Phase | None,
+    switch: Switch | None,
     activators: Sequence[SeenActivator],
     sent: Mapping[str, SentTables],
 ) -> Slots:
@@ -116,7 +116,7 @@ def share_slots(
     No replica is named once the pool may stop: what arrives then is held, and shows in a report before any
     replica goes. Nor is one named before the pods' port is known.
     """
-    if phase is Phase.GUARDED or pool.service is None:
+    if (switch is not None and switch.holds) or pool.service is None:
         return {}
     return {
         pod.address: share(
@@ -129,7 +129,7 @@ def share_slots(
 
 
 def route(
-    key: PoolKey, pool: SeenPool, listen_port: int, phase: Phase | None, slots: Slots, activator: str
+    key: PoolKey, pool: SeenPool, listen_port: int, switch: Switch | None, slots: Slots, activator: str
 ) -> PoolRoute:
     """What one activator learns about a pool."""
     http = pool.http
@@ -145,7 +145,7 @@ def route(
             ),
         ),
         replicas=tuple(Replica(address=at, slots=shares[activator]) for at, shares in slots.items()),
-        redirects_to_pods=phase in (Phase.DIRECT, Phase.LEAVING),
+        redirects_to_pods=switch is not None and switch.redirects_to_pods,
         hold_seconds=pool.hold_seconds,
         ready_in_seconds=pool.ready_in_seconds,
         held_requests=http.held_requests,

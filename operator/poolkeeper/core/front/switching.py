@@ -44,6 +44,16 @@ class Switch:
     holding_since: float | None = None
     """Once guarded: when all activators had confirmed such a table; None while any has not."""
 
+    @property
+    def redirects_to_pods(self) -> bool:
+        """Whether clients of the activators should open new connections, because those lead to the pods."""
+        return self.phase in (Phase.DIRECT, Phase.LEAVING)
+
+    @property
+    def holds(self) -> bool:
+        """Whether activators hold what arrives, also while replicas are ready."""
+        return self.phase is Phase.GUARDED
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -73,8 +83,6 @@ class Step:
 
     wants_activators: bool
     """Whether the activators should be endpoints."""
-    redirects_to_pods: bool
-    """Whether clients should open new connections, which lead to the pods."""
     may_stop: bool
     """Whether the last replicas may stop."""
     reason: str
@@ -115,7 +123,6 @@ def _outcome(switch: Switch, facts: Facts) -> Step:
 def _step(switch: Switch, sentence: str, *, reason: str = "", review_at: float | None = None) -> Step:
     return Step(
         wants_activators=switch.phase is not Phase.DIRECT,
-        redirects_to_pods=switch.phase in (Phase.DIRECT, Phase.LEAVING),
         may_stop=False,
         reason=reason or switch.phase,
         sentence=sentence,

@@ -267,9 +267,8 @@ def _routes(front: Front, seen: Seen) -> Mapping[str, list[PoolRoute]]:
         known = front.pools[key]
         if not known.listen_port:
             continue
-        phase = known.switch.phase if known.switch else None
-        slots = share_slots(key, pool, phase, seen.activators, front.sent)
+        slots = share_slots(key, pool, known.switch, seen.activators, front.sent)
         for each in seen.activators:
             if each.report is not None:
-                routes[each.uid].append(route(key, pool, known.listen_port, phase, slots, each.uid))
+                routes[each.uid].append(route(key, pool, known.listen_port, known.switch, slots, each.uid))
     return routes

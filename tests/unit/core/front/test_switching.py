@@ -81,16 +81,16 @@ def test_an_activator_without_the_table_takes_the_leave_to_stop_back(confirmed: 
 
 def test_the_way_up() -> None:
     switch, holding = step(100.0, Switch(Phase.GUARDED, 0.0), AT_ZERO)
-    assert (holding.wants_activators, holding.redirects_to_pods) == (True, False)
+    assert (holding.wants_activators, switch.redirects_to_pods) == (True, False)
     ready = facts(AT_ZERO, wants_zero=False, ready=1, held=7)
     switch, releasing = step(101.0, switch, ready)
-    assert (switch.phase, releasing.wants_activators, releasing.redirects_to_pods) == (
+    assert (switch.phase, releasing.wants_activators, switch.redirects_to_pods) == (
         Phase.LEAVING,
         True,
         True,
     )
     switch, left = step(102.0, switch, facts(ready, held=0))
-    assert (switch.phase, left.wants_activators, left.redirects_to_pods) == (Phase.DIRECT, False, True)
+    assert (switch.phase, left.wants_activators, switch.redirects_to_pods) == (Phase.DIRECT, False, True)
 
 
 def test_requests_that_stay_held_do_not_keep_the_activators_in_the_path_for_ever() -> None:
@@ -201,7 +201,7 @@ def check_promises(now: float, seen: Facts, history: History, outcome: Step) -> 
     """What holds after every step of every history."""
     if not seen.ready or seen.wants_zero:
         assert outcome.wants_activators, "nobody would answer"
-        assert not outcome.redirects_to_pods
+        assert not history.switch.redirects_to_pods
     if outcome.may_stop and seen.ready:
         assert seen.is_in_place
         assert history.placed_since is not None
