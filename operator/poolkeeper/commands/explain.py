@@ -77,7 +77,11 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 
 def _now(status: AcceleratorPoolStatus) -> str:
     decision = status.decision
-    return f"Now: {decision.replicas} replicas, {decision.reason}: {decision.message}\n" if decision else ""
+    return f"Now: {_replicas(decision.replicas)}, {decision.reason}: {decision.message}\n" if decision else ""
+
+
+def _replicas(number: int) -> str:
+    return "1 replica" if number == 1 else f"{number} replicas"
 
 
 def _conditions(status: AcceleratorPoolStatus) -> str:

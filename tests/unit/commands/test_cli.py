@@ -81,7 +81,7 @@ def test_an_explanation_is_a_table_of_decisions_with_unknown_numbers_shown_as_su
         "AT                    REPLICAS  REASON       QUEUED  IN FLIGHT  READY  STARTING  WHY",
         "2026-01-01T00:00:00Z  0→1       StartAtOnce  3       ?          0      0         3 wait",
         "",
-        "Now: 1 replicas, Starting: one loads",
+        "Now: 1 replica, Starting: one loads",
     ]
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from poolkeeper.api.base import MOST_COUNTED
 from poolkeeper.core.learning import gaps, start_time
 from poolkeeper.core.learning.daytime import ROWS, Daytime
 from poolkeeper.core.learning.gaps import Gaps
@@ -37,7 +38,6 @@ PACKED_SCALE = 500
 """Counts of gaps fade towards 100, so that they fit into two bytes after this scaling."""
 MARKS_PER_SECOND = 10
 UNKNOWN_MARK = -1
-MOST_STARTS = 2**31 - 1
 
 Dumped = dict[str, int | str | list[int]]
 
@@ -65,7 +65,7 @@ def save(state: PoolState) -> str:
 def restore(saved: object, now: float, spec: PoolSpec) -> PoolState:
     """The state that `save` made this string of, or the operator of a version before: an object.
 
-    Anything else, whoever wrote it, gives the initial state.
+    Anything else gives the initial state: other clients may write statuses too.
     """
     fresh = initial_state(now, spec)
     try:
@@ -139,7 +139,7 @@ def _restore_starts(dumped: Mapping[str, object], prior_seconds: float) -> Start
         raise ValueError("start times and weights don't match")
     if not all(0.0 < value <= start_time.LONGEST_SECONDS for value in seconds):
         raise ValueError("a start time is out of range")
-    samples, failures = (min(max(number, 0), MOST_STARTS) for number in _integers(dumped, "startCounts", 2))
+    samples, failures = (min(max(number, 0), MOST_COUNTED) for number in _integers(dumped, "startCounts", 2))
     return start_time.refit(
         start_time.initial(prior_seconds)._replace(
             seconds=seconds,

@@ -1,7 +1,9 @@
 """What was learned, as the string in a pool's status: small, read back whole, and never a reason to fail."""
 
 import json
+import random
 import zlib
+from array import array
 from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,27 @@ def test_phases_outlive_a_restart() -> None:
     assert restored[-1] is None
     for phases, learned in zip(restored[:3], state.starts.phases[:3], strict=True):
         assert phases == pytest.approx(learned, abs=0.1)
+
+
+def test_the_largest_state_fits_into_4_kib() -> None:
+    """As many starts as are kept, and counts of gaps that no compression shortens."""
+    rng = random.Random(1)
+
+    def counts(each: "array[float]") -> "array[float]":
+        return array("d", [rng.uniform(0.0, 131.0) for _ in each])
+
+    state = initial_state(T0, SPEC)
+    for number in range(start_time.MAX_UIDS):
+        seconds = rng.uniform(300_000.0, 400_000.0)
+        marks = (T0 + seconds * 0.3, T0 + seconds * 0.6, T0 + seconds)
+        state = learn(state, StartSample(f"{number}", T0, T0 + seconds, *marks))
+    known = state.gaps
+    daytime = known.daytime._replace(ended=counts(known.daytime.ended), met=counts(known.daytime.met))
+    reached = tuple(counts(row) for row in known.reached)
+    ended = tuple(counts(row) for row in known.ended)
+    full = state._replace(gaps=known._replace(reached=reached, ended=ended, daytime=daytime))
+    assert len(state.starts.seconds) == start_time.MAX_SAMPLES
+    assert len(save(full)) <= 4096
 
 
 def test_the_object_of_the_version_before_is_read_whole() -> None:
