@@ -7,7 +7,8 @@ import pytest
 
 from poolkeeper.controller.front import endpoints as http_endpoints
 from poolkeeper.core.front.switching import SETTLE_SECONDS
-from tests.component.controller.http_scene import CHAT, ONE, OTHER, POD, QUICK, HttpScene, ready_pod
+from tests.component.controller.http_fakes import ready_pod
+from tests.component.controller.http_scene import CHAT, ONE, OTHER, POD, QUICK, HttpScene
 
 pytestmark = pytest.mark.virtual_time
 

@@ -1,95 +1,23 @@
-"""One turn of the front: who answers, what is sent, and what a stop waits for."""
+"""One turn of the front: who answers, where activators should be, and what a stop waits for."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from poolkeeper.api.activation import PoolRoute
 from poolkeeper.core.front.presence import Endpoints, Presence
-from poolkeeper.core.front.routing import FOREIGN_TABLE_SECONDS, RESEND_SECONDS
-from poolkeeper.core.front.seen import Seen
-from poolkeeper.core.front.slices import ActivatorSlice, SliceName, by_name
 from poolkeeper.core.front.switching import SETTLE_SECONDS, Phase
-from poolkeeper.core.front.turn import Front, Turn, turn
-from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.core.front.turn import Front, turn
 from poolkeeper.core.values.observation import CLEAR, Waiting
 from tests.unit.core.front.builders import (
     CHAT,
     POD,
     SERVICE,
-    pool_report,
     seen,
     seen_activator,
     seen_pool,
 )
-
-OTHER = PoolKey("ns", "other")
-START = 1_000_000.0
-
-
-class Leader:
-    """Takes turns; its activators take and confirm each table, and its slices are written at once."""
-
-    def __init__(self) -> None:
-        self.now = START
-        self.last = Turn(Front())
-        self.slices: dict[SliceName, ActivatorSlice] = {}
-        self.versions: dict[int, int] = {}
-        self.writes = 0
-
-    def see(self, *, activators: tuple[int, ...] = (1,), seconds: float = 0.0, **changes: Any) -> Turn:
-        """One turn, `seconds` later, of a pool with these changes."""
-        self.now += seconds
-        listening = [seen_activator(each, version=self.versions.get(each, 0)) for each in activators]
-        pool = seen_pool(slice_writes=self.writes, **changes)
-        return self.take(seen(*listening, pool=pool, slices=dict(self.slices)))
-
-    def take(self, facts: Seen) -> Turn:
-        """One turn of these facts."""
-        self.last = turn(self.now, self.last.front, facts)
-        for uid, table in self.last.tables.items():
-            self.versions[int(uid.rpartition("-")[2])] = table.table_version
-        wanted = self.last.endpoints.get(CHAT, Endpoints(Presence.STAY))
-        if wanted.presence is Presence.JOIN and self.slices != by_name(wanted.slices):
-            self.slices, self.writes = by_name(wanted.slices), self.writes + 1
-        return self.last
-
-    def guarded(self) -> Turn:
-        """The activators answer for the pool `chat`, and its replica may stop."""
-        for _ in range(round(SETTLE_SECONDS) + 6):
-            self.see(seconds=1.0, idle_seen_at=self.now + 1.0)
-        assert self.last.stop[CHAT] == CLEAR
-        return self.last
-
-    @property
-    def reason(self) -> str:
-        """What the stop of the pool `chat` waits for; empty where it may stop."""
-        stop = self.last.stop[CHAT]
-        return stop.reason if isinstance(stop, Waiting) else ""
-
-    @property
-    def phase(self) -> Phase | None:
-        """Who answers for the pool `chat`."""
-        switch = self.last.front.pools[CHAT].switch
-        return switch.phase if switch else None
-
-
-@pytest.fixture
-def leader() -> Leader:
-    """It has not taken a turn yet."""
-    return Leader()
-
-
-def routes(made: Turn, activator: int = 1) -> dict[str, PoolRoute]:
-    """What an activator is sent, by pool; nothing where it is sent no table."""
-    table = made.tables.get(f"activator-{activator}")
-    return {route.name: route for route in table.pools} if table else {}
-
-
-def slots(made: Turn, activator: int = 1) -> dict[str, int]:
-    """Slots of the pool `chat` by replica, as an activator is sent them."""
-    return {each.address: each.slots for each in routes(made, activator)["chat"].replicas}
+from tests.unit.core.front.leader import OTHER, START, Leader, routes, slots
 
 
 def test_the_way_down(leader: Leader) -> None:
@@ -232,27 +160,6 @@ def test_of_two_pools_with_one_service_the_older_has_it() -> None:
     assert len(ports) == 2, "each has a port of its own"
 
 
-def test_a_new_leader_goes_on_with_the_port_that_a_slice_records(leader: Leader) -> None:
-    leader.see()
-    (recorded,) = leader.slices.values()
-    moved = replace(recorded, ports=(("web", 29_999),))
-    made = turn(START, Front(), seen(seen_activator(), slices=by_name([moved])))
-    assert routes(made)["chat"].ports[0].listen_port == 29_999
-    assert made.front.pools[CHAT].switch is not None
-
-
-def test_a_pool_of_which_only_the_slice_can_be_read_is_held_for(leader: Leader) -> None:
-    leader.see()
-    made = turn(
-        START,
-        Front(),
-        seen(seen_activator(), pools={}, slices=leader.slices, unread_pools=frozenset({CHAT})),
-    )
-    route = routes(made)["chat"]
-    assert ([port.service for port in route.ports], route.replicas) == (["chat"], ())
-    assert CHAT not in made.endpoints, "its slices stay"
-
-
 def test_slices_of_a_pool_without_http_source_go(leader: Leader) -> None:
     leader.see()
     made = turn(START, Front(), seen(pools={}, slices=leader.slices, other_pools=frozenset({CHAT})))
@@ -289,42 +196,6 @@ def test_endpoints_are_those_that_take_new_requests_and_listen_by_family() -> No
     made = turn(START, Front(), seen(*activators, pool=seen_pool(service=service), slices={}))
     by_family = {each.family: each.addresses for each in made.endpoints[CHAT].slices}
     assert by_family == {"IPv4": ("10.9.0.1", "10.9.0.6"), "IPv6": ("fd00::1",)}
-
-
-def test_no_table_before_every_service_was_asked_for(leader: Leader) -> None:
-    assert leader.see(was_service_asked=False, service=None).tables == {}
-    assert slots(leader.see()) == {POD.address: 8}
-    assert routes(leader.see(was_service_asked=False, hold_seconds=9)), (
-        "once sent, a new pool is not waited for"
-    )
-
-
-def test_a_table_is_sent_when_it_says_something_new_or_gets_old_or_failed(leader: Leader) -> None:
-    first = leader.see(wants_zero=False)
-    assert leader.see(wants_zero=False, seconds=0.05).tables == {}
-    renewed = leader.see(wants_zero=False, seconds=RESEND_SECONDS)
-    assert routes(renewed) == routes(first)
-    version = renewed.tables["activator-1"].table_version
-    assert version > first.tables["activator-1"].table_version
-    failed = seen_activator(version=first.tables["activator-1"].table_version, failed_version=version)
-    facts = seen(failed, pool=seen_pool(wants_zero=False), slices={})
-    assert leader.take(facts).tables, "sending it has failed"
-    assert not leader.take(facts).tables, "the next one is on its way"
-
-
-def test_versions_rise_above_every_one_in_use(leader: Leader) -> None:
-    ahead = int((START + 3600) * 1000)
-    made = leader.take(seen(seen_activator(version=ahead), slices={}))
-    assert made.tables["activator-1"].table_version == ahead + 1
-
-
-def test_a_new_leader_grants_nothing_while_an_activator_may_use_a_table_of_another() -> None:
-    busy = seen_activator(1, version=5, pools=(pool_report(waiting=20, in_flight=4),))
-    facts = seen(busy, seen_activator(2, version=5), pool=seen_pool(wants_zero=False), slices={})
-    made = turn(START, Front(), facts)
-    assert (slots(made, 1), slots(made, 2)) == ({POD.address: 4}, {POD.address: 0})
-    later = turn(START + FOREIGN_TABLE_SECONDS, made.front, facts)
-    assert slots(later, 1) == {POD.address: 8}
 
 
 def test_a_pool_that_never_leads_takes_turns_without_effect() -> None:
