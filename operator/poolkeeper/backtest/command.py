@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -35,10 +35,34 @@ JSON_KEYS = {
 }
 """Keys of the JSON that differ from the names of the fields, because scripts of users read them."""
 
+PARAMETERS = {
+    "start_time": "start_time",
+    "budget_seconds": "budget",
+    "objective_percent": "objective",
+    **{name: name for name in ("concurrency", "min_replicas", "max_replicas", "start", "drains")},
+    "class": "accelerator_class",
+    **{name: name for name in ("chips_per_replica", "poll_milliseconds", "termination_seconds")},
+    **{name: name for name in ("lag_seconds", "lost_percent", "seed")},
+}
+"""Names in the JSON, and the flags that every policy shares."""
+
+
+def _between(least: float, most: float, unit: str) -> Callable[[str], float]:
+    """Reads a number within these bounds."""
+
+    def read(text: str) -> float:
+        value = _number(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"must lie between {least:g} and {most:g} {unit}, got {text}")
+        return value
+
+    return read
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags, which scripts rely on."""
     add = parser.add_argument
+    seconds, share = _between(0, WEEK_SECONDS, "seconds (a week)"), _between(0, 50, "percent")
     add("--trace", action="append", required=True, metavar="FILE",
         help="a CSV (plain or .gz) with the header arrival_seconds[,service_seconds][,pool], a file in "
         "another format, or generate:KIND[,rate=PER_HOUR,hours=N,service=SECONDS,pools=N], where KIND is one "
@@ -152,23 +176,7 @@ def _traces(texts: Sequence[str], format_name: str | None, reading: Reading) -> 
 
 def _parameters(arguments: argparse.Namespace) -> dict[str, object]:
     """The part of the flags that every policy shares, as the JSON repeats it."""
-    return {
-        "start_time": arguments.start_time,
-        "budget_seconds": arguments.budget,
-        "objective_percent": arguments.objective,
-        "concurrency": arguments.concurrency,
-        "min_replicas": arguments.min_replicas,
-        "max_replicas": arguments.max_replicas,
-        "start": arguments.start,
-        "drains": arguments.drains,
-        "class": arguments.accelerator_class,
-        "chips_per_replica": arguments.chips_per_replica,
-        "poll_milliseconds": arguments.poll_milliseconds,
-        "termination_seconds": arguments.termination_seconds,
-        "lag_seconds": arguments.lag_seconds,
-        "lost_percent": arguments.lost_percent,
-        "seed": arguments.seed,
-    }
+    return {name: getattr(arguments, flag) for name, flag in PARAMETERS.items()}
 
 
 def _compare(comparison: Comparison, processes: int | None) -> Results:
@@ -226,29 +234,11 @@ def _write(path: str, text: str) -> None:
         raise InputError(f"{path}: can't be written: {error.strerror}") from error
 
 
-def seconds(text: str) -> float:
-    """A duration of at most a week."""
-    value = _number(text)
-    if not 0 <= value <= WEEK_SECONDS:
-        raise argparse.ArgumentTypeError(
-            f"must lie between 0 and {WEEK_SECONDS:.0f} seconds (a week), got {text}"
-        )
-    return value
-
-
 def percent(text: str) -> float:
     """A share above 0 and below 100, in percent."""
     value = _number(text)
     if not 0 < value < 100:
         raise argparse.ArgumentTypeError(f"must lie between 0 and 100, got {text}")
-    return value
-
-
-def share(text: str) -> float:
-    """A share from 0 to 50, in percent."""
-    value = _number(text)
-    if not 0 <= value <= 50:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 50, got {text}")
     return value
 
 

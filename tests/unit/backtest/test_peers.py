@@ -19,9 +19,7 @@ MANY = replace(ONE, max_replicas=20)
 
 def controller(policy: str, setting: Setting, phase: float) -> Controller:
     """A peer whose clocks started at a given part of their periods."""
-    chosen = parse_policy(policy)
-    build, defaults = POLICIES[chosen.name]
-    return build(setting, {**defaults, **dict(chosen.parameters)}, phase)
+    return parse_policy(policy).controller_at(setting, phase)
 
 
 def changes(outcome: Outcome) -> list[tuple[float, int]]:

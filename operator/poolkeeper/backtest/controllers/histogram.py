@@ -10,7 +10,7 @@ range. The forecast is an exponentially weighted mean, the simplest member of th
 import math
 from dataclasses import dataclass
 
-from poolkeeper.backtest.simulation.controller import NEVER, TICK, Pool, next_tick
+from poolkeeper.backtest.simulation.controller import NEVER, TICK, Peer, Pool, next_tick
 
 BIN_SECONDS = 60.0
 HEAD, TAIL, MARGIN = 0.05, 0.99, 0.1
@@ -72,11 +72,10 @@ class IdleTimes:
         return len(self._counts) - 1
 
 
-class HybridHistogram:
+class HybridHistogram(Peer):
     """Keeps or prewarms one replica by the histogram; more replicas only while requests need them."""
 
     def __init__(self, *, range_seconds: float, concurrency: int, ceiling: int, poll: float) -> None:
-        self.wake_at = NEVER
         self._concurrency = concurrency
         self._ceiling = ceiling
         self._poll = poll
@@ -88,10 +87,6 @@ class HybridHistogram:
     def sees_requests_at(self, now: float) -> float:
         """At the next poll."""
         return next_tick(now, self._poll)
-
-    def sees_replicas_at(self, now: float) -> float:
-        """Never: only requests count."""
-        return NEVER
 
     def step(self, now: float, pool: Pool) -> int:
         """One poll."""

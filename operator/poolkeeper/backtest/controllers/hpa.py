@@ -9,7 +9,7 @@ minReplicas may be 0 and the same formula starts the first replicas.
 import math
 from collections import deque
 
-from poolkeeper.backtest.simulation.controller import NEVER, Pool, next_tick, tick_after
+from poolkeeper.backtest.simulation.controller import NEVER, Peer, Pool, next_tick, tick_after
 
 SYNC_SECONDS = 15.0
 TOLERANCE = 0.1
@@ -45,13 +45,12 @@ class Recommender:
         return max(self._floor, min(wanted, highest))
 
 
-class Hpa:
+class Hpa(Peer):
     """An HPA of Kubernetes 1.37 with minReplicas 0 on the number of requests in the system."""
 
     def __init__(
         self, *, target: float, floor: int, ceiling: int, sync: float, stabilization: float, phase: float
     ) -> None:
-        self.wake_at = NEVER
         self._sync = sync
         self._phase = phase * sync
         self._recommender = Recommender(target, floor=floor, ceiling=ceiling, stabilization=stabilization)
@@ -59,10 +58,6 @@ class Hpa:
     def sees_requests_at(self, now: float) -> float:
         """At the next sync."""
         return next_tick(now, self._sync, self._phase)
-
-    def sees_replicas_at(self, now: float) -> float:
-        """External metrics ignore readiness."""
-        return NEVER
 
     def step(self, now: float, pool: Pool) -> int:
         """One sync."""

@@ -17,17 +17,16 @@ the first caller with a 503; here that caller waits instead, which favours it.
 from collections import deque
 
 from poolkeeper.backtest.controllers.hpa import SYNC_SECONDS, Recommender
-from poolkeeper.backtest.simulation.controller import NEVER, Pool, is_tick, next_tick, tick_after
+from poolkeeper.backtest.simulation.controller import NEVER, Peer, Pool, is_tick, next_tick, tick_after
 
 
-class Keda:
+class Keda(Peer):
     """One ScaledObject; `phase` in [0, 1) says where in their periods its clocks started."""
 
     def __init__(
         self, *, target: float, floor: int, ceiling: int, polling: float, cooldown: float,
         sync: float = SYNC_SECONDS, stabilization: float = 300.0, phase: float = 0.0,
     ) -> None:  # fmt: skip
-        self.wake_at = NEVER
         self._floor = floor
         self._ceiling = ceiling
         self._polling = polling
@@ -49,10 +48,6 @@ class Keda:
         if self._replicas == 0 or self._ceiling == 1:
             return poll
         return min(poll, next_tick(now, self._sync, self._syncs_from))
-
-    def sees_replicas_at(self, now: float) -> float:
-        """Replicas are not looked at."""
-        return NEVER
 
     def step(self, now: float, pool: Pool) -> int:
         """A poll, an HPA sync, or both, as their clocks say."""

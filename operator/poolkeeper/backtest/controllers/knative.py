@@ -17,7 +17,7 @@ without any grace; a greater one pays what is left of it. A burst capacity of 0 
 import math
 from collections import deque
 
-from poolkeeper.backtest.simulation.controller import NEVER, Pool, next_tick, tick_after
+from poolkeeper.backtest.simulation.controller import NEVER, Peer, Pool, next_tick, tick_after
 
 TICK_SECONDS = 2.0
 PANIC_WINDOW_SHARE = 0.1
@@ -26,7 +26,7 @@ MAX_UP_RATE = 1000.0
 MAX_DOWN_RATE = 2.0
 
 
-class Knative:
+class Knative(Peer):
     """One revision's autoscaler."""
 
     def __init__(
@@ -41,7 +41,6 @@ class Knative:
         max_up_rate: float = MAX_UP_RATE,
         max_down_rate: float = MAX_DOWN_RATE,
     ) -> None:
-        self.wake_at = NEVER
         self._target = target
         self._capacity = capacity
         self._burst = burst
@@ -59,10 +58,6 @@ class Knative:
     def sees_requests_at(self, now: float) -> float:
         """At once while at zero (the activator pokes), otherwise at the next tick."""
         return next_tick(now, TICK_SECONDS, self._phase) if self._is_up else now
-
-    def sees_replicas_at(self, now: float) -> float:
-        """Ready pods are only counted at ticks."""
-        return NEVER
 
     def step(self, now: float, pool: Pool) -> int:
         """A poke or a tick."""

@@ -9,14 +9,13 @@ once.
 import math
 from collections import deque
 
-from poolkeeper.backtest.simulation.controller import NEVER, Pool, is_tick, next_tick, tick_after
+from poolkeeper.backtest.simulation.controller import NEVER, Peer, Pool, is_tick, next_tick, tick_after
 
 
-class KubeAI:
+class KubeAI(Peer):
     """One Model's autoscaling."""
 
     def __init__(self, *, target: float, interval: float, window: float, delay: float, phase: float) -> None:
-        self.wake_at = NEVER
         self._target = target
         self._interval = interval
         self._delay = delay
@@ -30,10 +29,6 @@ class KubeAI:
     def sees_requests_at(self, now: float) -> float:
         """At once while at zero (the proxy asks for a replica), otherwise at the next interval."""
         return now if self._is_at_zero else next_tick(now, self._interval, self._phase)
-
-    def sees_replicas_at(self, now: float) -> float:
-        """Replicas are not looked at."""
-        return NEVER
 
     def step(self, now: float, pool: Pool) -> int:
         """The proxy's request for a first replica, or one interval of the autoscaler."""

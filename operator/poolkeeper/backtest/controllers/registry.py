@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 
 from poolkeeper.backtest.controllers.histogram import HybridHistogram
 from poolkeeper.backtest.controllers.hpa import Hpa
@@ -20,7 +21,6 @@ POOLKEEPER = "poolkeeper"
 ALWAYS_ON = "always-on"
 
 Parameters = Mapping[str, float]
-Build = Callable[[Setting, Parameters, float], Controller]
 
 
 class PolicyError(Exception):
@@ -42,9 +42,33 @@ class Policy:
 
     def controller(self, setting: Setting, pool: str) -> Controller:
         """A fresh controller for one pool; its clocks start at an instant drawn from seed and pool."""
-        build, defaults = POLICIES[self.name]
-        phase = random.Random(f"{setting.seed} clocks {pool}").random()  # noqa: S311
-        return build(setting, {**defaults, **dict(self.parameters)}, phase)
+        return self.controller_at(setting, random.Random(f"{setting.seed} clocks {pool}").random())  # noqa: S311
+
+    def controller_at(self, setting: Setting, phase: float) -> Controller:
+        """A fresh controller whose clocks started at this part of their periods, from 0 to 1.
+
+        A controller gets those of the values below that its arguments name. Unless a target is given, a peer
+        aims at as many requests per replica as the replica works on at once (or at its utilization of them),
+        which is the best value for it.
+        """
+        kind, defaults = POLICIES[self.name]
+        parameters = {**defaults, **dict(self.parameters)}
+        aimed_at = setting.concurrency * parameters.get("utilization", 100.0) / 100
+        values = {
+            "setting": setting,
+            "floor": setting.min_replicas,
+            "ceiling": setting.max_replicas,
+            "concurrency": setting.concurrency,
+            "capacity": setting.concurrency,
+            "poll": setting.poll_seconds,
+            "prior": setting.start_prior_seconds,
+            "termination": setting.termination_seconds,
+            "phase": phase,
+            "range_seconds": parameters.get("range"),
+            **parameters,
+            "target": parameters.get("target") or aimed_at,
+        }
+        return kind(**{name: values[name] for name in signature(kind).parameters if name in values})
 
 
 def parse_policy(text: str) -> Policy:
@@ -107,106 +131,20 @@ it has some.
 """
 
 
-def _target(setting: Setting, parameters: Parameters) -> float:
-    """Requests per replica; unless given, as many as it works on at once, the best value for a peer."""
-    return parameters["target"] or setting.concurrency
-
-
-def _poolkeeper(setting: Setting, parameters: Parameters, phase: float) -> Controller:
-    return Poolkeeper(setting)
-
-
-def _keda(setting: Setting, parameters: Parameters, phase: float) -> Controller:
-    return Keda(
-        target=_target(setting, parameters), floor=setting.min_replicas, ceiling=setting.max_replicas,
-        polling=parameters["polling"], cooldown=parameters["cooldown"],
-        stabilization=parameters["stabilization"], phase=phase,
-    )  # fmt: skip
-
-
-def _keda_http(setting: Setting, parameters: Parameters, phase: float) -> Controller:
-    return KedaHttp(
-        target=_target(setting, parameters), floor=setting.min_replicas, ceiling=setting.max_replicas,
-        polling=parameters["polling"], cooldown=parameters["cooldown"],
-        stabilization=parameters["stabilization"], phase=phase,
-    )  # fmt: skip
-
-
-def _keepalive(setting: Setting, parameters: Parameters, phase: float) -> Controller:
-    return Keepalive(
-        target=parameters["target"], floor=setting.min_replicas, ceiling=setting.max_replicas,
-        polling=parameters["polling"], cooldown=parameters["cooldown"], phase=phase,
-    )  # fmt: skip
-
-
-def _knative(setting: Setting, parameters: Parameters, phase: float) -> Controller:
-    target = setting.concurrency * parameters["utilization"] / 100
-    return Knative(
-        target=target, capacity=setting.concurrency, burst=parameters["burst"],
-        window=parameters["window"], grace=parameters["grace"], phase=phase,
-    )  # fmt: skip
-
-
-def _hpa(setting: Setting, parameters: Parameters, phase: float) -> Controller:
-    return Hpa(
-        target=_target(setting, parameters), floor=setting.min_replicas, ceiling=setting.max_replicas,
-        sync=parameters["sync"], stabilization=parameters["stabilization"], phase=phase,
-    )  # fmt: skip
-
-
-def _kubeai(setting: Setting, parameters: Parameters, phase: float) -> Controller:
-    return KubeAI(
-        target=_target(setting, parameters), interval=parameters["interval"], window=parameters["window"],
-        delay=parameters["delay"], phase=phase,
-    )  # fmt: skip
-
-
-def _wva(setting: Setting, parameters: Parameters, phase: float) -> Controller:
-    return Wva(
-        retention=parameters["retention"], loop=parameters["loop"], ceiling=setting.max_replicas,
-        stabilization=parameters["stabilization"], phase=phase,
-    )  # fmt: skip
-
-
-def _always_on(setting: Setting, parameters: Parameters, phase: float) -> Controller:
-    return AlwaysOn(setting.max_replicas)
-
-
-def _fixed(setting: Setting, parameters: Parameters, phase: float) -> Controller:
-    return FixedIdle(
-        idle=parameters["idle"], concurrency=setting.concurrency, ceiling=setting.max_replicas,
-        poll=setting.poll_seconds,
-    )  # fmt: skip
-
-
-def _ski_rental(setting: Setting, parameters: Parameters, phase: float) -> Controller:
-    return SkiRental(
-        prior=setting.start_prior_seconds, termination=setting.termination_seconds,
-        concurrency=setting.concurrency, ceiling=setting.max_replicas, poll=setting.poll_seconds,
-    )  # fmt: skip
-
-
-def _hybrid_histogram(setting: Setting, parameters: Parameters, phase: float) -> Controller:
-    return HybridHistogram(
-        range_seconds=parameters["range"], concurrency=setting.concurrency, ceiling=setting.max_replicas,
-        poll=setting.poll_seconds,
-    )  # fmt: skip
-
-
 KEDA_DEFAULTS = {"polling": 30.0, "cooldown": 300.0, "stabilization": 300.0, "target": 0.0}
 
-POLICIES: Mapping[str, tuple[Build, Parameters]] = {
-    POOLKEEPER: (_poolkeeper, {}),
-    "keda": (_keda, KEDA_DEFAULTS),
-    "keda-http": (_keda_http, KEDA_DEFAULTS),
-    "knative": (_knative, {"window": 60.0, "grace": 30.0, "utilization": 70.0, "burst": 211.0}),
-    "hpa": (_hpa, {"sync": 15.0, "stabilization": 300.0, "target": 0.0}),
-    "kubeai": (_kubeai, {"interval": 10.0, "window": 600.0, "delay": 30.0, "target": 0.0}),
-    "wva": (_wva, {"retention": 600.0, "loop": 30.0, "stabilization": 300.0}),
-    "keepalive": (_keepalive, {"polling": 15.0, "cooldown": 360.0, "target": 5.0}),
-    ALWAYS_ON: (_always_on, {}),
-    "fixed": (_fixed, {"idle": 300.0}),
-    "ski-rental": (_ski_rental, {}),
-    "hybrid-histogram": (_hybrid_histogram, {"range": 14_400.0}),
-    OPTIMUM: (_always_on, {}),
+POLICIES: Mapping[str, tuple[Callable[..., Controller], Parameters]] = {
+    POOLKEEPER: (Poolkeeper, {}),
+    "keda": (Keda, KEDA_DEFAULTS),
+    "keda-http": (KedaHttp, KEDA_DEFAULTS),
+    "knative": (Knative, {"window": 60.0, "grace": 30.0, "utilization": 70.0, "burst": 211.0}),
+    "hpa": (Hpa, {"sync": 15.0, "stabilization": 300.0, "target": 0.0}),
+    "kubeai": (KubeAI, {"interval": 10.0, "window": 600.0, "delay": 30.0, "target": 0.0}),
+    "wva": (Wva, {"retention": 600.0, "loop": 30.0, "stabilization": 300.0}),
+    "keepalive": (Keepalive, {"polling": 15.0, "cooldown": 360.0, "target": 5.0}),
+    ALWAYS_ON: (AlwaysOn, {}),
+    "fixed": (FixedIdle, {"idle": 300.0}),
+    "ski-rental": (SkiRental, {}),
+    "hybrid-histogram": (HybridHistogram, {"range": 14_400.0}),
+    OPTIMUM: (AlwaysOn, {}),
 }

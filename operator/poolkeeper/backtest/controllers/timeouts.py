@@ -8,21 +8,17 @@ at most twice the optimum.
 import math
 from collections import deque
 
-from poolkeeper.backtest.simulation.controller import NEVER, TICK, Pool, next_tick
+from poolkeeper.backtest.simulation.controller import NEVER, TICK, Peer, Pool, next_tick
 
 
-class AlwaysOn:
+class AlwaysOn(Peer):
     """Every replica, always."""
 
-    def __init__(self, replicas: int) -> None:
+    def __init__(self, ceiling: int) -> None:
         self.wake_at = 0.0
-        self._replicas = replicas
+        self._replicas = ceiling
 
     def sees_requests_at(self, now: float) -> float:
-        """Never: nothing depends on them."""
-        return NEVER
-
-    def sees_replicas_at(self, now: float) -> float:
         """Never: nothing depends on them."""
         return NEVER
 
@@ -32,11 +28,10 @@ class AlwaysOn:
         return self._replicas
 
 
-class FixedIdle:
+class FixedIdle(Peer):
     """Replicas that were not needed for `idle` seconds stop."""
 
     def __init__(self, *, idle: float, concurrency: int, ceiling: int, poll: float) -> None:
-        self.wake_at = NEVER
         self._idle = idle
         self._concurrency = concurrency
         self._ceiling = ceiling
@@ -50,10 +45,6 @@ class FixedIdle:
     def sees_requests_at(self, now: float) -> float:
         """At the next poll."""
         return next_tick(now, self._poll)
-
-    def sees_replicas_at(self, now: float) -> float:
-        """Never: only requests count."""
-        return NEVER
 
     def step(self, now: float, pool: Pool) -> int:
         """One poll."""

@@ -12,20 +12,19 @@ through an HPA (15 s, 300 s stabilization).
 from collections import deque
 
 from poolkeeper.backtest.controllers.hpa import SYNC_SECONDS, Recommender
-from poolkeeper.backtest.simulation.controller import NEVER, Pool, is_tick, next_tick, tick_after
+from poolkeeper.backtest.simulation.controller import NEVER, Peer, Pool, is_tick, next_tick, tick_after
 
 SATURATED_QUEUE = 5
 SPARE_QUEUE_TRIGGER = 3
 LEAST_UNSATURATED_TO_SHRINK = 2
 
 
-class Wva:
+class Wva(Peer):
     """One variant of one model."""
 
     def __init__(
         self, *, retention: float, loop: float, ceiling: int, stabilization: float, phase: float
     ) -> None:
-        self.wake_at = NEVER
         self._retention = retention
         self._loop = loop
         self._phase = phase * loop
@@ -39,10 +38,6 @@ class Wva:
     def sees_requests_at(self, now: float) -> float:
         """Within 100 ms while at zero, otherwise at the next loop."""
         return next_tick(now, 0.1) if self._is_at_zero else next_tick(now, self._loop, self._phase)
-
-    def sees_replicas_at(self, now: float) -> float:
-        """Pending and ready replicas are read by the loop."""
-        return NEVER
 
     def step(self, now: float, pool: Pool) -> int:
         """The look at the router's queue, one engine loop, or the HPA's sync."""

@@ -84,6 +84,16 @@ class Controller(Protocol):
         """The replicas that the pool should have."""
 
 
+class Peer:
+    """A controller with clocks of its own that does not watch replicas."""
+
+    wake_at = NEVER
+
+    def sees_replicas_at(self, now: float) -> float:
+        """Never."""
+        return NEVER
+
+
 def next_tick(now: float, period: float, phase: float = 0.0) -> float:
     """The first instant phase + k × period that is not before now."""
     return phase + math.ceil((now - phase) / period - TICK / period) * period
