@@ -1,5 +1,7 @@
 """What to expect next: what idling, a restart and the present load mean for this pool now."""
 
+import math
+
 from poolkeeper.api.pool import ZeroMode
 from poolkeeper.core.learning import idle, load, objective
 from poolkeeper.core.learning.idle import Terms
@@ -53,7 +55,9 @@ def expect_arrival(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
         return state
     lead_seconds = starts.quantile(LEAD_TAIL)
     age = idle.start_ahead_age(state.gaps, now - arrived_at, lead_seconds, terms(spec, state))
-    return state._replace(ahead_at=max(arrived_at + age, now + lead_seconds))
+    # Before the first arrival both are infinite, and their sum would be no number.
+    due_at = math.inf if age == math.inf else arrived_at + age
+    return state._replace(ahead_at=max(due_at, now + lead_seconds))
 
 
 def needed_replicas(spec: PoolSpec, workload: Workload, state: PoolState) -> int:

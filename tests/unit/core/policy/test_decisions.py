@@ -1,5 +1,6 @@
 """What is decided in typical situations, as tables."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -194,3 +195,9 @@ def test_a_clock_that_steps_back_changes_nothing() -> None:
     decision, after = decide(T0 - 3_600.0, SPEC, observe(reading(T0, (15.0,)), replicas(0)), state)
     assert decision.reason is Reason.WAITING_FOR_DEADLINE
     assert after.clock == T0
+
+
+def test_before_the_first_request_no_start_ahead_is_due() -> None:
+    spec = spec_of(budget_seconds=20.0)
+    _, state = decide(T0, spec, observe(reading(T0), replicas(0)), taught(spec, STARTS))
+    assert state.ahead_at == math.inf
