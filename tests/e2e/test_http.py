@@ -1,4 +1,4 @@
-"""A caller of a model at zero waits for it and gets the answer; nobody else notices that it was gone."""
+"""A caller of a model at zero waits for it and gets the answer; no other caller notices it."""
 
 import json
 import re
@@ -87,11 +87,11 @@ def uninstall(model: ServedModel) -> str:
 
 def test_an_uninstall_names_what_stays_at_zero_and_leaves_the_service_to_its_pods(model: ServedModel) -> None:
     world = model.world
-    told = uninstall(model)
-    assert f"Pool {world.namespace}/chat stays at zero" in told
+    printed = uninstall(model)
+    assert f"Pool {world.namespace}/chat stays at zero" in printed
     assert model.replicas() == 0
     # helm quotes what it prints, with line ends as backslash and n.
-    by_hand = re.search(r"To bring it back: kubectl ([^\\\"]*)", told)
+    by_hand = re.search(r"To bring it back: kubectl ([^\\\"]*)", printed)
     assert by_hand is not None
     world.cluster.kubectl(*by_hand[1].split())
     world.kubectl("rollout", "status", "deploy/chat", "--timeout", "60s")
@@ -103,8 +103,8 @@ def test_an_uninstall_brings_the_model_back_where_that_is_wanted(model: ServedMo
     world = model.world
     values = ("--set", "activator.enabled=true", "--set", "uninstall.restoreReplicas=true")
     world.cluster.helm("upgrade", "poolkeeper", CHART, *RELEASE, *values)
-    told = uninstall(model)
-    assert f"Pool {world.namespace}/chat was at zero and is scaled to 1" in told
+    printed = uninstall(model)
+    assert f"Pool {world.namespace}/chat was at zero and is scaled to 1" in printed
     world.kubectl("rollout", "status", "deploy/chat", "--timeout", "60s")
     time.sleep(2)  # kube-proxy
     answer = ask(model)

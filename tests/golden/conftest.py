@@ -32,7 +32,7 @@ def helm() -> Helm:
 
 @pytest.fixture
 def matches_golden() -> Callable[[Path, str], None]:
-    """Compares a text with a committed file, or writes the file when told to."""
+    """Compares a text with a committed file, or writes the file if UPDATE_GOLDEN says so."""
 
     def compare(path: Path, text: str) -> None:
         if os.environ.get("UPDATE_GOLDEN") == "yes":

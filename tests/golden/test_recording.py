@@ -50,7 +50,7 @@ def load(manifest: str) -> list[dict[str, Any]]:
 
 
 def environment(deployment: dict[str, Any]) -> dict[str, str]:
-    """What the one container of a Deployment is told."""
+    """The environment of a Deployment's one container."""
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     return {each["name"]: each["value"] for each in container["env"]}
 

@@ -49,7 +49,7 @@ class Activator:
 
     @property
     def report(self) -> PoolReport:
-        """What the controller would be told of the pool."""
+        """What a report to the controller says of the pool."""
         return self.pools.reports()[0]
 
     @property

@@ -1,7 +1,7 @@
-"""What users of other systems complain about when a model starts from zero for a request, and what tests it.
+"""Faults of starts from zero that users of other systems report, and the tests that would show them.
 
-Issues are those of KEDA's HTTP add-on (`http-add-on`), of Knative Serving and of whoever else is named. A
-test that is renamed or removed must be replaced here.
+Issues are those of KEDA's HTTP add-on (`http-add-on`), of Knative Serving and of the other systems that are
+named. A test that is renamed or removed must be replaced here.
 """
 
 import ast
@@ -62,7 +62,7 @@ COMPLAINTS = (
         ),
     ),
     Complaint(
-        "after a long idle time the first request is held in vain: nothing is scaled up",
+        "after a long idle time the first request is held and nothing is scaled up",
         "http-add-on 1692",
         (
             f"{ACTIVATOR}/control/test_long_idle::test_a_cold_request_after_a_long_time_is_reported_and_answered",
@@ -170,7 +170,7 @@ COMPLAINTS = (
         ),
     ),
     Complaint(
-        "idleness is told from completed requests, or from samples between which a quick one fits",
+        "idleness is concluded from completed requests, or from samples between which a quick one fits",
         "llm-d autoscaling's retention period; Kthena 1019",
         (
             "e2e/test_http::test_a_stream_longer_than_the_idle_time_is_not_cut",
@@ -235,7 +235,7 @@ COMPLAINTS = (
         ),
     ),
     Complaint(
-        "whoever waits sees nothing meanwhile",
+        "a caller who waits sees nothing meanwhile",
         "http-add-on 874, 1444",
         (
             f"{ACTIVATOR}/passing_on/test_protocols::test_heartbeats_are_only_for_clients_that_accept_event_streams",

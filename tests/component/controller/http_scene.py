@@ -233,7 +233,7 @@ class HttpScene:
         return len(self.http._front.sent[address].grants.tables)
 
     def link(self, address: str, port: int, token_file: Path, heard: Callable[[], None]) -> Link:
-        """The channel to an activator; it is the same whoever leads."""
+        """The channel to an activator; it is the same for every leader."""
         return self.links.setdefault(address, Link(address, port, token_file, heard))
 
     async def guarded(self) -> None:

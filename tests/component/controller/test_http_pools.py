@@ -19,7 +19,7 @@ async def test_an_edit_of_the_source_keeps_port_and_switch(scene: HttpScene) -> 
     await scene.guarded()
     before, written = scene.slice(), list(scene.api.written)
     scene.declare(ready=[POD], generation=2, http={"heartbeatSeconds": 5})
-    assert not scene.may_stop(), "a zero is looked for anew"
+    assert not scene.may_stop(), "a zero is looked for again"
     await scene.settle()
     route = scene.links[ONE].route()
     assert route is not None

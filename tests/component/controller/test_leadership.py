@@ -121,10 +121,10 @@ async def test_the_lease_is_not_given_back_while_a_write_is_under_way() -> None:
 
 
 async def test_leading_and_losing_are_told_once_each() -> None:
-    told: list[bool] = []
-    leadership = Leadership(Leases(), "only", monotonic, timing=QUICK, on_change=told.append)
+    changes: list[bool] = []
+    leadership = Leadership(Leases(), "only", monotonic, timing=QUICK, on_change=changes.append)
     task = await led(leadership)
     await asyncio.sleep(0.1)
     await leadership.resign()
     task.cancel()
-    assert told == [True, False]
+    assert changes == [True, False]

@@ -100,8 +100,8 @@ async def test_what_may_not_be_listed_is_left_out_and_told_once(caplog: pytest.L
         assert await scene.reasons() == []
         scene.now += REFUSED_SECONDS / 4
     assert api.asked["serving/networkpolicies"] == 2
-    told = [record for record in caplog.records if "NetworkPolicies of namespace serving" in record.message]
-    assert [record.levelno for record in told] == [logging.INFO]
+    logged = [record for record in caplog.records if "NetworkPolicies of namespace serving" in record.message]
+    assert [record.levelno for record in logged] == [logging.INFO]
     api.failures.clear()
     scene.now += REFUSED_SECONDS
     assert await scene.reasons() == ["IngressForbidden"], "the right was granted meanwhile"

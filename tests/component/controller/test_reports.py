@@ -177,9 +177,9 @@ async def test_reasons_that_alternate_for_hours_are_no_storm_of_events(cluster: 
     for _ in range(60):
         for reason in ("TargetMissing", "TargetForbidden"):
             await look_at_unreadable_target(cluster, reason)
-    told = warnings(cluster)
-    assert told[:2] == ["TargetMissing", "TargetForbidden"]
-    assert 4 <= len(told) <= 2 * (1 + 120 * 75.0 / SAME_REASON_SECONDS)
+    warned = warnings(cluster)
+    assert warned[:2] == ["TargetMissing", "TargetForbidden"]
+    assert 4 <= len(warned) <= 2 * (1 + 120 * 75.0 / SAME_REASON_SECONDS)
 
 
 async def test_the_reason_that_remains_is_told_in_the_end(cluster: FakeCluster) -> None:

@@ -125,7 +125,7 @@ async def test_a_higher_number_of_somebody_else_confirms_nothing(scene: HttpScen
     link.send_mode = "fail"
     link.says(table_version=link.table_version + 10**9)
     await scene.pass_by(1)
-    assert not scene.may_stop(), "it goes by a table of another leader, which may name replicas"
+    assert not scene.may_stop(), "it follows a table of another leader, which may name replicas"
     link.send_mode = "take"
     await scene.pass_by(2)
     assert scene.may_stop()

@@ -24,7 +24,7 @@ class Listed(NamespaceScalers):
 
 
 class Lists:
-    """Lists scalers, and remembers those that somebody still holds; the next ones fail if it is told so."""
+    """Lists scalers and remembers those in use; the next ones fail if `failure` is set."""
 
     def __init__(self) -> None:
         self.now = 1_000.0

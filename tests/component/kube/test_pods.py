@@ -68,7 +68,7 @@ async def test_a_list_comes_in_pages(api: FakeApi, observer: Observer) -> None:
     assert [request.query.get("continue") for request in api.seen[:2]] == [None, "next"]
 
 
-async def test_a_namespace_without_pods_is_told_about_once_that_is_known(
+async def test_a_namespace_without_pods_is_reported_once_that_is_known(
     api: FakeApi, observer: Observer
 ) -> None:
     api.lists.append(pod_list([], 5))
@@ -175,10 +175,10 @@ async def test_an_event_does_not_wait_for_others_to_come(api: FakeApi, client: K
 
 
 async def test_what_does_not_matter_is_not_reported(api: FakeApi, observer: Observer) -> None:
-    is_told = asyncio.Event()
+    may_send = asyncio.Event()
 
     async def heartbeat(request: web.Request) -> web.StreamResponse:
-        await is_told.wait()
+        await may_send.wait()
         return await events(event("MODIFIED", pod("a", 6)), then="end")(request)
 
     api.lists.append(pod_list([pod("a", 5)], 5))
@@ -186,10 +186,10 @@ async def test_what_does_not_matter_is_not_reported(api: FakeApi, observer: Obse
     api.watches.extend([events(then="end"), heartbeat, events(then="end")])
     observer.watch.follow({NAMESPACE})
     await eventually(lambda: observer.watch.failure(NAMESPACE) is None, "the pods are known")
-    # Whatever was noted until now is told before this sleep ends, however busy the machine is.
+    # All changes until now are reported before this sleep ends, however busy the machine is.
     await asyncio.sleep(2 * COALESCE_SECONDS)
     before = list(observer.changes)
-    is_told.set()
+    may_send.set()
     await eventually(lambda: versions_watched(api).count("6") > 1, "the heartbeat was taken in long ago")
     await asyncio.sleep(2 * COALESCE_SECONDS)
     assert observer.changes == before

@@ -1,4 +1,4 @@
-"""What a pool is told about its target for each answer of the API server."""
+"""What a pool's conditions say about its target, for each answer of the API server."""
 
 import pytest
 

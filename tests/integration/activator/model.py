@@ -82,7 +82,7 @@ class Models:
             await asyncio.sleep(ROUND_SECONDS)
 
     async def replicas(self) -> int:
-        """What the Deployment is told to have."""
+        """The replicas in the Deployment's spec."""
         found = await self._client.request("GET", self._path("apps/v1", "deployments", self._target.name))
         return int(found["spec"].get("replicas", 0))
 

@@ -1,4 +1,4 @@
-"""One pool with all that belongs to it."""
+"""A pool behind a Service with its operator, its activator and its model servers."""
 
 import asyncio
 import signal
@@ -149,7 +149,7 @@ class ActivatorScene:
         await eventually(holds, "the activator has left the endpoints", 20)
 
     async def wait_for_replicas(self, replicas: int, seconds: float = 30.0) -> None:
-        """Returns once the Deployment is told to have so many."""
+        """Returns once the Deployment's spec has that many replicas."""
 
         async def holds() -> bool:
             return await self.models.replicas() == replicas

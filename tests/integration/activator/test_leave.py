@@ -64,7 +64,7 @@ async def hold_by_slice(client: KubeClient, namespace: str) -> PoolKey:
 
 
 async def replicas(client: KubeClient, namespace: str, deployment: str) -> int:
-    """What a Deployment is told to have."""
+    """The replicas in a Deployment's spec."""
     path = namespaced_path("apps/v1", namespace, "deployments", deployment, "scale")
     return int((await client.request("GET", path))["spec"].get("replicas", 0))
 
@@ -72,7 +72,7 @@ async def replicas(client: KubeClient, namespace: str, deployment: str) -> int:
 async def create_pool_of(
     client: KubeClient, namespace: str, name: str, *, has: int = 0, status: Any = None, **changes: Any
 ) -> None:
-    """A pool and its target of the same name, which is told to have so many."""
+    """A pool and its target of the same name, with this many replicas."""
     await create_deployment(client, namespace, name=name, replicas=has)
     path = namespaced_path(API_VERSION, namespace, "acceleratorpools")
     spec = {**POOL, "targetRef": {"name": name}, **changes}
@@ -114,12 +114,12 @@ async def test_a_standby_that_ends_late_undoes_nothing(
     await patch(scene.client, f"{deployment}/status", {"status": {"replicas": 2}})
     standby.send(signal.SIGSTOP)
 
-    async def is_told_to_stop() -> bool:
+    async def is_scaled_to_zero() -> bool:
         return await replicas(scene.client, scene.namespace, CONTROLLER) == 0
 
     args = command(api_server.kubeconfig(), scene.namespace, f"--controller={CONTROLLER}", *flags)
     leaving = asyncio.create_task(asyncio.to_thread(leave.run, args))
-    await eventually(is_told_to_stop, "the Deployment is scaled to zero", 20)
+    await eventually(is_scaled_to_zero, "the Deployment is scaled to zero", 20)
     assert await scene.slices(), "nothing is touched while a controller may lead"
     await asyncio.to_thread(scene.operator.stop)
     await patch(scene.client, f"{deployment}/status", {"status": {"replicas": 0}})
@@ -131,13 +131,13 @@ async def test_a_standby_that_ends_late_undoes_nothing(
         assert await scene.slices() == []
         assert await replicas(scene.client, scene.namespace, "chat") == wanted
         await asyncio.sleep(0.2)
-    told = capsys.readouterr().err
-    assert f"Service {scene.namespace}/chat is left to its pods" in told
-    named = re.search(r"To bring it back: (kubectl .*)", told)
+    printed = capsys.readouterr().err
+    assert f"Service {scene.namespace}/chat is left to its pods" in printed
+    named = re.search(r"To bring it back: (kubectl .*)", printed)
     assert bool(named) == (not flags)
     if named:
         assert named[1] == f"kubectl --namespace {scene.namespace} scale deployment.apps/chat --replicas=1"
-    assert "not sure" not in told
+    assert "not sure" not in printed
 
 
 @pytest.mark.usefixtures("crds")
@@ -158,16 +158,20 @@ async def test_pools_are_named_or_brought_back_within_their_bounds(
         return [await replicas(kube_client, namespace, name) for name in names]
 
     assert await asyncio.to_thread(leave.run, command(api_server.kubeconfig(), namespace)) == 0
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     assert await all_replicas() == [0, 0, 5, 0, 0, 0]
-    assert set(re.findall(rf"Pool {namespace}/(\w+) stays at zero", told)) == {"idle", "floor", "contested"}
+    assert set(re.findall(rf"Pool {namespace}/(\w+) stays at zero", printed)) == {
+        "idle",
+        "floor",
+        "contested",
+    }
 
     restoring = command(api_server.kubeconfig(), namespace, "--restore-replicas")
     assert await asyncio.to_thread(leave.run, restoring) == 0
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     assert await all_replicas() == [1, 2, 5, 0, 0, 1]
-    assert f"Pool {namespace}/floor was at zero and is scaled to 2" in told
-    assert "No pool stays at zero" in told
+    assert f"Pool {namespace}/floor was at zero and is scaled to 2" in printed
+    assert "No pool stays at zero" in printed
 
 
 @pytest.mark.usefixtures("crds")
@@ -178,10 +182,10 @@ async def test_a_target_that_is_gone_is_told_and_holds_up_no_other(
     await create_pool_of(kube_client, namespace, "idle")
     restoring = command(api_server.kubeconfig(), namespace, "--restore-replicas")
     assert await asyncio.to_thread(leave.run, restoring) == 0
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     assert await replicas(kube_client, namespace, "idle") == 1
-    assert f"Pool {namespace}/astray may stay at zero: Deployment {namespace}/chat does not exist" in told
-    assert "No pool stays at zero" not in told
+    assert f"Pool {namespace}/astray may stay at zero: Deployment {namespace}/chat does not exist" in printed
+    assert "No pool stays at zero" not in printed
 
 
 @pytest.mark.usefixtures("crds")
@@ -199,9 +203,9 @@ async def test_a_controller_that_does_not_go_is_waited_for_no_longer_than_that(
     args = command(api_server.kubeconfig(), namespace, f"--controller={CONTROLLER}")
     assert await asyncio.to_thread(leave.run, args, waits) == 0
     assert await list_slices(kube_client, [namespace]) == []
-    told = capsys.readouterr().err
-    assert "Whether the controller has stopped is not sure: its pods have not ended in time" in told
-    assert f"run this once it has ended: {leave.BY_HAND}" in told
+    printed = capsys.readouterr().err
+    assert "Whether the controller has stopped is not sure: its pods have not ended in time" in printed
+    assert f"run this once it has ended: {leave.BY_HAND}" in printed
 
 
 @pytest.mark.usefixtures("crds")
@@ -223,11 +227,11 @@ async def test_without_rights_it_says_so_and_succeeds(
     await hold_by_slice(kube_client, namespace)
     args = command(api_server.kubeconfig("stranger"), namespace, f"--controller={CONTROLLER}")
     assert await asyncio.to_thread(leave.run, args) == 0
-    told = capsys.readouterr().err
-    assert "Whether the controller has stopped is not sure" in told
-    assert "Services may still lead to activators" in told
-    assert leave.BY_HAND in told
-    assert "Which pools stay at zero is not known" in told
+    printed = capsys.readouterr().err
+    assert "Whether the controller has stopped is not sure" in printed
+    assert "Services may still lead to activators" in printed
+    assert leave.BY_HAND in printed
+    assert "Which pools stay at zero is not known" in printed
     assert len(await list_slices(kube_client, [namespace])) == 1
 
 
@@ -282,6 +286,6 @@ async def test_an_api_server_that_says_nothing_holds_it_up_no_longer_than_told(
     assert time.monotonic() - began < 10
     server.close()
     await asyncio.gather(*(talk for talk in talks if talk))
-    told = capsys.readouterr().err
-    assert "Not done within 2 s" in told
-    assert leave.BY_HAND in told
+    printed = capsys.readouterr().err
+    assert "Not done within 2 s" in printed
+    assert leave.BY_HAND in printed

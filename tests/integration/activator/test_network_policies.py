@@ -1,4 +1,4 @@
-"""A policy that keeps the activators out is told on the pool, and nothing else depends on it."""
+"""A NetworkPolicy that keeps the activators out becomes a condition of the pool, and changes nothing else."""
 
 import asyncio
 from typing import Any
@@ -20,7 +20,7 @@ async def create_policy(scene: ActivatorScene, name: str, **spec: Any) -> None:
     await scene.client.request("POST", path, body=body)
 
 
-async def start_anew(scene: ActivatorScene) -> None:
+async def start_again(scene: ActivatorScene) -> None:
     """A new leader asks at once; one that runs would ask within a minute."""
     await asyncio.to_thread(scene.operator.stop)
     await scene.start_operator()
@@ -42,14 +42,14 @@ async def service_suits(scene: ActivatorScene, reason: str) -> str:
 async def test_what_keeps_the_activators_out_is_told_and_blocks_nothing(scene: ActivatorScene) -> None:
     await service_suits(scene, "PreStopMissing")
     await create_policy(scene, "deny", policyTypes=["Ingress"])
-    await start_anew(scene)
-    told = await service_suits(scene, "IngressForbidden")
-    assert f"NetworkPolicy deny in namespace {scene.namespace} keeps the activators away" in told
-    assert f"port {scene.models.port}" in told
+    await start_again(scene)
+    message = await service_suits(scene, "IngressForbidden")
+    assert f"NetworkPolicy deny in namespace {scene.namespace} keeps the activators away" in message
+    assert f"port {scene.models.port}" in message
     # Nothing enforces policies here, as with some network plugins.
     assert (await scene.ask("hello")).status_code == 200
 
     peer = {"podSelector": {"matchLabels": ACTIVATOR_LABELS}}
     await create_policy(scene, "activators", ingress=[{"from": [peer]}])
-    await start_anew(scene)
+    await start_again(scene)
     assert "NetworkPolic" not in await service_suits(scene, "PreStopMissing")

@@ -1,4 +1,4 @@
-"""What a user is told who declares a class: refused with this message, or accepted with these defaults."""
+"""Classes that the API server refuses, with which message, and the defaults of those that it accepts."""
 
 import pytest
 

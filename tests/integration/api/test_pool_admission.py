@@ -1,4 +1,4 @@
-"""What a user is told who declares a pool: refused with this message, or accepted with these defaults."""
+"""Pools that the API server refuses, with which message, and the defaults of those that it accepts."""
 
 import json
 from typing import Any

@@ -83,7 +83,7 @@ async def test_learns_what_happened_while_the_api_server_was_dead(
 async def test_notices_a_watch_that_fell_silent(
     kube_client: KubeClient, changes: Changes, namespace: str, api_server: ControlPlane
 ) -> None:
-    """A frozen API server keeps the connection open: only the silence tells."""
+    """A frozen API server keeps the connection open: only the silence shows it."""
     timing = WatchTiming(stall_seconds=0.5, paging=Paging(timeout_seconds=0.5), backoff=TIMING.backoff)
     watch = PodWatch(kube_client, changes.append, timing=timing)
     watch.follow({namespace})

@@ -28,7 +28,7 @@ async def watch(kube_client: KubeClient) -> AsyncIterator[PodWatch]:
 
 
 async def scaled(client: KubeClient, target: TargetKey, replicas: int) -> str:
-    """The selector of the target that was told to have so many replicas, while its controller writes too."""
+    """Scales a target, while its controller writes too; the target's selector."""
     scales = ScaleClient(client, Discovery(client))
     while True:
         with suppress(ScaleConflict):

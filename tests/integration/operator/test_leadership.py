@@ -28,10 +28,10 @@ async def test_a_standby_takes_over_within_a_second_of_sigterm(world: QueueWorld
     await world.target()
     await world.create_pool(replicas={"max": 1})
     leader, standby = await _two_replicas(world)
-    told_at = time.monotonic()
+    asked_at = time.monotonic()
     leader.send(signal.SIGTERM)
     await eventually(lambda: _leads(standby), "the standby leads", 3)
-    assert time.monotonic() - told_at < 3
+    assert time.monotonic() - asked_at < 3
     assert leader.stop() == 0
     await world.push(1)
     await scaled_to(world, 1)

@@ -26,10 +26,10 @@ async def test_the_longest_name_the_oddest_queue_and_a_stateful_set(world: Queue
         return bool((await world.client.request("GET", path))["spec"].get("replicas", 0) == 2)
 
     await eventually(is_scaled, "the StatefulSet has two replicas", 20)
-    await eventually(lambda: is_told(world), "an event about the pool", 20)
+    await eventually(lambda: has_event(world), "an event about the pool", 20)
 
 
-async def is_told(world: QueueWorld) -> bool:
+async def has_event(world: QueueWorld) -> bool:
     found = await world.client.request("GET", namespaced_path("v1", world.namespace, "events"))
     return LONGEST in {event["involvedObject"]["name"] for event in found["items"]}
 

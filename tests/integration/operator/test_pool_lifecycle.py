@@ -1,4 +1,4 @@
-"""A pool's way from zero to what the work needs and back, and what is told about it."""
+"""A pool from zero to what the work needs and back, and what status, events, explain and metrics say."""
 
 from typing import Any
 
@@ -27,10 +27,10 @@ async def test_a_pool_goes_up_with_its_work_and_back_to_zero(world: QueueWorld) 
         await world.drain()
         await scaled_to(world, 0)
         await has_condition(world, "ScaledToZero", "True")
-    await _is_told(world)
+    await _is_explained(world)
 
 
-async def _is_told(world: QueueWorld) -> None:
+async def _is_explained(world: QueueWorld) -> None:
     status = await world.status()
     decided = [PastDecision.model_validate(line).replicas for line in status["decisions"]]
     assert decided[-1] == 0

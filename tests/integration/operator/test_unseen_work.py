@@ -34,7 +34,7 @@ async def test_a_replica_whose_work_is_not_seen_outlives_a_restart_of_the_operat
 
 
 async def stays_up(world: QueueWorld, *, until: float) -> None:
-    """Returns at this time of the monotonic clock; fails as soon as the target is told to go."""
+    """Returns at this time of the monotonic clock; fails as soon as the target is scaled to zero."""
     assert time.monotonic() < until - SEEN_SECONDS, "too late for an early stop to be seen"
     while time.monotonic() < until:
         assert await world.replicas() == 1
@@ -42,7 +42,7 @@ async def stays_up(world: QueueWorld, *, until: float) -> None:
 
 
 async def decides(world: QueueWorld, reason: str) -> None:
-    """Returns once the status tells a decision for this reason."""
+    """Returns once the status has a decision with this reason."""
 
     async def has_decided() -> bool:
         return bool((await world.status())["decision"]["reason"] == reason)

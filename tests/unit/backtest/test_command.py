@@ -77,11 +77,11 @@ def test_dollars_count_every_chip_of_a_replica_and_hours_count_replicas(
 def test_what_poolkeeper_is_told_of_draining_is_a_flag(
     trace: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = []
+    drains = []
     for more in ([], ["--drains"], ["--no-drains"]):
         assert main(flags(trace, "--policy", "poolkeeper", *more, "--json", "-")) == 0
-        told.append(json.loads(capsys.readouterr().out)[0]["parameters"]["drains"])
-    assert told == [True, True, False]
+        drains.append(json.loads(capsys.readouterr().out)[0]["parameters"]["drains"])
+    assert drains == [True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A comparison is spread over the cores by pools and policies, and tells how far it is."""
+"""A comparison is spread over the cores by pools and policies, and reports its progress."""
 
 from concurrent.futures import Future
 from typing import Any

@@ -1,4 +1,4 @@
-"""The replayed pool obeys its own physics, whoever scales it."""
+"""The replayed pool keeps its own rules under every controller."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -199,6 +199,6 @@ def test_once_a_working_day_is_known_mornings_are_foretold() -> None:
     (requests,) = generate("generate:working-hours,rate=5,hours=1344", 0).pools
     setting = Setting(budget_seconds=20, objective_percent=99.9)
     hourly = replayed("fixed:idle=3600", requests, setting)
-    foretold = replayed("poolkeeper", requests, setting)
-    assert late_in(foretold.waits, 20) < 0.85 * late_in(hourly.waits, 20)
-    assert foretold.accelerator_seconds < hourly.accelerator_seconds
+    learned = replayed("poolkeeper", requests, setting)
+    assert late_in(learned.waits, 20) < 0.85 * late_in(hourly.waits, 20)
+    assert learned.accelerator_seconds < hourly.accelerator_seconds

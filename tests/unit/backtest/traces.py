@@ -19,6 +19,6 @@ def pool(arrivals: Sequence[float], service: float | Sequence[float] = 0.0) -> P
 def replayed(
     policy: str, requests: PoolTrace, setting: Setting, start_times: StartTimes | None = None
 ) -> Outcome:
-    """One pool under one policy; a start takes 90 s unless told otherwise."""
+    """One pool under one policy; a start takes 90 s unless another time is given."""
     controller = parse_policy(policy).controller(setting, requests.name)
     return Replay(requests, setting, start_times or Constant(90.0), controller).run()

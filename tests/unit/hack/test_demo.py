@@ -20,7 +20,7 @@ from hack.demo.timeline import Pace, Replicas, Timeline
 
 @dataclass(frozen=True)
 class Glance:
-    """A moment of which a line tells nothing but the replicas."""
+    """A moment whose line shows the replicas only."""
 
     replicas: Replicas
 

@@ -194,8 +194,8 @@ async def test_no_call_reaches_the_replica_that_a_goaway_says_was_not_processed(
     await activator.until(lambda: bool(seen) and activator.report.in_flight == 0)
     await activator.route_to(LOOPBACK, redirects_to_pods=True)
     async with asyncio.timeout(10):
-        told = last_streams(await reader.read())
-    assert (told, seen) == ([h2_frames.MOST_STREAM, 3], [1, 3])
+        announced = last_streams(await reader.read())
+    assert (announced, seen) == ([h2_frames.MOST_STREAM, 3], [1, 3])
     writer.close()
     replica.close()
 

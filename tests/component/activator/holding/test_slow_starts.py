@@ -1,4 +1,4 @@
-"""A model that takes longer to start than its callers wait: they are told so, and the start goes on."""
+"""A model that takes longer to start than its callers wait: they get an answer, and the start goes on."""
 
 import asyncio
 

@@ -136,8 +136,8 @@ def test_a_start_that_goes_on_is_told_again_only_as_it_grows() -> None:
     starts = Starts()
     pods = [pod("a", 100.0)]
     starts.follow(pods, now=110.0)
-    told = [bool(starts.samples(pods, now=now)) for now in (110.0, 110.5, 111.0, 113.0)]
-    assert told == [True, False, False, True]
+    reported = [bool(starts.samples(pods, now=now)) for now in (110.0, 110.5, 111.0, 113.0)]
+    assert reported == [True, False, False, True]
 
 
 def test_a_replica_that_is_ready_no_more_starts_again_now() -> None:

@@ -1,4 +1,4 @@
-"""Warm windows, told as instants in their own time zone."""
+"""Warm windows as instants, from schedules in their own time zone."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo

@@ -12,7 +12,7 @@ PER_START = 5
 def share_late(allowed_share: float, misjudged: float) -> float:
     """Of the requests of many starts, each as risky as the account allows, times an error of judgement.
 
-    A start that is late makes four of its five requests late, not the two that are reckoned with.
+    A start that is late makes four of its five requests late, not the two that are counted.
     """
     rng = random.Random(1)
     account = objective.initial(allowed_share)

@@ -1,4 +1,4 @@
-"""The policy in closed loop with a pool that does what it is told: what must hold over a whole trip."""
+"""The policy in closed loop with a pool that follows its decisions: what must hold from zero and back."""
 
 import math
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ from tests.unit.core.strategies import T0, spec_of, taught
 
 START_SECONDS = 20.0
 SERVICE_SECONDS = 2.0
-RECKONED_START_SECONDS = 28.0
-"""What a start is reckoned to take for 60 requests at 99.5 %, after eight that took START_SECONDS."""
+ESTIMATED_START_SECONDS = 28.0
+"""The estimated start time for 60 requests at 99.5 %, after eight that took START_SECONDS."""
 UNPROVEN_START_SECONDS = 50.0
-"""What a start is at least reckoned to take while only the prior of 30 s is known."""
+"""The least estimated start time while only the prior of 30 s is known."""
 LATE_SECONDS = 5.0
 """Requests that no start can serve in time are to be taken within so long after it."""
 
@@ -159,5 +159,5 @@ def test_a_burst_of_requests_of_known_length_gets_no_more_than_it_can_use(budget
     pool = Pool(spec_of(40, budget))
     pool.run([10.0] * 10 + [200.0] * 60, 600.0)
     most = max(wanted for at, _, wanted, _ in pool.changes if at >= T0 + 200.0)
-    seconds_left = max(budget - RECKONED_START_SECONDS, LATE_SECONDS)
+    seconds_left = max(budget - ESTIMATED_START_SECONDS, LATE_SECONDS)
     assert most <= math.ceil(1.5 * 60 * SERVICE_SECONDS / seconds_left)

@@ -18,14 +18,14 @@ NOW = 1_700_000_000.0
 def looked_through(now: float, need: Need, capacity: Capacity, growth: float, most: int) -> Plan:
     """The plan, bucket by bucket."""
     short: list[tuple[float, float, float, bool]] = []
-    seconds = reckoned_with = first_seconds = 0.0
+    seconds = counted = first_seconds = 0.0
     for bucket, due in zip(need.waiting, need.cumulative_requests, strict=True):
         deadline = bucket.arrived_at + need.patience
         requests = due - (capacity.takes(now, deadline) if deadline > now else capacity.free)
         if requests <= 0.0:
             continue
-        if requests > START_TIME_REUSE_FACTOR * reckoned_with:
-            reckoned_with, seconds = requests, need.start_seconds(requests)
+        if requests > START_TIME_REUSE_FACTOR * counted:
+            counted, seconds = requests, need.start_seconds(requests)
         is_late = deadline < now + seconds - TOLERANCE_SECONDS
         start_seconds = seconds
         if is_late:

@@ -51,7 +51,7 @@ def test_what_a_kill_explains(failed: Attempt, victim: Victim) -> None:
         attempt(RESET, ACTIVATOR, 90, 103),  # too long after it to have been inside
         attempt(RESET, OTHER, 90, 100.1),  # at another process
         attempt(RESET, OTHER, 199, 200.1),
-        attempt(REFUSED, MODEL, 206, 206),  # the endpoint should have left by then
+        attempt(REFUSED, MODEL, 206, 206),  # the endpoint should have left before
         attempt(REFUSED, OTHER, 201, 201),
         attempt(NO_ENDPOINT, "", 101, 101),  # the other activator was there
         attempt(RESET, ACTIVATOR, 190, 200.2),  # an activator answers 502 for a model pod that was killed

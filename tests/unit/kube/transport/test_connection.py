@@ -14,7 +14,7 @@ from poolkeeper.kube.transport.errors import CredentialsMissing
 
 @pytest.fixture(autouse=True)
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No pod, no kubeconfig of whoever runs the tests."""
+    """Outside of a pod, and without the kubeconfig of the person who runs the tests."""
     for name in ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "KUBECONFIG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -12,7 +12,7 @@ NAMESPACE = "serving"
 
 
 def news(uid: str, version: int, namespace: str = NAMESPACE) -> PodVersion:
-    """A pod whose name tells its version, so that each version is a visible change."""
+    """A pod whose name contains its version, so that each version is a visible change."""
     metadata = {"uid": uid, "name": f"{uid}-{version}", "namespace": namespace}
     return PodVersion(project_pod({"metadata": metadata}), version)
 
@@ -30,8 +30,8 @@ class Life:
     is_deleted: bool
 
     def events(self) -> list[tuple[str, PodVersion]]:
-        told = [("MODIFIED", news(self.uid, version)) for version in self.versions]
-        return [*told, ("DELETED", news(self.uid, self.versions[-1] + 1))] if self.is_deleted else told
+        sent = [("MODIFIED", news(self.uid, version)) for version in self.versions]
+        return [*sent, ("DELETED", news(self.uid, self.versions[-1] + 1))] if self.is_deleted else sent
 
 
 @st.composite
