@@ -19,7 +19,8 @@ class Gate:
     def __init__(self, route: PoolRoute, total: Budget, metrics: PoolMetrics, changed: Changed) -> None:
         self._loop = asyncio.get_running_loop()
         self._changed = changed
-        self._line = Line(route, total, self._loop.time())
+        self.line = Line(route, total, self._loop.time())
+        """The rules; what decides of tickets goes through the methods here, so that waiters are woken."""
         self._retry: asyncio.TimerHandle | None = None
         self._backend_ports: dict[int, int] = {}
         self.metrics = metrics
@@ -29,101 +30,63 @@ class Gate:
     @property
     def route(self) -> PoolRoute:
         """What the latest table says of the pool."""
-        return self._line.route
-
-    @property
-    def pool(self) -> tuple[str, str]:
-        """Namespace and name of the pool."""
-        return self.route.namespace, self.route.name
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether new requests are refused."""
-        return self._line.is_closed
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no request waits or is at a replica."""
-        return self._line.is_empty
+        return self.line.route
 
     def update(self, route: PoolRoute) -> None:
         """Take over a newer route."""
         self._backend_ports |= {port.listen_port: port.backend_port for port in route.ports}
         self.bytes.resize(route.held_bytes)
         now = self._loop.time()
-        self._line.update(route, now)
+        self.line.update(route, now)
         self.settle(now)
 
     def backend_port(self, listen_port: int) -> int:
         """The replicas' port behind a port of this activator, also after the pool has lost that port."""
         return self._backend_ports[listen_port]
 
-    def withdraw_replicas(self) -> None:
-        """Count all replicas as gone."""
-        self._line.withdraw_replicas()
-
-    def close(self, cause: Cause, message: str) -> None:
-        """Refuse new requests; those that wait go on waiting."""
-        self._line.close(cause, message)
-
-    def reopen(self) -> None:
-        """Take requests again."""
-        self._line.reopen()
-
     def refuse_all(self, cause: Cause, message: str) -> None:
         """Refuse every request that waits."""
         now = self._loop.time()
-        self._line.refuse_all(cause, message, now)
+        self.line.refuse_all(cause, message, now)
         self.settle(now)
 
     def enter(self, client: str, *, body_bytes: int = 0, limit_seconds: float | None = None) -> "Place":
         """A place for a new request; raises Refused."""
         now = self._loop.time()
         try:
-            ticket = self._line.enter(client, now, body_bytes=body_bytes, limit_seconds=limit_seconds)
+            ticket = self.line.enter(client, now, body_bytes=body_bytes, limit_seconds=limit_seconds)
         finally:
             self.settle(now)  # a refused client may now be expected back, and another one have given way
-        return Place(self, self._line, ticket)
+        return Place(self, self.line, ticket)
 
     def report(self) -> PoolReport:
         """What the controller needs to know."""
-        return self._line.report(self._loop.time())
+        return self.line.report(self._loop.time())
 
     def settle(self, now: float) -> None:
         """Wake the tasks whose wait has ended, and set the timer for the end of a replica's pause.
 
         `now` is the time that the line was given: with a later one a pause could end unnoticed in between.
         """
-        decided, self._line.decided = self._line.decided, []
+        decided, self.line.decided = self.line.decided, []
         for ticket in decided:
             if ticket.on_decided is not None:
                 ticket.on_decided()
-        self.metrics.held(self._line.waiting)
+        self.metrics.held(self.line.waiting)
         self._changed()
-        if self._retry is None and (at := self._line.next_release_at(now)) is not None:
+        if self._retry is None and (at := self.line.next_release_at(now)) is not None:
             self._retry = self._loop.call_at(at, self._pause_is_over)
 
     def _pause_is_over(self) -> None:
         """Forget the timer first: timers of uvloop fire a moment early, and must then be set again."""
         self._retry = None
         now = self._loop.time()
-        self._line.release(now)
+        self.line.release(now)
         self.settle(now)
 
 
 class Place:
     """One request's place at the gate, from its arrival until it has ended."""
-
-    __slots__ = (
-        "_deadline",
-        "_gate",
-        "_is_answered",
-        "_line",
-        "_loop",
-        "_ticket",
-        "_waiter",
-        "on_decided",
-    )
 
     def __init__(self, gate: Gate, line: Line, ticket: Ticket) -> None:
         self._gate = gate

@@ -11,29 +11,14 @@ from poolkeeper.activator.net.refusals import Cause, Refused
 from poolkeeper.api.activation import FairBy, PoolRoute
 
 _HOP_BY_HOP = frozenset(
-    (
-        b"connection",
-        b"keep-alive",
-        b"proxy-connection",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"te",
-        b"transfer-encoding",
-        b"upgrade",
-    )
+    b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization".split()
+    + b"te transfer-encoding upgrade".split()
 )
 # RFC 9110 §6.5.1: fields that decide framing, routing or authentication mean nothing once the head is gone.
-_NOT_IN_TRAILERS = _HOP_BY_HOP | {
-    b"authorization",
-    b"content-encoding",
-    b"content-length",
-    b"content-range",
-    b"content-type",
-    b"cookie",
-    b"host",
-    b"set-cookie",
-    b"trailer",
-}
+_NOT_IN_TRAILERS = _HOP_BY_HOP.union(
+    b"authorization content-encoding content-length content-range content-type".split(),
+    b"cookie host set-cookie trailer".split(),
+)
 
 
 def bad_request(message: str, status: int = 400) -> Refused:

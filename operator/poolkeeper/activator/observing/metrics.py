@@ -1,9 +1,12 @@
 """Prometheus metrics of the activator, per pool."""
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 WAIT_BUCKETS = (0.05, 0.25, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 POOL = ("namespace", "pool")
+PREFIX = "poolkeeper_activator_"
 
 
 class Metrics:
@@ -11,52 +14,35 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.held = Gauge(
-            "poolkeeper_activator_held_requests",
-            "Requests that are held at this moment.",
-            POOL,
-            registry=self.registry,
+        self.held = self._gauge("held_requests", "Requests that are held at this moment.", POOL)
+        self.waited = self._seconds(
+            "waited_seconds", "Seconds from a request's arrival until a replica accepted its connection."
         )
-        self.waited = Histogram(
-            "poolkeeper_activator_waited_seconds",
-            "Seconds from a request's arrival until a replica accepted its connection.",
-            POOL,
-            buckets=WAIT_BUCKETS,
-            registry=self.registry,
-        )
-        self.cold_start = Histogram(
-            "poolkeeper_activator_cold_start_seconds",
+        self.cold_start = self._seconds(
+            "cold_start_seconds",
             "Seconds from the arrival of a held request until the first byte of the replica's answer.",
-            POOL,
-            buckets=WAIT_BUCKETS,
-            registry=self.registry,
         )
-        self.released = Counter(
-            "poolkeeper_activator_released_requests",
-            "Requests that were sent to a replica.",
-            POOL,
-            registry=self.registry,
+        self.released = self._counter("released_requests", "Requests that were sent to a replica.")
+        self.refused = self._counter(
+            "refused_requests",
+            "Requests that the activator answered itself, by cause (docs/http.md).",
+            "cause",
         )
-        self.refused = Counter(
-            "poolkeeper_activator_refused_requests",
-            "Requests that the activator answered itself, by cause (see docs/http.md).",
-            (*POOL, "cause"),
-            registry=self.registry,
-        )
-        self.gone = Counter(
-            "poolkeeper_activator_abandoned_requests",
+        self.gone = self._counter(
+            "abandoned_requests",
             "Requests whose client closed its connection before the answer was complete.",
-            POOL,
-            registry=self.registry,
         )
-        self.connections = Gauge(
-            "poolkeeper_activator_connections", "Open client connections.", registry=self.registry
-        )
-        self.held_bytes = Gauge(
-            "poolkeeper_activator_held_bytes",
-            "Bytes of heads and bodies of requests in memory.",
-            registry=self.registry,
-        )
+        self.connections = self._gauge("connections", "Open client connections.")
+        self.held_bytes = self._gauge("held_bytes", "Bytes of heads and bodies of requests in memory.")
+
+    def _gauge(self, name: str, what: str, labels: Sequence[str] = ()) -> Gauge:
+        return Gauge(f"{PREFIX}{name}", what, labels, registry=self.registry)
+
+    def _counter(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(f"{PREFIX}{name}", what, (*POOL, *labels), registry=self.registry)
+
+    def _seconds(self, name: str, what: str) -> Histogram:
+        return Histogram(f"{PREFIX}{name}", what, POOL, buckets=WAIT_BUCKETS, registry=self.registry)
 
     def of_pool(self, namespace: str, name: str) -> "PoolMetrics":
         """The series of one pool."""

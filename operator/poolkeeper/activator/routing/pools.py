@@ -11,8 +11,6 @@ from poolkeeper.activator.observing.metrics import Metrics
 from poolkeeper.activator.routing.idle import Idling
 from poolkeeper.api.activation import PoolReport, PoolRoute, RoutingTable
 
-PoolId = tuple[str, str]
-
 _STOPPING = "The activator that took this request is being stopped. The request was not executed: try again."
 _GONE = "The pool of this model was deleted, or no longer names this Service."
 
@@ -37,9 +35,12 @@ class Pools:
         self._is_closed = False
         self.on_change: Callable[[], None] | None = None
         self.on_ports_gone: Callable[[], None] | None = None
-        self._gates: dict[PoolId, Gate] = {}
-        self._absent: dict[PoolId, asyncio.TimerHandle] = {}
-        self._leaving: dict[PoolId, Gate] = {}
+        self._gates: dict[str, Gate] = {}
+        """By the pool's `namespace/name`: all pools of the table, and those in `_absent`."""
+        self._absent: dict[str, asyncio.TimerHandle] = {}
+        """Pools that are missing from the table, with the timers that give them up."""
+        self._leaving: dict[str, Gate] = {}
+        """Pools that were given up, until their last request has ended."""
         self._ports: dict[int, Gate] = {}
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -55,19 +56,15 @@ class Pools:
         self.table_version = table.table_version
         if self.is_stopping:
             self.has_table_since_stop.set()
-        named = {(route.namespace, route.name): self._gate_for(route) for route in table.pools}
+        named = {route.key: self._gate_for(route) for route in table.pools}
         for pool, gate in self._gates.items():
             if pool not in named:
                 self._is_missing(pool, gate)
         self._gates |= named
         # A port of a missing pool may have been given to another one: the table in force decides.
         self._ports = {
-            listen_port: gate for listen_port, gate in self._ports.items() if gate.pool in self._absent
-        } | {
-            port.listen_port: named[route.namespace, route.name]
-            for route in table.pools
-            for port in route.ports
-        }
+            listen_port: gate for listen_port, gate in self._ports.items() if gate.route.key in self._absent
+        } | {port.listen_port: named[route.key] for route in table.pools for port in route.ports}
         self._expire_in(table.valid_seconds)
         for listen_port in self._ports:
             if self.sends_away(listen_port):
@@ -99,7 +96,7 @@ class Pools:
         """Refuse new requests and close idle connections; requests that wait go on waiting."""
         self.is_stopping = self._is_closed = True
         for gate in self._all():
-            gate.close(Cause.STOPPING, _STOPPING)
+            gate.line.close(Cause.STOPPING, _STOPPING)
         self.idling.send_all_away()
 
     def refuse_all(self) -> None:
@@ -109,39 +106,41 @@ class Pools:
 
     async def until_empty(self) -> None:
         """Wait until no request waits or is at a replica."""
-        while not all(gate.is_empty for gate in self._all()):  # noqa: ASYNC110
+        while not all(gate.line.is_empty for gate in self._all()):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
     def _all(self) -> tuple[Gate, ...]:
         return (*self._gates.values(), *self._leaving.values())
 
     def _gate_for(self, route: PoolRoute) -> Gate:
-        pool = (route.namespace, route.name)
+        pool = route.key
         if (absence := self._absent.pop(pool, None)) is not None:
             absence.cancel()
         gate = self._gates.get(pool) or self._leaving.pop(pool, None)
         if gate is None:
-            gate = Gate(route, self._total_requests, self._metrics.of_pool(*pool), self._changed)
+            gate = Gate(
+                route, self._total_requests, self._metrics.of_pool(route.namespace, route.name), self._changed
+            )
         else:
-            gate.reopen()
+            gate.line.reopen()
             gate.update(route)
         if self._is_closed:
-            gate.close(Cause.STOPPING, _STOPPING)
+            gate.line.close(Cause.STOPPING, _STOPPING)
         return gate
 
-    def _is_missing(self, pool: PoolId, gate: Gate) -> None:
-        gate.withdraw_replicas()
+    def _is_missing(self, pool: str, gate: Gate) -> None:
+        gate.line.withdraw_replicas()
         if pool not in self._absent:
             loop = asyncio.get_running_loop()
             self._absent[pool] = loop.call_later(self._absence_seconds, self._is_gone, pool)
 
-    def _is_gone(self, pool: PoolId) -> None:
+    def _is_gone(self, pool: str) -> None:
         del self._absent[pool]
         gate = self._leaving[pool] = self._gates.pop(pool)
         ports = [port for port, other in self._ports.items() if other is gate]
         for port in ports:
             del self._ports[port]
-        gate.close(Cause.NO_POOL, _GONE)
+        gate.line.close(Cause.NO_POOL, _GONE)
         gate.refuse_all(Cause.NO_POOL, _GONE)
         for port in ports:
             self.idling.send_away(port)
@@ -150,9 +149,9 @@ class Pools:
         self._changed()
 
     def _changed(self) -> None:
-        for pool in [pool for pool, gate in self._leaving.items() if gate.is_empty]:
-            del self._leaving[pool]
-            self._metrics.forget(*pool)
+        for gate in [gate for gate in self._leaving.values() if gate.line.is_empty]:
+            del self._leaving[gate.route.key]
+            self._metrics.forget(gate.route.namespace, gate.route.name)
         if self.on_change is not None:
             self.on_change()
 
@@ -164,4 +163,4 @@ class Pools:
     def withdraw_replicas(self) -> None:
         """Release nothing until the next table: the controller has been silent for too long."""
         for gate in self._gates.values():
-            gate.withdraw_replicas()
+            gate.line.withdraw_replicas()
