@@ -24,7 +24,7 @@ class Listed(NamespaceScalers):
 
 
 class Lists:
-    """Lists scalers and remembers those in use; the next ones fail if `failure` is set."""
+    """Lists scalers and remembers those in use; the next ones fail while `is_silent`."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
