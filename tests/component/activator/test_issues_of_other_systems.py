@@ -15,11 +15,11 @@ TESTS = Path(__file__).resolve().parents[2]
 
 ACTIVATOR = "component/activator"
 CYCLES = "integration/activator/test_down_up_cycles"
-ENDPOINTS = "component/controller/test_http_endpoints"
+ENDPOINTS = "component/controller/front/test_http_endpoints"
 FAULTS = f"{ACTIVATOR}/passing_on/test_replica_faults"
 HELD = f"{ACTIVATOR}/holding/test_holding::test_a_request_is_held_until_a_replica_is_ready"
-POOLS = "component/controller/test_http_pools"
-TABLES = "component/controller/test_routing_tables"
+POOLS = "component/controller/front/test_http_pools"
+TABLES = "component/controller/front/test_routing_tables"
 COLD = "integration/activator/test_cold_requests"
 
 

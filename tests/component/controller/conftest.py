@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from hack.testing.clocks import VirtualTimeLoop
 from tests.component.controller.fake_cluster import FakeCluster
-from tests.component.controller.http_scene import ONE, QUICK, HttpScene
+from tests.component.controller.front.http_scene import ONE, QUICK, HttpScene
 
 
 def pytest_asyncio_loop_factories(

@@ -12,7 +12,7 @@ import pytest
 from poolkeeper.controller.front.network_reach import KEPT_SECONDS, REFUSED_SECONDS, NetworkReach
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable, KubeFailure
-from tests.component.controller.http_scene import QUICK, HttpScene
+from tests.component.controller.front.http_scene import QUICK, HttpScene
 
 pytestmark = pytest.mark.virtual_time
 
