@@ -9,6 +9,7 @@ from poolkeeper.backtest.simulation.controller import Pool
 from poolkeeper.backtest.simulation.replay import Replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
+from poolkeeper.core.values.decision import Reason
 from tests.unit.backtest.traces import pool
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "policy.md"
@@ -57,6 +58,11 @@ def test_every_row_of_the_page_is_decided() -> None:
     assert len(rows()) == 9
     assert [row for row in rows() if row not in poolkeeper.looks] == []
     assert [f"{60 + wait:.1f}" for wait in outcome.waits[16:]] == ["80.0", "82.0", "84.0"]
+
+
+def test_the_page_lists_every_reason() -> None:
+    page = PAGE.read_text()
+    assert [reason for reason in Reason if f"`{reason}`" not in page] == []
 
 
 def test_the_surplus_goes_first_where_replicas_drain() -> None:
