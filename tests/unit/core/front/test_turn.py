@@ -147,6 +147,13 @@ def test_a_pool_that_was_deleted_and_made_again_starts_as_a_new_one(leader: Lead
     assert (leader.phase, leader.reason) == (Phase.JOINING, "Joining")
 
 
+def test_another_service_gets_another_port(leader: Leader) -> None:
+    before = leader.guarded().front.pools[CHAT]
+    other = leader.see(seconds=0.5, service_name="other", wants_zero=False).front.pools[CHAT]
+    assert other.listen_port != before.listen_port
+    assert leader.reason == "Leaving", "the slice of the Service before is still there"
+
+
 def test_of_two_pools_with_one_service_the_older_has_it() -> None:
     young = seen_pool(uid="uid-other", created_at="2026-01-02T00:00:00Z", was_service_asked=False)
     made = turn(START, Front(), seen(seen_activator(), pools={OTHER: young, CHAT: seen_pool()}, slices={}))
