@@ -29,6 +29,11 @@ class Workload:
         self._numbers = itertools.count()
 
     @property
+    def ready(self) -> int:
+        """How many pods are ready."""
+        return len(self._ready)
+
+    @property
     def is_up(self) -> bool:
         """Whether any pod is ready."""
         return bool(self._ready)

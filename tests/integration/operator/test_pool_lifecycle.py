@@ -17,13 +17,14 @@ STARTS = {"StartAtOnce", "StartAhead"}
 
 
 async def test_a_pool_goes_up_with_its_work_and_back_to_zero(world: QueueWorld) -> None:
-    async with working(world.client, await world.target()):
+    async with working(world.client, await world.target()) as workload:
         await world.create_pool()
         world.operator().start()
         await has_condition(world, "ScaledToZero", "True")
         await world.push(3)
         await scaled_to(world, 3)
         await has_condition(world, "ScaledToZero", "False")
+        await eventually(lambda: workload.ready == 3, "all replicas are ready", 20)
         await world.drain()
         await scaled_to(world, 0)
         await has_condition(world, "ScaledToZero", "True")

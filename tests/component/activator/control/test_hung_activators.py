@@ -14,8 +14,8 @@ from poolkeeper.core.front.routing import FOREIGN_TABLE_SECONDS
 from tests.component.activator.data_path import LOOPBACK
 from tests.component.activator.exchanges import answer_ok
 from tests.component.activator.process import ActivatorProcess
+from tests.component.controller.front.http_fakes import ready_pod
 from tests.component.controller.front.http_scene import HttpScene
-from tests.component.controller.http_fakes import ready_pod
 
 HUNG = "127.0.0.2"
 POOL = f"chat-{uuid.uuid4().hex[:8]}"

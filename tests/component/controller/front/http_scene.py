@@ -30,7 +30,7 @@ from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.sources.http.activator_link import ActivatorLink
 from tests.component.controller.fake_cluster import Lease, Pods
-from tests.component.controller.http_fakes import Api, Link, NoQueues, Servers, ready_pod
+from tests.component.controller.front.http_fakes import Api, Link, NoQueues, Servers, ready_pod
 
 KNOWN = Verdict(True, "Fresh", "")
 CHAT = PoolKey("ns", "chat")

@@ -9,7 +9,7 @@ from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.core.values.observation import CLEAR, Stop, Waiting
 from tests.component.controller.fake_cluster import FakeCluster
-from tests.component.controller.http_fakes import ready_pod
+from tests.component.controller.front.http_fakes import ready_pod
 
 KEY = PoolKey("ns", "pool")
 HTTP = {"name": "web", "http": {"service": "chat", "port": 80}}

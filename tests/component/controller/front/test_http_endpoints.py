@@ -7,8 +7,8 @@ import pytest
 
 from poolkeeper.controller.front import endpoints as http_endpoints
 from poolkeeper.core.front.switching import SETTLE_SECONDS
+from tests.component.controller.front.http_fakes import ready_pod
 from tests.component.controller.front.http_scene import CHAT, ONE, OTHER, POD, QUICK, HttpScene
-from tests.component.controller.http_fakes import ready_pod
 
 pytestmark = pytest.mark.virtual_time
 

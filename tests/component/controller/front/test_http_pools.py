@@ -7,8 +7,8 @@ from poolkeeper.core.values.ledger import Sample
 from poolkeeper.kube.objects.conflicts import Scaler
 from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.http.scrape import PoolLoad
+from tests.component.controller.front.http_fakes import holding
 from tests.component.controller.front.http_scene import CHAT, ONE, OTHER, POD, HttpScene
-from tests.component.controller.http_fakes import holding
 
 pytestmark = pytest.mark.virtual_time
 

@@ -5,8 +5,8 @@ import pytest
 from poolkeeper.core.front.routing import FOREIGN_TABLE_SECONDS
 from poolkeeper.core.front.slot_grants import MOST_UNCONFIRMED
 from poolkeeper.kube.objects.scale import Scale
+from tests.component.controller.front.http_fakes import Link, holding
 from tests.component.controller.front.http_scene import ONE, OTHER, POD, HttpScene
-from tests.component.controller.http_fakes import Link, holding
 
 pytestmark = pytest.mark.virtual_time
 
