@@ -38,7 +38,6 @@ class Outcome:
     max_replicas: int = 0
     ended_at: float = 0.0
     replicas_over_time: list[tuple[float, int, int]] = field(default_factory=list)
-    start_seconds: list[float] = field(default_factory=list)
 
 
 class Replay:
@@ -253,7 +252,6 @@ class Replay:
 
     def _start(self, now: float) -> None:
         seconds = self._start_times.draw(self._random, self.outcome.cold_starts)
-        self.outcome.start_seconds.append(seconds)
         replica = self._new_replica(now, now + seconds)
         self.outcome.cold_starts += 1
         self.starting.append(replica)
