@@ -23,8 +23,8 @@ from poolkeeper.backtest.simulation.replica import Replica
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.controller.loop.loop import Loop
 from poolkeeper.controller.loop.timings import Timings
-from poolkeeper.core.learning import lessons
 from poolkeeper.core.learning.state import PoolState
+from poolkeeper.core.tuning import RELOOK_SECONDS
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.kube.objects.scale import Scale
@@ -290,7 +290,7 @@ def replay(recorded: Recording) -> tuple[list[tuple[float, int, str]], PoolState
     for entry in recorded.entries:
         at = entry.facts.at if isinstance(entry, Look) else entry.at
         while poolkeeper.wake_at < at - TICK:
-            if is_tick(poolkeeper.wake_at, lessons.RELOOK_SECONDS):
+            if is_tick(poolkeeper.wake_at, RELOOK_SECONDS):
                 # The operator reads its target again at instants that chance chooses; those are recorded.
                 due_at = poolkeeper.last_decision.due_at if poolkeeper.last_decision else None
                 poolkeeper.wake_at = NEVER if due_at is None else due_at

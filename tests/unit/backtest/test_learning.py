@@ -8,7 +8,7 @@ from poolkeeper.backtest.simulation.replica import Replica
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
 from poolkeeper.controller.pool import starts
-from poolkeeper.core.learning import lessons
+from poolkeeper.core.tuning import RELOOK_SECONDS
 from poolkeeper.kube.watch.pod import Pod
 from tests.unit.backtest.traces import pool
 
@@ -96,4 +96,4 @@ def test_a_start_is_looked_at_as_often_as_the_operator_reads_its_target() -> Non
     while looks[-1] < 3000:
         poolkeeper.step(looks[-1], view)
         looks.append(poolkeeper.wake_at)
-    assert max(after - before for before, after in pairwise(looks)) <= lessons.RELOOK_SECONDS
+    assert max(after - before for before, after in pairwise(looks)) <= RELOOK_SECONDS

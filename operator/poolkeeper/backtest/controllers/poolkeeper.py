@@ -19,6 +19,7 @@ from poolkeeper.core.learning import lessons
 from poolkeeper.core.learning.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
+from poolkeeper.core.tuning import RELOOK_SECONDS
 from poolkeeper.core.values.decision import Decision
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.core.values.observation import Observation, Replicas, StartingReplica, Unavailable
@@ -176,7 +177,7 @@ class Poolkeeper:
         review = NEVER if review_at is None else max(review_at + behind, now + 0.01)
         due = self._due[0] if self._due else NEVER
         shown = self._seen[0][0] if self._seen else NEVER
-        reread = tick_after(now, lessons.RELOOK_SECONDS) if pool.starting else NEVER
+        reread = tick_after(now, RELOOK_SECONDS) if pool.starting else NEVER
         stepped = self._clock.next_look(now, self._poll)
         return min(review, due, shown, self._lost_at, self._recovers_at, reread, stepped)
 

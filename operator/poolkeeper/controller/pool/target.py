@@ -4,7 +4,7 @@ import random
 from collections import deque
 
 from poolkeeper.backoff import Backoff
-from poolkeeper.core.learning.lessons import RELOOK_SECONDS
+from poolkeeper.core.tuning import RELOOK_SECONDS
 from poolkeeper.kube.objects.scale import Scale
 from poolkeeper.kube.transport.errors import KubeFailure
 from poolkeeper.kube.transport.selectors import selects_pods

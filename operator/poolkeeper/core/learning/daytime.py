@@ -12,25 +12,24 @@ from array import array
 from collections.abc import Callable
 from typing import NamedTuple
 
-SLOT_SECONDS = 900.0
+from poolkeeper.core.tuning import (
+    DAYTIME_EVIDENCE,
+    DAYTIME_FIRST_ENDS,
+    DAYTIME_FIRST_SLOTS,
+    DAYTIME_FROM_SECONDS,
+    DAYTIME_LARGEST_SCORE,
+    DAYTIME_LONGEST_SECONDS,
+    DAYTIME_PROVEN_SCORE,
+    DAYTIME_SCORE_DECAY,
+    DAYTIME_SLOT_PRIOR,
+    DAYTIME_SLOT_SECONDS,
+    DAYTIME_WEEKDAY_PRIOR,
+)
+
 SLOTS = 96
 WEEKDAYS = 7
-DAY_SECONDS = SLOTS * SLOT_SECONDS
+DAY_SECONDS = SLOTS * DAYTIME_SLOT_SECONDS
 ROWS = SLOTS + WEEKDAYS
-LONG_SECONDS = 3600.0
-"""The clock counts only once a silence has lasted this long."""
-LONGEST_SECONDS = 3 * DAY_SECONDS
-"""Of a longer silence only the end says anything about habits."""
-MOST_EVIDENCE = 10.0
-"""Of each row, as many meetings or ends are remembered: habits change."""
-ENDS_AT_FIRST, SLOTS_AT_FIRST = 1.0, 48.0
-"""Before anything is seen, one silence in twelve hours ends."""
-SLOT_PRIOR, WEEKDAY_PRIOR = 1.0, 0.5
-"""How many meetings of a slot, and how many ends on a day of the week, say that neither matters."""
-SCORE_FADES = 0.9
-PROVEN_SCORE = 4.0
-"""As the logarithm of a ratio: the clock made the last ends fifty times as likely."""
-LARGEST_SCORE = 10.0
 
 
 class Daytime(NamedTuple):
@@ -48,11 +47,11 @@ class Daytime(NamedTuple):
     @property
     def is_proven(self) -> bool:
         """Whether to go by the clock."""
-        return self.score > PROVEN_SCORE
+        return self.score > DAYTIME_PROVEN_SCORE
 
     def rates(self) -> Callable[[float], float]:
         """A function that gives the hazard of a long silence at an instant, per slot."""
-        usual = (sum(self.ended[:SLOTS]) + ENDS_AT_FIRST) / (sum(self.met[:SLOTS]) + SLOTS_AT_FIRST)
+        usual = (sum(self.ended[:SLOTS]) + DAYTIME_FIRST_ENDS) / (sum(self.met[:SLOTS]) + DAYTIME_FIRST_SLOTS)
         return lambda at: self._slot_rate(at, usual) * self._weekday_factor(at)
 
     def end_silence(
@@ -61,41 +60,43 @@ class Daytime(NamedTuple):
         """Enter a long silence that a request has ended; `rate_by_age` is its hazard by age, per second."""
         rate = self.rates()
         ended, met, score = self.ended[:], self.met[:], 0.0
-        at = max(began_at + LONG_SECONDS, ended_at - LONGEST_SECONDS)
+        at = max(began_at + DAYTIME_FROM_SECONDS, ended_at - DAYTIME_LONGEST_SECONDS)
         while at < ended_at:
             until = min(slot_end(at), ended_at)
-            slots, middle = (until - at) / SLOT_SECONDS, 0.5 * (at + until)
+            slots, middle = (until - at) / DAYTIME_SLOT_SECONDS, 0.5 * (at + until)
             factor = self._weekday_factor(at)
             met[_slot(at)] += slots * factor
             met[_weekday(at)] += slots * rate(at) / factor
             score += (until - at) * rate_by_age(middle - began_at) - slots * rate(at)
             at = until
-        score += math.log(rate(ended_at) / (SLOT_SECONDS * rate_by_age(ended_at - began_at)))
+        score += math.log(rate(ended_at) / (DAYTIME_SLOT_SECONDS * rate_by_age(ended_at - began_at)))
         for row in (_slot(ended_at), _weekday(ended_at)):
             ended[row] += 1.0
         for row in range(ROWS):
-            kept = MOST_EVIDENCE / max(ended[row], met[row], MOST_EVIDENCE)
+            kept = DAYTIME_EVIDENCE / max(ended[row], met[row], DAYTIME_EVIDENCE)
             ended[row] *= kept
             met[row] *= kept
-        score = min(max(SCORE_FADES * self.score + score, -LARGEST_SCORE), LARGEST_SCORE)
+        score = min(
+            max(DAYTIME_SCORE_DECAY * self.score + score, -DAYTIME_LARGEST_SCORE), DAYTIME_LARGEST_SCORE
+        )
         return Daytime(ended, met, score)
 
     def _slot_rate(self, at: float, usual: float) -> float:
         row = _slot(at)
-        return (self.ended[row] + SLOT_PRIOR * usual) / (self.met[row] + SLOT_PRIOR)
+        return (self.ended[row] + DAYTIME_SLOT_PRIOR * usual) / (self.met[row] + DAYTIME_SLOT_PRIOR)
 
     def _weekday_factor(self, at: float) -> float:
         row = _weekday(at)
-        return (self.ended[row] + WEEKDAY_PRIOR) / (self.met[row] + WEEKDAY_PRIOR)
+        return (self.ended[row] + DAYTIME_WEEKDAY_PRIOR) / (self.met[row] + DAYTIME_WEEKDAY_PRIOR)
 
 
 def slot_end(at: float) -> float:
     """When the slot of this instant ends."""
-    return (math.floor(at / SLOT_SECONDS) + 1) * SLOT_SECONDS
+    return (math.floor(at / DAYTIME_SLOT_SECONDS) + 1) * DAYTIME_SLOT_SECONDS
 
 
 def _slot(at: float) -> int:
-    return int(at // SLOT_SECONDS) % SLOTS
+    return int(at // DAYTIME_SLOT_SECONDS) % SLOTS
 
 
 def _weekday(at: float) -> int:

@@ -14,27 +14,28 @@ from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
-from poolkeeper.core.learning.daytime import DAY_SECONDS, LONG_SECONDS, SLOT_SECONDS, Daytime, slot_end
+from poolkeeper.core.learning.daytime import DAY_SECONDS, Daytime, slot_end
+from poolkeeper.core.tuning import (
+    DAYTIME_FROM_SECONDS,
+    DAYTIME_SLOT_SECONDS,
+    GAP_BIN_RATIO,
+    GAP_BINS,
+    GAP_DECAY,
+    GAP_PRIOR_WEIGHT,
+    GAP_TAIL_INDEX,
+    POOLED_GAPS_WEIGHT,
+    SHORTEST_GAP_SECONDS,
+    TRAFFIC_LEVELS,
+    TRAFFIC_MEMORY_SECONDS,
+)
 
-SHORTEST_SECONDS = 0.5
-RATIO = 1.2
-BINS = 75
-EDGES = (0.0, *(SHORTEST_SECONDS * RATIO**number for number in range(BINS)))
+EDGES = (0.0, *(SHORTEST_GAP_SECONDS * GAP_BIN_RATIO**number for number in range(GAP_BINS)))
 """Bin i holds gaps from EDGES[i] to EDGES[i + 1] seconds; all but the last end within four days."""
 WIDTHS = tuple(right - left for left, right in pairwise(EDGES))
-LONG_BIN = bisect_right(EDGES, LONG_SECONDS) - 1
-DECAY = 0.99
-RECENT_SECONDS = 900.0
-LEVELS = (1.5, 6.0)
-"""Decayed counts of the requests of the last quarter of an hour that part the contexts."""
-CONTEXTS = len(LEVELS) + 1
-POOLED_WEIGHT = 10.0
-"""What all contexts say counts as much as this many gaps of the context itself."""
-TAIL_INDEX = 0.5
-PRIOR_HAZARD = 1.0 - RATIO**-TAIL_INDEX
+LONG_BIN = bisect_right(EDGES, DAYTIME_FROM_SECONDS) - 1
+CONTEXTS = len(TRAFFIC_LEVELS) + 1
+PRIOR_HAZARD = 1.0 - GAP_BIN_RATIO**-GAP_TAIL_INDEX
 """Of a heavy tail: half as likely to last four times as long."""
-PRIOR_WEIGHT = 3.0
-"""As many gaps say so before any is seen. Long gaps are few: with less, their accidents pass for a rule."""
 
 
 class Course(NamedTuple):
@@ -58,18 +59,18 @@ class Gaps(NamedTuple):
     @property
     def context(self) -> int:
         """Whether the traffic before the present gap was little or much."""
-        return bisect_right(LEVELS, self.recent)
+        return bisect_right(TRAFFIC_LEVELS, self.recent)
 
     def hazards(self) -> "array[float]":
         """Per bin, the chance that a gap in times like these ends in it, given that it gets so far."""
         reached, ended = self.reached[self.context], self.ended[self.context]
-        found = array("d", bytes(8 * BINS))
+        found = array("d", bytes(8 * GAP_BINS))
         everywhere = zip(
             map(sum, zip(*self.reached, strict=True)), map(sum, zip(*self.ended, strict=True)), strict=True
         )
         for at, (all_reached, all_ended) in enumerate(everywhere):
-            pooled = (all_ended + PRIOR_WEIGHT * PRIOR_HAZARD) / (all_reached + PRIOR_WEIGHT)
-            weight = min(POOLED_WEIGHT, all_reached + PRIOR_WEIGHT)
+            pooled = (all_ended + GAP_PRIOR_WEIGHT * PRIOR_HAZARD) / (all_reached + GAP_PRIOR_WEIGHT)
+            weight = min(POOLED_GAPS_WEIGHT, all_reached + GAP_PRIOR_WEIGHT)
             found[at] = (ended[at] + weight * pooled) / (reached[at] + weight)
         return found
 
@@ -80,13 +81,13 @@ class Gaps(NamedTuple):
         """
         first = bin_of(age)
         if not (by_daytime and self.daytime.is_proven):
-            return Course(EDGES[first:BINS], WIDTHS[first:], hazards[first:])
+            return Course(EDGES[first:GAP_BINS], WIDTHS[first:], hazards[first:])
         edges, found = list(EDGES[first : LONG_BIN + 1]) or [age], list(hazards[first:LONG_BIN])
         rate, at = self.daytime.rates(), self.arrived_at + edges[-1]
         last = at + DAY_SECONDS
         while at < last:
             until = slot_end(at)
-            found.append(-math.expm1(-rate(at) * (until - at) / SLOT_SECONDS))
+            found.append(-math.expm1(-rate(at) * (until - at) / DAYTIME_SLOT_SECONDS))
             edges.append(until - self.arrived_at)
             at = until
         return Course(edges[:-1], [right - left for left, right in pairwise(edges)], found)
@@ -94,13 +95,13 @@ class Gaps(NamedTuple):
 
 def initial() -> Gaps:
     """No arrival seen yet."""
-    nothing = array("d", bytes(8 * BINS))
+    nothing = array("d", bytes(8 * GAP_BINS))
     return Gaps((nothing,) * CONTEXTS, (nothing,) * CONTEXTS)
 
 
 def bin_of(seconds: float) -> int:
     """The bin that a gap of this length falls into."""
-    return min(bisect_right(EDGES, max(seconds, 0.0)) - 1, BINS - 1)
+    return min(bisect_right(EDGES, max(seconds, 0.0)) - 1, GAP_BINS - 1)
 
 
 def arrive(gaps: Gaps, arrived_at: float, requests: int) -> Gaps:
@@ -108,13 +109,13 @@ def arrive(gaps: Gaps, arrived_at: float, requests: int) -> Gaps:
     elapsed = arrived_at - gaps.arrived_at
     if elapsed <= 0.0:
         return gaps._replace(recent=gaps.recent + requests)
-    recent = gaps.recent * math.exp(-elapsed / RECENT_SECONDS) + requests
+    recent = gaps.recent * math.exp(-elapsed / TRAFFIC_MEMORY_SECONDS) + requests
     if math.isinf(elapsed):
         return gaps._replace(recent=recent, arrived_at=arrived_at)
     context = gaps.context
     reached, ended = _count(gaps.reached[context], gaps.ended[context], bin_of(elapsed))
     days = gaps.daytime
-    if elapsed > LONG_SECONDS:
+    if elapsed > DAYTIME_FROM_SECONDS:
         days = days.end_silence(gaps.arrived_at, arrived_at, partial(_per_second, gaps.hazards()))
     return Gaps(
         reached=(*gaps.reached[:context], reached, *gaps.reached[context + 1 :]),
@@ -129,15 +130,15 @@ def arrive(gaps: Gaps, arrived_at: float, requests: int) -> Gaps:
 def _per_second(hazards: Sequence[float], age: float) -> float:
     """The hazard at an age; the last bin has no end, so that only the tail that is assumed fits."""
     at = bin_of(age)
-    if at == BINS - 1:
-        return TAIL_INDEX / age
+    if at == GAP_BINS - 1:
+        return GAP_TAIL_INDEX / age
     return -math.log1p(-hazards[at]) / WIDTHS[at]
 
 
 def _count(reached: "array[float]", ended: "array[float]", last: int) -> "tuple[array[float], array[float]]":
     reached, ended = reached[:], ended[:]
     for at in range(last + 1):
-        reached[at] = DECAY * reached[at] + 1.0
-        ended[at] *= DECAY
+        reached[at] = GAP_DECAY * reached[at] + 1.0
+        ended[at] *= GAP_DECAY
     ended[last] += 1.0
     return reached, ended

@@ -12,14 +12,13 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from poolkeeper.core.learning.gaps import BINS, EDGES, WIDTHS, Gaps
-
-PROVEN_GAPS = 5
-AHEAD_PREMIUM = 1.15
-"""A start ahead of a request must promise to save this many times its cost: of many estimated chances, the
-best is worse than it looks."""
-LONGEST_SECONDS = 6 * 3600.0
-"""However dear a broken request is, an idle pool does not wait for the next one longer than this."""
+from poolkeeper.core.learning.gaps import EDGES, WIDTHS, Gaps
+from poolkeeper.core.tuning import (
+    GAP_BINS,
+    LONGEST_IDLE_SECONDS,
+    PROVEN_SAMPLES,
+    START_AHEAD_PREMIUM,
+)
 
 
 class Terms(NamedTuple):
@@ -45,12 +44,12 @@ class _Outlook(NamedTuple):
 
 def timeout(gaps: Gaps, age: float, terms: Terms) -> float:
     """How much longer a pool that is idle now should wait, the last request having come `age` seconds ago."""
-    if gaps.seen < PROVEN_GAPS:
+    if gaps.seen < PROVEN_SAMPLES:
         return fallback_timeout(terms)
     edges, up, down = _look_ahead(gaps, age, terms)
     steps = len(edges)
     stop_in = next((at for at in range(steps) if up[at] >= down[at]), steps - 1)
-    return 0.0 if stop_in == 0 else min(edges[stop_in] - age, LONGEST_SECONDS)
+    return 0.0 if stop_in == 0 else min(edges[stop_in] - age, LONGEST_IDLE_SECONDS)
 
 
 def start_ahead_age(gaps: Gaps, age: float, start_seconds: float, terms: Terms) -> float:
@@ -59,11 +58,11 @@ def start_ahead_age(gaps: Gaps, age: float, start_seconds: float, terms: Terms) 
     It pays where the next request is so likely and so near that a start, and idling until it comes, cost less
     than its break.
     """
-    if gaps.seen < PROVEN_GAPS or terms.late_cost_seconds <= 0.0:
+    if gaps.seen < PROVEN_SAMPLES or terms.late_cost_seconds <= 0.0:
         return math.inf
     edges, up, down = _look_ahead(gaps, age, terms)
     for at in range(bisect_right(edges, age + start_seconds) - 1, len(edges)):
-        if AHEAD_PREMIUM * (up[at] + terms.restart) < down[at]:
+        if START_AHEAD_PREMIUM * (up[at] + terms.restart) < down[at]:
             return max(edges[at] - start_seconds, age)
     return math.inf
 
@@ -85,7 +84,7 @@ def _share_saved(hazards: "array[float]", covers: float) -> float:
     """
     survival = moved = 0.0
     survival = 1.0
-    for at in range(BINS):
+    for at in range(GAP_BINS):
         left = covers - EDGES[at]
         width = left if left < WIDTHS[at] else WIDTHS[at]
         if width <= 0.0:
@@ -113,6 +112,6 @@ def _look_ahead(gaps: Gaps, age: float, terms: Terms) -> _Outlook:
         down[at] = hazard * saved + (1.0 - hazard) * best_down
         waiting = widths[at] * (1.0 - 0.5 * hazard) + (1.0 - hazard) * up[at + 1]
         up[at] = best_up = waiting if waiting < down[at] else down[at]
-        ahead = AHEAD_PREMIUM * (best_up + terms.restart)
+        ahead = START_AHEAD_PREMIUM * (best_up + terms.restart)
         best_down = ahead if ahead < down[at] else down[at]
     return _Outlook(edges, up, down)

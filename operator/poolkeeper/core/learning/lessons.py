@@ -6,19 +6,13 @@ so that the same starts teach the same.
 
 from collections.abc import Iterable
 
-from poolkeeper.core.learning.start_time import MAX_UIDS, StartSample
-
-RUNNING_SAMPLE_GROWTH = 1.2
-"""A start that still runs is learned again whenever its age has grown by this factor: at 10 s, 12 s, 14.4 s.
-Chosen: each time costs a fit, and a fifth changes no decision by much."""
-FIRST_LEARNED_AGE_SECONDS = 1.0
-"""The age that a start counts as having been learned at before it ever was."""
-LONGEST_BELIEVED_SECONDS = 3600.0
-"""A replica that became ready later than this after its creation was ready before and lost its readiness:
-such a start teaches nothing. Chosen: no model of today takes an hour to load."""
-RELOOK_SECONDS = 240.0
-"""How often a target and its starts are looked at when nothing else is a reason to. Chosen: a running start
-of ten minutes is then learned three times, and a thousand pools cost four reads a second."""
+from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.tuning import (
+    FIRST_LEARNED_AGE_SECONDS,
+    LONGEST_BELIEVED_SECONDS,
+    REMEMBERED_UIDS,
+    RUNNING_SAMPLE_GROWTH,
+)
 
 
 def has_grown(age_seconds: float, learned_age_seconds: float | None) -> bool:
@@ -53,4 +47,4 @@ def in_order(starts: Iterable[StartSample]) -> list[StartSample]:
     ready.sort(key=lambda pair: pair[0])
     running.sort(key=lambda sample: sample.asked_at)
     ended = [*failed, *(sample for _, sample in ready)]
-    return [*ended[-MAX_UIDS:], *running]
+    return [*ended[-REMEMBERED_UIDS:], *running]

@@ -7,10 +7,12 @@ would be. Sums of both need no arrival counts, which a queue's depth does not gi
 import math
 from typing import NamedTuple
 
-SHORTEST_SECONDS = 5.0
-LONGEST_SECONDS = 60.0
-UTILISATION = 0.85
-"""Share of the slots that may be in use on average; the rest absorbs what comes in clumps."""
+from poolkeeper.core.tuning import (
+    LONGEST_SMOOTHING_SECONDS,
+    SHORTEST_SMOOTHING_SECONDS,
+    SMOOTHINGS_PER_BUDGET,
+    UTILISATION,
+)
 
 
 class Load(NamedTuple):
@@ -52,7 +54,9 @@ class Load(NamedTuple):
 
 def smoothing_seconds(patience_seconds: float) -> float:
     """How long a clump of requests may be averaged out: the longer they can wait, the longer."""
-    return min(max(patience_seconds / 3.0, SHORTEST_SECONDS), LONGEST_SECONDS)
+    return min(
+        max(patience_seconds / SMOOTHINGS_PER_BUDGET, SHORTEST_SMOOTHING_SECONDS), LONGEST_SMOOTHING_SECONDS
+    )
 
 
 def learn(load: Load, seconds: float, in_flight: float, growth: int, memory_seconds: float) -> Load:

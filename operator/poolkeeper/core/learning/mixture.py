@@ -6,19 +6,18 @@ from functools import lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
 
-SPREAD = 0.15
-"""Expected standard deviation of a mode's logarithm, and how many samples that expectation is worth."""
-SPREAD_SAMPLES = 2.0
-SEPARATION = 5.0
-"""Two modes are believed when their means lie this many spreads apart; a single log-normal, cut at its best
-point, shows 2.7."""
-LEAST_DISTANCE = math.log(1.35)
-MODES_SAMPLES = 4
-EXTRA_SLOW = 0.7
-"""Added to the slow mode's samples: one slow start among thirty may well be one in fifteen."""
-SMALLEST_SPREAD = 0.01
-SOLVE_STEPS = 14
-"""Halvings of the distance between the modes' quantiles: within a thousandth if one is 1000 × the other."""
+from poolkeeper.core.tuning import (
+    COMPARED_SAMPLES,
+    EXTRA_SLOW_STARTS,
+    LEAST_MODE_RATIO,
+    LEAST_MODE_SPREAD,
+    MODE_SEPARATION_SPREADS,
+    MODE_SPREAD,
+    MODE_SPREAD_SAMPLES,
+    QUANTILE_HALVINGS,
+)
+
+LEAST_DISTANCE = math.log(LEAST_MODE_RATIO)
 
 
 _NORMAL = NormalDist()
@@ -72,7 +71,7 @@ class Mixture(NamedTuple):
         erfc, fast_mean, slow_mean = math.erfc, self.fast.mean, self.slow.mean
         fast_width, slow_width = widths[0] * _ROOT_2, widths[1] * _ROOT_2
         slow_half, fast_half = 0.5 * self.slow_share, 0.5 * (1.0 - self.slow_share)
-        for _ in range(SOLVE_STEPS):
+        for _ in range(QUANTILE_HALVINGS):
             middle = (low + high) / 2.0
             slow = slow_half * erfc((middle - slow_mean) / slow_width)
             if slow + fast_half * erfc((middle - fast_mean) / fast_width) > tail:
@@ -98,9 +97,9 @@ def fit(values: Sequence[float], weights: Sequence[float]) -> Mixture:
     total = sum(weights)
     within = math.sqrt(max(fast.squares + slow.squares, 0.0) / total)
     distance = slow.mean - fast.mean
-    if distance < LEAST_DISTANCE or distance < SEPARATION * within:
+    if distance < LEAST_DISTANCE or distance < MODE_SEPARATION_SPREADS * within:
         return _one_mode(pairs)
-    return Mixture(fast.mode(), slow.mode(), (slow.weight + EXTRA_SLOW) / (total + 1.0))
+    return Mixture(fast.mode(), slow.mode(), (slow.weight + EXTRA_SLOW_STARTS) / (total + 1.0))
 
 
 Pairs = Sequence[tuple[float, float]]
@@ -120,9 +119,9 @@ class _Group(NamedTuple):
         return cls(total, mean, sum([weight * (value - mean) ** 2 for value, weight in pairs]))
 
     def mode(self) -> Mode:
-        freedom = SPREAD_SAMPLES + max(self.weight - 1.0, 0.0)
-        spread = math.sqrt((SPREAD_SAMPLES * SPREAD**2 + self.squares) / freedom)
-        return Mode(self.mean, max(spread * (1.0 + 0.5 / self.weight), SMALLEST_SPREAD), freedom)
+        freedom = MODE_SPREAD_SAMPLES + max(self.weight - 1.0, 0.0)
+        spread = math.sqrt((MODE_SPREAD_SAMPLES * MODE_SPREAD**2 + self.squares) / freedom)
+        return Mode(self.mean, max(spread * (1.0 + 0.5 / self.weight), LEAST_MODE_SPREAD), freedom)
 
 
 def _one_mode(pairs: Pairs) -> Mixture:
@@ -138,7 +137,7 @@ def _deviations(tails: tuple[float, ...]) -> tuple[float, ...]:
 
 def _best_cut(pairs: Pairs) -> int | None:
     """Where cutting the sorted samples in two leaves the least variance within both parts."""
-    if len(pairs) < MODES_SAMPLES:
+    if len(pairs) < COMPARED_SAMPLES:
         return None
     total = sum([weight for _, weight in pairs])
     whole = sum([value * weight for value, weight in pairs])

@@ -3,23 +3,19 @@
 import math
 from typing import NamedTuple
 
-MOST_RISK = 0.5
-GAIN = 0.1
-"""By how much, as a logarithm, one request that was broken too many lowers the risk that a start may take.
+from poolkeeper.core.tuning import (
+    FIRST_LATE_PRICE,
+    HIGHEST_LATE_PRICE,
+    LARGEST_LATE_PRICE_STEP,
+    LATE_PRICE_STEP,
+    LEAST_LATE_PRICE,
+    LEAST_RISK_FACTOR,
+    MOST_RISK_FACTOR,
+    PER_START_STEP,
+    RISK_GAIN,
+)
 
-It stays lowered until the requests kept since then have made up for it: with a risk that follows the balance
-of the last requests only, more are broken for ever than were allowed, by as many as it takes to keep the
-balance where it must be.
-"""
-LEAST_FACTOR, MOST_FACTOR = 0.05, 4.0
-"""Bounds of that, so that a balance from other times is made up for within reach."""
-LEAST_BALANCE, MOST_BALANCE = math.log(LEAST_FACTOR) / GAIN, math.log(MOST_FACTOR) / GAIN
-RUN_STEP = 0.1
-PRICE_STEP = 0.0001
-LARGEST_STEP = 0.3
-FIRST_PRICE = 0.05
-"""What one broken request is worth at first, in starts, where all may be broken; less allowed, more worth."""
-LEAST_PRICE, HIGHEST_PRICE = 0.05, 20.0
+LEAST_BALANCE, MOST_BALANCE = math.log(LEAST_RISK_FACTOR) / RISK_GAIN, math.log(MOST_RISK_FACTOR) / RISK_GAIN
 
 
 class Objective(NamedTuple):
@@ -41,12 +37,12 @@ class Objective(NamedTuple):
 
     def allowance(self, allowed_share: float) -> float:
         """Requests that the next start may be expected to break."""
-        return allowed_share * self.per_start * math.exp(GAIN * self.balance)
+        return allowed_share * self.per_start * math.exp(RISK_GAIN * self.balance)
 
 
 def initial(allowed_share: float) -> Objective:
     """Nothing taken yet: a guess of the price, as one that starts far off costs until it has moved."""
-    return Objective(price=min(FIRST_PRICE / allowed_share, HIGHEST_PRICE))
+    return Objective(price=min(FIRST_LATE_PRICE / allowed_share, HIGHEST_LATE_PRICE))
 
 
 def learn(objective: Objective, taken: int, late: int, capacity_late: int, allowed_share: float) -> Objective:
@@ -64,13 +60,13 @@ def learn(objective: Objective, taken: int, late: int, capacity_late: int, allow
 
 
 def _adapt(price: float, excess: float) -> float:
-    step = min(max(PRICE_STEP * excess, -LARGEST_STEP), LARGEST_STEP)
-    return min(max(price * math.exp(step), LEAST_PRICE), HIGHEST_PRICE)
+    step = min(max(LATE_PRICE_STEP * excess, -LARGEST_LATE_PRICE_STEP), LARGEST_LATE_PRICE_STEP)
+    return min(max(price * math.exp(step), LEAST_LATE_PRICE), HIGHEST_LATE_PRICE)
 
 
 def start_begins(objective: Objective) -> Objective:
     """A start shows in the target: what was taken since the last one belongs to that one."""
     if not objective.since_start:
         return objective
-    step = RUN_STEP * (objective.since_start - objective.per_start)
+    step = PER_START_STEP * (objective.since_start - objective.per_start)
     return objective._replace(per_start=max(1.0, objective.per_start + step), since_start=0)

@@ -19,15 +19,21 @@ from poolkeeper.core.learning import gaps, start_time
 from poolkeeper.core.learning.daytime import ROWS, Daytime
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.objective import (
-    HIGHEST_PRICE,
     LEAST_BALANCE,
-    LEAST_PRICE,
     MOST_BALANCE,
     Objective,
 )
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.start_time import Phases, StartTimes
 from poolkeeper.core.learning.state import PoolState, initial_state
+from poolkeeper.core.tuning import (
+    GAP_BINS,
+    HIGHEST_LATE_PRICE,
+    LEAST_LATE_PRICE,
+    LONGEST_START_SECONDS,
+    REMEMBERED_STARTS,
+    REMEMBERED_UIDS,
+)
 from poolkeeper.core.values.spec import PoolSpec
 
 PREFIX = "2:"
@@ -133,11 +139,11 @@ def _marks(phases: Phases | None) -> tuple[int, int]:
 
 
 def _restore_starts(dumped: Mapping[str, object], prior_seconds: float) -> StartTimes:
-    seconds = tuple(value / 1000 for value in _integers(dumped, "startMilliseconds", start_time.MAX_SAMPLES))
-    weights = tuple(value / 1000 for value in _integers(dumped, "startWeights", start_time.MAX_SAMPLES))
+    seconds = tuple(value / 1000 for value in _integers(dumped, "startMilliseconds", REMEMBERED_STARTS))
+    weights = tuple(value / 1000 for value in _integers(dumped, "startWeights", REMEMBERED_STARTS))
     if len(seconds) != len(weights) or min(weights, default=1.0) <= 0.0:
         raise ValueError("start times and weights don't match")
-    if not all(0.0 < value <= start_time.LONGEST_SECONDS for value in seconds):
+    if not all(0.0 < value <= LONGEST_START_SECONDS for value in seconds):
         raise ValueError("a start time is out of range")
     samples, failures = (min(max(number, 0), MOST_COUNTED) for number in _integers(dumped, "startCounts", 2))
     return start_time.refit(
@@ -145,7 +151,7 @@ def _restore_starts(dumped: Mapping[str, object], prior_seconds: float) -> Start
             seconds=seconds,
             weights=weights,
             phases=_restore_phases(dumped, seconds),
-            uids=tuple(_integers(dumped, "startUids", start_time.MAX_UIDS)),
+            uids=tuple(_integers(dumped, "startUids", REMEMBERED_UIDS)),
             samples=samples,
             failures=failures,
         )
@@ -155,7 +161,7 @@ def _restore_starts(dumped: Mapping[str, object], prior_seconds: float) -> Start
 def _restore_phases(dumped: Mapping[str, object], seconds: Sequence[float]) -> tuple[Phases | None, ...]:
     if "startMarks" not in dumped:
         return _split(seconds, _integers(dumped, "startPhases", 9))
-    marks = _integers(dumped, "startMarks", 2 * start_time.MAX_SAMPLES)
+    marks = _integers(dumped, "startMarks", 2 * REMEMBERED_STARTS)
     return tuple(
         None
         if scheduled == UNKNOWN_MARK
@@ -185,12 +191,12 @@ def _restore_objective(dumped: Mapping[str, object]) -> Objective:
         taken=taken,
         late=late,
         capacity_late=capacity_late,
-        price=min(max(price / 1000, LEAST_PRICE), HIGHEST_PRICE),
+        price=min(max(price / 1000, LEAST_LATE_PRICE), HIGHEST_LATE_PRICE),
     )
 
 
 def _restore_gaps(dumped: Mapping[str, object]) -> Gaps:
-    reached, ended = (_unpack(dumped, key, gaps.CONTEXTS, gaps.BINS) for key in ("gapsReached", "gapsEnded"))
+    reached, ended = (_unpack(dumped, key, gaps.CONTEXTS, GAP_BINS) for key in ("gapsReached", "gapsEnded"))
     if any(end > reach for end, reach in zip(chain(*ended), chain(*reached), strict=True)):
         raise ValueError("more gaps ended in a bin than reached it")
     seen, recent, arrived_at = _integers(dumped, "gaps", 3)

@@ -15,26 +15,25 @@ from typing import NamedTuple
 from zlib import crc32
 
 from poolkeeper.core.learning.mixture import Mixture, fit, single
+from poolkeeper.core.tuning import (
+    CHANGE_DEVIATIONS,
+    CHANGE_RUN_STARTS,
+    COMPARED_SAMPLES,
+    FIRST_START_SPREAD,
+    LEAST_CHANGE_SPREAD,
+    LONGEST_START_SECONDS,
+    REMEMBERED_RUNNING_STARTS,
+    REMEMBERED_STARTS,
+    REMEMBERED_UIDS,
+    SHORTEST_START_SECONDS,
+    START_TAILS,
+    START_WEIGHT_DECAY,
+    STRANGE_DEVIATIONS,
+)
 
-MAX_SAMPLES = 40
-MAX_UIDS = 48
-MAX_RUNNING = 8
-DECAY = 0.99
-CHANGE_RUNS = (3, 4, 5)
-CHANGE_DEVIATIONS = 3.8
-LEAST_BEFORE_CHANGE = 4
-LEAST_SPREAD = 0.08
-STRANGE_DEVIATIONS = 2.5
-"""A change of regime is believed when the mean of the last three to five logarithms of seconds lies
-CHANGE_DEVIATIONS away from the mean of those before, or each of them STRANGE_DEVIATIONS from every mode."""
-PRIOR_SPREAD = 0.5
-SHORTEST_SECONDS = 0.05
-LONGEST_SECONDS = 7 * 86_400.0
-TAILS = (0.95, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2, 0.1, 0.05, 0.02, 0.01, 5e-3, 2e-3, 1e-3, 3e-4, 1e-4, 1e-5)
-"""Probabilities of taking longer, for which quantiles are tabulated whenever something is learned."""
-_LOG_TAILS = tuple(-math.log(tail) for tail in TAILS)
-MEDIAN = TAILS.index(0.5)
-P95 = TAILS.index(0.05)
+_LOG_TAILS = tuple(-math.log(tail) for tail in START_TAILS)
+MEDIAN = START_TAILS.index(0.5)
+P95 = START_TAILS.index(0.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class StartTimes(NamedTuple):
 
     `seconds` are the last starts, oldest first, each with its weight and its phases (None where they were not
     seen); `running` are starts that have not ended, as (uid, age): they count as evidence once they outlast
-    the median. `quantiles[i]` is exceeded with probability TAILS[i].
+    the median. `quantiles[i]` is exceeded with probability START_TAILS[i].
     """
 
     seconds: tuple[float, ...]
@@ -120,8 +119,8 @@ class StartTimes(NamedTuple):
 
 def initial(prior_seconds: float) -> StartTimes:
     """Nothing seen yet: the class's or the user's expectation, with a wide spread."""
-    mixture = single(math.log(prior_seconds), PRIOR_SPREAD)
-    return StartTimes((), (), (), (), (), 0, 0, prior_seconds, mixture, mixture.table(TAILS))
+    mixture = single(math.log(prior_seconds), FIRST_START_SPREAD)
+    return StartTimes((), (), (), (), (), 0, 0, prior_seconds, mixture, mixture.table(START_TAILS))
 
 
 def keep_running(times: StartTimes, starting: int) -> StartTimes:
@@ -138,23 +137,25 @@ def enter(times: StartTimes, sample: StartSample) -> StartTimes:
         return times
     running = tuple(entry for entry in times.running if entry[0] != uid)
     if sample.failed:
-        ended = times._replace(uids=(*times.uids, uid)[-MAX_UIDS:], failures=times.failures + 1)
+        ended = times._replace(uids=(*times.uids, uid)[-REMEMBERED_UIDS:], failures=times.failures + 1)
         return refit(ended._replace(running=running))
     if sample.ready_at is None:
         age = sample.observed_at - sample.asked_at
         if not _is_duration(age):
             return times
-        return refit(times._replace(running=(*running, (uid, age))[-MAX_RUNNING:]))
+        return refit(times._replace(running=(*running, (uid, age))[-REMEMBERED_RUNNING_STARTS:]))
     seconds = sample.ready_at - sample.asked_at
     if not _is_duration(seconds):
         return times
     old = _of_old_regime(times, seconds)
     return refit(
         times._replace(
-            seconds=(*times.seconds[old:], seconds)[-MAX_SAMPLES:],
-            weights=(*(weight * DECAY for weight in times.weights[old:]), 1.0)[-MAX_SAMPLES:],
-            phases=(*times.phases[old:], _phases(sample))[-MAX_SAMPLES:],
-            uids=(*times.uids, uid)[-MAX_UIDS:],
+            seconds=(*times.seconds[old:], seconds)[-REMEMBERED_STARTS:],
+            weights=(*(weight * START_WEIGHT_DECAY for weight in times.weights[old:]), 1.0)[
+                -REMEMBERED_STARTS:
+            ],
+            phases=(*times.phases[old:], _phases(sample))[-REMEMBERED_STARTS:],
+            uids=(*times.uids, uid)[-REMEMBERED_UIDS:],
             running=running,
             samples=times.samples + 1,
         )
@@ -193,8 +194,8 @@ def refit(times: StartTimes) -> StartTimes:
     if seconds:
         mixture, quantiles = _fitted(tuple(seconds), tuple(weights))
     else:
-        mixture = single(math.log(times.prior_seconds), PRIOR_SPREAD)
-        quantiles = mixture.table(TAILS)
+        mixture = single(math.log(times.prior_seconds), FIRST_START_SPREAD)
+        quantiles = mixture.table(START_TAILS)
     return times._replace(mixture=mixture, quantiles=quantiles)
 
 
@@ -202,24 +203,24 @@ def refit(times: StartTimes) -> StartTimes:
 def _fitted(seconds: tuple[float, ...], weights: tuple[float, ...]) -> tuple[Mixture, tuple[float, ...]]:
     """Kept for a while: a start that runs is entered time and again, and is no evidence before the median."""
     mixture = fit([math.log(value) for value in seconds], weights)
-    return mixture, mixture.table(TAILS)
+    return mixture, mixture.table(START_TAILS)
 
 
 def _is_duration(seconds: float) -> bool:
-    return SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS
+    return SHORTEST_START_SECONDS <= seconds <= LONGEST_START_SECONDS
 
 
 def _of_old_regime(times: StartTimes, seconds: float) -> int:
     """How many of the oldest samples to forget: those before the last few, with the new one, if these can not
     be of the same kind."""
     logs = [math.log(value) for value in (*times.seconds, seconds)]
-    for recent in CHANGE_RUNS:
+    for recent in CHANGE_RUN_STARTS:
         older = logs[:-recent]
-        if len(older) < LEAST_BEFORE_CHANGE:
+        if len(older) < COMPARED_SAMPLES:
             break
         mean = sum(older) / len(older)
         deviation = math.sqrt(sum((value - mean) ** 2 for value in older) / len(older))
-        spread = max(deviation, LEAST_SPREAD) * math.sqrt(1.0 / recent + 1.0 / len(older))
+        spread = max(deviation, LEAST_CHANGE_SPREAD) * math.sqrt(1.0 / recent + 1.0 / len(older))
         has_moved = abs(sum(logs[-recent:]) / recent - mean) > CHANGE_DEVIATIONS * spread
         if has_moved or _are_strange(logs[-recent:], fit(older, times.weights[: len(older)])):
             return len(older)

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 from poolkeeper.api.pool import WhenUnattainable, ZeroMode
 from poolkeeper.core.learning.start_time import StartTimes
+from poolkeeper.core.tuning import (
+    PROVEN_SAMPLES,
+    RETEST_SECONDS,
+)
 from poolkeeper.core.values.decision import Reason, Verdict
 from poolkeeper.core.values.observation import Observation
 from poolkeeper.core.values.spec import PoolSpec
 
-PROVEN_STARTS = 5
-"""Own starts that must have been seen before anything is kept warm or said about the promise."""
-RETEST_SECONDS = 86_400.0
 SAID = 4096
 """Sentences that are kept, since a pool's stay the same from one start to the next: some KiB per 10 pools."""
 _WITHIN_LIMITS = Verdict(True, "WithinBounds", "the ceiling allows the replicas that the demand needs")
@@ -61,7 +62,7 @@ def _declared_floor(min_replicas: int, is_never_zero: bool) -> tuple[int, Reason
 
 def keeps_warm(spec: PoolSpec, starts: StartTimes) -> bool:
     """Whether the pool asked to be kept warm and its own starts show that it needs to be."""
-    if spec.when_unattainable is not WhenUnattainable.KEEP_WARM or starts.samples < PROVEN_STARTS:
+    if spec.when_unattainable is not WhenUnattainable.KEEP_WARM or starts.samples < PROVEN_SAMPLES:
         return False
     return starts.p95_seconds > spec.budget_seconds
 
@@ -79,8 +80,8 @@ def _attainable(
     samples: int, seconds: float, objective_percent: float, budget_seconds: float, margin_seconds: float
 ) -> Verdict:
     takes = f"{objective_percent:g} % of starts take up to {seconds:.0f} s"
-    if samples < PROVEN_STARTS:
-        message = f"{samples} of {PROVEN_STARTS} starts have been seen; until then {takes} is an expectation"
+    if samples < PROVEN_SAMPLES:
+        message = f"{samples} of {PROVEN_SAMPLES} starts have been seen; until then {takes} is an expectation"
         return Verdict(None, "NotEnoughStarts", message)
     budget = f"a request may wait {budget_seconds:g} s"
     if seconds + margin_seconds <= budget_seconds:

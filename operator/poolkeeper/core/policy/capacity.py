@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-TOLERANCE_SECONDS = 1.0
-"""A start that is late by less still counts as in time: the margin is there for it."""
+from poolkeeper.core.tuning import (
+    LATE_START_TOLERANCE_SECONDS,
+)
 
 
 class Capacity(NamedTuple):
@@ -32,6 +33,6 @@ class Capacity(NamedTuple):
         free, ready, ready_ats, slots, rate = self
         total = free + ready * rate * (until - now) if until > now else free
         for ready_at in ready_ats:
-            if ready_at < until + TOLERANCE_SECONDS:
+            if ready_at < until + LATE_START_TOLERANCE_SECONDS:
                 total += slots + rate * (until - ready_at) if until > ready_at else slots
         return total

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.bounds import Limits
 from poolkeeper.core.policy.sizing import Plan
+from poolkeeper.core.tuning import SAME_POLL_SHARE
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Replicas
@@ -45,7 +46,7 @@ def confirmed_idle_at(case: Case) -> float:
         return math.inf
     poll_seconds = case.spec.poll_seconds
     oldest = min([reading.observed_at for reading in case.workload.readings])
-    if oldest > idle_since + 0.5 * poll_seconds:
+    if oldest > idle_since + SAME_POLL_SHARE * poll_seconds:
         return case.now
     return max(idle_since, case.now) + poll_seconds
 

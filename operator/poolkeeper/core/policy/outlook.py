@@ -3,19 +3,20 @@
 import math
 
 from poolkeeper.api.pool import ZeroMode
-from poolkeeper.core.learning import idle, load, objective
+from poolkeeper.core.learning import idle, load
 from poolkeeper.core.learning.idle import Terms
 from poolkeeper.core.learning.state import PoolState
-from poolkeeper.core.policy.bounds import PROVEN_STARTS
+from poolkeeper.core.tuning import (
+    LATE_FOLLOWERS,
+    LEAD_TAIL,
+    MOST_RISK,
+    PEAK_START_SHARE,
+    PROVEN_SAMPLES,
+    RESERVE_DEVIATIONS,
+    SHORTEST_SMOOTHING_SECONDS,
+)
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.spec import PoolSpec
-
-RESERVE = 1.5
-"""Standard deviations of a Poisson load that are kept in reserve."""
-LATE_FOLLOWERS = 2.0
-"""A start that is late breaks the requests that wait, and as many that come after them."""
-LEAD_TAIL = 0.2
-"""A start ahead of a request is early enough four times out of five."""
 
 
 def terms(spec: PoolSpec, state: PoolState) -> Terms:
@@ -31,7 +32,7 @@ def _delay_seconds(spec: PoolSpec, state: PoolState) -> float:
     if not spec.may_delay:
         return 0.0
     tail = state.objective.allowance(spec.allowed_share) / (LATE_FOLLOWERS * state.objective.per_start)
-    reckoned_with = state.starts.quantile(min(tail, objective.MOST_RISK))
+    reckoned_with = state.starts.quantile(min(tail, MOST_RISK))
     return max(0.0, spec.budget_seconds - spec.margin_seconds - reckoned_with)
 
 
@@ -51,7 +52,7 @@ def expect_arrival(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
     if state.idle_since is None or state.ahead_at is not None:
         return state
     starts, arrived_at = state.starts, state.gaps.arrived_at
-    if starts.samples < PROVEN_STARTS or starts.p50_seconds <= spec.budget_seconds:
+    if starts.samples < PROVEN_SAMPLES or starts.p50_seconds <= spec.budget_seconds:
         return state
     lead_seconds = starts.quantile(LEAD_TAIL)
     age = idle.start_ahead_age(state.gaps, now - arrived_at, lead_seconds, terms(spec, state))
@@ -63,7 +64,7 @@ def expect_arrival(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
 def needed_replicas(spec: PoolSpec, workload: Workload, state: PoolState) -> int:
     """Replicas that the present load keeps busy, with a reserve where a start outlasts the budget."""
     rate = state.service.per_replica(spec.concurrency, workload.in_flight)
-    spread = RESERVE if state.starts.p50_seconds > spec.budget_seconds else 0.0
+    spread = RESERVE_DEVIATIONS if state.starts.p50_seconds > spec.budget_seconds else 0.0
     return load.needed_replicas(state.load, spec.concurrency, rate, spread)
 
 
@@ -85,4 +86,6 @@ def peak_fades_at(spec: PoolSpec, state: PoolState) -> float:
 
 
 def _window_seconds(spec: PoolSpec, state: PoolState) -> float:
-    return max(0.5 * (state.starts.p50_seconds + spec.node_tail_seconds), load.SHORTEST_SECONDS)
+    return max(
+        PEAK_START_SHARE * (state.starts.p50_seconds + spec.node_tail_seconds), SHORTEST_SMOOTHING_SECONDS
+    )

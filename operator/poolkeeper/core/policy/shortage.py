@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from poolkeeper.core.policy.capacity import TOLERANCE_SECONDS, Capacity
+from poolkeeper.core.policy.capacity import Capacity
+from poolkeeper.core.tuning import (
+    LATE_START_TOLERANCE_SECONDS,
+    START_TIME_REUSE_FACTOR,
+)
 from poolkeeper.core.values.observation import ArrivalBucket
-
-START_TIME_REUSE_FACTOR = 2.0
-"""One start time is reckoned with for up to this many times the requests that it was asked for."""
 
 
 class Need(NamedTuple):
@@ -98,11 +99,11 @@ def _of_all(now: float, need: Need) -> Shortages:
         end = bisect_right(due, START_TIME_REUSE_FACTOR * due[begin], begin)
         seconds = start_seconds(due[begin])
         earliest, usual = now + seconds, min(seconds, usual_seconds)
-        is_late = deadlines[begin] < earliest - TOLERANCE_SECONDS
+        is_late = deadlines[begin] < earliest - LATE_START_TOLERANCE_SECONDS
         if not first_seconds:
             first_deadline, first_seconds = now + usual + grace if is_late else deadlines[begin], seconds
         if is_late:
-            begin = bisect_left(deadlines, earliest - TOLERANCE_SECONDS, begin, end)
+            begin = bisect_left(deadlines, earliest - LATE_START_TOLERANCE_SECONDS, begin, end)
             late.append(Late(due[begin - 1], now + usual + grace, usual))
         if begin < end:
             runs.append((begin, end, seconds))
@@ -139,7 +140,7 @@ def _of_rest(now: float, need: Need, capacity: Capacity) -> Shortages:
             reckoned_with, seconds = short, start_seconds(short)
             earliest, usual = now + seconds, min(seconds, usual_seconds)
             taken_late = capacity.takes(now, now + usual + grace)
-        if deadline >= earliest - TOLERANCE_SECONDS:
+        if deadline >= earliest - LATE_START_TOLERANCE_SECONDS:
             deadlines.append(deadline)
             requests.append(short)
             starts.append(seconds)

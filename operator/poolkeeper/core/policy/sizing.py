@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from poolkeeper.core.policy.capacity import TOLERANCE_SECONDS, Capacity
+from poolkeeper.core.policy.capacity import Capacity
 from poolkeeper.core.policy.shortage import Late, Need, Shortages, shortages
-
-QUEUE_FILL_LIMIT = 0.7
-"""Part of the patience that the queue may be worth when a start is ready."""
+from poolkeeper.core.tuning import (
+    LATE_START_TOLERANCE_SECONDS,
+    QUEUE_FILL_LIMIT,
+)
 
 
 class Plan(NamedTuple):
@@ -56,7 +57,7 @@ def _replicas_for_late(now: float, late: Sequence[Late], capacity: Capacity) -> 
     """The fewest replicas with which all that is late is taken within the grace, asked for now."""
     slots, rate = capacity.slots, capacity.rate
     shares = [
-        requests / (slots + rate * max(deadline - now - seconds + TOLERANCE_SECONDS, 0.0))
+        requests / (slots + rate * max(deadline - now - seconds + LATE_START_TOLERANCE_SECONDS, 0.0))
         for requests, deadline, seconds in late
     ]
     return max(1, math.ceil(max(shares) - 1e-9))
@@ -70,13 +71,14 @@ def _replicas(now: float, short: Shortages, capacity: Capacity, needed: int) -> 
     """
     deadlines, requests, most = short.deadlines, short.requests, short.most
     slots, rate = capacity.slots, capacity.rate
-    least_room = deadlines[0] - now - short.longest_seconds + TOLERANCE_SECONDS
+    least_room = deadlines[0] - now - short.longest_seconds + LATE_START_TOLERANCE_SECONDS
     least_taken = slots + rate * least_room if least_room > 0.0 else slots
     for begin, end, seconds in reversed(short.runs):
         if most[end - 1] <= needed * least_taken:
             break
         shares = [
-            requests[at] / (slots + rate * max(deadlines[at] - now - seconds + TOLERANCE_SECONDS, 0.0))
+            requests[at]
+            / (slots + rate * max(deadlines[at] - now - seconds + LATE_START_TOLERANCE_SECONDS, 0.0))
             for at in range(begin, end)
         ]
         needed = max(needed, math.ceil(max(shares) - 1e-9))

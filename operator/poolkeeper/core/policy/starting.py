@@ -5,32 +5,31 @@ from itertools import accumulate
 from operator import itemgetter
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.core.learning import load, objective
+from poolkeeper.core.learning import load
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import outlook, say, sizing
 from poolkeeper.core.policy.capacity import Capacity
 from poolkeeper.core.policy.case import Case, Choice, confirmed_idle_at, is_expecting, starting_are_unused
 from poolkeeper.core.policy.shortage import Need
 from poolkeeper.core.policy.sizing import Plan
+from poolkeeper.core.tuning import (
+    CATCH_UP_PRICE_SHARE,
+    EARLIEST_TAIL,
+    FIRST_STEP_REPLICAS,
+    GRACE_BUDGET_SHARE,
+    GROWTH_STEP_FACTOR,
+    LATE_FOLLOWERS,
+    LATE_SHORTFALL_SHARE,
+    MOST_RISK,
+    SAME_POLL_SHARE,
+    SERVICE_RATE_MARGIN,
+    STARTS_BEFORE_DELAY,
+)
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Replicas
 from poolkeeper.core.values.spec import PoolSpec
 
-EARLIEST_TAIL = 0.2
-"""A starting replica is reckoned to be ready after the time that one start in five exceeds, or sooner if a
-new one is, which can't be ready before it."""
-SERVICE_RATE_MARGIN = 0.9
-"""Part of the learned service rate that is reckoned with: the next requests may take longer."""
-MOST_GROWTH = 3
-FIRST_STEP = 32
-"""Until replicas are ready, at most FIRST_STEP or MOST_GROWTH times the ready ones are asked for."""
-CATCH_UP = 0.05
-"""Part of a broken request's price that counts when replicas are added to catch up with a backlog."""
-LATE_SHARE = 0.25
-LEARNED_STARTS = 3
-"""Own starts that must have been seen before one may be delayed: where a third of them are slow, the first
-two are fast ones half of the time."""
 _REQUESTS = itemgetter(1)
 
 
@@ -46,14 +45,14 @@ def plan_starts(
     due = tuple(accumulate(map(_REQUESTS, waiting)))
 
     def start_seconds(requests: float) -> float:
-        tail = allowance / (outlook.LATE_FOLLOWERS * requests)
-        return starts.quantile(tail if tail < objective.MOST_RISK else objective.MOST_RISK)
+        tail = allowance / (LATE_FOLLOWERS * requests)
+        return starts.quantile(tail if tail < MOST_RISK else MOST_RISK)
 
     need = Need(
         waiting,
         due,
         spec.budget_seconds - spec.margin_seconds,
-        spec.budget_seconds / 4.0,
+        GRACE_BUDGET_SHARE * spec.budget_seconds,
         starts.quantile(EARLIEST_TAIL),
         start_seconds,
     )
@@ -76,7 +75,7 @@ def _capacity(
 
 
 def _ready_at(now: float, replicas: Replicas, allowance: float, state: PoolState) -> tuple[float, ...]:
-    tail = max(EARLIEST_TAIL, min(allowance, objective.MOST_RISK))
+    tail = max(EARLIEST_TAIL, min(allowance, MOST_RISK))
     ages = [now - starting.asked_at for starting in replicas.starting]
     return tuple([now + state.starts.remaining(age, tail) for age in ages])
 
@@ -89,14 +88,18 @@ def start_ahead(case: Case) -> Choice | None:
     start_seconds = _expected_start(case)
     shortfall_seconds = _shortfall_seconds(case, start_seconds)
     if case.plan.late:
-        shortfall_seconds = max(shortfall_seconds, LATE_SHARE * start_seconds)
+        shortfall_seconds = max(shortfall_seconds, LATE_SHORTFALL_SHARE * start_seconds)
     if shortfall_seconds <= 0.0:
         return None
     needed = outlook.needed_replicas(spec, case.workload, state)
     if case.plan.late or not case.replicas.ready:
         needed = max(needed, _to_catch_up(case, shortfall_seconds))
     needed = min(needed, _usable(case, start_seconds))
-    wanted = min(needed, case.limits.ceiling, max(desired, FIRST_STEP, MOST_GROWTH * case.replicas.ready))
+    wanted = min(
+        needed,
+        case.limits.ceiling,
+        max(desired, FIRST_STEP_REPLICAS, GROWTH_STEP_FACTOR * case.replicas.ready),
+    )
     needed_at_once = case.plan.more if case.plan.late else 0
     if wanted <= desired + needed_at_once:
         return None
@@ -113,7 +116,7 @@ def outgrown_at(case: Case) -> float:
         return math.inf
     poll_seconds = case.spec.poll_seconds
     polled_at = max((reading.observed_at for reading in case.workload.readings), default=case.now)
-    return max(polled_at, case.now - 0.5 * poll_seconds) + poll_seconds
+    return max(polled_at, case.now - SAME_POLL_SHARE * poll_seconds) + poll_seconds
 
 
 def _shortfall_seconds(case: Case, start_seconds: float) -> float:
@@ -124,7 +127,7 @@ def _shortfall_seconds(case: Case, start_seconds: float) -> float:
 def _expected_start(case: Case) -> float:
     """What a start is reckoned to take: the median, but no less than those that are running show."""
     starts = case.state.starts
-    expected = starts.p50_seconds if starts.samples >= LEARNED_STARTS else starts.quantile(EARLIEST_TAIL)
+    expected = starts.p50_seconds if starts.samples >= STARTS_BEFORE_DELAY else starts.quantile(EARLIEST_TAIL)
     if not case.replicas.starting:
         return expected
     ages = [case.now - starting.asked_at for starting in case.replicas.starting]
@@ -153,7 +156,7 @@ def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
     spec, state = case.spec, case.state
     rate = state.service.per_replica(spec.concurrency, case.workload.in_flight)
     carried = state.load.replicas(spec.concurrency, rate)
-    hurry = math.sqrt(CATCH_UP * state.objective.price * rate * shortfall_seconds)
+    hurry = math.sqrt(CATCH_UP_PRICE_SHARE * state.objective.price * rate * shortfall_seconds)
     return int(carried * (1.0 + hurry))
 
 
@@ -163,7 +166,7 @@ def start(case: Case) -> Choice | None:
     if not plan.more:
         return None
     ready = min(case.replicas.ready, desired)
-    most = min(case.limits.ceiling, max(desired, FIRST_STEP, MOST_GROWTH * ready))
+    most = min(case.limits.ceiling, max(desired, FIRST_STEP_REPLICAS, GROWTH_STEP_FACTOR * ready))
     wanted = min(desired + plan.more, most)
     if wanted <= desired:
         if desired >= case.limits.ceiling:
@@ -185,8 +188,8 @@ def _why_not_delayed(case: Case) -> str:
     """Why a start that could wait does not, or nothing."""
     if not case.spec.may_delay:
         return say.IMMEDIATELY if case.spec.start is StartMode.IMMEDIATELY else say.STRICTEST
-    if case.state.starts.samples < LEARNED_STARTS:
-        return say.too_few_starts(case.state.starts.samples, LEARNED_STARTS)
+    if case.state.starts.samples < STARTS_BEFORE_DELAY:
+        return say.too_few_starts(case.state.starts.samples, STARTS_BEFORE_DELAY)
     return ""
 
 

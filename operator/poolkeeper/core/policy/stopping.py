@@ -2,13 +2,14 @@
 
 import math
 
-from poolkeeper.core.learning import daytime
 from poolkeeper.core.policy import outlook, say
 from poolkeeper.core.policy.case import Case, Choice, confirmed_idle_at, is_expecting, starting_are_unused
+from poolkeeper.core.tuning import (
+    DAYTIME_FROM_SECONDS,
+    MINIMUM_UP_SECONDS,
+)
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.observation import Stop, Waiting
-
-MINIMUM_UP_SECONDS = 2.0
 
 
 def stop_surplus(case: Case) -> Choice | None:
@@ -60,7 +61,7 @@ def _at_floor(case: Case) -> Choice:
 
 
 def _goes_by_daytime(case: Case, age: float) -> bool:
-    return case.state.gaps.daytime.is_proven and age > daytime.LONG_SECONDS
+    return case.state.gaps.daytime.is_proven and age > DAYTIME_FROM_SECONDS
 
 
 def _stop_at(case: Case) -> tuple[float, Reason]:

@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from poolkeeper.core.tuning import (
+    ARRIVAL_BUCKETS,
+)
 from poolkeeper.core.values.observation import ArrivalBucket, Demand, Reading, Unavailable
 from poolkeeper.core.values.spec import SourceSpec
-
-MAX_BUCKETS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,7 @@ def _date(
     buckets = buckets[first:]
     if sample.oldest_arrived_at is not None:
         buckets = _not_before(buckets, min(sample.oldest_arrived_at, sample.observed_at))
-    if len(buckets) > MAX_BUCKETS:
+    if len(buckets) > ARRIVAL_BUCKETS:
         _merge_closest(buckets)
     return tuple(buckets)
 

@@ -3,6 +3,12 @@
 from dataclasses import dataclass, field
 
 from poolkeeper.api.pool import StartMode, WhenUnattainable, ZeroMode
+from poolkeeper.core.tuning import (
+    LEAST_ALLOWED_SHARE,
+    SAFETY_MARGIN_BUDGET_SHARE,
+    SAFETY_MARGIN_SECONDS,
+    STRICTEST_PERCENT,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +35,6 @@ def start_mode(declared: StartMode, *, is_held: bool) -> StartMode:
     if declared is not StartMode.AUTO:
         return declared
     return StartMode.IMMEDIATELY if is_held else StartMode.AT_DEADLINE
-
-
-STRICTEST_PERCENT = 99.99
-"""An objective that leaves no room for what can't be foreseen, such as one request that takes a minute where
-all before it took seconds: with it, no start waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,12 @@ class PoolSpec:
     def __post_init__(self) -> None:
         derive = object.__setattr__
         poll_seconds = max((source.poll_seconds for source in self.sources), default=0.0)
-        derive(self, "allowed_share", max(1.0 - self.objective_percent / 100.0, 1e-4))
+        derive(self, "allowed_share", max(1.0 - self.objective_percent / 100.0, LEAST_ALLOWED_SHARE))
         is_delayed = self.start is not StartMode.IMMEDIATELY and self.objective_percent < STRICTEST_PERCENT
         derive(self, "may_delay", is_delayed)
         derive(self, "poll_seconds", poll_seconds)
-        derive(self, "margin_seconds", min(0.5 + poll_seconds, 0.1 * self.budget_seconds))
+        derive(
+            self,
+            "margin_seconds",
+            min(SAFETY_MARGIN_SECONDS + poll_seconds, SAFETY_MARGIN_BUDGET_SHARE * self.budget_seconds),
+        )

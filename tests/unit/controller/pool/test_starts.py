@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from poolkeeper.controller.pool.starts import Starts
-from poolkeeper.core.learning.start_time import MAX_UIDS
+from poolkeeper.core.tuning import REMEMBERED_UIDS
 from poolkeeper.core.values.observation import Replicas, StartingReplica
 from poolkeeper.kube.watch.pod import Pod
 
@@ -124,11 +124,11 @@ def test_a_pod_that_can_not_start_is_a_failure_and_no_slow_start(failure: str) -
 
 def test_no_more_is_told_than_a_restarted_operator_can_recognise() -> None:
     starts = Starts()
-    failed = [pod(f"failed-{number}", 50.0, is_finished=True) for number in range(MAX_UIDS)]
+    failed = [pod(f"failed-{number}", 50.0, is_finished=True) for number in range(REMEMBERED_UIDS)]
     pods = [*failed, ready("a", 100.0, ready_at=160.0)]
     starts.follow(pods, now=200.0)
     samples = starts.samples(pods, now=200.0)
-    assert len(samples) == MAX_UIDS
+    assert len(samples) == REMEMBERED_UIDS
     assert samples[-1].uid == "a"
 
 

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from poolkeeper.core.learning import objective
+from poolkeeper.core.tuning import MOST_RISK
 
 PER_START = 5
 
@@ -18,7 +19,7 @@ def share_late(allowed_share: float, misjudged: float) -> float:
     account = objective.initial(allowed_share)
     taken = taken_late = 0
     for start in range(20_000):
-        risk = min(account.allowance(allowed_share) / 2, objective.MOST_RISK)
+        risk = min(account.allowance(allowed_share) / 2, MOST_RISK)
         late = 4 if rng.random() < misjudged * risk else 0
         account = objective.start_begins(account)
         account = objective.learn(account, PER_START, late, 0, allowed_share)

@@ -15,6 +15,7 @@ from poolkeeper.core.learning.saved import MOST_TEXT, PREFIX, restore, save
 from poolkeeper.core.learning.start_time import StartSample
 from poolkeeper.core.learning.state import initial_state, learn
 from poolkeeper.core.policy.decide import decide
+from poolkeeper.core.tuning import GAP_BINS
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught
 
 SPEC = spec_of()
@@ -100,7 +101,7 @@ def test_the_object_of_the_version_before_is_read_whole() -> None:
         {**GOOD, "startMarks": [0] * 8},
         {**GOOD, "objective": [True] * 5},
         {**GOOD, "service": [0] * 10_000},
-        {**GOOD, "gapsEnded": "AQAB" * (gaps.CONTEXTS * gaps.BINS // 3) + "AQA="},
+        {**GOOD, "gapsEnded": "AQAB" * (gaps.CONTEXTS * GAP_BINS // 3) + "AQA="},
         {**GOOD, "daytime": "AAAA"},
         {**GOOD, "daytime": "not base64"},
     ],

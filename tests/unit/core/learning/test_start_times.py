@@ -8,6 +8,7 @@ from statistics import NormalDist, fmean
 
 import pytest
 
+from poolkeeper.core import tuning
 from poolkeeper.core.learning import start_time
 from poolkeeper.core.learning.start_time import StartSample, StartTimes
 from poolkeeper.core.learning.state import initial_state, learn
@@ -184,6 +185,6 @@ def test_memory_is_bounded() -> None:
     state = taught(spec_of(), tuple(30.0 + number % 7 for number in range(200)))
     for number in range(50):
         state = learn(state, StartSample(f"running-{number}", T0, T0 + 40.0))
-    assert len(state.starts.seconds) == start_time.MAX_SAMPLES
-    assert len(state.starts.uids) == start_time.MAX_UIDS
-    assert len(state.starts.running) == start_time.MAX_RUNNING
+    assert len(state.starts.seconds) == tuning.REMEMBERED_STARTS
+    assert len(state.starts.uids) == tuning.REMEMBERED_UIDS
+    assert len(state.starts.running) == tuning.REMEMBERED_RUNNING_STARTS

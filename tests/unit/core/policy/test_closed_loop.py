@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poolkeeper.core.learning import service
 from poolkeeper.core.learning.start_time import StartSample
 from poolkeeper.core.learning.state import learn
 from poolkeeper.core.policy.decide import decide
+from poolkeeper.core.tuning import FIRST_SERVICE_SECONDS
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.ledger import Ledger, Sample, record
 from poolkeeper.core.values.observation import Observation, Replicas, StartingReplica
@@ -141,7 +141,7 @@ def test_the_first_burst_gets_no_more_than_requests_of_the_assumed_length_could_
     pool.run([10.0] * 60, 400.0)
     most = max(wanted for _, _, wanted, _ in pool.changes)
     seconds_left = max(budget - UNPROVEN_START_SECONDS, LATE_SECONDS)
-    assert most <= math.ceil(1.2 * 60 * service.PRIOR_SECONDS / seconds_left)
+    assert most <= math.ceil(1.2 * 60 * FIRST_SERVICE_SECONDS / seconds_left)
 
 
 @pytest.mark.parametrize("starts_seen", [0, 1])

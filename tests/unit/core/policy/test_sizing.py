@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.core.policy.capacity import TOLERANCE_SECONDS, Capacity
-from poolkeeper.core.policy.shortage import START_TIME_REUSE_FACTOR, Need
-from poolkeeper.core.policy.sizing import NOTHING, QUEUE_FILL_LIMIT, Plan, plan
+from poolkeeper.core.policy.capacity import Capacity
+from poolkeeper.core.policy.shortage import Need
+from poolkeeper.core.policy.sizing import NOTHING, Plan, plan
+from poolkeeper.core.tuning import LATE_START_TOLERANCE_SECONDS, QUEUE_FILL_LIMIT, START_TIME_REUSE_FACTOR
 from poolkeeper.core.values.observation import ArrivalBucket
 
 NOW = 1_700_000_000.0
@@ -26,7 +27,7 @@ def looked_through(now: float, need: Need, capacity: Capacity, growth: float, mo
             continue
         if requests > START_TIME_REUSE_FACTOR * counted:
             counted, seconds = requests, need.start_seconds(requests)
-        is_late = deadline < now + seconds - TOLERANCE_SECONDS
+        is_late = deadline < now + seconds - LATE_START_TOLERANCE_SECONDS
         start_seconds = seconds
         if is_late:
             start_seconds = min(seconds, need.usual_seconds)
@@ -39,7 +40,7 @@ def looked_through(now: float, need: Need, capacity: Capacity, growth: float, mo
         return NOTHING
     more = 1
     for deadline, requests, seconds, _ in short:
-        room = max(deadline - now - seconds + TOLERANCE_SECONDS, 0.0)
+        room = max(deadline - now - seconds + LATE_START_TOLERANCE_SECONDS, 0.0)
         more = max(more, math.ceil(requests / (capacity.slots + capacity.rate * room) - 1e-9))
     added = max(min(more, most), 1)
     late = [requests for _, requests, _, is_late in short if is_late]

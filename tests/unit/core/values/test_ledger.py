@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.core.values.ledger import MAX_BUCKETS, Ledger, Sample, record
+from poolkeeper.core.tuning import ARRIVAL_BUCKETS
+from poolkeeper.core.values.ledger import Ledger, Sample, record
 from poolkeeper.core.values.observation import ArrivalBucket, Reading, Unavailable
 from poolkeeper.core.values.spec import SourceSpec
 from tests.unit.core.strategies import T0, unavailable
@@ -143,7 +144,7 @@ def test_the_buckets_always_add_up(polls: list[tuple[float, int, int | None]]) -
         demand = ledger.demand
         assert isinstance(demand, Reading)
         assert sum(bucket.requests for bucket in demand.waiting) == queued
-        assert len(demand.waiting) <= MAX_BUCKETS
+        assert len(demand.waiting) <= ARRIVAL_BUCKETS
         dates = [bucket.arrived_at for bucket in demand.waiting]
         assert dates == sorted(dates)
         assert all(bucket.requests > 0 and bucket.arrived_at <= T0 + now for bucket in demand.waiting)

@@ -1,0 +1,326 @@
+"""The dials of the policy: every number that was chosen rather than derived, with its unit and its reason.
+
+They stand in one place because one is never turned alone: most trade late requests against accelerator-hours,
+and `python -m hack.bench policy.bars` measures both for all of them together. `docs/tuning.md` is generated
+from here. A number that a pool's owner can set is no dial: it is in the pool (`budgetSeconds`,
+`objectivePercent`, …).
+
+In a source, a bar is one of the checks of `python -m hack.bench policy.bars --bar NAME`.
+"""
+
+# ## How much evidence is enough
+
+STARTS_BEFORE_DELAY = 3
+"""Starts of its own that a pool must have seen before one may be delayed.
+Source: chosen; where a third of the starts are slow, the first two are fast ones half of the time."""
+COMPARED_SAMPLES = 4
+"""Fewest starts among which two groups, or a change, are looked for.
+Source: chosen; with fewer, each group would hold one start and show no spread."""
+PROVEN_SAMPLES = 5
+"""Starts that must have been seen before anything is kept warm or said about the promise, and idle gaps
+before their lengths are relied on. Source: chosen; the median of five log-normal samples is within 20 % in 63
+to 86 % of cases (σ from 0.5 to 0.3)."""
+
+# ## Start times: what is remembered
+
+REMEMBERED_STARTS = 40
+"""The last starts that the learned start time is fitted to.
+Source: chosen; a state of 4 KiB holds them, and more would be of other times."""
+REMEMBERED_UIDS = 48
+"""Pods that are remembered by uid, so that none of their starts counts twice after a restart.
+Source: chosen; the remembered starts and some failed ones."""
+REMEMBERED_RUNNING_STARTS = 8
+"""Starts that still run and are remembered with their ages.
+Source: chosen; many replicas that start together take about as long."""
+START_WEIGHT_DECAY = 0.99
+"""Factor by which each new start lowers the weight of those before it.
+Source: chosen; the oldest of 40 still counts two thirds."""
+SHORTEST_START_SECONDS = 0.05
+"""A shorter start is an error of the clocks and not learned.
+Source: chosen; no container starts faster."""
+LONGEST_START_SECONDS = 7 * 86_400.0
+"""A longer start is an error of the clocks and not learned.
+Source: chosen; one week."""
+RUNNING_SAMPLE_GROWTH = 1.2
+"""A start that still runs is learned again whenever its age has grown by this factor: at 10 s, 12 s, 14.4 s.
+Source: chosen; each time costs a fit, and a change of a fifth moves no decision by much."""
+FIRST_LEARNED_AGE_SECONDS = 1.0
+"""Age at which a start counts as having been learned before it was for the first time.
+Source: chosen; a start of a second says nothing yet."""
+LONGEST_BELIEVED_SECONDS = 3600.0
+"""A replica that became ready later than this after its creation had been ready before and lost its
+readiness, so its start is not learned. Source: chosen; no model server of today takes an hour to load."""
+RELOOK_SECONDS = 240.0
+"""How often a target and its starts are looked at when nothing else is a reason to. Source: chosen; a
+thousand pools cost four reads a second, and a start of ten minutes is learned three times."""
+
+# ## Start times: the fitted shape
+
+FIRST_START_SPREAD = 0.5
+"""Standard deviation of the logarithm of seconds, before any start has been seen.
+Source: chosen; two starts of three lie within a factor of 1.65 of the expected one."""
+MODE_SPREAD = 0.15
+"""Standard deviation of the logarithm of seconds that is expected within one mode.
+Source: chosen; starts that go the same way differ little."""
+MODE_SPREAD_SAMPLES = 2.0
+"""How many starts that expectation is worth.
+Source: chosen; after ten starts the pool's own spread counts five times as much."""
+LEAST_MODE_SPREAD = 0.01
+"""Smallest standard deviation of a mode's logarithm.
+Source: chosen; keeps a fit of equal starts from dividing by zero."""
+MODE_SEPARATION_SPREADS = 5.0
+"""Two modes are believed when their means lie this many spreads apart.
+Source: derived; a single log-normal that is cut at its best point shows 2.7."""
+LEAST_MODE_RATIO = 1.35
+"""Two modes are believed when the slow one takes this many times as long as the fast one.
+Source: chosen; closer modes change no decision."""
+EXTRA_SLOW_STARTS = 0.7
+"""Added to the number of slow starts before their share is taken.
+Source: chosen; one slow start among thirty may well be one in fifteen."""
+QUANTILE_HALVINGS = 14
+"""Halvings of the distance between the modes' quantiles when the mixture's is searched for.
+Source: derived; within a thousandth when one mode is 1000 times the other."""
+START_TAILS = (
+    0.95,
+    0.9,
+    0.8,
+    0.65,
+    0.5,
+    0.35,
+    0.2,
+    0.1,
+    0.05,
+    0.02,
+    0.01,
+    5e-3,
+    2e-3,
+    1e-3,
+    3e-4,
+    1e-4,
+    1e-5,
+)
+"""Probabilities of taking longer for which quantiles are tabulated whenever a start is learned.
+Source: chosen; between them a decision interpolates, which costs less than a fit."""
+CHANGE_RUN_STARTS = (3, 4, 5)
+"""Lengths of the runs of last starts that are compared with the starts before them.
+Source: chosen; bar `robust` (a start time that doubles)."""
+CHANGE_DEVIATIONS = 3.8
+"""Starts have changed when the mean of a run's logarithms lies this many standard errors from the mean
+before. Source: chosen; bar `robust`."""
+STRANGE_DEVIATIONS = 2.5
+"""Starts have also changed when each of a run lies this many spreads from every mode.
+Source: chosen; halved modes may leave the mean where the fast one was."""
+LEAST_CHANGE_SPREAD = 0.08
+"""Smallest standard deviation of the logarithm that a change is measured in.
+Source: chosen; equal starts would make every other one a change."""
+
+# ## When to start
+
+EARLIEST_TAIL = 0.2
+"""A starting replica is expected after the time that this share of starts exceeds, and so is a usual new one.
+Source: chosen; bar `overshoot`. With a pessimistic time, each look at a running start would ask for one
+more."""
+START_TIME_REUSE_FACTOR = 2.0
+"""One quantile of the start time is used for up to this many times the requests that it was computed for.
+Source: chosen; keeps a decision fast (`python -m hack.bench policy.decisions`)."""
+LATE_FOLLOWERS = 2.0
+"""A late start makes the requests that wait late, and as many that arrive after them: this factor on their
+number. Source: chosen; bar `objective`."""
+SERVICE_RATE_MARGIN = 0.9
+"""Share of the learned service rate that a plan relies on.
+Source: chosen; the next requests may take longer than the last ones."""
+LATE_START_TOLERANCE_SECONDS = 1.0
+"""A start that is late by less counts as in time.
+Source: chosen; the safety margin within the budget is there for it."""
+QUEUE_FILL_LIMIT = 0.7
+"""Share of the wait allowed that the queue may be worth when a start is ready.
+Source: chosen; bar `loaded`. Beyond it, the last of a growing queue would be late."""
+GRACE_BUDGET_SHARE = 0.25
+"""Share of the budget within which requests that can't be in time are to be taken after a usual start.
+Source: chosen; bar `overshoot`."""
+FIRST_STEP_REPLICAS = 32
+"""Replicas that may be asked for before any is ready.
+Source: chosen; bar `overshoot`. A wrong first guess costs at most these."""
+GROWTH_STEP_FACTOR = 3
+"""Beyond the first step, at most this many times the ready replicas are asked for.
+Source: chosen; bar `overshoot`."""
+STRICTEST_PERCENT = 99.99
+"""From this objective on no start waits. Source: chosen; it leaves no room for what can't be foreseen, such
+as one request of a minute after many of seconds."""
+
+# ## Starts that outlast the budget
+
+LEAD_TAIL = 0.2
+"""A start ahead of a request is planned with the time that this share of starts exceeds.
+Source: chosen; early enough four times out of five."""
+START_AHEAD_PREMIUM = 1.15
+"""A start ahead of a request must promise to save this many times its cost. Source: the optimizer's curse
+(Smith and Winkler, Management Science 52(3), 2006): of many estimated chances the best is worse than it
+looks; the factor is chosen."""
+CATCH_UP_PRICE_SHARE = 0.05
+"""Share of a late request's price that counts when replicas are added to catch up with a backlog.
+Source: chosen; bar `loaded`."""
+LATE_SHORTFALL_SHARE = 0.25
+"""While requests are late, a start counts as outlasting the budget by at least this share of itself.
+Source: chosen; bar `loaded`."""
+RESERVE_DEVIATIONS = 1.5
+"""Standard deviations of a Poisson load that are kept in reserve where a start outlasts the budget.
+Source: square-root staffing (Halfin and Whitt, Operations Research 29(3), 1981); the factor is chosen."""
+RETEST_SECONDS = 86_400.0
+"""A pool that is kept warm is let down after it has been up for so long and is idle. Source: chosen; only a
+new start can show that starts have become faster, and one late request a day is its price."""
+
+# ## When to stop
+
+MINIMUM_UP_SECONDS = 2.0
+"""A replica stays up for at least so long after it became ready.
+Source: chosen; a request that waited for it has been taken and is seen by then."""
+LONGEST_IDLE_SECONDS = 6 * 3600.0
+"""However much a late request costs, an idle pool does not wait for the next one longer than this.
+Source: chosen; bar `hurried`."""
+SAME_POLL_SHARE = 0.5
+"""Readings less than this share of a poll interval apart are of the same poll. Source: chosen; polls are
+never exactly on time. An idle pool stops at the second empty poll, because at the first one a request may be
+between the queue and being seen in flight."""
+
+# ## Idle gaps
+
+SHORTEST_GAP_SECONDS = 0.5
+"""Width of the first bin of gaps.
+Source: chosen; the default poll interval, below which no gap is seen."""
+GAP_BIN_RATIO = 1.2
+"""Each bin of gaps ends at this many times the end of the one before it.
+Source: chosen; 20 % is as exact as a hazard from few gaps gets."""
+GAP_BINS = 75
+"""Bins of gaps; all but the last end within four days.
+Source: chosen; the state stays within 4 KiB."""
+GAP_DECAY = 0.99
+"""Factor by which a gap that reaches a bin lowers what the bin counted before.
+Source: chosen; about the last hundred gaps count."""
+TRAFFIC_MEMORY_SECONDS = 900.0
+"""Time after which a request counts a third in the traffic that parts the contexts.
+Source: chosen; a quarter of an hour."""
+TRAFFIC_LEVELS = (1.5, 6.0)
+"""Decayed numbers of recent requests that part little, some and much traffic.
+Source: chosen; one request, a few, a session."""
+POOLED_GAPS_WEIGHT = 10.0
+"""What all contexts say counts as much as this many gaps of the context itself.
+Source: chosen; bar `cost`."""
+GAP_TAIL_INDEX = 0.5
+"""Tail of the gaps before any is seen: with 0.5 a gap is half as likely to last four times as long.
+Source: chosen; gaps of agents and functions have heavy tails."""
+GAP_PRIOR_WEIGHT = 3.0
+"""How many gaps that assumption is worth.
+Source: chosen; bar `hurried`. Long gaps are few: with less, their accidents pass for a rule."""
+
+# ## Times of day
+
+DAYTIME_SLOT_SECONDS = 900.0
+"""Width of a slot of the day in which silences may end.
+Source: chosen; a team begins within about half an hour."""
+DAYTIME_FROM_SECONDS = 3600.0
+"""The time of day counts only once a silence has lasted this long.
+Source: chosen; shorter ones end by their age."""
+DAYTIME_LONGEST_SECONDS = 3 * 86_400.0
+"""Of a longer silence only this last part is learned.
+Source: chosen; a weekend, and a holiday says nothing about habits."""
+DAYTIME_EVIDENCE = 10.0
+"""Most silences that a slot or a day of the week remembers.
+Source: chosen; habits change within weeks."""
+DAYTIME_FIRST_ENDS = 1.0
+"""Silences that ended before any was seen, within DAYTIME_FIRST_SLOTS slots.
+Source: chosen; one silence in twelve hours ends."""
+DAYTIME_FIRST_SLOTS = 48.0
+"""Slots spent in silence before any was seen.
+Source: chosen; twelve hours."""
+DAYTIME_SLOT_PRIOR = 1.0
+"""How many silences through a slot say that the slot is like the others.
+Source: chosen; a week of mornings must show."""
+DAYTIME_WEEKDAY_PRIOR = 0.5
+"""How many ends on a day of the week say that the day is like the others.
+Source: chosen; a weekend shows after two."""
+DAYTIME_SCORE_DECAY = 0.9
+"""Factor by which each long silence lowers the score of those before it.
+Source: chosen; about the last ten count."""
+DAYTIME_PROVEN_SCORE = 4.0
+"""The time of day is used while the logarithm of its likelihood ratio to the gap's age is above this.
+Source: chosen; the last ends were then fifty times as likely by the time of day."""
+DAYTIME_LARGEST_SCORE = 10.0
+"""Bound of that score.
+Source: chosen; habits that end must show within some silences."""
+
+# ## Late requests and the objective
+
+MOST_RISK = 0.5
+"""Largest probability of being late that a start may take.
+Source: chosen; beyond it, a start would be planned to be late."""
+RISK_GAIN = 0.1
+"""By how much, as a logarithm, one late request too many lowers the risk that a start may take. Source:
+chosen; bar `objective`. Later requests in time pay it back: a forgetting average would stay above the
+target."""
+LEAST_RISK_FACTOR = 0.05
+"""Smallest factor on the risk.
+Source: chosen; bounds how long a balance from other times must be paid back."""
+MOST_RISK_FACTOR = 4.0
+"""Largest factor on the risk.
+Source: chosen; as above."""
+PER_START_STEP = 0.1
+"""Share by which each start moves the learned number of requests that a start serves.
+Source: chosen; about the last ten starts count."""
+FIRST_LATE_PRICE = 0.05
+"""First price of a late request, in starts, where every request may be late; divided by the allowed share.
+Source: chosen; a price that begins far off costs until it has moved. At 99 % it is five starts."""
+LATE_PRICE_STEP = 0.0001
+"""By how much, as a logarithm, one late request too many raises that price, per 1 / allowed share.
+Source: chosen; bar `hurried`. A price that swings costs more than one that stays."""
+LARGEST_LATE_PRICE_STEP = 0.3
+"""Largest single change of the price, as a logarithm.
+Source: chosen; one burst must not turn it around."""
+LEAST_LATE_PRICE = 0.05
+"""Smallest price of a late request, in starts.
+Source: chosen; a late request always costs something."""
+HIGHEST_LATE_PRICE = 20.0
+"""Largest price of a late request, in starts.
+Source: chosen; beyond it a pool stays up in any case."""
+
+# ## Load and service
+
+SHORTEST_SMOOTHING_SECONDS = 5.0
+"""Shortest time over which the load is averaged.
+Source: chosen; ten polls."""
+LONGEST_SMOOTHING_SECONDS = 60.0
+"""Longest time over which the load is averaged; in between it follows the budget.
+Source: chosen; the longer requests can wait, the longer a clump of them may be averaged out."""
+SMOOTHINGS_PER_BUDGET = 3.0
+"""The load is averaged over the budget divided by this.
+Source: chosen; as above."""
+UTILISATION = 0.85
+"""Share of the slots that may be in use on average.
+Source: chosen; bar `loaded`. The rest absorbs requests that come in clumps."""
+PEAK_START_SHARE = 0.5
+"""Replicas are surplus when they were above the peak of the load for this share of a restart's time, or twice
+it. Source: chosen; a stop for less would cost more than it saves."""
+FIRST_SERVICE_SECONDS = 10.0
+"""Time that one request takes before any has been seen. Source: chosen; an answer of a chat or a step of an
+agent. Too few replicas for the first burst are late by a whole start, too many only idle."""
+FIRST_SERVICE_REQUESTS = 1.0
+"""How many completed requests that assumption is worth.
+Source: chosen; forgotten after a few completions."""
+SERVICE_MEMORY_SECONDS = 1800.0
+"""Busy replica-seconds after which an observation has lost two thirds of its weight.
+Source: chosen; half an hour of work of one replica."""
+
+# ## Margins and limits of a decision
+
+SAFETY_MARGIN_SECONDS = 0.5
+"""Time between a need and its effect that is not part of a start: writing and taking; a poll is added.
+Source: chosen; `python -m hack.bench queue.reaction` measures what it must cover."""
+SAFETY_MARGIN_BUDGET_SHARE = 0.1
+"""Largest share of the budget that the margin may take.
+Source: chosen; a budget of 2 s still leaves 1.8 s."""
+LEAST_ALLOWED_SHARE = 1e-4
+"""Smallest share of requests that may be late, also where the objective is 100 %.
+Source: chosen; the last quantile that the start times are tabulated for is 1e-5."""
+ARRIVAL_BUCKETS = 64
+"""Most groups of waiting requests by arrival that are told apart in one source.
+Source: chosen; bounds the time of a decision (`python -m hack.bench policy.decisions`)."""
