@@ -70,7 +70,9 @@ def dials(tree: ast.Module) -> Iterator[tuple[int, Dial]]:
         if not isinstance(statement, ast.Assign):
             continue
         name = ast.unparse(statement.targets[0])
-        said = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
+        said = (
+            after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
+        )
         meaning, found, source = " ".join(str(said).split()).partition(" Source: ")
         if not (meaning and found):
             raise ValueError(f"{name} needs a docstring with its meaning and a source")

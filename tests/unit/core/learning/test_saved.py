@@ -15,7 +15,7 @@ from poolkeeper.core.learning.saved import MOST_TEXT, PREFIX, restore, save
 from poolkeeper.core.learning.start_time import StartSample
 from poolkeeper.core.learning.state import initial_state, learn
 from poolkeeper.core.policy.decide import decide
-from poolkeeper.core.tuning import GAP_BINS
+from poolkeeper.core.tuning import GAP_BINS, REMEMBERED_STARTS, REMEMBERED_UIDS
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught
 
 SPEC = spec_of()
@@ -56,7 +56,7 @@ def test_the_largest_state_fits_into_4_kib() -> None:
         return array("d", [rng.uniform(0.0, 131.0) for _ in each])
 
     state = initial_state(T0, SPEC)
-    for number in range(start_time.MAX_UIDS):
+    for number in range(REMEMBERED_UIDS):
         seconds = rng.uniform(300_000.0, 400_000.0)
         marks = (T0 + seconds * 0.3, T0 + seconds * 0.6, T0 + seconds)
         state = learn(state, StartSample(f"{number}", T0, T0 + seconds, *marks))
@@ -65,7 +65,7 @@ def test_the_largest_state_fits_into_4_kib() -> None:
     reached = tuple(counts(row) for row in known.reached)
     ended = tuple(counts(row) for row in known.ended)
     full = state._replace(gaps=known._replace(reached=reached, ended=ended, daytime=daytime))
-    assert len(state.starts.seconds) == start_time.MAX_SAMPLES
+    assert len(state.starts.seconds) == REMEMBERED_STARTS
     assert len(save(full)) <= 4096
 
 
