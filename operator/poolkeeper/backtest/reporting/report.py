@@ -8,6 +8,7 @@ from poolkeeper.backtest.comparison import Comparison, Results
 from poolkeeper.backtest.controllers.registry import POOLKEEPER
 from poolkeeper.backtest.figures import PoolFigures, Row
 from poolkeeper.backtest.reporting.plots import Axis, Line, Point, lines, scatter
+from poolkeeper.backtest.reporting.table import columns
 from poolkeeper.backtest.simulation.start_times import StartTimes
 from poolkeeper.backtest.simulation.timeline import replicas_per_bin, requests_per_bin
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace
@@ -22,10 +23,6 @@ th:first-child, td:first-child { text-align: left; }
 tr.ours { font-weight: bold; }
 figure { margin: 1.5rem 0; } figcaption { color: #555; } svg { width: 100%; height: auto; }
 """
-HEADINGS = (
-    "policy", "accelerator-hours", "× optimum", "late %", "wait p50 s", "wait p95 s", "wait p99 s",
-    "cold starts", "scale actions", "most replicas", "dollars",
-)  # fmt: skip
 
 
 def report(comparison: Comparison, results: Results) -> str:
@@ -81,10 +78,10 @@ def _figure(plot: str, caption: str) -> str:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in HEADINGS)
+    head = "".join(f"<th>{name}</th>" for name in ("policy", *(column.title for column in columns(rows))))
     body = "".join(
         f"<tr{_ours(row)}><td>{escape(row.policy)}</td>"
-        + "".join(f"<td>{cell}</td>" for cell in _cells(row))
+        + "".join(f"<td>{column.cell(row)}</td>" for column in columns(rows))
         + "</tr>"
         for row in rows
     )
@@ -93,25 +90,6 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _ours(row: Row) -> str:
     return ' class="ours"' if row.policy.startswith(POOLKEEPER) else ""
-
-
-def _cells(row: Row) -> list[str]:
-    return [
-        f"{row.accelerator_hours:.2f}",
-        _shown(row.ratio_to_optimum, ".2f"),
-        f"{row.late_percent:.2f}",
-        _shown(row.wait_p50_seconds, ".1f"),
-        _shown(row.wait_p95_seconds, ".1f"),
-        _shown(row.wait_p99_seconds, ".1f"),
-        _shown(row.cold_starts, "d"),
-        _shown(row.scale_actions, "d"),
-        _shown(row.max_replicas, "d"),
-        _shown(row.dollars, ".2f"),
-    ]
-
-
-def _shown(value: float | None, form: str) -> str:
-    return "" if value is None else f"{value:{form}}"
 
 
 def frontier(rows: Sequence[Row]) -> str:

@@ -1,6 +1,7 @@
 """The comparison as a table on the terminal."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -8,8 +9,40 @@ from rich.table import Table
 
 from poolkeeper.backtest.figures import Row
 
-COLUMNS = ("hours", "×opt", "late", "p50", "p99", "starts", "writes", "max")
 NARROWEST = 100
+
+
+class Column(NamedTuple):
+    """A field of a row: its heading on the terminal and in the report, and the format of its numbers."""
+
+    heading: str
+    title: str
+    field: str
+    form: str
+
+    def cell(self, row: Row) -> str:
+        """The number; an unknown one is left empty."""
+        value = getattr(row, self.field)
+        return "" if value is None else f"{value:{self.form}}"
+
+
+DOLLARS = Column("dollars", "dollars", "dollars", ".2f")
+COLUMNS = (
+    Column("hours", "accelerator-hours", "accelerator_hours", ".2f"),
+    Column("×opt", "× optimum", "ratio_to_optimum", ".2f"),
+    Column("late %", "late %", "late_percent", ".2f"),
+    Column("p50", "wait p50 s", "wait_p50_seconds", ".1f"),
+    Column("p95", "wait p95 s", "wait_p95_seconds", ".1f"),
+    Column("p99", "wait p99 s", "wait_p99_seconds", ".1f"),
+    Column("starts", "cold starts", "cold_starts", "d"),
+    Column("writes", "scale actions", "scale_actions", "d"),
+    Column("max", "most replicas", "max_replicas", "d"),
+)
+
+
+def columns(rows: Sequence[Row]) -> Sequence[Column]:
+    """All columns; dollars where a class was given."""
+    return COLUMNS if rows[0].dollars is None else (*COLUMNS, DOLLARS)
 
 
 def print_tables(by_trace: Sequence[Sequence[Row]], console: Console | None = None) -> None:
@@ -27,36 +60,18 @@ def comparison_table(rows: Sequence[Row]) -> Table:
         f"{first.trace}: {first.requests} requests, {first.pools} {'pool' if first.pools == 1 else 'pools'}"
     )
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    has_dollars = any(row.dollars is not None for row in rows)
     table.add_column("policy", no_wrap=True)
-    for name in (*COLUMNS, "dollars") if has_dollars else COLUMNS:
-        table.add_column(name, justify="right", no_wrap=True)
+    for column in columns(rows):
+        table.add_column(column.heading, justify="right", no_wrap=True)
     for row in rows:
         style = "bold" if row.policy.startswith("poolkeeper") else None
-        table.add_row(row.policy, *_cells(row, has_dollars), style=style)
+        table.add_row(row.policy, *(column.cell(row) for column in columns(rows)), style=style)
     bound = " (a lower bound)" if first.optimum_kind == "lower-bound" else ""
     table.caption = (
         f"hours: accelerator-hours; ×opt: their ratio to the optimum of {first.optimum_hours:.2f} h{bound}; "
         f"late: waited longer than the budget ({first.unavoidable_late_percent:.2f} % of requests are late "
-        "in an always-on pool too); p50, p99: waits in seconds"
+        "in an always-on pool too); p50, p95, p99: waits in seconds; "
+        "writes: changes of the number of replicas; max: most replicas"
     )
     table.caption_justify = "left"
     return table
-
-
-def _cells(row: Row, has_dollars: bool) -> list[str]:
-    cells = [
-        f"{row.accelerator_hours:.2f}",
-        _shown(row.ratio_to_optimum, ".2f"),
-        f"{row.late_percent:.2f} %",
-        _shown(row.wait_p50_seconds, ".1f"),
-        _shown(row.wait_p99_seconds, ".1f"),
-        _shown(row.cold_starts, "d"),
-        _shown(row.scale_actions, "d"),
-        _shown(row.max_replicas, "d"),
-    ]
-    return [*cells, _shown(row.dollars, ".2f")] if has_dollars else cells
-
-
-def _shown(value: float | None, form: str) -> str:
-    return "" if value is None else f"{value:{form}}"
