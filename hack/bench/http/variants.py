@@ -3,10 +3,9 @@
     git worktree add ../before COMMIT
     python -m hack.bench http.variants before=../before after=. [--rounds 5] [--rate 300] [--seconds 6]
 
-Every round measures each variant once, every second one in the other order, so that what else the machine
-does hits all of them alike. CPU seconds
-of the front's process are the figure to go by: they change least with the load of the machine. Median of the
-rounds, and the ratio to the first variant.
+Every round measures each variant once, and every second round in the other order, so that other work on the
+machine disturbs all of them alike. Compare the CPU seconds of the front's process: they change least with the
+machine's load. The table has the median of the rounds, and its ratio to the first variant.
 """
 
 import argparse
