@@ -1,6 +1,7 @@
 """The pages name files, headings, modules, reasons and conditions that exist, so none of them goes stale."""
 
 import re
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from hack.bench.catalogue import summaries
 from poolkeeper.activator.net.refusals import Cause
+from poolkeeper.commands.controller import add_arguments
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.core.values.decision import Reason
 
@@ -81,6 +83,25 @@ def test_operations_explains_every_reason_of_a_condition() -> None:
     assert {
         word for word in words if f"`{word}`" not in (ROOT / "docs" / "operations.md").read_text()
     } == set()
+
+
+def test_operations_lists_every_flag_of_the_controller() -> None:
+    parser = ArgumentParser(add_help=False)
+    add_arguments(parser)
+    page = (ROOT / "docs" / "operations.md").read_text()
+
+    assert [
+        flag
+        for flag in parser.format_usage().split()
+        if flag.startswith("[--") and flag.strip("[]") not in page
+    ] == []
+
+
+def test_operations_lists_every_metric() -> None:
+    code = "\n".join(path.read_text() for path in (CODE / "controller").rglob("*.py"))
+    page = (ROOT / "docs" / "operations.md").read_text()
+
+    assert {name for name in re.findall(r'"(poolkeeper_\w+)"', code) if name not in page} == set()
 
 
 def test_http_explains_every_cause_of_a_refusal() -> None:
