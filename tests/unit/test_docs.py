@@ -56,6 +56,12 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert dead == []
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    assert [name for name in NAMES if name.count("/") == 1 and f"({name})" not in readme] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_paths_exist(page: Path) -> None:
     assert [path for path in paths(page) if not ((ROOT / path).exists() or (CODE / path).exists())] == []
