@@ -28,6 +28,7 @@ FILES = {
 
 
 def main() -> int:
+    """Renders the files, or with --check says whether they are current; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
     check = parser.parse_args().check

@@ -33,6 +33,7 @@ class Dial(NamedTuple):
 
 
 def main() -> int:
+    """Writes the page, or with --check says whether it is current; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is out of date")
     check = parser.parse_args().check

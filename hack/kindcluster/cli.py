@@ -18,12 +18,14 @@ IMAGES: dict[str, Any] = {"nargs": "*", "metavar": "IMAGE", "help": f"{', '.join
 
 
 def up(bench: Workbench, arguments: argparse.Namespace) -> None:
+    """Creates the cluster, or repairs it."""
     bench.up(arguments.name)
     say(f"The cluster {arguments.name} is ready. To work with it:")
     say(f'    eval "$(hack/cluster env{suffix(arguments)})"')
 
 
 def down(bench: Workbench, arguments: argparse.Namespace) -> None:
+    """Deletes one cluster, or all and our own engine."""
     if arguments.all:
         bench.down_all()
     else:
@@ -31,19 +33,23 @@ def down(bench: Workbench, arguments: argparse.Namespace) -> None:
 
 
 def load(bench: Workbench, arguments: argparse.Namespace) -> None:
+    """Builds images and loads them into the node."""
     bench.load(arguments.name, arguments.images or ALL)
 
 
 def push(bench: Workbench, arguments: argparse.Namespace) -> None:
+    """Builds images and pushes them to a registry."""
     bench.push(arguments.registry, arguments.images or ALL)
 
 
 def status(bench: Workbench, arguments: argparse.Namespace) -> None:
+    """Prints the state of everything."""
     for line in report(bench, arguments.name):
         print(line)
 
 
 def env(bench: Workbench, arguments: argparse.Namespace) -> None:
+    """Prints settings for a shell."""
     if not kubeconfig(bench.cache, arguments.name).exists():
         say(f"There is no cluster {arguments.name} yet: `hack/cluster up{suffix(arguments)}` makes it.")
     settings = [f'PATH={shlex.quote(str(bench.link_tools()))}:"$PATH"']
@@ -53,6 +59,7 @@ def env(bench: Workbench, arguments: argparse.Namespace) -> None:
 
 
 def tool(bench: Workbench, arguments: argparse.Namespace) -> None:
+    """Prints the paths of tools."""
     for path in bench.tools.paths(arguments.tools):
         print(path)
 
@@ -62,6 +69,7 @@ def suffix(arguments: argparse.Namespace) -> str:
 
 
 def parser() -> argparse.ArgumentParser:
+    """The command line."""
     top = argparse.ArgumentParser(
         prog="hack/cluster",
         description=__doc__,
@@ -100,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
+    """Runs one command; returns the exit status."""
     arguments = parser().parse_args()
     try:
         arguments.command(Workbench.of(os.environ), arguments)

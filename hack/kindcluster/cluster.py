@@ -99,6 +99,8 @@ def labelled_images(listing: str, key: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class KindCluster:
+    """One cluster by its name."""
+
     name: str
     cache: Cache
     engine: Engine
@@ -107,14 +109,17 @@ class KindCluster:
 
     @property
     def folder(self) -> Path:
+        """Where the cluster's files lie."""
         return self.cache.path("clusters", self.name)
 
     @property
     def kubeconfig(self) -> Path:
+        """The kubeconfig of its admin."""
         return kubeconfig(self.cache, self.name)
 
     @property
     def node(self) -> str:
+        """Name of its one node, and of that node's container."""
         return f"{self.name}-control-plane"
 
     @property
@@ -129,6 +134,7 @@ class KindCluster:
         return self._inspect("{{.State.Status}}")
 
     def create(self, image: str) -> None:
+        """Creates it from a node image and returns once it is ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
         configuration = kind_configuration(
             self.name,
@@ -165,10 +171,12 @@ class KindCluster:
         return True
 
     def delete(self) -> None:
+        """Deletes the cluster and its files."""
         self._run_kind("delete", "cluster")
         discard(self.folder)
 
     def wait_ready(self) -> None:
+        """Returns once nodes and pods are ready. Raises ClusterError."""
         deadline = time.monotonic() + READY_TIMEOUT_SECONDS
         while missing := self.not_ready():
             if time.monotonic() > deadline:

@@ -11,6 +11,7 @@ ENTRIES = ("go-binaries", "go-tools", "rootfs", "uv")
 
 
 def report(bench: Workbench, name: str) -> Iterator[str]:
+    """The lines of the report."""
     engine = running_engine(bench.cache)
     yield f"cache:    {bench.cache.root}"
     for kind in ENTRIES:
@@ -29,6 +30,7 @@ def report(bench: Workbench, name: str) -> Iterator[str]:
 
 
 def describe_engine(engine: Engine | None, own: OwnEngine) -> str:
+    """One line about the engine."""
     if engine and engine.host:
         return f"our own, at {engine.host}"
     if engine:
@@ -39,6 +41,7 @@ def describe_engine(engine: Engine | None, own: OwnEngine) -> str:
 
 
 def describe_cluster(cluster: KindCluster) -> Iterator[str]:
+    """Lines about one cluster."""
     state = cluster.node_state()
     if state == "absent":
         yield f"cluster:  {cluster.name} does not exist; `hack/cluster up` creates it"
@@ -54,6 +57,7 @@ def describe_cluster(cluster: KindCluster) -> Iterator[str]:
 
 
 def describe_images(bench: Workbench, cluster: KindCluster) -> Iterator[str]:
+    """A line about each image in the node."""
     images = bench.images(cluster.engine)
     running = cluster.node_state() == "running"
     loaded = cluster.image_labels(SOURCE_LABEL) if running else {}

@@ -25,36 +25,45 @@ SHELL_TOOLS = ("helm", "kind", "kubectl")
 
 @dataclass(frozen=True)
 class Workbench:
+    """The commands of hack/cluster, and what they work with."""
+
     cache: Cache
     versions: Versions
     debian: Debian
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
+        """With the cache and the packages that the environment names."""
         cache = Cache(cache_root(environment))
         return cls(cache, Versions.load(), Debian.of(cache, environment))
 
     @property
     def binaries(self) -> GoBinaries:
+        """Programs built from Go modules."""
         return GoBinaries(self.cache, self.versions)
 
     @property
     def tools(self) -> Tools:
+        """Tools by name."""
         return Tools(self.versions, self.binaries, self.debian)
 
     @property
     def roots(self) -> RootFileSystems:
+        """Debian root file systems."""
         return RootFileSystems(self.cache, self.versions, self.debian)
 
     def cluster(self, name: str, engine: Engine) -> KindCluster:
+        """A cluster by its name; its tools are built if they are missing."""
         kind, kubectl = self.tools.paths(["kind", "kubectl"])
         return KindCluster(name, self.cache, engine, kind, kubectl)
 
     def images(self, engine: Engine) -> Images:
+        """Poolkeeper's images, in an engine."""
         requirements = Requirements(self.cache, self.versions, self.debian)
         return Images(self.cache, self.versions, engine, self.roots, requirements)
 
     def up(self, name: str) -> None:
+        """Creates the cluster, or repairs it; what is missing for that is installed or built first."""
         with self.cache.lock("engine"):
             # What Go cannot build is better said now than after packages were installed.
             self.tools.require_obtainable(SHELL_TOOLS)
@@ -65,6 +74,7 @@ class Workbench:
                 cluster.create(self._node_image(engine))
 
     def load(self, name: str, images: Sequence[str]) -> None:
+        """Builds images and loads them into the node of a running cluster."""
         with self.cache.lock("engine"):
             engine = self._engine_that_may_hold_clusters()
             if not engine or self.cluster(name, engine).node_state() != "running":

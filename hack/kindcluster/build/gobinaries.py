@@ -58,6 +58,8 @@ GO_ADVICE = "on Debian 12, `apt-get install -t bookworm-backports golang-go` onc
 
 @dataclass(frozen=True)
 class GoBinaries:
+    """Programs built from Go modules, each once for its version and flags."""
+
     cache: Cache
     versions: Versions
     download_seconds: float = 600.0
@@ -65,11 +67,13 @@ class GoBinaries:
 
     @property
     def folder(self) -> Path:
+        """Where the programs of these versions and flags lie."""
         sources = [SOURCE / name for name in ("go.mod", "go.sum", "coredns", "etcd", "pause")]
         key = content_key(sources, *COMPILE_FLAGS, self._link_flags())
         return self.cache.path("go-binaries", f"{self.versions.kubernetes}-{key}")
 
     def find(self, name: str) -> Path | None:
+        """A program that was built before; None if it was not."""
         path = self.folder / name
         return path if path.exists() else None
 
@@ -103,6 +107,7 @@ class GoBinaries:
         return Path(answer.strip())
 
     def go_is_there(self) -> bool:
+        """Whether PATH has a Go that is new enough."""
         minimum = parse_version(self.versions.minimum["go"])
         return shutil.which("go") is not None and parse_version(run("go", "version")) >= minimum
 

@@ -53,6 +53,7 @@ ALL = [f"poolkeeper/{name}:dev" for name in RECIPES]
 
 
 def package_folder(project: Path) -> Path:
+    """The folder of a project's one Python package."""
     return project / "operator" / "poolkeeper"
 
 
@@ -76,6 +77,8 @@ def recipe_name(image: str) -> str:
 
 @dataclass(frozen=True)
 class Images:
+    """Builds Poolkeeper's images and brings them into a node or a registry."""
+
     cache: Cache
     versions: Versions
     engine: Engine
@@ -84,6 +87,7 @@ class Images:
 
     @property
     def own_base(self) -> str:
+        """Tag of the base image that is built where none can be pulled."""
         return f"poolkeeper/base:{self.versions.debian_suite}-{self.roots.key(BASE_PACKAGES)}"
 
     def build(self, name: str) -> str:
@@ -127,6 +131,7 @@ class Images:
                 run_logged(["docker", "push", pushed], self.cache.log("images"), env=self.engine.environment)
 
     def source_key(self, name: str) -> str:
+        """A key that changes whenever something does that the image is made of."""
         recipe = RECIPES[name]
         sources = [HACK / "images" / name]
         if recipe.project:

@@ -24,6 +24,8 @@ MACHINES = {"arm64": "aarch64"}
 
 @dataclass(frozen=True)
 class Requirements:
+    """Installs locked Python packages into a folder, for the Python of an image."""
+
     cache: Cache
     versions: Versions
     debian: Debian

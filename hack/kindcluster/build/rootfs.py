@@ -30,6 +30,8 @@ BALLAST = (
 
 @dataclass(frozen=True)
 class RootFileSystems:
+    """Debian root file systems in the cache, one for each list of packages."""
+
     cache: Cache
     versions: Versions
     debian: Debian
@@ -45,6 +47,7 @@ class RootFileSystems:
         return target
 
     def key(self, packages: Sequence[str]) -> str:
+        """A key that changes with the Debian suite and the packages."""
         return content_key([], self.versions.debian_suite, *packages)
 
     def _debootstrap(self, packages: Sequence[str]) -> Callable[[Path], None]:

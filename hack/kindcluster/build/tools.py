@@ -25,6 +25,8 @@ _VERSION_ARGUMENTS = {
 
 @dataclass(frozen=True)
 class Tools:
+    """The tools that tests, benchmarks and the cluster need."""
+
     versions: Versions
     binaries: GoBinaries
     debian: Debian
@@ -41,6 +43,7 @@ class Tools:
         return [at_hand[name] or self._obtain(name) for name in names]
 
     def path(self, name: str) -> Path:
+        """Makes sure that one tool is there; its path."""
         return self.paths([name])[0]
 
     def require_obtainable(self, names: Sequence[str]) -> None:

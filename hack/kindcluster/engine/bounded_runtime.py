@@ -83,6 +83,7 @@ def option(arguments: list[str], *names: str) -> str | None:
 
 
 def rewrite(file: Path, missing: frozenset[str]) -> None:
+    """Takes out of a file with an OCI document what this machine cannot grant."""
     document: Document = json.loads(file.read_text())
     restrict(document.get("process", document), missing)
     file.write_text(json.dumps(document))
@@ -93,6 +94,7 @@ def main(
     missing: frozenset[str],
     become: Callable[[str, list[str]], object] = os.execvp,
 ) -> None:
+    """Rewrites the document that the engine's command names, then becomes runc."""
     if "create" in arguments or "run" in arguments:
         rewrite(Path(option(arguments, "--bundle", "-b") or ".") / "config.json", missing)
     elif "exec" in arguments and (process := option(arguments, "--process", "-p")):

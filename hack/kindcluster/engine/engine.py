@@ -36,15 +36,19 @@ class Engine:
 
     @property
     def environment(self) -> dict[str, str]:
+        """The environment in which docker reaches this engine."""
         return dict(os.environ) | ({"DOCKER_HOST": self.host} if self.host else {})
 
     def docker(self, *arguments: str | Path, text_input: str = "") -> str:
+        """The output of a docker command. Raises CommandFailed."""
         return run("docker", *arguments, env=self.environment, text_input=text_input)
 
     def accepts(self, *arguments: str | Path) -> bool:
+        """Whether a docker command succeeds."""
         return succeeds("docker", *arguments, env=self.environment)
 
     def has_image(self, image: str) -> bool:
+        """Whether the engine has an image."""
         return self.accepts("image", "inspect", image)
 
     @property
@@ -90,14 +94,17 @@ class OwnEngine:
 
     @property
     def exists(self) -> bool:
+        """Whether it was ever started."""
         return (self.folder / "daemon.json").exists()
 
     @property
     def engine(self) -> Engine:
+        """The engine, for docker commands."""
         return Engine(f"unix://{self.folder / 'docker.sock'}")
 
     @property
     def answers(self) -> bool:
+        """Whether it runs."""
         return self.exists and self.engine.accepts("version")
 
     def start(self) -> Engine:

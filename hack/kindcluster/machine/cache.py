@@ -16,6 +16,7 @@ from hack.kindcluster.machine.progress import say
 
 
 def cache_root(environment: Mapping[str, str]) -> Path:
+    """The folder of the cache: POOLKEEPER_CACHE, or `poolkeeper` in the user's cache folder."""
     if chosen := environment.get("POOLKEEPER_CACHE"):
         return Path(chosen).absolute()
     if base := environment.get("XDG_CACHE_HOME"):
@@ -24,13 +25,17 @@ def cache_root(environment: Mapping[str, str]) -> Path:
 
 
 class Cache:
+    """The folder of all that is built or runs."""
+
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def path(self, *parts: str) -> Path:
+        """A path in the cache."""
         return self.root.joinpath(*parts)
 
     def log(self, name: str) -> Path:
+        """The log of one kind of work."""
         return self.path("logs", f"{name}.log")
 
     @contextmanager

@@ -34,6 +34,7 @@ def run(
 
 
 def succeeds(*command: str | Path, env: Environment = None, timeout_seconds: float | None = 60) -> bool:
+    """Whether a command ends with status 0."""
     try:
         run(*command, env=env, timeout_seconds=timeout_seconds)
     except ClusterError:

@@ -15,6 +15,7 @@ SOURCES = Path("/etc/apt")
 
 
 def is_installed(package: str) -> bool:
+    """Whether dpkg has a package installed."""
     if not succeeds("dpkg-query", "--show", package):
         return False
     return run("dpkg-query", "--show", "--showformat=${db:Status-Status}", package) == "installed"
@@ -22,6 +23,8 @@ def is_installed(package: str) -> bool:
 
 @dataclass(frozen=True)
 class Debian:
+    """What this machine's packages allow."""
+
     cache: Cache
     may_install: bool
     is_debian: bool
@@ -31,6 +34,7 @@ class Debian:
 
     @classmethod
     def of(cls, cache: Cache, environment: Mapping[str, str]) -> "Debian":
+        """This machine; INSTALL=no in the environment forbids to install packages."""
         return cls(
             cache,
             may_install=environment.get("INSTALL", "").lower() not in {"no", "0", "false"},
@@ -68,15 +72,18 @@ def _install_command(packages: Sequence[str]) -> str:
 
 
 def is_root() -> bool:
+    """Whether this process may do everything."""
     return os.geteuid() == 0
 
 
 def require_root(why: str) -> None:
+    """Raises NotPermitted, with the command for root, unless this process is root's."""
     if not is_root():
         raise NotPermitted(f"{why} needs root", ["sudo --preserve-env hack/cluster up"])
 
 
 def is_debian(os_release: Path = Path("/etc/os-release")) -> bool:
+    """Whether this machine is a Debian."""
     return os_release.exists() and re.search(r"^ID=debian$", os_release.read_text(), re.MULTILINE) is not None
 
 

@@ -14,6 +14,7 @@ def say(message: str) -> None:
 
 
 def duration(seconds: float) -> str:
+    """A duration for people, such as `3.2 s` or `2 min 5 s`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
@@ -40,6 +41,7 @@ class Counter:
         self._shown = self._started
 
     def advance(self) -> None:
+        """Counts one more, and shows the count now and then."""
         self._count += 1
         now = self._clock()
         interval = 0.2 if sys.stderr.isatty() else LOG_INTERVAL_SECONDS
@@ -55,5 +57,6 @@ class Counter:
             say(text)
 
     def close(self) -> None:
+        """Clears the line of a terminal."""
         if sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -11,6 +11,8 @@ HACK = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Versions:
+    """All pinned versions."""
+
     go_modules: dict[str, str]
     go_tools: dict[str, str]
     minimum: dict[str, str]
@@ -22,6 +24,7 @@ class Versions:
 
     @classmethod
     def load(cls, path: Path = HACK / "versions.toml") -> Self:
+        """The versions in a file."""
         pinned = tomllib.loads(path.read_text())
         return cls(
             go_modules=pinned["go-modules"],
@@ -36,6 +39,7 @@ class Versions:
 
     @property
     def kubernetes(self) -> str:
+        """The version of Kubernetes, such as v1.37.2."""
         return self.go_modules["k8s.io/kubernetes"]
 
 
