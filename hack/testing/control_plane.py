@@ -25,6 +25,9 @@ USERS = (ADMIN, "operator", "rival", "stranger")
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0
 GET_SECONDS = 2.0
+PORT_ATTEMPTS = 3
+PORT_TAKEN = "address already in use"
+"""A free port may be taken by another process before the server binds it."""
 
 
 class NotStarted(Exception):
@@ -83,8 +86,6 @@ class ControlPlane:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._etcd_url, peer_url = (f"http://127.0.0.1:{port}" for port in free_ports(2))
-        self._port = free_port()
         self._apiserver, etcd = tools("kube-apiserver", "etcd")
         self._signing_key = folder / "service-account.key"
         subprocess.run(
@@ -92,18 +93,8 @@ class ControlPlane:
         )
         self._tokens = folder / "tokens.csv"
         self._tokens.write_text("".join(_token_line(user) for user in USERS))
-        self._etcd = Process(
-            [
-                etcd,
-                "--unsafe-no-fsync",
-                f"--data-dir={folder / 'etcd'}",
-                f"--listen-client-urls={self._etcd_url}",
-                f"--advertise-client-urls={self._etcd_url}",
-                f"--listen-peer-urls={peer_url}",
-            ],
-            folder / "etcd.log",
-        )
-        self._etcd.wait_for(f"{self._etcd_url}/health")
+        self._etcd = self._started_etcd(etcd)
+        self._port = free_port()
         self.process = self._started()
 
     @property
@@ -161,6 +152,31 @@ class ControlPlane:
         """Ends both processes."""
         self.process.stop()
         self._etcd.stop()
+
+    def _started_etcd(self, etcd: str) -> Process:
+        for attempt in range(PORT_ATTEMPTS):
+            client_port, peer_port = free_ports(2)
+            self._etcd_url, peer_url = (f"http://127.0.0.1:{port}" for port in (client_port, peer_port))
+            process = Process(
+                [
+                    etcd,
+                    "--unsafe-no-fsync",
+                    f"--data-dir={self._folder / 'etcd'}",
+                    f"--listen-client-urls={self._etcd_url}",
+                    f"--advertise-client-urls={self._etcd_url}",
+                    f"--listen-peer-urls={peer_url}",
+                ],
+                self._folder / f"etcd-{attempt}.log",
+            )
+            try:
+                process.wait_for(f"{self._etcd_url}/health")
+            except NotStarted as failure:
+                process.stop()
+                if PORT_TAKEN not in str(failure) or attempt == PORT_ATTEMPTS - 1:
+                    raise
+            else:
+                return process
+        raise AssertionError("the last attempt returns or raises")
 
     def _started(self) -> Process:
         process = Process(
