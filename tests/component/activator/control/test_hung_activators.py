@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest_asyncio
 
+from hack.testing.waiting import eventually
 from poolkeeper.controller.front.activators import ActivatorSettings
 from poolkeeper.controller.front.timing import FrontTiming
 from poolkeeper.core.front.routing import FOREIGN_TABLE_SECONDS
@@ -55,16 +56,14 @@ async def scene(tmp_path: Path) -> AsyncIterator[HttpScene]:
 
 async def until_demand(scene: HttpScene, demand: tuple[int, int]) -> None:
     """Wait until this much waits and is in flight."""
-    async with asyncio.timeout(20):
-        while not scene.published or scene.demand() != demand:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await eventually(lambda: bool(scene.published) and scene.demand() == demand, f"demand {demand}", 20)
 
 
 async def until_endpoint(scene: HttpScene) -> str:
     """Where clients of the Service go, once an activator is an endpoint of it."""
-    async with asyncio.timeout(20):
-        while (owned := scene.slice()) is None:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await eventually(lambda: scene.slice() is not None, "the activator is an endpoint", 20)
+    owned = scene.slice()
+    assert owned is not None
     assert owned.addresses == (LOOPBACK,), "the hung one is never sent anybody"
     return f"http://{LOOPBACK}:{owned.ports[0][1]}"
 
