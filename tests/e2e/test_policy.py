@@ -12,15 +12,15 @@ def test_once_learned_a_start_waits_until_the_budget_needs_it(world: QueueNamesp
     world.wait_until("starts have been seen", lambda: world.starts_seen() >= 3, 60)
     world.wait_until("the pool stops by itself", lambda: "StopIdle" in world.decided(), 60)
     assert world.replicas() == 0
-    assert re.search(r"idle for \d+ s, and waiting for work pays for \d+ s", world.explained("StopIdle"))
+    assert re.search(r"idle for \d+ s; keeping .* warm is worth \d+ s", world.explained("StopIdle"))
     world.wait_until("nobody is left who could take a job", lambda: not world.worker_pods(), 60)
 
     world.push(1)
     world.wait_until("the start is delayed", lambda: "WaitingForDeadline" in world.decided(), 10)
     assert world.replicas() == 0
     world.wait_until("the start comes in time", lambda: world.ready_replicas() == 1, 40)
-    assert re.search(r"due in \d+ s to keep", world.explained("WaitingForDeadline"))
-    assert "1 more replica started now to keep" in world.explained("StartForDeadline")
+    assert re.search(r"due in \d+ s to stay within", world.explained("WaitingForDeadline"))
+    assert "1 more replica is started now to stay within" in world.explained("StartForDeadline")
 
 
 def test_a_start_that_nobody_needs_any_more_is_cancelled(world: QueueNamespace) -> None:

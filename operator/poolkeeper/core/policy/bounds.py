@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from poolkeeper.api.pool import WhenUnattainable, ZeroMode
 from poolkeeper.core.learning.start_time import StartTimes
+from poolkeeper.core.policy import say
 from poolkeeper.core.tuning import (
     PROVEN_SAMPLES,
     RETEST_SECONDS,
@@ -14,8 +15,8 @@ from poolkeeper.core.values.decision import Reason, Verdict
 from poolkeeper.core.values.observation import Observation
 from poolkeeper.core.values.spec import PoolSpec
 
-SAID = 4096
-"""Sentences that are kept, since a pool's stay the same from one start to the next: some KiB per 10 pools."""
+MESSAGE_CACHE_SIZE = 4096
+"""Messages that are kept, because a pool's rarely change between starts: some KiB per 10 pools."""
 _WITHIN_LIMITS = Verdict(True, "WithinBounds", "the ceiling allows the replicas that the demand needs")
 
 
@@ -30,10 +31,10 @@ class Limits(NamedTuple):
 
 
 def limits(spec: PoolSpec, observation: Observation, starts: StartTimes, up_seconds: float) -> Limits:
-    """The bounds of this moment. A quota below the floor wins: what is not there can't be kept up.
+    """The floor and the ceiling of this moment. Quota overrides the floor.
 
-    A pool that is kept warm is let down once it has been up for RETEST_SECONDS and is idle: only a new start
-    can show that starts have become faster.
+    A pool that is kept warm may stop once it has been up for RETEST_SECONDS and is idle, because only a new
+    start can show that starts have become faster.
     """
     ceiling = spec.max_replicas
     if observation.ceiling is not None:
@@ -44,20 +45,20 @@ def limits(spec: PoolSpec, observation: Observation, starts: StartTimes, up_seco
     if floor < 1 and up_seconds < RETEST_SECONDS and keeps_warm(spec, starts):
         floor, reason = 1, Reason.KEPT_WARM
         message = (
-            f"kept warm: a start takes {starts.p95_seconds:.0f} s (p95), longer than the "
-            f"{spec.budget_seconds:g} s that a request may wait"
+            f"kept warm, because a start takes {starts.p95_seconds:.0f} s (p95) and the budget is "
+            f"{spec.budget_seconds:g} s"
         )
     if window.replicas > floor:
         floor, reason = window.replicas, Reason.WARM_WINDOW
-        message = f"a warm window asks for {window.replicas} replicas"
+        message = f"a warm window asks for {say.count(window.replicas, 'replica')}"
     return Limits(floor if floor < ceiling else ceiling, ceiling, reason, message, changes_at)
 
 
-@lru_cache(maxsize=SAID)
+@lru_cache(maxsize=MESSAGE_CACHE_SIZE)
 def _declared_floor(min_replicas: int, is_never_zero: bool) -> tuple[int, Reason, str]:
     if is_never_zero and min_replicas < 1:
         return 1, Reason.AT_FLOOR, "the pool never goes to zero (scaleToZero.mode is Never)"
-    return min_replicas, Reason.AT_FLOOR, f"the pool keeps at least {min_replicas} replicas"
+    return min_replicas, Reason.AT_FLOOR, f"the pool keeps at least {say.count(min_replicas, 'replica')}"
 
 
 def keeps_warm(spec: PoolSpec, starts: StartTimes) -> bool:
@@ -75,19 +76,23 @@ def budget_attainable(spec: PoolSpec, starts: StartTimes) -> Verdict:
     )
 
 
-@lru_cache(maxsize=SAID)
+@lru_cache(maxsize=MESSAGE_CACHE_SIZE)
 def _attainable(
     samples: int, seconds: float, objective_percent: float, budget_seconds: float, margin_seconds: float
 ) -> Verdict:
     takes = f"{objective_percent:g} % of starts take up to {seconds:.0f} s"
     if samples < PROVEN_SAMPLES:
-        message = f"{samples} of {PROVEN_SAMPLES} starts have been seen; until then {takes} is an expectation"
+        message = (
+            f"{samples} of {PROVEN_SAMPLES} starts have been measured; the expectation until then: {takes}"
+        )
         return Verdict(None, "NotEnoughStarts", message)
-    budget = f"a request may wait {budget_seconds:g} s"
+    budget = f"the budget is {budget_seconds:g} s"
     if seconds + margin_seconds <= budget_seconds:
-        return Verdict(True, "StartFitsBudget", f"{takes}, {budget}")
+        return Verdict(True, "StartFitsBudget", f"{takes}, and {budget}")
     return Verdict(
-        False, "StartExceedsBudget", f"{takes}, but {budget}: raise budgetSeconds or keep a replica up"
+        False,
+        "StartExceedsBudget",
+        f"{takes}, but {budget}: raise coldStart.budgetSeconds or keep a replica up",
     )
 
 

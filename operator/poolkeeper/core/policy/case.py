@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.bounds import Limits
-from poolkeeper.core.policy.sizing import Plan
+from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.tuning import SAME_POLL_SHARE
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.demand import Workload
@@ -22,7 +22,7 @@ class Case(NamedTuple):
     state: PoolState
     replicas: Replicas
     limits: Limits
-    plan: Plan
+    plan: StartPlan
 
 
 class Choice(NamedTuple):

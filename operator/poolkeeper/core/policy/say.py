@@ -1,16 +1,20 @@
-"""The sentences that explain a decision, with the numbers that led to it."""
+"""The sentences that explain a decision, with the numbers that led to it.
+
+They are read in the status, in events and in `poolkeeper explain`. Each says what is the case, then what
+follows. A number has a unit, and the budget is called the budget.
+"""
 
 import math
 
-from poolkeeper.core.policy.sizing import Plan
+from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Replicas
 from poolkeeper.core.values.spec import PoolSpec
 
-AT_ZERO = "nothing waits and nothing runs"
+AT_ZERO = "no request waits and no replica runs"
 IMMEDIATELY = "coldStart.start is Immediately"
-STRICTEST = "coldStart.objectivePercent is the strictest, which leaves no time to wait"
+STRICTEST = "with this coldStart.objectivePercent no start is delayed"
 TARGET_UNKNOWN = "the target can't be read, so nothing is changed"
 
 
@@ -20,6 +24,7 @@ def count(number: int, noun: str) -> str:
 
 
 def waits(now: float, workload: Workload) -> str:
+    """How many requests wait, and for how long the oldest has waited."""
     if not workload.waiting:
         return "no request waits"
     oldest = now - workload.waiting[0].arrived_at
@@ -33,69 +38,108 @@ def waiting(queued: int) -> str:
     return "1 request waits" if queued == 1 else f"{queued} requests wait"
 
 
-def start(now: float, spec: PoolSpec, workload: Workload, plan: Plan, samples: int) -> str:
-    seen = "seen" if samples else "expected"
-    text = f"{waits(now, workload)}; a start is {seen} to take up to {plan.start_seconds:.0f} s"
+def start(now: float, spec: PoolSpec, workload: Workload, plan: StartPlan, samples: int) -> str:
+    """What waits, and how long a start takes: the beginning of every sentence about a start."""
+    takes = "a start takes" if samples else "a start is expected to take"
+    text = f"{waits(now, workload)}; {takes} up to {plan.start_seconds:.0f} s"
     if plan.late:
-        return f"{text}, so {count(plan.late, 'request')} can't be taken within {budget(spec)}"
+        return f"{text}, so {count(plan.late, 'request')} will wait longer than {budget(spec)}"
     return text
 
 
+def at_once(explained: str, because: str = "") -> str:
+    """Why a start is not delayed."""
+    return (
+        f"{explained}; {because}, so the start begins now"
+        if because
+        else f"{explained}; the start begins now"
+    )
+
+
 def due(explained: str, spec: PoolSpec, more: int) -> str:
-    return f"{explained}: {count(more, 'more replica')} started now to keep {budget(spec)}"
+    """A start whose latest instant has come."""
+    starts = "1 more replica is" if more == 1 else f"{more} more replicas are"
+    return f"{explained}, so {starts} started now to stay within {budget(spec)}"
 
 
 def not_due(explained: str, spec: PoolSpec, seconds: float) -> str:
-    return f"{explained}; the next start is due in {seconds:.0f} s to keep {budget(spec)}"
+    """A start that can wait for more requests."""
+    return f"{explained}; the next start is due in {seconds:.0f} s to stay within {budget(spec)}"
 
 
 def too_few_starts(seen: int, enough: int) -> str:
-    return f"no start is delayed before {enough} have been seen, and this pool has seen {seen}"
+    """Why a pool that is new does not delay its starts."""
+    return f"a start is delayed only after {enough} starts have been measured, and this pool has {seen}"
 
 
 def budget(spec: PoolSpec) -> str:
-    return f"the {spec.budget_seconds:g} s that a request may wait"
+    """The longest promised wait."""
+    return f"the budget of {spec.budget_seconds:g} s"
 
 
 def starting(replicas: Replicas, remaining: float | None = None) -> str:
+    """Replicas on their way."""
     text = f"{count(len(replicas.starting), 'replica')} starting, {replicas.ready} ready"
-    return text if remaining is None else f"{text}; the next is expected in {remaining:.0f} s"
+    return text if remaining is None else f"{text}; the next should be ready in {remaining:.0f} s"
 
 
 def cancelled(now: float, replicas: Replicas, kept: int) -> str:
+    """A start that is taken back."""
     oldest = now - min(starting.asked_at for starting in replicas.starting)
+    taken_back = replicas.desired - kept
+    are = "is" if taken_back == 1 else "are"
     return (
-        f"the queue has drained before {count(len(replicas.starting), 'replica')}, asked for {oldest:.0f} s "
-        f"ago, became ready: back to {kept}"
+        f"no request waits any more, so {count(taken_back, 'replica')}, asked for up to {oldest:.0f} s ago "
+        f"and not ready yet, {are} taken back; {stay(kept)}"
     )
+
+
+def stay(replicas: int) -> str:
+    """1 replica stays, 2 replicas stay."""
+    return "1 replica stays" if replicas == 1 else f"{replicas} replicas stay"
 
 
 def demand_unknown(desired: int, problem: str) -> str:
-    return f"demand is unknown, so {count(desired, 'replica')} stay: {problem}"
+    """Unknown demand is never treated as none."""
+    return f"demand is unknown, so {stay(desired)}: {problem}"
 
 
 def within_budget(spec: PoolSpec, workload: Workload, desired: int) -> str:
-    return (
-        f"{count(workload.queued, 'request')} will be taken within {spec.budget_seconds:g} s "
-        f"by {count(desired, 'replica')}"
-    )
+    """The replicas that there are suffice."""
+    requests = count(workload.queued, "waiting request")
+    return f"{count(desired, 'replica')} will take {requests} within {budget(spec)}"
 
 
 def busy(workload: Workload, desired: int) -> str:
-    return f"{count(workload.in_flight, 'request')} in flight on {count(desired, 'replica')}"
+    """Replicas that work."""
+    return f"{in_flight(workload)} on {count(desired, 'replica')}"
+
+
+def in_flight(workload: Workload) -> str:
+    """1 request is in flight, 2 requests are in flight."""
+    return f"{count(workload.in_flight, 'request')} {'is' if workload.in_flight == 1 else 'are'} in flight"
 
 
 def idle(desired: int, idle_for: float, remaining: float, reason: Reason) -> str:
-    text = f"{count(desired, 'replica')} idle for {idle_for:.0f} s"
+    """Replicas that stay up without work for now."""
+    has = "has" if desired == 1 else "have"
+    text = f"{count(desired, 'replica')} {has} been idle for {idle_for:.0f} s"
+    unseen = f"{text}; the source doesn't show requests in flight"
     if math.isinf(remaining):
-        return f"{text}; work that was taken is not seen and may take any time, so none is stopped"
+        return f"{unseen}, which may take any time, so none is stopped"
     if reason is Reason.IN_FLIGHT_UNSEEN:
-        return f"{text}; work that was taken is not seen, so none is stopped for another {remaining:.0f} s"
-    return f"{text}; to be stopped in {remaining:.0f} s"
+        return f"{unseen}, so none is stopped for another {remaining:.0f} s"
+    return f"{text}; the stop is due in {remaining:.0f} s unless a request arrives"
 
 
-def stopped(floor: int, idle_for: float, timeout: float) -> str:
-    return f"idle for {idle_for:.0f} s, and waiting for work pays for {timeout:.0f} s: down to {floor}"
+def stopped(desired: int, floor: int, idle_for: float, worth_seconds: float, *, is_fixed: bool) -> str:
+    """An idle pool goes down to its floor, after what staying up is worth or as long as was declared."""
+    what, they = ("it", "it is") if desired == 1 else (f"{desired} replicas", "they are")
+    why = f"keeping {what} warm is worth {worth_seconds:.0f} s at the learned arrival rate"
+    if is_fixed:
+        why = f"scaleToZero.idleSeconds is {worth_seconds:g} s"
+    so = stay(floor) if floor else f"{they} stopped"
+    return f"idle for {idle_for:.0f} s; {why}, so {so}"
 
 
 def handing_over(stopped: str, waits_for: str, seconds: float | None) -> str:
@@ -104,34 +148,41 @@ def handing_over(stopped: str, waits_for: str, seconds: float | None) -> str:
 
 
 def ahead(workload: Workload, start_seconds: float, wanted: int) -> str:
+    """A start for a load that grows, where a start outlasts the budget."""
     return (
-        f"{waiting(workload.queued)} and {workload.in_flight} in flight, with starts of "
-        f"{start_seconds:.0f} s: up to {count(wanted, 'replica')} now, before more are late"
+        f"{waiting(workload.queued)} and {in_flight(workload)}; a start takes {start_seconds:.0f} s, so the "
+        f"pool goes up to {count(wanted, 'replica')} now, before more requests are late"
     )
 
 
 def expected(gap: float, *, by_daytime: bool) -> str:
+    """A start for a request that has not come yet."""
     when = "at this time of the day " if by_daytime else ""
     return (
-        f"the last request came {gap:.0f} s ago, and {when}the next is so likely that a start now costs less "
-        "than its wait"
+        f"the last request came {gap:.0f} s ago; {when}the next one is so likely that a start now costs less "
+        "than letting it wait"
     )
 
 
 def surplus(workload: Workload, desired: int, kept: int) -> str:
+    """Fewer replicas were enough."""
+    is_stopped = "1 is stopped" if desired - kept == 1 else f"{desired - kept} are stopped"
     return (
-        f"{count(workload.in_flight, 'request')} in flight: {kept} of {count(desired, 'replica')} have been "
-        "enough for longer than a start takes"
+        f"{in_flight(workload)}; {kept} of {desired} replicas have been enough for at least half of a start "
+        f"time, so {is_stopped}"
     )
 
 
 def at_ceiling(queued: int, desired: int) -> str:
-    return f"{waiting(queued)}, but no more than {count(desired, 'replica')} are allowed"
+    """More would be started if they were allowed."""
+    return f"{waiting(queued)}, but the pool may have no more than {count(desired, 'replica')}"
 
 
 def above_ceiling(desired: int, ceiling: int) -> str:
+    """More run than are allowed."""
     return f"{count(desired, 'replica')} are more than the {ceiling} allowed"
 
 
 def above_ceiling_but_busy(desired: int, ceiling: int) -> str:
-    return f"{above_ceiling(desired, ceiling)}; they stay until none of them can be busy or starting"
+    """More run than are allowed, and may have work."""
+    return f"{above_ceiling(desired, ceiling)}; all stay while one of them may be busy or starting"

@@ -12,7 +12,7 @@ from poolkeeper.core.tuning import (
 )
 
 
-class Plan(NamedTuple):
+class StartPlan(NamedTuple):
     """`more` replicas are to be started, no later than `start_at`.
 
     `late` requests will miss their deadline whatever is done; `deadline` is the first that needs the start.
@@ -25,10 +25,10 @@ class Plan(NamedTuple):
     late: int
 
 
-NOTHING = Plan(0, math.inf, math.inf, 0.0, 0)
+NOTHING = StartPlan(0, math.inf, math.inf, 0.0, 0)
 
 
-def plan(now: float, need: Need, capacity: Capacity, growth: float, most: int) -> Plan:
+def plan(now: float, need: Need, capacity: Capacity, growth: float, most: int) -> StartPlan:
     """The fewest replicas with which every request is taken in time.
 
     With the number fixed, the start waits as long as that number still suffices, or the `most` that may be
@@ -50,7 +50,7 @@ def plan(now: float, need: Need, capacity: Capacity, growth: float, most: int) -
         room = QUEUE_FILL_LIMIT * need.patience * capacity.rate * replicas - need.cumulative_requests[-1]
         start_at = min(start_at, now + room / growth - short.first_seconds)
     late = math.ceil(short.late[-1].requests) if short.late else 0
-    return Plan(more, start_at, short.first_deadline, short.first_seconds, late)
+    return StartPlan(more, start_at, short.first_deadline, short.first_seconds, late)
 
 
 def _replicas_for_late(now: float, late: Sequence[Late], capacity: Capacity) -> int:

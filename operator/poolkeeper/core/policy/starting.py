@@ -11,7 +11,7 @@ from poolkeeper.core.policy import outlook, say, sizing
 from poolkeeper.core.policy.capacity import Capacity
 from poolkeeper.core.policy.case import Case, Choice, confirmed_idle_at, is_expecting, starting_are_unused
 from poolkeeper.core.policy.shortage import Need
-from poolkeeper.core.policy.sizing import Plan
+from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.tuning import (
     CATCH_UP_PRICE_SHARE,
     EARLIEST_TAIL,
@@ -35,7 +35,7 @@ _REQUESTS = itemgetter(1)
 
 def plan_starts(
     now: float, spec: PoolSpec, workload: Workload, replicas: Replicas, ceiling: int, state: PoolState
-) -> Plan:
+) -> StartPlan:
     """What the waiting requests need beyond the replicas that are there or on their way."""
     if not workload.queued:
         return sizing.NOTHING
@@ -174,10 +174,10 @@ def start(case: Case) -> Choice | None:
         return None
     explained = say.start(case.now, case.spec, case.workload, plan, case.state.starts.samples)
     if plan.late:
-        return Choice(wanted, Reason.START_AT_ONCE, f"{explained}: start now")
+        return Choice(wanted, Reason.START_AT_ONCE, say.at_once(explained))
     undelayed = _why_not_delayed(case)
     if undelayed:
-        return Choice(wanted, Reason.START_AT_ONCE, f"{explained}; {undelayed}: start now")
+        return Choice(wanted, Reason.START_AT_ONCE, say.at_once(explained, undelayed))
     if plan.start_at <= case.now:
         return Choice(wanted, Reason.START_FOR_DEADLINE, say.due(explained, case.spec, wanted - desired))
     message = say.not_due(explained, case.spec, plan.start_at - case.now)

@@ -2,6 +2,7 @@
 
 import math
 
+from poolkeeper.api.pool import ZeroMode
 from poolkeeper.core.policy import outlook, say
 from poolkeeper.core.policy.case import Case, Choice, confirmed_idle_at, is_expecting, starting_are_unused
 from poolkeeper.core.tuning import (
@@ -37,7 +38,9 @@ def stop(case: Case) -> Choice:
         fades_at = outlook.peak_fades_at(case.spec, case.state) if desired > max(floor, 1) else math.inf
         due_at = max(min(stop_at, fades_at), case.now)
         return Choice(desired, reason, say.idle(desired, idle_for, stop_at - case.now, reason), due_at)
-    return Choice(floor, Reason.STOP_IDLE, say.stopped(floor, idle_for, case.state.idle_seconds or 0.0))
+    is_fixed = case.spec.zero_mode is ZeroMode.FIXED
+    message = say.stopped(desired, floor, idle_for, case.state.idle_seconds or 0.0, is_fixed=is_fixed)
+    return Choice(floor, Reason.STOP_IDLE, message)
 
 
 def hand_over(case: Case, choice: Choice, stop: Stop) -> Choice:
@@ -54,13 +57,13 @@ def _at_floor(case: Case) -> Choice:
     if case.replicas.desired == 0:
         if is_expecting(case) and limits.ceiling > 0:
             age = case.now - case.state.gaps.arrived_at
-            return Choice(1, Reason.START_AHEAD, say.expected(age, by_daytime=_goes_by_daytime(case, age)))
+            return Choice(1, Reason.START_AHEAD, say.expected(age, by_daytime=_is_by_daytime(case, age)))
         due_at = math.inf if case.state.ahead_at is None else case.state.ahead_at
         return Choice(0, Reason.AT_ZERO, say.AT_ZERO, min(limits.changes_at, due_at))
     return Choice(case.replicas.desired, limits.floor_reason, limits.floor_message, limits.changes_at)
 
 
-def _goes_by_daytime(case: Case, age: float) -> bool:
+def _is_by_daytime(case: Case, age: float) -> bool:
     return case.state.gaps.daytime.is_proven and age > DAYTIME_FROM_SECONDS
 
 

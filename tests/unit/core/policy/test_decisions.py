@@ -74,7 +74,9 @@ def test_an_unproven_start_time_is_not_relied_upon() -> None:
     spec = spec_of(budget_seconds=90.0)
     decision, _ = decide(T0, spec, observe(reading(T0, (1.0,)), replicas(0)), taught(spec, (30.0,)))
     assert (decision.replicas, decision.reason) == (1, Reason.START_AT_ONCE)
-    assert "no start is delayed before 3 have been seen, and this pool has seen 1" in decision.message
+    assert (
+        "a start is delayed only after 3 starts have been measured, and this pool has 1" in decision.message
+    )
 
 
 @pytest.mark.parametrize("starts", [(), (90.0,) * 6])

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from poolkeeper.core.policy.capacity import Capacity
 from poolkeeper.core.policy.shortage import Need
-from poolkeeper.core.policy.sizing import NOTHING, Plan, plan
+from poolkeeper.core.policy.sizing import NOTHING, StartPlan, plan
 from poolkeeper.core.tuning import LATE_START_TOLERANCE_SECONDS, QUEUE_FILL_LIMIT, START_TIME_REUSE_FACTOR
 from poolkeeper.core.values.observation import ArrivalBucket
 
 NOW = 1_700_000_000.0
 
 
-def looked_through(now: float, need: Need, capacity: Capacity, growth: float, most: int) -> Plan:
+def looked_through(now: float, need: Need, capacity: Capacity, growth: float, most: int) -> StartPlan:
     """The plan, bucket by bucket."""
     short: list[tuple[float, float, float, bool]] = []
     seconds = counted = first_seconds = 0.0
@@ -51,7 +51,7 @@ def looked_through(now: float, need: Need, capacity: Capacity, growth: float, mo
             bucket.requests for bucket in need.waiting
         )
         start_at = min(start_at, now + room / growth - first_seconds)
-    return Plan(more, start_at, short[0][0], first_seconds, math.ceil(late[-1]) if late else 0)
+    return StartPlan(more, start_at, short[0][0], first_seconds, math.ceil(late[-1]) if late else 0)
 
 
 def latest_start(short: tuple[float, float, float, bool], added: int, capacity: Capacity) -> float:
