@@ -15,8 +15,10 @@ from pathlib import Path
 
 import yaml
 
+from hack.testing.audit import AuditLog
 from hack.testing.ports import free_port, free_ports
 from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.paths import namespaced_path
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN = "admin"
@@ -91,6 +93,7 @@ class ControlPlane:
         subprocess.run(
             ["openssl", "genrsa", "-out", self._signing_key, "2048"], check=True, capture_output=True
         )
+        self.audit_log = AuditLog(folder)
         self._tokens = folder / "tokens.csv"
         self._tokens.write_text("".join(_token_line(user) for user in USERS))
         self._etcd = self._started_etcd(etcd)
@@ -116,6 +119,17 @@ class ControlPlane:
         """A kubeconfig for one of USERS."""
         if user not in USERS:
             raise ValueError(f"no such user: {user}; there are {', '.join(USERS)}")
+        return self._kubeconfig(user, _token(user))
+
+    async def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
+        """A kubeconfig for a service account that exists."""
+        path = namespaced_path("v1", namespace, "serviceaccounts", name, "token")
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        async with await self.admin_client() as client:
+            granted = await client.request("POST", path, body=request)
+        return self._kubeconfig(f"{namespace}-{name}", granted["status"]["token"])
+
+    def _kubeconfig(self, user: str, token: str) -> Path:
         cluster = {"server": self.url, "certificate-authority": str(self.certificate)}
         location = self._folder / f"{user}.kubeconfig"
         location.write_text(
@@ -125,7 +139,7 @@ class ControlPlane:
                     "kind": "Config",
                     "current-context": user,
                     "clusters": [{"name": "test", "cluster": cluster}],
-                    "users": [{"name": user, "user": {"token": _token(user)}}],
+                    "users": [{"name": user, "user": {"token": token}}],
                     "contexts": [{"name": user, "context": {"cluster": "test", "user": user}}],
                 }
             )
@@ -193,6 +207,7 @@ class ControlPlane:
                 f"--service-account-key-file={self._signing_key}",
                 f"--service-account-signing-key-file={self._signing_key}",
                 "--disable-admission-plugins=ServiceAccount",
+                *self.audit_log.flags,
             ],
             self._folder / "apiserver.log",
         )

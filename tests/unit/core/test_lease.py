@@ -98,6 +98,25 @@ def test_resigning_without_the_lease_writes_nothing() -> None:
     assert lease.release(holder()) is None
 
 
+def test_a_standby_reads_no_oftener_than_a_leader_renews() -> None:
+    assert lease.next_delay_seconds(rival(), 100.0) == 2.0
+    assert lease.next_delay_seconds(lease.has_failed(rival()), 100.0) == 2.0
+    assert lease.next_delay_seconds(holder(), 100.1) == 2.0
+
+
+def test_a_standby_claims_as_soon_as_the_lease_has_run_out() -> None:
+    """So that it leads 12 s after a kill: 2 s until it has read the last renewal, then 10 s."""
+    woken_at = 109.5 + lease.next_delay_seconds(rival(), 109.5)
+    assert woken_at < 110.1
+    assert isinstance(lease.next_request(rival(), woken_at), WriteLease)
+    assert lease.next_delay_seconds(lease.was_read(rival(), FREE, "8", 105.0), 105.0) == 0.0
+
+
+def test_a_leader_tries_again_soon_after_a_failure() -> None:
+    assert lease.next_delay_seconds(lease.has_failed(holder()), 102.0) == 0.5
+    assert lease.next_delay_seconds(lease.has_failed(rival()), 110.1) == 0.5
+
+
 class Pending(NamedTuple):
     request: ReadLease | WriteLease
     requested_at: float
@@ -210,7 +229,7 @@ def test_a_lone_machine_leads_soon_after_the_server_answers(rate: float, failure
         machine.ask()
         machine.deliver(server)
         machine.conclude(answer_arrives=attempt >= failures)
-        machine.now += lease.next_delay_seconds(machine.state) * machine.rate
+        machine.now += lease.next_delay_seconds(machine.state, machine.now) * machine.rate
         if lease.may_write(machine.state, machine.now):
             return
     raise AssertionError("never led")

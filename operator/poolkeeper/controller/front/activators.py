@@ -2,20 +2,18 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from poolkeeper.api.activation import PoolReport, Report
+from poolkeeper.controller.front.patience import Patience
 from poolkeeper.controller.front.timing import FrontTiming
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.activator_pods import ActivatorPod, list_activators
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import KubeFailure
 from poolkeeper.sources.http.activator_link import ActivatorChannel, ActivatorLink
-
-logger = logging.getLogger(__name__)
 
 NOT_INSTALLED = "this installation has no activators; the chart's value activator.enabled brings them"
 NO_ACTIVATOR = "there is no activator; the chart's value activator.enabled brings them"
@@ -83,10 +81,16 @@ class Activators:
         self._by_uid: dict[str, Activator] = {}
         self._has_looked = asyncio.Event()
         self._labels: Mapping[str, str] | None = None
+        self._patience = Patience("the activators can't be listed")
         self.failure: str | None = (
             "the activators have not been looked for yet" if settings else NOT_INSTALLED
         )
         """Why activators can't be relied upon; None while there are some."""
+
+    @property
+    def are_configured(self) -> bool:
+        """Whether this installation has any."""
+        return self._settings is not None
 
     def all(self) -> list[Activator]:
         """Those that run, also those that only finish what they hold."""
@@ -120,21 +124,23 @@ class Activators:
         """Look for pods until cancelled; `heard` is called whenever pods or reports have changed."""
         try:
             while True:
+                pause_seconds = 0.0
                 if self._settings is not None:
-                    await self._look(self._settings, heard)
+                    pause_seconds = await self._look(self._settings, heard)
                     self._has_looked.set()
-                await asyncio.sleep(self._timing.activators_listed_every)
+                await asyncio.sleep(max(pause_seconds, self._timing.activators_listed_every))
         finally:
             for each in self._by_uid.values():
                 _end(each)
 
-    async def _look(self, settings: ActivatorSettings, heard: Callable[[], None]) -> None:
+    async def _look(self, settings: ActivatorSettings, heard: Callable[[], None]) -> float:
+        """List them once; how long to wait at least before the next list."""
         try:
             found = await list_activators(self._client, settings.namespace, settings.selector)
         except KubeFailure as failure:
             self.failure = f"the activators can't be listed: {failure.message}"
-            logger.warning("%s", self.failure)
-            return
+            return self._patience.failed(failure)
+        self._patience.succeeded()
         self.failure = None if found else NO_ACTIVATOR
         before = {uid: each.pod for uid, each in self._by_uid.items()}
         for pod in found:
@@ -144,6 +150,7 @@ class Activators:
             _end(self._by_uid.pop(uid))
         if before != {uid: each.pod for uid, each in self._by_uid.items()}:
             heard()
+        return 0.0
 
     def _take(self, pod: ActivatorPod, settings: ActivatorSettings, heard: Callable[[], None]) -> None:
         known = self._by_uid.get(pod.uid)

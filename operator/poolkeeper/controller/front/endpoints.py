@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from poolkeeper.backoff import Backoff
 from poolkeeper.controller.front.initial_sync import InitialSync
+from poolkeeper.controller.front.patience import Patience
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.front.presence import Endpoints, Presence
@@ -61,6 +62,8 @@ class EndpointsLane:
         self._pausing: set[PoolKey] = set()
         self._writes: dict[PoolKey, int] = {}
         self._known: Slices | None = None
+        self._patience = Patience("The activators' endpoints can't be brought up to date")
+        self._patience_with: dict[PoolKey, Patience] = {}
 
     @property
     def known(self) -> Mapping[SliceName, ActivatorSlice] | None:
@@ -95,9 +98,11 @@ class EndpointsLane:
                 continue
             try:
                 await self._round()
-            except (KubeFailure, TimeoutError, NotLeading) as failure:
-                logger.warning("The activators' endpoints can't be brought up to date: %s", failure)
+                self._patience.succeeded()
+            except NotLeading:
                 await asyncio.sleep(RETRY_SECONDS)
+            except (KubeFailure, TimeoutError) as failure:
+                await asyncio.sleep(self._patience.failed(failure))
 
     async def _round(self) -> None:
         if not await self._initial_sync.is_complete():
@@ -105,13 +110,19 @@ class EndpointsLane:
             return
         slices = await self._read()
         found = by_pool(slices)
+        for key in self._patience_with.keys() - self._wanted.keys():
+            del self._patience_with[key]
         for key in list(self._wanted):
+            patience = self._patience_with.setdefault(key, Patience("The endpoints can't be changed", key))
+            if self._clock() < patience.until:
+                continue
             try:
                 await self._follow_pool(key, slices, found.get(key, {}))
+                patience.succeeded()
             except (KubeFailure, TimeoutError) as failure:
                 # Whether it was done is not known.
                 self._read_at = float("-inf")
-                logger.warning("The endpoints can't be changed: %s", failure, extra={"pool": str(key)})
+                patience.until = self._clock() + patience.failed(failure)
 
     async def _read(self) -> Slices:
         """Our slices as they are; listed again now and then, since anybody may delete one."""

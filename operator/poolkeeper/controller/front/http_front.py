@@ -188,7 +188,9 @@ class HttpFront:
         else:
             self._tables.drop()
             self._endpoints.resign()
-        self._endpoints.follow(made.endpoints)
+        if self._activators.are_configured or self._declared or self._endpoints.known:
+            # Else there is no slice of ours, and the install may have no right to look for one.
+            self._endpoints.follow(made.endpoints)
         for key in made.stop:
             self._tell(key, before, made)
         return made

@@ -63,6 +63,8 @@ class Leadership:
         self._state = LeaseState(identity, timing or LeaseTiming())
         self._on_change = on_change
         self._was_leading = False
+        self._named_holder = identity
+        self._named_problem = ""
         self._writes = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -100,7 +102,7 @@ class Leadership:
             async with self._request:
                 await self._step()
             self._tell()
-            await asyncio.sleep(lease.next_delay_seconds(self._state))
+            await asyncio.sleep(lease.next_delay_seconds(self._state, self._monotonic()))
 
     async def resign(self) -> None:
         """Stop writing at once, and free the lease unless a write is still under way."""
@@ -123,9 +125,13 @@ class Leadership:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await self._ask(request, requested_at)
+            problem = ""
         except Exception as error:
             self._state = lease.has_failed(self._state)
-            logger.warning("The lease can't be read or renewed: %s: %s", type(error).__name__, error)
+            problem = f"{type(error).__name__}: {error}"
+        if problem not in ("", self._named_problem):
+            logger.warning("The lease can't be read or renewed: %s", problem)
+        self._named_problem = problem
 
     async def _ask(self, request: ReadLease | WriteLease | None, requested_at: float) -> None:
         if isinstance(request, ReadLease):
@@ -146,6 +152,11 @@ class Leadership:
             self._was_leading = is_leading
             logger.info("This replica %s", "leads" if is_leading else "does not lead")
             self._on_change(is_leading)
+        holder = self._state.record.holder if self._state.record else ""
+        if holder not in ("", self._named_holder):
+            self._named_holder = holder
+            if holder != self._state.identity:
+                logger.info("The leader is pod %s: decisions are in its log", holder.rpartition("_")[0])
 
 
 class AlwaysLeading:

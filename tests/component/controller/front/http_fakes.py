@@ -39,7 +39,8 @@ class Api:
         self.services: dict[str, dict[str, Any]] = {}
         self.activators: list[dict[str, Any]] = []
         self.policies: list[dict[str, Any]] = []
-        self.hides_policies = False
+        self.hides_policies = self.hides_slices = False
+        self.slices_refused = 0
         self.policies_read = 0
         self.written: list[tuple[str, str]] = []
         self.makes_endpoints = True
@@ -56,10 +57,7 @@ class Api:
             ready = self.ready_uids() if self.makes_endpoints else []
             return {"items": [{"endpoints": [{"targetRef": {"uid": uid}} for uid in ready]}]}
         if plural == "endpointslices":
-            # A list is of the instant at which it was asked for, however late it comes.
-            listed = {"items": list(self.slices.values())}
-            await self.answers_for_slices.wait()
-            return listed if method == "GET" else self._write(method, name, body)
+            return await self._slices(method, name, body)
         if plural == "services":
             await self.answers_for_services.wait()
             if name not in self.services:
@@ -78,6 +76,15 @@ class Api:
             return {"items": self.activators}
         assert plural == "acceleratorpools", path
         return {"items": list(self.pools.values())}
+
+    async def _slices(self, method: str, name: str, body: Any) -> dict[str, Any]:
+        if self.hides_slices:
+            self.slices_refused += 1
+            raise ApiError(403, "Forbidden", "may not list endpointslices")
+        # A list is of the instant at which it was asked for, however late it comes.
+        listed = {"items": list(self.slices.values())}
+        await self.answers_for_slices.wait()
+        return listed if method == "GET" else self._write(method, name, body)
 
     def _write(self, method: str, name: str, body: Any) -> dict[str, Any]:
         self.written.append((method, name))

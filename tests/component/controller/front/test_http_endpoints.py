@@ -146,3 +146,19 @@ async def test_a_service_that_can_not_be_read_keeps_its_port(scene: HttpScene) -
     assert route is not None
     assert (route.ports[0].listen_port, route.replicas) == (before.ports[0][1], ())
     assert other.slice() == before
+
+
+async def test_slices_that_are_refused_are_asked_for_ever_less_often_and_warned_of_once(
+    scene: HttpScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.api.hides_slices = True
+    scene.declare(ready=[POD])
+    scene.start()
+    await scene.settle(2.0)
+    assert scene.api.slices_refused in range(2, 5), "after 0.5, 1 and 2 s at most, less a random half"
+    assert [each.message for each in caplog.records if each.levelname == "WARNING"] == [
+        "The activators' endpoints can't be brought up to date: may not list endpointslices"
+    ]
+    scene.api.hides_slices = False
+    await scene.settle(4.0)
+    assert scene.slice() is not None, "the right was granted meanwhile"
