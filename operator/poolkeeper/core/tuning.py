@@ -136,7 +136,7 @@ QUEUE_FILL_LIMIT = 0.7
 """Share of the wait allowed that the queue may be worth when a start is ready.
 Source: chosen; bar `loaded`. Beyond it, the last of a growing queue would be late."""
 GRACE_BUDGET_SHARE = 0.25
-"""Share of the budget within which requests that can't be in time are to be taken after a usual start.
+"""Share of the budget within which requests that can't be in time should be taken after a usual start.
 Source: chosen; bar `overshoot`."""
 FIRST_STEP_REPLICAS = 32
 """Replicas that may be asked for before any is ready.
@@ -174,7 +174,7 @@ new start can show that starts have become faster, and one late request a day is
 
 MINIMUM_UP_SECONDS = 2.0
 """A replica stays up for at least so long after it became ready.
-Source: chosen; a request that waited for it has been taken and is seen by then."""
+Source: chosen; a request that waited for it has been taken and is seen within this time."""
 LONGEST_IDLE_SECONDS = 6 * 3600.0
 """However much a late request costs, an idle pool does not wait for the next one longer than this.
 Source: chosen; bar `hurried`."""
@@ -322,5 +322,5 @@ LEAST_ALLOWED_SHARE = 1e-4
 """Smallest share of requests that may be late, also where the objective is 100 %.
 Source: chosen; the last quantile that the start times are tabulated for is 1e-5."""
 ARRIVAL_BUCKETS = 64
-"""Most groups of waiting requests by arrival that are told apart in one source.
+"""Most groups of waiting requests by arrival that are distinguished in one source.
 Source: chosen; bounds the time of a decision (`python -m hack.bench policy.decisions`)."""

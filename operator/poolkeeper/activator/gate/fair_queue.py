@@ -37,7 +37,7 @@ class FairQueue(Generic[Item]):
         self._counts(client, 1)
 
     def push_back_to_front(self, client: str, item: Item) -> None:
-        """Put back an item that was taken out in vain: its cost is paid, and it is the very next."""
+        """Put back an item that was taken out without use: its cost is paid, and it is the very next."""
         items = self._waiting.setdefault(client, OrderedDict())
         items[item] = 0
         items.move_to_end(item, last=False)

@@ -37,7 +37,7 @@ class Exchange:
         self._closes = closes
         self._fault_of_client: Refused | None = None
         self.is_switched = False
-        """Whether both ends have agreed to another protocol: what follows is to be spliced."""
+        """Whether both ends have agreed to another protocol: what follows is spliced."""
 
     async def run(self, client_address: str) -> None:
         """Send the request and pass on the response; raises Refused while nothing of it was passed on."""

@@ -54,7 +54,7 @@ class Idling:
                 yield
 
     async def request_comes(self, connection: Connection, *, is_new: bool) -> bool:
-        """Wait for a request's first byte, or the end; False if none came and the connection is to be closed.
+        """Wait for a request's first byte, or the end; False if none came and the connection should be closed.
 
         A byte that came at the last moment counts: closing would lose its request.
         """
@@ -78,7 +78,7 @@ class Idling:
             bound.cancel()
 
     def _longest_seconds(self, port: int, *, is_new: bool) -> float:
-        """A new connection that is to leave gets a moment for its first request: it was just sent here."""
+        """A new connection that should leave gets a moment for its first request: it was just sent here."""
         if not self.sends_away(port):
             return self._limits.idle_seconds
         return self._limits.leaving_seconds if is_new else 0.0

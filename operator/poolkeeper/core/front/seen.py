@@ -98,7 +98,7 @@ class SeenActivator:
 
     @property
     def may_join(self) -> bool:
-        """Whether new requests may be sent to it: ready, heard, and not told to stop."""
+        """Whether new requests may be sent to it: ready, heard, and not stopping."""
         return self.takes_new and self.report is not None and not self.report.is_stopping
 
 
