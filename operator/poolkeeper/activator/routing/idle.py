@@ -54,7 +54,7 @@ class Idling:
                 yield
 
     async def request_comes(self, connection: Connection, *, is_new: bool) -> bool:
-        """Wait for a request's first byte, or the end; False if none came and the connection should be closed.
+        """Wait for a request's first byte or the end; False if none came and the connection should be closed.
 
         A byte that came at the last moment counts: closing would lose its request.
         """
