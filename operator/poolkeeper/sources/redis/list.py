@@ -17,7 +17,7 @@ from poolkeeper.sources.redis.question import (
     rows,
 )
 from poolkeeper.sources.redis.queue import RedisQueue
-from poolkeeper.sources.redis.wire import Reply
+from poolkeeper.sources.redis.replies import Reply
 
 
 def redis_list(declared: RedisList) -> RedisQueue:

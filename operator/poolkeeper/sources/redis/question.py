@@ -8,7 +8,8 @@ from hiredis import ReplyError
 from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.queue import Depth
 from poolkeeper.sources.redis import errors as redis_errors
-from poolkeeper.sources.redis.wire import Reply, pack
+from poolkeeper.sources.redis.replies import Reply
+from poolkeeper.sources.redis.wire import pack
 
 Command = tuple[str | bytes | int, ...]
 Interpret = Callable[[list[Reply]], "Depth | Question"]

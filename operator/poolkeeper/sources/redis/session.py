@@ -11,7 +11,8 @@ from poolkeeper.sources.base import CredentialsRejected, SourceFailure
 from poolkeeper.sources.queue import Outcome
 from poolkeeper.sources.redis import errors as redis_errors
 from poolkeeper.sources.redis.question import Question
-from poolkeeper.sources.redis.wire import Reply, Wire, pack
+from poolkeeper.sources.redis.replies import Reply
+from poolkeeper.sources.redis.wire import Wire, pack
 
 MAX_ROUNDS = 16
 

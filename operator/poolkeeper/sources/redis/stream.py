@@ -14,7 +14,7 @@ from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.queue import Depth
 from poolkeeper.sources.redis.question import Command, Question, ask_for_type, integer, is_wrong_type, rows
 from poolkeeper.sources.redis.queue import RedisQueue
-from poolkeeper.sources.redis.wire import Reply
+from poolkeeper.sources.redis.replies import Reply
 
 PAGE_ENTRIES = 100
 MAX_COUNTED_ENTRIES = 1_000

@@ -1,23 +1,19 @@
 """Bytes to and from one Redis server: packed commands out, replies as plain values in.
 
 redis-py's public connection resolves the name itself: it does not accept one IP to connect to and another
-name to expect in the certificate, so the address policy could not be enforced. Its parser, hiredis, is used
-directly, which also makes a batch of 10,000 replies cheap (`hack.bench queue.redis_poll`).
+name to expect in the certificate, so the address policy could not be enforced.
 """
 
 import asyncio
 import ssl
-from typing import TypeAlias
 
-from hiredis import ProtocolError, Reader, ReplyError, pack_command
+from hiredis import pack_command
 
-from poolkeeper.sources.base import ConnectionLost, ReplyTooLarge, SourceFailure
+from poolkeeper.sources.base import ConnectionLost
+from poolkeeper.sources.redis.replies import INCOMPLETE, Reply, ReplyReader, too_large
 
-Reply: TypeAlias = "bytes | int | ReplyError | list[Reply] | None"
-
-_READ_BYTES = 256 * 1024
-_MAX_REPLY_BYTES = 64 * 1024 * 1024
-_INCOMPLETE = object()
+_READ_BYTES = 64 * 1024
+_MAX_RECEIVED_BYTES = 64 * 1024 * 1024
 
 
 def pack(*words: str | bytes | int) -> bytes:
@@ -32,7 +28,7 @@ class Wire:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._parser = Reader(notEnoughData=_INCOMPLETE)
+        self._parser = ReplyReader()
 
     @classmethod
     async def connect(
@@ -49,18 +45,16 @@ class Wire:
         try:
             self._writer.write(request)
             return await self._receive(replies)
-        except ProtocolError as error:
-            raise SourceFailure(
-                "NotRedis", "The server does not speak the Redis protocol; check the port."
-            ) from error
         except OSError as error:
             raise _lost() from error
+        finally:
+            self._parser.release()
 
     async def _receive(self, count: int) -> list[Reply]:
         replies: list[Reply] = []
         received = 0
         while True:
-            while len(replies) < count and (reply := self._parser.gets()) is not _INCOMPLETE:
+            while len(replies) < count and (reply := self._parser.gets()) is not INCOMPLETE:
                 replies.append(reply)
             if len(replies) == count:
                 return replies
@@ -68,11 +62,11 @@ class Wire:
             received += len(data)
             if not data:
                 raise _lost()
-            if received > _MAX_REPLY_BYTES:
-                raise ReplyTooLarge(
-                    "ReplyTooLarge", f"The Redis server sent more than {_MAX_REPLY_BYTES >> 20} MiB at once."
-                )
+            if received > _MAX_RECEIVED_BYTES:
+                raise too_large()
             self._parser.feed(data)
+            # A server that sends faster than this reads must not hold the event loop.
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         """Drop the connection without waiting for the server."""
