@@ -1,8 +1,8 @@
 """A process with the hub of an operator under a memory limit: two pools, of which one has a hostile Redis.
 
-Usage: python -m tests.component.sources.hostile.operator_sources HOSTILE_PORT GOOD_PORT. Prints as JSON for
-which reasons the hostile queue is unknown, how often the other pool was read meanwhile, and the longest time in
-seconds for which the event loop stood still.
+Usage: python -m tests.component.sources.hostile.operator_sources HOSTILE_PORT GOOD_PORT. Prints as JSON the
+reasons of the hostile pool, how often the other pool was read meanwhile, and the longest time in seconds for
+which the event loop stood still.
 """
 
 import asyncio
