@@ -84,7 +84,8 @@ class ColdStart(ApiModel):
     """The promise: how long a request may wait, for what share of requests, and when to start."""
 
     budget_seconds: PositiveSeconds
-    """Longest time that a request may wait, in seconds, from its arrival until a replica takes it."""
+    """Longest time that a request may wait, in seconds, from its arrival until a replica takes it. A number
+    without a unit: 60, not "60s"."""
     objective_percent: Annotated[
         int | str,
         Field(union_mode="left_to_right"),
