@@ -1,10 +1,10 @@
-"""At which time of the day, and on which days of the week, silences end: working hours, nightly jobs.
+"""At which time of the day and on which days of the week silences end: working hours, nightly jobs.
 
-The age of a gap says little about when a night is over: some last eleven hours, some thirteen, and weekends
-sixty. So of long silences it is also learned how often one that meets a quarter of an hour of the day (UTC)
-ends in it, times a factor for the day of the week. The clock is only gone by while it has foretold the ends
-of past silences better than their age has: callers without habits, or with a period of their own, are not
-served by it.
+The age of a gap says little about when a night is over: some last 11 hours, some 13, and weekends 60. For
+silences of more than an hour, a second model therefore learns how often a silence that reaches a quarter of
+an hour of the day (UTC) ends in it, times a factor for the day of the week. The time-of-day model is used
+only while it predicts the ends of silences better than the gap's age. Callers without habits, or with a
+period of their own, are predicted by the age alone.
 """
 
 import math
@@ -33,31 +33,31 @@ ROWS = SLOTS + WEEKDAYS
 
 
 class Daytime(NamedTuple):
-    """Fading sums per slot of the day, then per day of the week.
-
-    `ended`: silences that ended there. `met`: slots in silence there; per day of the week, the ends that the
-    slots alone let expect. `score`: by how much the clock has foretold the ends of silences better than their
-    age, as the logarithm of a ratio of likelihoods.
-    """
+    """Fading sums, one per slot of the day, then one per day of the week."""
 
     ended: "array[float]" = array("d", bytes(8 * ROWS))
+    """Silences that ended there."""
     met: "array[float]" = array("d", bytes(8 * ROWS))
+    """Per slot: slots spent in silence. Per day of the week: the ends that the slots alone predict."""
     score: float = 0.0
+    """How much better than the age of a gap the time of day has predicted: a logarithm of a likelihood
+    ratio."""
 
     @property
     def is_proven(self) -> bool:
-        """Whether to go by the clock."""
+        """Whether the time of day predicts better than the age of a gap."""
         return self.score > DAYTIME_PROVEN_SCORE
 
     def rates(self) -> Callable[[float], float]:
-        """A function that gives the hazard of a long silence at an instant, per slot."""
+        """A function from an instant (Unix seconds) to the chance that a long silence ends in its slot."""
         usual = (sum(self.ended[:SLOTS]) + DAYTIME_FIRST_ENDS) / (sum(self.met[:SLOTS]) + DAYTIME_FIRST_SLOTS)
         return lambda at: self._slot_rate(at, usual) * self._weekday_factor(at)
 
     def end_silence(
         self, began_at: float, ended_at: float, rate_by_age: Callable[[float], float]
     ) -> "Daytime":
-        """Enter a long silence that a request has ended; `rate_by_age` is its hazard by age, per second."""
+        """Enter a long silence that a request has ended; `rate_by_age` gives its hazard per second by age in
+        seconds."""
         rate = self.rates()
         ended, met, score = self.ended[:], self.met[:], 0.0
         at = max(began_at + DAYTIME_FROM_SECONDS, ended_at - DAYTIME_LONGEST_SECONDS)

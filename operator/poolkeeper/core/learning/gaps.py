@@ -1,9 +1,10 @@
 """How long it is until the next request comes: learned hazards of the gaps between arrivals.
 
-Gaps fall into bins of growing width. For each bin two fading counts are kept: how many gaps got as far, and
-how many ended in it. A bin fades only when a gap reaches it, so that a burst of short gaps does not wash away
-what is known about the long ones. Times of little and of much traffic are counted apart. Of silences of more
-than an hour it also counts at which time they end.
+Gaps fall into bins of growing width. For each bin two fading counts are kept: how many gaps reached it, and
+how many ended in it. Their ratio is the bin's hazard. Example: of 10 gaps that reached 60 s, 4 ended before
+72 s, so a gap of 60 s ends within the next 12 s with probability 0.4. A bin fades only when a gap reaches it,
+so a burst of short gaps does not erase what is known about long ones. Times of little and of much traffic are
+counted apart. For silences of more than an hour the time of day counts too.
 """
 
 import math
@@ -35,11 +36,12 @@ WIDTHS = tuple(right - left for left, right in pairwise(EDGES))
 LONG_BIN = bisect_right(EDGES, DAYTIME_FROM_SECONDS) - 1
 CONTEXTS = len(TRAFFIC_LEVELS) + 1
 PRIOR_HAZARD = 1.0 - GAP_BIN_RATIO**-GAP_TAIL_INDEX
-"""Of a heavy tail: half as likely to last four times as long."""
+"""The hazard of every bin before any gap is seen: half as likely to last four times as long."""
 
 
 class Course(NamedTuple):
-    """A gap from now on, in steps: the ages at which they begin, how long they are, and their hazards."""
+    """A gap from now on, in steps: the ages in seconds at which they begin, their lengths in seconds, their
+    hazards."""
 
     edges: Sequence[float]
     widths: Sequence[float]
@@ -58,11 +60,11 @@ class Gaps(NamedTuple):
 
     @property
     def context(self) -> int:
-        """Whether the traffic before the present gap was little or much."""
+        """Which level of traffic came before the present gap: 0 for little."""
         return bisect_right(TRAFFIC_LEVELS, self.recent)
 
     def hazards(self) -> "array[float]":
-        """Per bin, the chance that a gap in times like these ends in it, given that it gets so far."""
+        """Per bin, the chance that a gap at this level of traffic ends in it, given that it reaches it."""
         reached, ended = self.reached[self.context], self.ended[self.context]
         found = array("d", bytes(8 * GAP_BINS))
         everywhere = zip(
@@ -128,7 +130,7 @@ def arrive(gaps: Gaps, arrived_at: float, requests: int) -> Gaps:
 
 
 def _per_second(hazards: Sequence[float], age: float) -> float:
-    """The hazard at an age; the last bin has no end, so that only the tail that is assumed fits."""
+    """The hazard at an age. The last bin has no end, so the assumed tail is used there."""
     at = bin_of(age)
     if at == GAP_BINS - 1:
         return GAP_TAIL_INDEX / age

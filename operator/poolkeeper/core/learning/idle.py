@@ -1,9 +1,10 @@
-"""How long an idle pool stays up: the price of idling against the price of the next start.
+"""The keep-warm time: how long an idle pool stays up, by the cost of idling against the cost of the next
+start.
 
-With the hazards of the present gap known, when to give up waiting is an optimal stopping problem: at every
-age of the gap, going on to wait costs the seconds until the next bin, and saves a restart if a request comes.
-It is solved backwards over the bins, so that also a caller who comes every ten minutes is understood: the
-pool stops at once after a call, or is still up when the next one is due, whichever costs less.
+With the hazards of the present gap known, when to stop is an optimal stopping problem: at every age of the
+gap, staying up costs the seconds until the next bin, and saves a start if a request comes. It is solved
+backwards over the bins, so a caller who comes every ten minutes is handled too: the pool stops at once after
+a call, or is still up when the next one is due, whichever costs less.
 """
 
 import math
@@ -22,20 +23,19 @@ from poolkeeper.core.tuning import (
 
 
 class Terms(NamedTuple):
-    """What a restart means at present, in seconds.
-
-    It costs `restart` accelerator-seconds. From the first request until the replica is ready `covers` seconds
-    pass, in which further requests cost nothing more. `late_cost_seconds` is the price, in
-    accelerator-seconds, of the requests that a restart makes late.
-    """
+    """What the next start means at present."""
 
     restart: float
+    """Accelerator-seconds that it costs."""
     covers: float
+    """Seconds from the first request until the replica is ready, in which further requests cost nothing
+    more."""
     late_cost_seconds: float = 0.0
+    """Accelerator-seconds that the requests are worth that it makes late."""
 
 
 class _Outlook(NamedTuple):
-    """Per step of the gap, the expected cost from there on of being up, and of being down."""
+    """Per step of the gap, the expected cost from there on while up, and while at zero."""
 
     edges: Sequence[float]
     up: "array[float]"
@@ -53,10 +53,10 @@ def timeout(gaps: Gaps, age: float, terms: Terms) -> float:
 
 
 def start_ahead_age(gaps: Gaps, age: float, start_seconds: float, terms: Terms) -> float:
-    """The age of the present gap at which to start without any request, or infinity.
+    """The age of the present gap, in seconds, at which to start without any request; infinity for never.
 
-    It pays where the next request is so likely and so near that a start, and idling until it comes, cost less
-    than its break.
+    It pays if the next request is so likely and so near that a start, and idling until the request comes,
+    cost less than letting the request be late.
     """
     if gaps.seen < PROVEN_SAMPLES or terms.late_cost_seconds <= 0.0:
         return math.inf
@@ -68,19 +68,20 @@ def start_ahead_age(gaps: Gaps, age: float, start_seconds: float, terms: Terms) 
 
 
 def fallback_timeout(terms: Terms) -> float:
-    """The timeout while nothing is known about arrivals.
+    """The keep-warm time, in seconds, while too few gaps have been seen.
 
-    Waiting as long as a restart costs is at most twice as dear as knowing the future (ski rental). Where the
-    budget lets a start wait, the pool is at zero for that time at least, so a stop pays sooner by as much.
+    Waiting for as long as a start costs is at most twice as expensive as knowing the future (ski rental). If
+    the budget lets a start wait, the pool is at zero for at least that time, so a stop pays sooner by as
+    much. Example: a start of 40 s within a budget of 30 s, late requests worth 200 s: 40 + 200 - 40 = 200 s.
     """
     return max(0.0, terms.restart + terms.late_cost_seconds - terms.covers)
 
 
 def _share_saved(hazards: "array[float]", covers: float) -> float:
-    """The part of a restart that is saved when one more request is served without it.
+    """The part of a start that is saved when one more request is served without it.
 
-    The restart would have covered the requests of the next `covers` seconds too; served without it, the
-    request only moves it to the one after, by the mean of min(gap, covers).
+    The start would have served the requests of the next `covers` seconds too. Serving one request without it
+    only moves the start to the next request, by the mean of min(gap, covers).
     """
     survival = moved = 0.0
     survival = 1.0
@@ -97,9 +98,9 @@ def _share_saved(hazards: "array[float]", covers: float) -> float:
 def _look_ahead(gaps: Gaps, age: float, terms: Terms) -> _Outlook:
     """Solve backwards when to be up and when to be down, until the next request comes.
 
-    Down, the request costs a restart and its breaks, unless a start ahead of it turns out cheaper. Up, every
-    second costs one, unless a stop turns out cheaper. Where a restart breaks nothing, the next request is
-    waited for only minutes, if at all, and no time of day matters.
+    At zero, the request costs a start and its late requests, unless a start ahead of it is cheaper. Up, every
+    second costs one, unless a stop is cheaper. If a start makes no request late, the pool waits minutes at
+    most, so the time of day does not matter.
     """
     by_age = gaps.hazards()
     edges, widths, hazards = gaps.course(by_age, age, by_daytime=terms.late_cost_seconds > 0.0)

@@ -1,7 +1,9 @@
 """How much work a pool has to do: the offered load, in replicas, and its recent peak.
 
-Requests in flight say how many slots are in use; where all are, the growth of the queue says how many more
-would be. Sums of both need no arrival counts, which a queue's depth does not give.
+Requests in flight say how many slots are in use; if all are, the growth of the queue says how many more would
+be. Both can be read from depths, which give no arrival counts. Example: 6 requests in flight at concurrency
+2, and a queue that grows by 0.5 requests/s at a service rate of 0.25 requests/s per replica: 6 / 2 + 0.5 /
+0.25 = 5 replicas.
 """
 
 import math
@@ -16,18 +18,20 @@ from poolkeeper.core.tuning import (
 
 
 class Load(NamedTuple):
-    """Fading averages, and the most replicas needed in this and in the previous window.
-
-    `in_flight` is a number of requests, `growth` the queue's growth in requests per second. `clumps` is in
-    how many readings the queue has grown.
-    """
+    """Fading averages, and the most replicas needed in this window and the one before."""
 
     in_flight: float = 0.0
+    """Requests in flight."""
     growth: float = 0.0
+    """Growth of the queue in requests per second."""
     clumps: float = 0.0
+    """Readings in which the queue has grown."""
     peak: int = 0
+    """The most replicas needed in this window."""
     peak_before: int = 0
+    """The most replicas needed in the window before."""
     window_began_at: float = -math.inf
+    """Begin of this window, in Unix seconds."""
 
     def replicas(self, concurrency: int, rate: float) -> float:
         """The load in fully busy replicas, of `rate` requests per second each."""
@@ -53,7 +57,7 @@ class Load(NamedTuple):
 
 
 def smoothing_seconds(patience_seconds: float) -> float:
-    """How long a clump of requests may be averaged out: the longer they can wait, the longer."""
+    """Seconds over which the load is averaged: the longer requests may wait, the longer."""
     return min(
         max(patience_seconds / SMOOTHINGS_PER_BUDGET, SHORTEST_SMOOTHING_SECONDS), LONGEST_SMOOTHING_SECONDS
     )

@@ -35,11 +35,11 @@ class Mode(NamedTuple):
     freedom: float = math.inf
 
     def width(self, deviations: float) -> float:
-        """The spread to reckon with so far above the mean, which is the larger the fewer samples there are.
+        """The spread to use this many deviations above the mean: the fewer samples, the larger.
 
-        With the spread of ten samples a normal's quantile of 0.25 % is exceeded in 1.3 % of cases. The one of
-        Student's t is not: its series begins with z + (z³ + z) / 4ν (Abramowitz and Stegun, 26.7.5). Up to √2
-        deviations, and nearly so for the 95th percentile, the best estimate is wanted as it is.
+        With the spread of ten samples, a normal's quantile of 0.25 % is exceeded in 1.3 % of cases. The
+        quantile of Student's t is not: its series begins with z + (z³ + z) / 4ν (Abramowitz and Stegun,
+        26.7.5). Up to √2 deviations the spread stays as estimated.
         """
         beyond = max(deviations * deviations - 2.0, 0.0) if deviations > 0.0 else 0.0
         return self.spread * (1.0 + beyond / (4.0 * self.freedom))

@@ -1,4 +1,9 @@
-"""How much risk a start may take: what the objective allows, corrected by what really happened."""
+"""How much risk a start may take: what the objective allows, corrected by the late requests that were
+measured.
+
+A late request lowers the risk until later requests have paid it back. A forgetting average would stay
+permanently above the target.
+"""
 
 import math
 from typing import NamedTuple
@@ -19,34 +24,40 @@ LEAST_BALANCE, MOST_BALANCE = math.log(LEAST_RISK_FACTOR) / RISK_GAIN, math.log(
 
 
 class Objective(NamedTuple):
-    """The account of broken promises.
-
-    `balance` is how many more requests might have been broken so far than were (negative: too many were),
-    within bounds. `per_start` is how many requests a start serves on average. `taken`, `late` and
-    `capacity_late` count all requests, the last those that only a higher ceiling could have served in time.
-    `price` is what one broken request is worth, in starts: it rises while too many are broken.
-    """
+    """The account of late requests."""
 
     balance: float = 0.0
+    """Requests that might have been late so far, less those that were; bounded. Negative: too many were
+    late."""
     per_start: float = 1.0
+    """Requests that one start serves on average."""
     since_start: int = 0
+    """Requests taken since the last start began."""
     taken: int = 0
+    """Requests taken in total."""
     late: int = 0
+    """Late requests in total."""
     capacity_late: int = 0
+    """Late requests that only a higher ceiling could have served in time; they don't enter the balance."""
     price: float = 1.0
+    """What one late request is worth, in starts. It rises while too many requests are late."""
 
     def allowance(self, allowed_share: float) -> float:
-        """Requests that the next start may be expected to break."""
+        """Requests that the next start may be expected to make late.
+
+        Example: 1 % allowed, 5 requests per start, a balance of 0: 0.05 requests, so that one start in 40 may
+        make two requests late.
+        """
         return allowed_share * self.per_start * math.exp(RISK_GAIN * self.balance)
 
 
 def initial(allowed_share: float) -> Objective:
-    """Nothing taken yet: a guess of the price, as one that starts far off costs until it has moved."""
+    """No request taken yet. The price begins with a guess."""
     return Objective(price=min(FIRST_LATE_PRICE / allowed_share, HIGHEST_LATE_PRICE))
 
 
 def learn(objective: Objective, taken: int, late: int, capacity_late: int, allowed_share: float) -> Objective:
-    """Enter requests that were taken, some of them too late, by our fault or for want of a higher ceiling."""
+    """Enter requests that were taken, of which some were late, or late because of the ceiling."""
     balance = objective.balance + allowed_share * taken - late
     return Objective(
         balance=min(max(balance, LEAST_BALANCE), MOST_BALANCE),
@@ -65,7 +76,7 @@ def _adapt(price: float, excess: float) -> float:
 
 
 def start_begins(objective: Objective) -> Objective:
-    """A start shows in the target: what was taken since the last one belongs to that one."""
+    """A start has begun: the requests taken since the last start were served by that one."""
     if not objective.since_start:
         return objective
     step = PER_START_STEP * (objective.since_start - objective.per_start)

@@ -1,4 +1,7 @@
-"""How fast a replica works: completions per second of a fully busy replica, learned from what is seen."""
+"""How fast a replica works: completed requests per second of a fully busy replica.
+
+Example: 30 requests completed while 2 replicas were busy for 60 s: 30 / 120 = 0.25 requests/s per replica.
+"""
 
 import math
 from typing import NamedTuple
@@ -11,7 +14,7 @@ from poolkeeper.core.tuning import (
 
 
 class ServiceRate(NamedTuple):
-    """Decayed completions and the busy replica-seconds that they took."""
+    """Fading sums of completed requests and of the busy replica-seconds that they took."""
 
     completions: float = 0.0
     busy_seconds: float = 0.0

@@ -1,9 +1,9 @@
 """How long cold starts take: learned from every start of the pool, as a mixture of at most two log-normals.
 
-Two modes, since a start on a node that has the image and the weights and one on a fresh node are different
-things. The samples are few (a pool may start twice a day) and the quantiles that matter are high, so that a
-fitted shape does better than the samples' own order; the shape's spread is pulled towards a cautious prior
-while there are few samples.
+There are two modes because a start on a node that has the image and the weights differs from one on a fresh
+node. Samples are few (a pool may start twice a day) and the quantiles that matter are high, so a fitted shape
+is better than the order of the samples. While there are few samples, the spread of the shape is pulled
+towards a cautious value.
 """
 
 import math
@@ -124,7 +124,7 @@ def initial(prior_seconds: float) -> StartTimes:
 
 
 def keep_running(times: StartTimes, starting: int) -> StartTimes:
-    """Forget running starts that are no more: those taken back neither end nor fail."""
+    """Forget running starts that have been taken back: they neither end nor fail."""
     if len(times.running) <= starting:
         return times
     return refit(times._replace(running=times.running[len(times.running) - starting :]))
@@ -201,7 +201,8 @@ def refit(times: StartTimes) -> StartTimes:
 
 @lru_cache(maxsize=64)
 def _fitted(seconds: tuple[float, ...], weights: tuple[float, ...]) -> tuple[Mixture, tuple[float, ...]]:
-    """Kept for a while: a start that runs is entered time and again, and is no evidence before the median."""
+    """Cached, because a running start is entered repeatedly and changes nothing before it outlasts the
+    median."""
     mixture = fit([math.log(value) for value in seconds], weights)
     return mixture, mixture.table(START_TAILS)
 
@@ -228,7 +229,8 @@ def _of_old_regime(times: StartTimes, seconds: float) -> int:
 
 
 def _are_strange(logs: Sequence[float], known: Mixture) -> bool:
-    """Whether all lie far from every mode. Halved modes may leave the mean where the fast one was."""
+    """Whether all lie far from every mode. When both modes halve, the mean may stay where the fast mode
+    was."""
     return all(
         abs(value - mode.mean) > STRANGE_DEVIATIONS * mode.spread
         for value in logs

@@ -1,4 +1,4 @@
-"""What every rule looks at, and what it answers."""
+"""What every rule looks at (`Case`), what it answers (`Choice`), and what several rules ask of a case."""
 
 import math
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from poolkeeper.core.values.spec import PoolSpec
 
 
 class Case(NamedTuple):
-    """One call's facts, shared by all rules."""
+    """The facts of one call of `decide`, shared by all rules."""
 
     now: float
     spec: PoolSpec
@@ -26,7 +26,7 @@ class Case(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """One rule's answer; `due_at` is when it may change without news."""
+    """One rule's answer; `due_at` is the instant (Unix seconds) at which it may change without news."""
 
     replicas: int
     reason: Reason
@@ -35,12 +35,16 @@ class Choice(NamedTuple):
 
 
 def is_expecting(case: Case) -> bool:
-    """Whether a start ahead of a request that has not come yet is due."""
+    """Whether it is time to start for a request that is expected but has not come."""
     return case.state.ahead_at is not None and case.state.ahead_at <= case.now
 
 
 def confirmed_idle_at(case: Case) -> float:
-    """One empty reading may fall between a request's leaving the queue and its being seen in flight."""
+    """The instant at which an empty pool is believed to be idle: at the second empty poll.
+
+    One empty reading may fall between the instant at which a request leaves the queue and the one at which it
+    is seen in flight.
+    """
     idle_since = case.state.idle_since
     if idle_since is None:
         return math.inf
@@ -52,7 +56,10 @@ def confirmed_idle_at(case: Case) -> float:
 
 
 def starting_are_unused(case: Case) -> bool:
-    """Whether no starting replica can have taken work already, its readiness not being known here yet."""
+    """Whether no starting replica can have taken work already.
+
+    A replica may have become ready and taken a request before the pod watch delivered its readiness.
+    """
     if case.workload.is_empty and case.workload.unseen_seconds == 0.0:
         return True
     fastest = 0.5 * case.state.starts.quantiles[0]

@@ -1,7 +1,7 @@
 """The decision: how many replicas a pool should have now, and why.
 
-`decide` takes what was seen, updates what is remembered, and asks the rules in order; the first that has an
-opinion wins. Rules only look at a `Case`; each returns a `Choice` or None.
+`decide` takes what was observed, updates what is remembered, and asks the rules in order. The first rule that
+returns a `Choice` wins; a rule that does not apply returns None. Rules look at a `Case` and at nothing else.
 """
 
 import math
@@ -61,6 +61,10 @@ def _up_seconds(now: float, state: PoolState) -> float:
 
 
 def _choose(case: Case) -> Choice:
+    """The answer of the first rule that applies.
+
+    `or` is safe here: a Choice is a tuple with fields, so it is true even when it chooses 0 replicas.
+    """
     return (
         _keep_in_bounds(case)
         or start_ahead(case)
@@ -76,7 +80,7 @@ def _choose(case: Case) -> Choice:
 
 def _conclude(choice: Choice, workload: Workload, attainable: Verdict, within_limits: Verdict) -> Decision:
     review_at = min(choice.due_at, workload.fresh_until)
-    # By position: names take longer, and this is done at every poll of every pool.
+    # In the order of the fields: keywords take longer, and this is done at every poll of every pool.
     return Decision(
         choice.replicas,
         choice.reason,
@@ -90,7 +94,7 @@ def _conclude(choice: Choice, workload: Workload, attainable: Verdict, within_li
 
 
 def _keep_in_bounds(case: Case) -> Choice | None:
-    """Declared bounds come first; what is too much goes as soon as that is safe."""
+    """Declared bounds come first. Replicas above the ceiling stop as soon as that can't hit work."""
     desired, limits = case.replicas.desired, case.limits
     if desired < limits.floor:
         return Choice(limits.floor, limits.floor_reason, limits.floor_message)
@@ -103,7 +107,7 @@ def _keep_in_bounds(case: Case) -> Choice | None:
 
 
 def _hold_while_unknown(case: Case) -> Choice | None:
-    """What is not known is not zero."""
+    """Unknown demand is not zero demand: no replica stops."""
     if case.workload.is_known:
         return None
     desired = case.replicas.desired

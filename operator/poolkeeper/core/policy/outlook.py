@@ -1,4 +1,4 @@
-"""What to expect next: what idling, a restart and the present load mean for this pool now."""
+"""What to expect next: what idling, the next start and the present load mean for this pool."""
 
 import math
 
@@ -20,7 +20,7 @@ from poolkeeper.core.values.spec import PoolSpec
 
 
 def terms(spec: PoolSpec, state: PoolState) -> Terms:
-    """What a restart costs at present, and how long it takes from the first request on."""
+    """What the next start costs at present, and how long it takes from the first request on."""
     start = state.starts.p50_seconds
     restart = start + spec.node_tail_seconds
     late_cost_seconds = state.objective.price * restart if start > spec.budget_seconds else 0.0
@@ -28,16 +28,16 @@ def terms(spec: PoolSpec, state: PoolState) -> Terms:
 
 
 def _delay_seconds(spec: PoolSpec, state: PoolState) -> float:
-    """How long a start waits for more requests, as a rule."""
+    """How many seconds a start usually waits for more requests."""
     if not spec.may_delay:
         return 0.0
     tail = state.objective.allowance(spec.allowed_share) / (LATE_FOLLOWERS * state.objective.per_start)
-    reckoned_with = state.starts.quantile(min(tail, MOST_RISK))
-    return max(0.0, spec.budget_seconds - spec.margin_seconds - reckoned_with)
+    start_seconds = state.starts.quantile(min(tail, MOST_RISK))
+    return max(0.0, spec.budget_seconds - spec.margin_seconds - start_seconds)
 
 
 def weigh_idling(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
-    """Settle, once per idle time, how long it pays to stay up."""
+    """Compute the keep-warm time, once per idle time."""
     is_newly_ready = state.ready_since == now
     if state.idle_since is None or (state.idle_seconds is not None and not is_newly_ready):
         return state
@@ -48,7 +48,7 @@ def weigh_idling(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
 
 
 def expect_arrival(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
-    """Settle, once per idle time at zero, when to start for a request that is expected but has not come."""
+    """Compute, once per idle time at zero, when to start for a request that is expected but has not come."""
     if state.idle_since is None or state.ahead_at is not None:
         return state
     starts, arrived_at = state.starts, state.gaps.arrived_at
@@ -62,16 +62,16 @@ def expect_arrival(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
 
 
 def needed_replicas(spec: PoolSpec, workload: Workload, state: PoolState) -> int:
-    """Replicas that the present load keeps busy, with a reserve where a start outlasts the budget."""
+    """Replicas that the present load keeps busy, with a reserve if a start takes longer than the budget."""
     rate = state.service.per_replica(spec.concurrency, workload.in_flight)
     spread = RESERVE_DEVIATIONS if state.starts.p50_seconds > spec.budget_seconds else 0.0
     return load.needed_replicas(state.load, spec.concurrency, rate, spread)
 
 
 def weigh_load(now: float, spec: PoolSpec, workload: Workload, state: PoolState) -> PoolState:
-    """Remember how many replicas were needed within half to all of the time that a restart is worth.
+    """Remember the most replicas that were needed within the last half to whole time of a start.
 
-    Where there is only one, nothing is ever surplus.
+    A pool of at most one replica has no surplus, so nothing is remembered.
     """
     if spec.max_replicas == 1:
         return state
@@ -81,7 +81,7 @@ def weigh_load(now: float, spec: PoolSpec, workload: Workload, state: PoolState)
 
 
 def peak_fades_at(spec: PoolSpec, state: PoolState) -> float:
-    """When the remembered peak of the load may be lower than now, at the earliest."""
+    """The earliest instant at which the remembered peak of the load may fall."""
     return state.load.window_began_at + _window_seconds(spec, state)
 
 

@@ -1,8 +1,7 @@
-"""Which of the waiting requests nobody will have taken by their deadline.
+"""Which of the waiting requests no replica will have taken by their deadline.
 
-A decision is made at every poll, with up to 64 buckets of waiting requests. What falls short is therefore
-kept as columns with their running maximum: whoever reckons with them can pass over many by looking at the
-ends.
+A decision is made at every poll, with up to 64 buckets of waiting requests. The shortages are therefore kept
+as columns with their running maximum, so that a reader can skip a run of them after a look at its end.
 """
 
 from bisect import bisect_left, bisect_right
@@ -38,34 +37,39 @@ class Need(NamedTuple):
 
 
 class Late(NamedTuple):
-    """Requests of a run that may miss their deadline whatever is done, and the one they get instead."""
+    """Requests of a run that will be late whatever is done."""
 
     requests: float
     deadline: float
+    """By when they are to be taken instead."""
     start_seconds: float
+    """The start time that this is planned with."""
 
 
 Run = tuple[int, int, float]
-"""Neighbours that can be in time and are reckoned with the same start: the first, the one after the last, and
-the seconds of the start. Plain, since there are several in each decision."""
+"""Neighbouring buckets that can be in time and are planned with the same start time: index of the first,
+index after the last, seconds of the start. A plain tuple, because each decision makes several."""
 
 
 class Shortages(NamedTuple):
-    """Of the requests due by `deadlines[i]`, which never fall, nobody will have taken `requests[i]`.
-
-    `most[i]` is the greatest of these up to i. `first_deadline` is that of the first that need a start, late
-    ones included, and `first_seconds` the start to reckon with for them; `longest_seconds` is the longest
-    that those in time are reckoned with.
-    """
+    """By deadline, the requests that no replica will have taken."""
 
     deadlines: Sequence[float]
+    """Unix seconds, never falling."""
     requests: Sequence[float]
+    """`requests[i]` of those with a deadline up to `deadlines[i]` are left over."""
     most: Sequence[float]
+    """`most[i]` is the largest of `requests` up to i."""
     runs: Sequence[Run]
+    """The buckets that can be in time, by the start time that they are planned with."""
     late: Sequence[Late]
+    """What can't be in time."""
     first_deadline: float
+    """Deadline of the first requests that need a start, late ones included."""
     first_seconds: float
+    """The start time that these are planned with."""
     longest_seconds: float
+    """The longest start time that those in time are planned with."""
 
     @property
     def is_empty(self) -> bool:
@@ -73,11 +77,20 @@ class Shortages(NamedTuple):
         return not self.runs and not self.late
 
 
-NONE = Shortages((), (), (), (), (), 0.0, 0.0, 0.0)
+NONE = Shortages(
+    deadlines=(),
+    requests=(),
+    most=(),
+    runs=(),
+    late=(),
+    first_deadline=0.0,
+    first_seconds=0.0,
+    longest_seconds=0.0,
+)
 
 
 def shortages(now: float, need: Need, capacity: Capacity) -> Shortages:
-    """By deadline, how many of the requests due until then nobody will have taken."""
+    """By deadline, how many of the requests due by then no replica will have taken."""
     if not need.waiting:
         return NONE
     if capacity.is_none:
@@ -88,8 +101,10 @@ def shortages(now: float, need: Need, capacity: Capacity) -> Shortages:
 
 
 def _of_all(now: float, need: Need) -> Shortages:
-    """Where nothing takes requests all fall short, so that the runs are found without a look at each."""
-    waiting, due, patience, grace, usual_seconds, start_seconds = need
+    """Where no replica takes requests all are left over, so the runs are found without a look at each
+    bucket."""
+    waiting, due, patience = need.waiting, need.cumulative_requests, need.patience
+    grace, usual_seconds, start_seconds = need.grace, need.usual_seconds, need.start_seconds
     deadlines = [bucket[0] + patience for bucket in waiting]
     runs: list[Run] = []
     late: list[Late] = []
@@ -109,24 +124,36 @@ def _of_all(now: float, need: Need) -> Shortages:
             runs.append((begin, end, seconds))
             longest_seconds = seconds if seconds > longest_seconds else longest_seconds
         begin = end
-    return Shortages(deadlines, due, due, runs, late, first_deadline, first_seconds, longest_seconds)
+    return Shortages(
+        deadlines=deadlines,
+        requests=due,
+        most=due,
+        runs=runs,
+        late=late,
+        first_deadline=first_deadline,
+        first_seconds=first_seconds,
+        longest_seconds=longest_seconds,
+    )
 
 
 def _of_rest(now: float, need: Need, capacity: Capacity) -> Shortages:
-    """What the replicas that there are leave to others.
+    """What the present replicas leave over.
 
-    If they will have taken by the grace what no start can save, another one would come too late to help.
+    Late requests that they will have taken within the grace are left out: another start would come too late
+    to help.
     """
-    waiting, dues, patience, grace, usual_seconds, start_seconds = need
+    # A hot loop over up to 64 buckets: what it reads often is bound to local names.
+    patience, grace = need.patience, need.grace
+    usual_seconds, start_seconds = need.usual_seconds, need.start_seconds
     free, ready_rate, has_starting = capacity.free, capacity.ready * capacity.rate, bool(capacity.ready_at)
     deadlines: list[float] = []
     requests: list[float] = []
     starts: list[float] = []
     late: dict[float, Late] = {}
-    seconds = usual = reckoned_with = taken_late = 0.0
+    seconds = usual = planned_for = taken_late = 0.0
     earliest = now
     first: tuple[float, float] | None = None
-    for bucket, due in zip(waiting, dues, strict=True):
+    for bucket, due in zip(need.waiting, need.cumulative_requests, strict=True):
         deadline = bucket[0] + patience
         taken = free + ready_rate * (deadline - now) if deadline > now else free
         if due <= taken:
@@ -136,8 +163,8 @@ def _of_rest(now: float, need: Need, capacity: Capacity) -> Shortages:
         short = due - taken
         if short <= 0.0:
             continue
-        if short > START_TIME_REUSE_FACTOR * reckoned_with:
-            reckoned_with, seconds = short, start_seconds(short)
+        if short > START_TIME_REUSE_FACTOR * planned_for:
+            planned_for, seconds = short, start_seconds(short)
             earliest, usual = now + seconds, min(seconds, usual_seconds)
             taken_late = capacity.takes(now, now + usual + grace)
         if deadline >= earliest - LATE_START_TOLERANCE_SECONDS:
@@ -153,10 +180,20 @@ def _of_rest(now: float, need: Need, capacity: Capacity) -> Shortages:
     if first is None:
         return NONE
     most, longest_seconds = list(accumulate(requests, max)), max(starts, default=0.0)
-    return Shortages(deadlines, requests, most, _runs(starts), list(late.values()), *first, longest_seconds)
+    first_deadline, first_seconds = first
+    return Shortages(
+        deadlines=deadlines,
+        requests=requests,
+        most=most,
+        runs=_runs(starts),
+        late=list(late.values()),
+        first_deadline=first_deadline,
+        first_seconds=first_seconds,
+        longest_seconds=longest_seconds,
+    )
 
 
 def _runs(starts: Sequence[float]) -> list[Run]:
-    """Neighbours with the same start."""
+    """Neighbouring buckets with the same start time."""
     ends = [at for at in range(1, len(starts)) if starts[at] != starts[at - 1]]
     return [(begin, end, starts[begin]) for begin, end in pairwise((0, *ends, len(starts)))] if starts else []

@@ -1,4 +1,4 @@
-"""How many more replicas the waiting requests need, and until when their start can wait."""
+"""How many more replicas the waiting requests need, and how long their start can wait."""
 
 import math
 from collections.abc import Sequence
@@ -13,30 +13,35 @@ from poolkeeper.core.tuning import (
 
 
 class StartPlan(NamedTuple):
-    """`more` replicas are to be started, no later than `start_at`.
-
-    `late` requests will miss their deadline whatever is done; `deadline` is the first that needs the start.
-    """
+    """What the waiting requests need beyond the present replicas."""
 
     more: int
+    """Replicas to start."""
     start_at: float
+    """The latest instant of that start, in Unix seconds."""
     deadline: float
+    """The first deadline that needs it."""
     start_seconds: float
+    """The start time that it is planned with."""
     late: int
+    """Requests that will be late whatever is done."""
 
 
-NOTHING = StartPlan(0, math.inf, math.inf, 0.0, 0)
+NOTHING = StartPlan(more=0, start_at=math.inf, deadline=math.inf, start_seconds=0.0, late=0)
 
 
 def plan(now: float, need: Need, capacity: Capacity, growth: float, most: int) -> StartPlan:
-    """The fewest replicas with which every request is taken in time.
+    """The fewest replicas with which every request is taken in time, and the latest instant to start them.
 
-    With the number fixed, the start waits as long as that number still suffices, or the `most` that may be
-    added where these are fewer, also if the queue goes on growing by `growth` requests per second: those that
-    come last must not find more before them than their patience lasts. Who looks again just after the start
-    was due finds that the number still suffices; otherwise the start would be put off again and again, for
-    more replicas each time. Requests whose deadline no start is sure to meet are planned to be taken within
-    the grace after a usual start.
+    The number comes first. Then the start waits for as long as that number (or `most`, if fewer may be added)
+    still suffices, because one start serves everything that arrives meanwhile. If the queue grows by `growth`
+    requests per second, the start must also come before the last of the queue would be late. A look just
+    after the start was due must find the same number, or the start would be delayed again and again for more
+    replicas each time. Requests whose deadline no start can meet are planned to be taken within the grace
+    after a usual start.
+
+    Example: a budget of 60 s with a margin of 1 s, a start of 40 s and one request that has waited 5 s: 1
+    replica, in 60 - 1 - 5 - 40 = 14 s at the latest.
     """
     short = shortages(now, need, capacity)
     if short.is_empty:
@@ -50,11 +55,17 @@ def plan(now: float, need: Need, capacity: Capacity, growth: float, most: int) -
         room = QUEUE_FILL_LIMIT * need.patience * capacity.rate * replicas - need.cumulative_requests[-1]
         start_at = min(start_at, now + room / growth - short.first_seconds)
     late = math.ceil(short.late[-1].requests) if short.late else 0
-    return StartPlan(more, start_at, short.first_deadline, short.first_seconds, late)
+    return StartPlan(
+        more=more,
+        start_at=start_at,
+        deadline=short.first_deadline,
+        start_seconds=short.first_seconds,
+        late=late,
+    )
 
 
 def _replicas_for_late(now: float, late: Sequence[Late], capacity: Capacity) -> int:
-    """The fewest replicas with which all that is late is taken within the grace, asked for now."""
+    """The fewest replicas, started now, with which all late requests are taken within the grace."""
     slots, rate = capacity.slots, capacity.rate
     shares = [
         requests / (slots + rate * max(deadline - now - seconds + LATE_START_TOLERANCE_SECONDS, 0.0))
@@ -64,10 +75,11 @@ def _replicas_for_late(now: float, late: Sequence[Late], capacity: Capacity) -> 
 
 
 def _replicas(now: float, short: Shortages, capacity: Capacity, needed: int) -> int:
-    """The fewest replicas, `needed` anyway, with which all the others are taken by their deadlines.
+    """The fewest replicas, at least `needed`, with which all other requests are taken by their deadlines.
 
-    A run and those before it would need the most for all of their requests by the first deadline, with the
-    longest start: where `needed` are enough for that, nothing before matters.
+    Runs are looked at from the last to the first. The most that a run and those before it could need is for
+    all of their requests by the first deadline with the longest start. Where `needed` suffice for that, the
+    rest is skipped.
     """
     deadlines, requests, most = short.deadlines, short.requests, short.most
     slots, rate = capacity.slots, capacity.rate
@@ -86,10 +98,11 @@ def _replicas(now: float, short: Shortages, capacity: Capacity, needed: int) -> 
 
 
 def _latest_start(short: Shortages, added: int, capacity: Capacity) -> float:
-    """When `added` replicas must be asked for to take all requests by their deadlines; none is late.
+    """The latest instant to start `added` replicas that take all requests by their deadlines; none is late.
 
-    A run and those before it would need them soonest for all of their requests by the first deadline, with
-    the longest start: where that is no sooner than is known already, nothing before matters.
+    Runs are looked at from the last to the first. The soonest that a run and those before it could need the
+    replicas is for all of their requests by the first deadline with the longest start. Where that is no
+    sooner than what is known already, the rest is skipped.
     """
     deadlines, requests, most = short.deadlines, short.requests, short.most
     slots, rate, latest = capacity.slots, capacity.rate, math.inf

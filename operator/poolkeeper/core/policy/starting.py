@@ -1,4 +1,4 @@
-"""Rules about starts: how many, how late, and when to take one back."""
+"""Rules about starts: how many replicas, how late, and when to take a start back."""
 
 import math
 from itertools import accumulate
@@ -36,25 +36,25 @@ _REQUESTS = itemgetter(1)
 def plan_starts(
     now: float, spec: PoolSpec, workload: Workload, replicas: Replicas, ceiling: int, state: PoolState
 ) -> StartPlan:
-    """What the waiting requests need beyond the replicas that are there or on their way."""
+    """What the waiting requests need beyond the ready and the starting replicas."""
     if not workload.queued:
         return sizing.NOTHING
     starts = state.starts
     allowance = state.objective.allowance(spec.allowed_share)
     waiting = workload.waiting
-    due = tuple(accumulate(map(_REQUESTS, waiting)))
+    cumulative_requests = tuple(accumulate(map(_REQUESTS, waiting)))
 
     def start_seconds(requests: float) -> float:
         tail = allowance / (LATE_FOLLOWERS * requests)
         return starts.quantile(tail if tail < MOST_RISK else MOST_RISK)
 
     need = Need(
-        waiting,
-        due,
-        spec.budget_seconds - spec.margin_seconds,
-        GRACE_BUDGET_SHARE * spec.budget_seconds,
-        starts.quantile(EARLIEST_TAIL),
-        start_seconds,
+        waiting=waiting,
+        cumulative_requests=cumulative_requests,
+        patience=spec.budget_seconds - spec.margin_seconds,
+        grace=GRACE_BUDGET_SHARE * spec.budget_seconds,
+        usual_seconds=starts.quantile(EARLIEST_TAIL),
+        start_seconds=start_seconds,
     )
     capacity = _capacity(now, spec, workload, replicas, allowance, state)
     return sizing.plan(now, need, capacity, state.load.lasting_growth, ceiling - replicas.desired)
@@ -63,7 +63,7 @@ def plan_starts(
 def _capacity(
     now: float, spec: PoolSpec, workload: Workload, replicas: Replicas, allowance: float, state: PoolState
 ) -> Capacity:
-    """What takes requests already, or will."""
+    """What the ready and the starting replicas can take."""
     ready = min(replicas.ready, replicas.desired)
     return Capacity(
         free=max(0.0, ready * spec.concurrency - workload.in_flight) if ready else 0.0,
@@ -81,7 +81,8 @@ def _ready_at(now: float, replicas: Replicas, allowance: float, state: PoolState
 
 
 def start_ahead(case: Case) -> Choice | None:
-    """Where a start outlasts the budget, a growing load is met before its requests are late."""
+    """If a start takes longer than the budget, replicas are started for a growing load before requests are
+    late."""
     spec, state, desired = case.spec, case.state, case.replicas.desired
     if case.workload.is_empty or desired >= case.limits.ceiling:
         return None
@@ -107,9 +108,9 @@ def start_ahead(case: Case) -> Choice | None:
 
 
 def outgrown_at(case: Case) -> float:
-    """When a start ahead may be due though no reading changes: at the next poll, if at all.
+    """When a start ahead may be due although no reading changes: at the next poll, if at all.
 
-    Requests that wait get later with time alone.
+    Waiting requests come closer to their deadlines as time passes.
     """
     has_room = case.replicas.desired < case.limits.ceiling
     if not has_room or not case.workload.queued or _shortfall_seconds(case, _expected_start(case)) <= 0.0:
@@ -120,12 +121,12 @@ def outgrown_at(case: Case) -> float:
 
 
 def _shortfall_seconds(case: Case, start_seconds: float) -> float:
-    """By how much a start outlasts the budget."""
+    """By how many seconds a start takes longer than the budget allows."""
     return start_seconds - case.spec.budget_seconds + case.spec.margin_seconds
 
 
 def _expected_start(case: Case) -> float:
-    """What a start is reckoned to take: the median, but no less than those that are running show."""
+    """The expected start time: the median, but no less than what the running starts show."""
     starts = case.state.starts
     expected = starts.p50_seconds if starts.samples >= STARTS_BEFORE_DELAY else starts.quantile(EARLIEST_TAIL)
     if not case.replicas.starting:
@@ -135,33 +136,37 @@ def _expected_start(case: Case) -> float:
 
 
 def _usable(case: Case, start_seconds: float) -> int:
-    """Replicas that what waits, what runs and what comes while they start could fill at once.
+    """Replicas whose slots the waiting requests, those in flight and those that arrive meanwhile could fill
+    at once.
 
-    Growth is expected to go on for as long as it has been watched, and no longer.
+    Growth is expected to go on for as long as it has been averaged, and no longer.
     """
-    workload, carried, spec = case.workload, case.state.load, case.spec
+    workload, offered, spec = case.workload, case.state.load, case.spec
     watched_seconds = load.smoothing_seconds(spec.budget_seconds)
-    expected = max(carried.lasting_growth, 0.0) * min(start_seconds, watched_seconds)
-    requests = workload.queued + max(workload.in_flight, carried.in_flight) + expected
+    expected = max(offered.lasting_growth, 0.0) * min(start_seconds, watched_seconds)
+    requests = workload.queued + max(workload.in_flight, offered.in_flight) + expected
     return math.ceil(requests / spec.concurrency)
 
 
 def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
     """Replicas that work off a backlog before too many more requests are late.
 
-    If `load` replicas keep up with the arrivals and the oldest request is `shortfall` late, k of them leave
-    load × rate × shortfall / (1 - load / k) requests late until they have caught up; the k at which one more
-    costs a start and saves less than that in breaks is load × (1 + √(price × rate × shortfall)).
+    If `load` replicas keep up with the arrivals and the oldest request is `shortfall` seconds late, k
+    replicas leave load × rate × shortfall / (1 - load / k) requests late until they have caught up. One more
+    replica costs a start; it saves less than that in late requests from k = load × (1 + √(price × rate ×
+    shortfall)) on. The price is CATCH_UP_PRICE_SHARE of that of a late
+    request. Example: load 2, price 0.25, rate 0.1 requests/s, shortfall 40 s: 2 × (1 + √1) = 4
+    replicas.
     """
     spec, state = case.spec, case.state
     rate = state.service.per_replica(spec.concurrency, case.workload.in_flight)
-    carried = state.load.replicas(spec.concurrency, rate)
+    busy_replicas = state.load.replicas(spec.concurrency, rate)
     hurry = math.sqrt(CATCH_UP_PRICE_SHARE * state.objective.price * rate * shortfall_seconds)
-    return int(carried * (1.0 + hurry))
+    return int(busy_replicas * (1.0 + hurry))
 
 
 def start(case: Case) -> Choice | None:
-    """Ask for the replicas that the waiting requests need, when their start can wait no longer."""
+    """Start the replicas that the waiting requests need, once their start can wait no longer."""
     plan, desired = case.plan, case.replicas.desired
     if not plan.more:
         return None
@@ -185,7 +190,7 @@ def start(case: Case) -> Choice | None:
 
 
 def _why_not_delayed(case: Case) -> str:
-    """Why a start that could wait does not, or nothing."""
+    """Why a start that could wait is not delayed; empty if it is."""
     if not case.spec.may_delay:
         return say.IMMEDIATELY if case.spec.start is StartMode.IMMEDIATELY else say.STRICTEST
     if case.state.starts.samples < STARTS_BEFORE_DELAY:
@@ -194,7 +199,7 @@ def _why_not_delayed(case: Case) -> str:
 
 
 def cancel(case: Case) -> Choice | None:
-    """Take back starts that nobody needs any more: the queue has drained before they were ready."""
+    """Take back starts that are needed no more, because the queue has drained before they were ready."""
     replicas = case.replicas
     if not replicas.starting or case.workload.queued or is_expecting(case):
         return None
@@ -210,7 +215,8 @@ def cancel(case: Case) -> Choice | None:
 
 
 def hold_while_starting(case: Case) -> Choice | None:
-    """Which replica goes is not ours to choose, so none goes while one is loading."""
+    """No replica stops while one is loading: Kubernetes chooses which one goes, and may choose the ready
+    one."""
     replicas = case.replicas
     if not replicas.starting:
         return None

@@ -1,4 +1,5 @@
-"""Rules about stops: when idling no longer pays, what is surplus, and what may go without touching work."""
+"""Rules about stops: when staying up costs more than the next start, what is surplus, and what may stop
+without hitting work."""
 
 import math
 
@@ -14,7 +15,7 @@ from poolkeeper.core.values.observation import Stop, Waiting
 
 
 def stop_surplus(case: Case) -> Choice | None:
-    """Replicas that the load of the last time did not need go, where that can't hit work."""
+    """Replicas that the recent load did not need stop, if that can't hit work."""
     workload, replicas = case.workload, case.replicas
     kept = max(case.limits.floor, 1, case.state.load.recent_peak)
     if kept >= replicas.desired or workload.queued:
@@ -28,7 +29,7 @@ def stop_surplus(case: Case) -> Choice | None:
 
 
 def stop(case: Case) -> Choice:
-    """An idle pool goes down to its floor once idling has become dearer than the next start."""
+    """An idle pool goes down to its floor once staying up costs more than the next start."""
     desired, floor = case.replicas.desired, case.limits.floor
     if desired <= floor:
         return _at_floor(case)
@@ -44,7 +45,8 @@ def stop(case: Case) -> Choice:
 
 
 def hand_over(case: Case, choice: Choice, stop: Stop) -> Choice:
-    """The last replicas stay while a request that arrives would reach nobody."""
+    """The last replicas stay until the activators are in place: a request that arrives earlier would be
+    lost."""
     if choice.replicas or not case.replicas.desired or not isinstance(stop, Waiting):
         return choice
     seconds = None if stop.since is None else max(0.0, case.now - stop.since)
@@ -82,7 +84,8 @@ def _stop_at(case: Case) -> tuple[float, Reason]:
 
 
 def lowest_safe(case: Case, target: int) -> int:
-    """How far the replicas may be lowered now towards `target` without touching work or a needed start."""
+    """How far the replicas may be lowered towards `target` now without hitting work or a start that is
+    needed."""
     replicas, workload = case.replicas, case.workload
     if not workload.is_known:
         return replicas.desired
