@@ -1,24 +1,16 @@
-"""The metrics in which model servers publish their load, and how a text of metrics is read.
+"""The metrics in which model servers publish their load, and the load that they show.
 
 Names are those of vLLM (V1), SGLang, Text Generation Inference, Triton with the TensorRT-LLM backend,
 trtllm-serve and llama.cpp's server, as their documentation gives them. `activity` are counters that rise with
 every request, so that a request which comes and goes between two readings is not missed.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from poolkeeper.sources.base import SourceFailure
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A metric, narrowed by labels where one name carries several meanings; all that match are added up."""
-
-    name: str
-    labels: tuple[tuple[str, str], ...] = ()
+from poolkeeper.sources.http.metrics_text import MetricsText, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +87,22 @@ ENGINES = (
 )
 
 
-def read_load(text: str, engines: Iterable[Engine] = ENGINES) -> ServerLoad:
-    """The load that a text of metrics shows, by the first engine whose gauges are in it.
+def metrics_text(engines: Iterable[Engine]) -> MetricsText:
+    """Reads a text for what `load_of` needs."""
+    parts = [part for engine in engines for part in (engine.waiting, engine.running, engine.activity)]
+    return MetricsText(frozenset(series for part in parts for series in part))
+
+
+def load_of(totals: Mapping[Series, float], engines: Iterable[Engine]) -> ServerLoad:
+    """The load that the totals of a text show, by the first engine whose gauges are in it.
 
     Raises SourceFailure where none fits: a server whose load is not understood must not pass for idle.
     """
     known = tuple(engines)
-    names = {series.name for engine in known for series in _all_series(engine)}
-    found = _samples(text, names)
     for engine in known:
-        waiting, running = _total(found, engine.waiting), _total(found, engine.running)
+        waiting, running = _total(totals, engine.waiting), _total(totals, engine.running)
         if running is not None:
-            activity = _total(found, engine.activity) or 0.0
+            activity = _total(totals, engine.activity) or 0.0
             return ServerLoad(round(waiting or 0.0), round(running), activity)
     raise SourceFailure(
         "MetricsUnknown",
@@ -115,35 +111,8 @@ def read_load(text: str, engines: Iterable[Engine] = ENGINES) -> ServerLoad:
     )
 
 
-Samples = list[tuple[str, dict[str, str], float]]
-
-
-def _samples(text: str, names: set[str]) -> Samples:
-    """Only lines of wanted series are parsed: a server publishes thousands of others."""
-    wanted = [line for line in text.splitlines() if _name_of(line) in names]
-    try:
-        families = list(text_string_to_metric_families("\n".join(wanted) + "\n"))
-    except (ValueError, KeyError, IndexError) as error:
-        raise SourceFailure("MetricsInvalid", "The model server's metrics can't be parsed.") from error
-    return [(sample.name, sample.labels, sample.value) for family in families for sample in family.samples]
-
-
-def _name_of(line: str) -> str:
-    return line.partition("{")[0].partition(" ")[0]
-
-
-def _total(samples: Samples, series: tuple[Series, ...]) -> float | None:
-    values = [
-        value
-        for name, labels, value in samples
-        for one in series
-        if name == one.name and all(labels.get(key) == wanted for key, wanted in one.labels)
-    ]
-    finite = [value for value in values if 0 <= value < float("inf")]
-    if len(finite) != len(values):
+def _total(totals: Mapping[Series, float], series: tuple[Series, ...]) -> float | None:
+    values = [totals[one] for one in series if one in totals]
+    if not all(math.isfinite(value) for value in values):
         raise SourceFailure("MetricsInvalid", "The model server's load is no number of requests.")
-    return sum(finite) if finite else None
-
-
-def _all_series(engine: Engine) -> tuple[Series, ...]:
-    return (*engine.waiting, *engine.running, *engine.activity)
+    return sum(values) if values else None

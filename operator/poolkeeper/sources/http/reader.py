@@ -115,7 +115,8 @@ class HttpReader:
                 reading.has_news.set()
 
     async def _read_on(self, key: PoolKey, reading: HttpReading) -> None:
-        async with aiohttp.ClientSession() as client:
+        # A compressed answer would be unpacked to any size before it is looked at.
+        async with aiohttp.ClientSession(auto_decompress=False) as client:
             while True:
                 began = self._clock()
                 reading.has_news.clear()

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from poolkeeper.api.activation import PoolReport
 from poolkeeper.api.demand import DemandSource, Http
 from poolkeeper.core.values.ledger import Sample
-from poolkeeper.sources.http.engines import ENGINES, Engine, Series
+from poolkeeper.sources.http.engines import ENGINES, Engine
+from poolkeeper.sources.http.metrics_text import Series
 from poolkeeper.sources.http.scrape import LoadReader, PoolLoad
 
 IDLE_LOAD = PoolLoad(0, {}, False)

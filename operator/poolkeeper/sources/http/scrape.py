@@ -4,18 +4,24 @@ While a pool is warm, no request passes through the operator: the metrics are al
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
 
 from poolkeeper.sources.base import SourceFailure
-from poolkeeper.sources.http.engines import ENGINES, Engine, ServerLoad, read_load
+from poolkeeper.sources.http.engines import ENGINES, Engine, ServerLoad, load_of, metrics_text
 
 TIMEOUT_SECONDS = 2.0
-MOST_BYTES = 8 * 1024 * 1024
 AT_ONCE = 64
+PIECE_BYTES = 16 * 1024
+"""Parsed without a pause: at most about 5 ms."""
+SHARE_OF_TIME = 0.05
+"""The part of the event loop's time that parsing the metrics of one pool may take."""
+
+_PLAIN = {"Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,9 @@ class ModelServers:
         self._engines = engines
         self._timeout_seconds = timeout_seconds
         self._activity: dict[str, float] = {}
+        self._parsing = asyncio.Lock()
+        self._spent_seconds = 0.0
+        self._not_before = 0.0
 
     async def read(self, client: aiohttp.ClientSession, addresses: Iterable[str]) -> PoolLoad:
         """The load of the servers at these addresses; raises SourceFailure if any of them can't be read.
@@ -66,7 +75,12 @@ class ModelServers:
         """
         limit = asyncio.Semaphore(AT_ONCE)
         wanted = list(addresses)
-        loads = await asyncio.gather(*(self._read_one(client, address, limit) for address in wanted))
+        await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
+        self._spent_seconds = 0.0
+        try:
+            loads = await asyncio.gather(*(self._read_one(client, address, limit) for address in wanted))
+        finally:
+            self._not_before = time.monotonic() + self._spent_seconds / SHARE_OF_TIME
         by_address = dict(zip(wanted, loads, strict=True))
         was_active = self._has_moved(by_address)
         self._activity = {address: load.activity for address, load in by_address.items()}
@@ -92,21 +106,32 @@ class ModelServers:
             async with (
                 limit,
                 asyncio.timeout(self._timeout_seconds),
-                client.get(url, allow_redirects=False) as response,
+                client.get(url, headers=_PLAIN, allow_redirects=False) as response,
             ):
-                text = await _body(response, url)
+                return await self._load(response, url)
         except (aiohttp.ClientError, OSError) as error:
             cause = str(error) or type(error).__name__
             raise SourceFailure("MetricsUnreadable", f"{url} gave no metrics: {cause}") from error
-        return read_load(text, self._engines)
 
+    async def _load(self, response: aiohttp.ClientResponse, url: str) -> ServerLoad:
+        if response.status != 200:
+            raise SourceFailure("MetricsUnreadable", f"{url} gave no metrics: status {response.status}")
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise SourceFailure(
+                "MetricsUnreadable", f"{url} gave compressed metrics, which are not asked for"
+            )
+        text = metrics_text(self._engines)
+        async for piece in response.content.iter_chunked(PIECE_BYTES):
+            await self._parse(text.feed, piece)
+        await self._parse(text.feed, b"\n")
+        return load_of(text.totals, self._engines)
 
-async def _body(response: aiohttp.ClientResponse, url: str) -> str:
-    if response.status != 200:
-        raise SourceFailure("MetricsUnreadable", f"{url} gave no metrics: status {response.status}")
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(65_536):
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise SourceFailure("MetricsUnreadable", f"{url} gave more than {MOST_BYTES} bytes of metrics")
-    return body.decode("utf-8", "replace")
+    async def _parse(self, feed: Callable[[bytes], None], piece: bytes) -> None:
+        """Parse one piece of one server in each turn of the event loop, however many have arrived."""
+        async with self._parsing:
+            began = time.monotonic()
+            try:
+                feed(piece)
+            finally:
+                self._spent_seconds += time.monotonic() - began
+            await asyncio.sleep(0)

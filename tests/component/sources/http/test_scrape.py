@@ -1,5 +1,8 @@
 """Model servers on 127.0.0.0/8 whose metrics are read: busy, quick, restarted, silent."""
 
+import asyncio
+import gzip
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
@@ -17,8 +20,13 @@ class FakeServer:
     def __init__(self) -> None:
         self.running = self.waiting = self.answered = 0
         self.status = 200
+        self.body = b""
+        self.encoding = "identity"
 
     async def metrics(self, _: web.Request) -> web.Response:
+        if self.body:
+            headers = {"Content-Encoding": self.encoding}
+            return web.Response(body=self.body, headers=headers)
         text = (
             f'vllm:num_requests_running{{model_name="m"}} {self.running}\n'
             f'vllm:num_requests_waiting{{model_name="m"}} {self.waiting}\n'
@@ -59,7 +67,7 @@ async def start() -> AsyncIterator[Start]:
 
 @pytest_asyncio.fixture
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
         yield session
 
 
@@ -109,3 +117,54 @@ async def test_one_server_that_can_not_be_read_makes_the_load_unknown(
     with pytest.raises(SourceFailure) as failure:
         await servers.read(client, addresses)
     assert failure.value.reason == "MetricsUnreadable"
+
+
+LINE = b"vllm:num_requests_running 0\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (
+            b"vllm:num_requests_running{"
+            + b",".join(b'a%d="x"' % each for each in range(600_000))
+            + b"} 0\n",
+            "",
+        ),
+        (LINE * 280_000, ""),
+        (b"\n" * 8_000_000, ""),
+        ((b"o" * 60 + b"\n") * 150_000, ""),
+        (gzip.compress(LINE * 400_000), "gzip"),
+    ],
+    ids=["labels", "lines", "empty lines", "too many bytes", "gzip"],
+)
+async def test_metrics_beyond_the_bounds_make_the_load_unknown_and_hold_up_nobody(
+    start: Start, client: aiohttp.ClientSession, body: bytes, encoding: str
+) -> None:
+    server = await start("127.0.0.1")
+    server.body, server.encoding = body, encoding or "identity"
+    servers = ModelServers(port=Port.number)
+    reading = asyncio.create_task(servers.read(client, ["127.0.0.1"]))
+    longest = 0.0
+    while not reading.done():
+        began = time.monotonic()
+        await asyncio.sleep(0)
+        longest = max(longest, time.monotonic() - began)
+    with pytest.raises(SourceFailure) as failure:
+        await reading
+    assert failure.value.reason == "MetricsUnreadable"
+    assert longest < 0.25
+
+
+async def test_a_server_whose_metrics_take_long_to_parse_is_read_less_often(
+    start: Start, client: aiohttp.ClientSession
+) -> None:
+    server = await start("127.0.0.1")
+    server.body = LINE * 37_000
+    servers = ModelServers(port=Port.number)
+    began = time.process_time()
+    await servers.read(client, ["127.0.0.1"])
+    spent = time.process_time() - began
+    waits_from = time.monotonic()
+    await servers.read(client, ["127.0.0.1"])
+    assert time.monotonic() - waits_from > 3 * spent

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import ClientSession, web
 
 from hack.kindcluster.machine.versions import HACK
-from poolkeeper.sources.http.engines import ServerLoad, read_load
+from poolkeeper.sources.http.engines import ENGINES, ServerLoad, load_of, metrics_text
 
 
 class SlowModel:
@@ -69,7 +69,9 @@ async def post(session: ClientSession, body: Any) -> tuple[int, dict[str, Any]]:
 async def load(session: ClientSession) -> ServerLoad:
     """The server's load, as the operator reads it."""
     async with session.get("/metrics") as answer:
-        return read_load(await answer.text())
+        text = metrics_text(ENGINES)
+        text.feed(await answer.read())
+    return load_of(text.totals, ENGINES)
 
 
 async def test_its_load_is_known_while_it_works_and_when_it_is_idle(

@@ -1,9 +1,12 @@
 """What every kind of model server says of its load, in its own words."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from poolkeeper.sources.base import SourceFailure
-from poolkeeper.sources.http.engines import Engine, Series, ServerLoad, read_load
+from poolkeeper.sources.http.engines import ENGINES, Engine, ServerLoad, load_of, metrics_text
+from poolkeeper.sources.http.metrics_text import Series
 
 VLLM = """# HELP vllm:num_requests_running Number of requests in model execution batches.
 # TYPE vllm:num_requests_running gauge
@@ -23,6 +26,12 @@ nv_trt_llm_request_metrics{model="m",request_type="max",version="1"} 512
 nv_inference_request_success{model="m",version="1"} 7
 nv_inference_request_failure{model="m",version="1",reason="OTHER"} 1
 """
+
+
+def read_load(text: str, engines: Iterable[Engine] = ENGINES) -> ServerLoad:
+    reader = metrics_text(engines)
+    reader.feed(text.encode() + b"\n")
+    return load_of(reader.totals, engines)
 
 
 @pytest.mark.parametrize(
