@@ -63,7 +63,7 @@ class LeaseState:
 
     `record` at `version` is what the Lease last said, first seen at `seen_at`; `is_certain` turns False when
     a request ended without telling whether it took effect. `renewed_at` is when the last renewal that
-    succeeded was sent, None while somebody else holds the lease or nobody does.
+    succeeded was sent, None while another machine holds the lease, or none does.
     """
 
     identity: str
@@ -138,7 +138,8 @@ def resign(state: LeaseState) -> LeaseState:
 
 
 def release(state: LeaseState) -> WriteLease | None:
-    """What frees the lease for whoever comes next, once resigned; None where it is not ours to free."""
+    """The write that frees the lease for the next leader, once resigned; None if this machine doesn't hold
+    it."""
     if not state.is_resigned or state.record is None or state.record.holder != state.identity:
         return None
     return WriteLease(state.record._replace(holder="", duration_seconds=1), state.version)

@@ -126,7 +126,7 @@ def _learn(
 
 
 def _has_start_begun(state: PoolState, replicas: Replicas | None) -> bool:
-    """Whether the target shows more replicas than before: a decision that nobody carries out starts
+    """Whether the target shows more replicas than before: a decision that is not carried out starts
     nothing."""
     return replicas is not None and state.desired is not None and replicas.desired > state.desired
 

@@ -14,30 +14,31 @@ from poolkeeper.core.values.spec import PoolSpec
 
 
 class PoolState(NamedTuple):
-    """Everything that `decide` remembers between two calls.
-
-    `clock` is the latest instant seen. `readings` are the last believed ones, to see what has moved since.
-    `idle_since` is None while there is work or demand is unknown; `idle_seconds` is how long idling
-    that began then pays; `worked_at` is when work was last seen.
-    `ahead_at` is when to start, at zero, for a request that is only expected (None: not settled).
-    `ready_since` is since when any replica has been ready, `full_since` all that there may be; `desired` is
-    the last number read.
-    """
+    """Everything that `decide` remembers between two calls. Instants are Unix seconds."""
 
     clock: float
+    """The latest instant seen."""
     starts: StartTimes
     gaps: Gaps
     service: ServiceRate = ServiceRate()
     load: Load = Load()
     objective: Objective = Objective()
     readings: tuple[Reading, ...] = ()
+    """The last believed ones, to see what has moved since."""
     idle_since: float | None = None
+    """None while there is work or demand is unknown."""
     idle_seconds: float | None = None
+    """The keep-warm time of the present idle time; None until it is computed."""
     worked_at: float = -math.inf
+    """When work was last seen."""
     ready_since: float | None = None
+    """Since when any replica has been ready."""
     full_since: float | None = None
+    """Since when as many replicas as allowed have been ready."""
     ahead_at: float | None = None
+    """At zero, when to start for a request that is only expected; None until it is computed."""
     desired: int | None = None
+    """The last number of replicas read."""
 
 
 def initial_state(now: float, spec: PoolSpec) -> PoolState:

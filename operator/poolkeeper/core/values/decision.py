@@ -41,23 +41,21 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The outcome of one call of `decide`.
-
-    `replicas` is what the target should have (equal to the present number when nothing is to change),
-    `message` a sentence with the numbers that led to it, `review_at` the next instant at which the outcome
-    could change without any new observation (None: only news can change it). `due_at` is the same as long as
-    the sources keep being read with the same result: it leaves out the instant at which the present readings
-    grow too old. The verdicts become the conditions of the same names.
-    """
+    """The outcome of one call of `decide`. The verdicts become the conditions of the same names."""
 
     replicas: int
+    """Replicas that the target should have; the present number if nothing is to change."""
     reason: Reason
     message: str
+    """A sentence with the numbers that led to it."""
     review_at: float | None
+    """The next instant at which the outcome could change without any new observation; None for never."""
     demand_known: Verdict
     budget_attainable: Verdict
     within_limits: Verdict
     due_at: float | None = None
+    """The same without the instant at which the readings become too old, so that it stays while reads
+    repeat."""
 
     @property
     def aims_at_zero(self) -> bool:

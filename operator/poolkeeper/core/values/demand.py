@@ -1,4 +1,4 @@
-"""What all sources of a pool say together, and whether that can be believed."""
+"""The demand of all sources of a pool together, and whether it is known."""
 
 import math
 from heapq import merge
@@ -13,21 +13,26 @@ _FRESH = Verdict(True, "Fresh", "every source has been read in time")
 
 
 class Workload(NamedTuple):
-    """The demand of a pool at one instant, its sources added up.
-
-    Sources that can't be believed are left out and `verdict` says why; what the others hold is a lower bound.
-    `fresh_until` is when the first reading gets too old. `unseen_seconds` is how long work that was taken may
-    go on without being seen: 0 where every source sees it, infinite where nobody knows.
-    """
+    """The demand of a pool at one instant, its sources added up. Sources that can't be believed are left
+    out."""
 
     queued: int
+    """Requests that wait; a lower bound if a source is left out."""
     in_flight: int
+    """Requests that replicas work on, as far as sources see them."""
     orphaned: int
+    """Requests in flight whose worker is gone."""
     waiting: tuple[ArrivalBucket, ...]
+    """The queued requests by arrival, oldest first."""
     readings: tuple[Reading, ...]
+    """The readings that are believed."""
     verdict: Verdict
+    """Whether demand is known, and why not."""
     fresh_until: float
+    """When the first reading becomes too old."""
     unseen_seconds: float
+    """How long a request may be in flight without being seen: 0 if every source sees it, infinity if there is
+    no limit."""
 
     @property
     def is_known(self) -> bool:
@@ -41,7 +46,8 @@ class Workload(NamedTuple):
 
 
 def survey(now: float, spec: PoolSpec, observation: Observation, empty_hold_seconds: float) -> Workload:
-    """Add up what can be believed. A server that came back empty is not believed for `empty_hold_seconds`."""
+    """Add up the sources that can be believed. One whose server came back empty is not, for
+    `empty_hold_seconds`."""
     readings: list[Reading] = []
     problem = None if spec.sources else _NO_SOURCES
     queued = in_flight = orphaned = 0
@@ -62,6 +68,7 @@ def survey(now: float, spec: PoolSpec, observation: Observation, empty_hold_seco
         else:
             unseen_seconds = max(unseen_seconds, source.max_service_seconds or math.inf)
     waiting, verdict = _by_arrival(readings), problem or _believed(unseen_seconds)
+    # In the order of the fields: keywords take longer, and this is done at every decision.
     return Workload(
         queued, in_flight, orphaned, waiting, tuple(readings), verdict, fresh_until, unseen_seconds
     )
@@ -86,7 +93,8 @@ def _doubt(
             False,
             "CameBackEmpty",
             f"the server of source {source.name} restarted and came back empty "
-            f"{now - demand.emptied_at:.0f} s ago; for {empty_hold_seconds:.0f} s its work may still return",
+            f"{now - demand.emptied_at:.0f} s ago; its requests may still return "
+            f"for {empty_hold_seconds:.0f} s",
         )
     return None
 
@@ -94,11 +102,11 @@ def _doubt(
 def _believed(unseen_seconds: float) -> Verdict:
     if unseen_seconds == 0.0:
         return _FRESH
-    limit = "is not limited" if math.isinf(unseen_seconds) else f"takes up to {unseen_seconds:.0f} s"
+    limit = "any time" if math.isinf(unseen_seconds) else f"up to {unseen_seconds:.0f} s"
     return Verdict(
         True,
         "InFlightUnseen",
-        f"every source has been read in time; work that was taken {limit} and is not seen",
+        f"every source has been read in time; requests in flight are not seen, and may take {limit}",
     )
 
 

@@ -1,4 +1,9 @@
-"""Turns the raw depths that a source reports into dated demand: who waits since when, what is orphaned."""
+"""Turns the raw depths that a source reports into dated demand: which requests wait since when, which are
+orphaned.
+
+Example: depths 0 at 10.0 s and 2 at 10.5 s mean that 2 requests arrived between the two polls. They are dated
+to 10.0 s, so that none is thought to be younger than it is.
+"""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,44 +18,46 @@ from poolkeeper.core.values.spec import SourceSpec
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one poll of a source returned.
-
-    `in_flight` is None where the source cannot see work that was taken. `in_flight_marker` changes whenever
-    the set of in-flight requests does (for example a digest of the oldest and newest entry); `in_flight_ends`
-    are where its oldest requests stand, one of which stays the same while those that hang are not touched.
-    `oldest_arrived_at` is the arrival of the request that has waited longest, where the queue knows it.
-    `server_id` changes when the server restarts (for example Redis' run id).
-    """
+    """What one poll of a source returned."""
 
     source: str
     observed_at: float
     queued: int
+    """Requests that wait."""
     in_flight: int | None = None
+    """Requests that replicas work on; None if the source can't see them."""
     in_flight_marker: str = ""
+    """Changes whenever the set of requests in flight does, for example a digest of its oldest and newest
+    entry."""
     oldest_arrived_at: float | None = None
+    """Arrival of the request that has waited longest, if the queue knows it."""
     server_id: str = ""
+    """Changes when the server restarts, for example Redis' run id."""
     in_flight_ends: tuple[str, ...] = ()
+    """The first and last of the oldest requests in flight: one stays the same while those that hang are not
+    touched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """One source's history, as far as it matters for dating its demand.
-
-    `demand` is what `decide` gets. `last` is the last good sample; `waiting` dates its queue.
-    `in_flight_since` is when the set of in-flight requests last changed; `orphans_between` are its ends when
-    some were found to be orphaned.
-    """
+    """One source's history, as far as it matters for dating its demand."""
 
     source: str
     demand: Demand
+    """What `decide` gets."""
     last: Sample | None = None
+    """The last good sample."""
     waiting: tuple[ArrivalBucket, ...] = ()
+    """The queued requests by arrival, oldest first."""
     arrived: int = 0
     completed: int = 0
     in_flight_since: float = 0.0
+    """When the set of requests in flight last changed."""
     orphaned: int = 0
     orphans_between: tuple[str, ...] = ()
+    """The ends of that set when some were found to be orphaned."""
     emptied_at: float | None = None
+    """When the server came back empty."""
 
     @classmethod
     def empty(cls, source: str) -> "Ledger":
@@ -224,7 +231,7 @@ def _orphans(
     """In-flight requests whose worker is gone: unchanged for longer than any request may take.
 
     Once found they stay orphans while others come and go beside them. Where there are fewer, or neither end
-    is what it was, somebody has taken them up again: what is in flight now may be worked on.
+    is what it was, a worker has taken them up again, and the requests in flight may be worked on.
     """
     if not sample.in_flight:
         return 0, ()

@@ -17,39 +17,39 @@ class ArrivalBucket(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The demand of one source at one instant.
-
-    `queued` requests wait and no replica has taken them; `waiting` is the same requests by arrival, oldest
-    first, at most 64 buckets whose counts add up to `queued`. `in_flight` requests are being worked on, or
-    None where the source cannot see them. `orphaned` of the in-flight requests belong to workers that are
-    gone and are not counted in `in_flight`. `arrived` and `completed` count requests since this source was
-    first read (lower bounds where the source only shows depths). `emptied_at` is set when the server came
-    back empty after a restart: what waited may be lost or may return, so nothing is known for a while.
-    """
+    """The demand of one source at one instant."""
 
     source: str
     observed_at: float
+    """When the source was read."""
     queued: int
+    """Requests that wait and that no replica has taken."""
     in_flight: int | None = None
+    """Requests that replicas work on, without orphaned ones; None if the source can't see them."""
     orphaned: int = 0
+    """Requests in flight whose worker is gone."""
     waiting: tuple[ArrivalBucket, ...] = ()
+    """The queued requests by arrival, oldest first: at most ARRIVAL_BUCKETS buckets that add up to
+    `queued`."""
     arrived: int = 0
+    """Requests that arrived since the source was first read; a lower bound if it only shows depths."""
     completed: int = 0
+    """Requests that were completed since then; a lower bound too."""
     emptied_at: float | None = None
+    """When the server came back empty after a restart: its requests may be lost or may return."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """A source that could not be read: demand is unknown, which is never the same as none.
-
-    `reason` is a CamelCase word for conditions, `message` a sentence for people without credentials in it,
-    `since` the first instant of this outage.
-    """
+    """A source that could not be read: its demand is unknown, which is never the same as none."""
 
     source: str
     reason: str
+    """A CamelCase word for conditions."""
     message: str
+    """A sentence for people, without credentials."""
     since: float
+    """The first instant of this outage."""
 
 
 Demand = Reading | Unavailable
@@ -66,41 +66,45 @@ def of_source(demands: Iterable[AnyDemand], name: str) -> AnyDemand | None:
 
 @dataclass(frozen=True, slots=True)
 class StartingReplica:
-    """A replica that has been asked for and is not ready yet; `asked_at` is the scale write where known."""
+    """A replica that was asked for and is not ready yet."""
 
     asked_at: float
+    """The scale write, if known; else the creation of its pod."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """The target as the API server and its pods show it.
-
-    `desired` is `.spec.replicas` of /scale. `starting` holds at most `desired - ready` entries; a replica
-    written but without a pod yet is in it too. `terminating` replicas are paid for but take no new work.
-    """
+    """The target as the API server and its pods show it."""
 
     desired: int
+    """`.spec.replicas` of /scale."""
     ready: int
+    """Replicas that take requests."""
     starting: tuple[StartingReplica, ...] = ()
+    """At most `desired - ready` replicas; one that has no pod yet is among them."""
     terminating: int = 0
+    """Replicas that are still paid for but take no new requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class WarmFloor:
-    """The replicas that declared windows demand now, and when that number changes next."""
+    """The replicas that warm windows ask for."""
 
     replicas: int = 0
+    """The number now."""
     changes_at: float | None = None
+    """When that number changes next; None for never."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """The last replicas may stop at any time: nobody depends on them, or somebody holds what arrives."""
+    """The last replicas may stop at any time: no Service leads to them, or the activators hold what
+    arrives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The last replicas may not stop yet: a request that arrives would reach nobody."""
+    """The last replicas may not stop yet: no one would answer a request that arrives."""
 
     reason: str
     """What the stop waits for, as a CamelCase word such as Settling."""
@@ -118,15 +122,15 @@ NOT_SEEN_YET = Waiting("NotSeenYet", "the Service and the activators have not be
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Everything `decide` may look at besides the spec and its own state.
-
-    `replicas` is None while the target cannot be read. `ceiling` is the most replicas that quota allows at
-    this moment, or None where only the spec's maximum counts. `stop` says whether the last replicas may stop:
-    always for a pool that no Service leads to.
-    """
+    """Everything that `decide` may look at besides the spec and the state."""
 
     demand: tuple[Demand, ...]
+    """One entry for each source."""
     replicas: Replicas | None
+    """None while the target can't be read."""
     warm_floor: WarmFloor = WarmFloor()
+    """The replicas that warm windows ask for now."""
     ceiling: int | None = None
+    """The most replicas that quota allows now; None if only the spec's maximum counts."""
     stop: Stop = CLEAR
+    """Whether the last replicas may stop: always for a pool that no Service leads to."""

@@ -1,9 +1,9 @@
 """One source's ledger between two looks at it: a reading that repeats costs next to nothing.
 
 A queue that stays as it is gives the same sample twice a second. Such a sample is only kept, and entered into
-the ledger when something changes or somebody looks. It must be entered then: what arrives between two polls
-is dated to the earlier one, so the last repetition counts. Example: an empty queue is read at 10.0, 10.5 and
-11.0 s, and at 11.5 s two requests wait. They arrived at 11.0 s at the earliest, not at 10.0 s.
+the ledger when something changes or a decision needs it. It must be entered then: what arrives between two
+polls is dated to the earlier one, so the last repetition counts. Example: an empty queue is read at 10.0,
+10.5 and 11.0 s, and at 11.5 s two requests wait. They arrived at 11.0 s at the earliest, not at 10.0 s.
 """
 
 import math

@@ -13,17 +13,17 @@ from poolkeeper.core.tuning import (
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """How far one source can be trusted.
-
-    A reading older than `stale_after_seconds` is unknown. `sees_in_flight` says whether work that a replica
-    has taken is visible; where it is not, `max_service_seconds` is the longest a request may take.
-    """
+    """How far one source can be trusted."""
 
     name: str
     poll_seconds: float = 0.5
+    """Seconds between two reads."""
     stale_after_seconds: float = 10.0
+    """An older reading counts as unknown."""
     sees_in_flight: bool = True
+    """Whether requests that a replica has taken are visible."""
     max_service_seconds: float | None = None
+    """The longest that a request may be in flight; needed if requests in flight are not visible."""
 
 
 def start_mode(declared: StartMode, *, is_held: bool) -> StartMode:
@@ -39,34 +39,39 @@ def start_mode(declared: StartMode, *, is_held: bool) -> StartMode:
 
 @dataclass(frozen=True, slots=True)
 class PoolSpec:
-    """One pool's bounds, promise and prices.
+    """One pool's bounds, promise and prices, as declared.
 
-    `start_prior_seconds` is the class's or the user's expectation of a cold start, used until real starts
-    have been seen. `node_tail_seconds` is how long the node is still paid for after its last replica stops.
-
-    Derived, once, because every decision asks for it: `allowed_share` is the share of requests that may wait
-    longer than the budget, `may_delay` whether a start may wait at all, `poll_seconds` the longest poll
-    interval of a source, `margin_seconds` the time between a need and its effect that is not part of the
-    start: polling, writing, taking.
+    The last four fields are derived once, because every decision asks for them.
     """
 
     max_replicas: int
     budget_seconds: float
+    """The longest promised wait."""
     min_replicas: int = 0
     concurrency: int = 1
+    """Requests that one replica works on at once."""
     objective_percent: float = 99.0
+    """Share of requests to be taken within the budget."""
     start: StartMode = StartMode.AT_DEADLINE
     when_unattainable: WhenUnattainable = WhenUnattainable.BEST_EFFORT
     zero_mode: ZeroMode = ZeroMode.LEARNED
     idle_seconds: float | None = None
+    """The keep-warm time of a pool whose zero mode is Fixed."""
     drains_on_termination: bool = False
+    """Whether a replica that is told to stop finishes its requests."""
     sources: tuple[SourceSpec, ...] = (SourceSpec("queue"),)
     start_prior_seconds: float = 60.0
+    """The expected start time until starts have been measured."""
     node_tail_seconds: float = 0.0
+    """How long a node is paid for after its last replica has stopped."""
     allowed_share: float = field(init=False, repr=False, compare=False)
+    """Share of requests that may be late."""
     may_delay: bool = field(init=False, repr=False, compare=False)
+    """Whether a start may wait at all."""
     poll_seconds: float = field(init=False, repr=False, compare=False)
+    """The longest poll interval of a source."""
     margin_seconds: float = field(init=False, repr=False, compare=False)
+    """Seconds between a need and its effect besides the start: polling, writing, taking."""
 
     def __post_init__(self) -> None:
         derive = object.__setattr__
