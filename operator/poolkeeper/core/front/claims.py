@@ -21,6 +21,8 @@ def owners(pools: Mapping[PoolKey, SeenPool]) -> dict[PoolKey, PoolKey]:
 
     The oldest pool has it, by name among equals, as with targets: two would rewrite each other's slice.
     """
+    if len({(key.namespace, pool.http.service) for key, pool in pools.items()}) == len(pools):
+        return {}
     first: dict[tuple[str, str], PoolKey] = {}
     found: dict[PoolKey, PoolKey] = {}
     for _, key in sorted((pool.created_at, key) for key, pool in pools.items()):

@@ -1,5 +1,6 @@
 """What the EndpointSlices of one pool should be."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,18 +50,38 @@ def endpoints_of(pool: SeenPool, made: Step, wanted: tuple[ActivatorSlice, ...])
     return Endpoints(Presence.LEAVE, service, wanted, after=frozenset(pod.uid for pod in pool.ready))
 
 
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """One address of an activator that new requests may be sent to."""
+
+    address: str
+    family: str
+    """IPv4 or IPv6."""
+    unbound_ports: frozenset[int]
+    """Ports that the activator can't listen on."""
+
+
+def joining(activators: Iterable[SeenActivator]) -> tuple[Joining, ...]:
+    """The addresses that may be endpoints of any Service, sorted: the same for all pools."""
+    found = [
+        Joining(address, "IPv6" if ":" in address else "IPv4", frozenset(each.report.unbound_ports))
+        for each in activators
+        if each.may_join and each.report
+        for address in each.addresses
+    ]
+    return tuple(sorted(found, key=lambda each: each.address))
+
+
 def wanted_slices(
-    key: PoolKey, pool: SeenPool, listen_port: int, activators: tuple[SeenActivator, ...]
+    key: PoolKey, pool: SeenPool, listen_port: int, may_join: tuple[Joining, ...]
 ) -> tuple[ActivatorSlice, ...]:
     """The activators as endpoints of the Service, per address family; none without an activator."""
     service, made = pool.service, []
     for family in service.families if service and listen_port else ():
-        addresses = sorted(
-            address
-            for each in activators
-            if each.may_join and each.report and listen_port not in each.report.unbound_ports
-            for address in each.addresses
-            if (":" in address) == (family == "IPv6")
+        addresses = tuple(
+            each.address
+            for each in may_join
+            if each.family == family and listen_port not in each.unbound_ports
         )
         if addresses and service:
             made.append(
@@ -69,7 +90,7 @@ def wanted_slices(
                     pool_uid=pool.uid,
                     service=pool.http.service,
                     family=family,
-                    addresses=tuple(addresses),
+                    addresses=addresses,
                     ports=((service.port_name, listen_port),),
                 )
             )

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from poolkeeper.api.activation import PoolRoute, PortRoute, Replica, RoutingTable
-from poolkeeper.core.front.seen import SeenActivator, SeenPool
+from poolkeeper.api.demand import Http
+from poolkeeper.core.front.seen import SeenActivator, SeenPool, SeenService
 from poolkeeper.core.front.slot_grants import Holder, SlotGrants, share
 from poolkeeper.core.front.switching import Switch
 from poolkeeper.core.values.identity import PoolKey
@@ -17,9 +19,6 @@ NEW_POD_PATIENCE_SECONDS = 3.0
 """How long a new leader waits for silent activators that take no new requests: most are pods that have not
 begun yet."""
 LONG_AGO = float("-inf")
-
-Slots = Mapping[str, Mapping[str, int]]
-"""Slots of one pool: by the replica's address, then by the activator's uid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,55 +103,91 @@ def highest_version(activators: Iterable[SeenActivator]) -> int:
     return max((each.report.table_version for each in activators if each.report), default=0)
 
 
-def share_slots(
+class RouteFacts(NamedTuple):
+    """Everything that the routes of one pool depend on."""
+
+    http: Http
+    service: SeenService | None
+    listen_port: int
+    redirects_to_pods: bool
+    hold_seconds: int
+    ready_in_seconds: float | None
+    concurrency: int
+    elsewhere: Mapping[str, int]
+    holders: Mapping[str, Sequence[Holder]]
+    """By replica that is named; every activator is a holder."""
+    activators: Sequence[str]
+    """Uids of those that are sent a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRoutes:
+    """The routes of one pool, kept while nothing changes that they depend on: most pools are quiet."""
+
+    facts: RouteFacts
+    """What they were made from."""
+    by_activator: Mapping[str, PoolRoute]
+    """What each reporting activator learns about the pool, by the activator's uid."""
+
+
+def route_facts(
     key: PoolKey,
     pool: SeenPool,
+    listen_port: int,
     switch: Switch | None,
     activators: Sequence[SeenActivator],
     sent: Mapping[str, SentTables],
-) -> Slots:
-    """Who may send how much to which replica.
+) -> RouteFacts:
+    """What the routes of one pool depend on now.
 
     No replica is named once the pool may stop: what arrives then is held, and shows in a report before any
     replica goes. Nor is one named before the pods' port is known.
     """
-    if (switch is not None and switch.holds) or pool.service is None:
-        return {}
-    return {
-        pod.address: share(
-            pool.concurrency,
-            pool.elsewhere.get(pod.address, 0),
-            [_holder(key, pod.address, each, sent[each.uid]) for each in activators],
-        )
-        for pod in pool.ready
-    }
-
-
-def route(
-    key: PoolKey, pool: SeenPool, listen_port: int, switch: Switch | None, slots: Slots, activator: str
-) -> PoolRoute:
-    """What one activator learns about a pool."""
-    http = pool.http
-    return PoolRoute(
-        namespace=key.namespace,
-        name=key.name,
-        ports=(
-            PortRoute(
-                service=http.service,
-                listen_port=listen_port,
-                # Until the pods' port is known no replica is named, and nothing is sent to this port.
-                backend_port=pool.service.backend_port if pool.service else http.port,
-            ),
-        ),
-        replicas=tuple(Replica(address=at, slots=shares[activator]) for at, shares in slots.items()),
+    names_replicas = pool.service is not None and (switch is None or not switch.holds)
+    return RouteFacts(
+        http=pool.http,
+        service=pool.service,
+        listen_port=listen_port,
         redirects_to_pods=switch is not None and switch.redirects_to_pods,
         hold_seconds=pool.hold_seconds,
         ready_in_seconds=pool.ready_in_seconds,
-        held_requests=http.held_requests,
-        fair_by=http.fair_by,
-        fair_header=http.fair_header,
-        heartbeat_seconds=http.heartbeat_seconds,
+        concurrency=pool.concurrency,
+        elsewhere=pool.elsewhere,
+        holders={
+            pod.address: [_holder(key, pod.address, each, sent[each.uid]) for each in activators]
+            for pod in (pool.ready if names_replicas else ())
+        },
+        activators=[each.uid for each in activators if each.report],
     )
+
+
+def pool_routes(key: PoolKey, facts: RouteFacts) -> PoolRoutes:
+    """The routes of one pool: who may send how much to which replica."""
+    http, service = facts.http, facts.service
+    # Until the pods' port is known no replica is named, and nothing is sent to this port.
+    backend_port = service.backend_port if service else http.port
+    port = PortRoute(service=http.service, listen_port=facts.listen_port, backend_port=backend_port)
+    slots = {
+        address: share(facts.concurrency, facts.elsewhere.get(address, 0), holders)
+        for address, holders in facts.holders.items()
+    }
+    routes = {
+        uid: PoolRoute(
+            namespace=key.namespace,
+            name=key.name,
+            ports=(port,),
+            replicas=tuple(Replica(address=at, slots=shares[uid]) for at, shares in slots.items()),
+            redirects_to_pods=facts.redirects_to_pods,
+            hold_seconds=facts.hold_seconds,
+            ready_in_seconds=facts.ready_in_seconds,
+            held_requests=http.held_requests,
+            fair_by=http.fair_by,
+            fair_header=http.fair_header,
+            heartbeat_seconds=http.heartbeat_seconds,
+        )
+        for uid in facts.activators
+    }
+    return PoolRoutes(facts, routes)
 
 
 def _holder(key: PoolKey, address: str, activator: SeenActivator, sent: SentTables) -> Holder:

@@ -141,7 +141,9 @@ def _next(now: float, switch: Switch, facts: Facts) -> Switch:
         case Phase.SETTLING if now >= switch.since + SETTLE_SECONDS:
             return Switch(Phase.GUARDED, now, hold_version=facts.table_version)
         case Phase.GUARDED:
-            return replace(switch, holding_since=_holding_since(now, switch, facts))
+            holding_since = _holding_since(now, switch, facts)
+            same = holding_since == switch.holding_since
+            return switch if same else replace(switch, holding_since=holding_since)
         case Phase.DIRECT | Phase.LEAVING:
             return Switch(Phase.JOINING, now)
     return switch

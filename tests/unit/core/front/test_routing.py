@@ -71,3 +71,12 @@ def test_a_new_leader_grants_nothing_while_an_activator_may_use_a_table_of_anoth
     assert (slots(made, 1), slots(made, 2)) == ({POD.address: 4}, {POD.address: 0})
     later = turn(START + FOREIGN_TABLE_SECONDS, made.front, facts)
     assert slots(later, 1) == {POD.address: 8}
+
+
+def test_a_pool_without_news_costs_little(leader: Leader) -> None:
+    leader.see(wants_zero=False)
+    before = leader.see(wants_zero=False).front
+    after = leader.see(wants_zero=False, seconds=1.0, idle_seen_at=leader.now).front
+    assert after.routes[CHAT] is before.routes[CHAT], "most of a turn's time would go into routes"
+    assert after.pools[CHAT] is before.pools[CHAT]
+    assert leader.see(wants_zero=False, hold_seconds=9).front.routes[CHAT] is not before.routes[CHAT]

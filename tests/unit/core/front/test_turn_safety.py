@@ -2,7 +2,7 @@
 no more slots than a replica has."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from hypothesis import example, given, settings
@@ -215,6 +215,8 @@ class World:
             are_slices_recent=self.now - self.listed_at <= 30.0,
         )
         made = turn(self.now, self.fronts[self.leader], facts)
+        afresh = turn(self.now, replace(self.fronts[self.leader], routes={}), facts)
+        assert made.tables == afresh.tables, "a route that was kept is out of date"
         self.last, self.fronts[self.leader] = made, made.front
         self.check_stop(made)
         for each in self.activators:
