@@ -8,7 +8,7 @@ from rich.console import Console
 
 from hack.demo import images
 from hack.demo.commands import ROOT, CommandFailed, KubectlCluster, existing_cluster, kind_cluster
-from poolkeeper.backtest.opening import main as play_opening
+from hack.demo.opening import main as play_opening
 
 SYSTEM_NAMESPACE = "poolkeeper-system"
 NAMESPACE = "poolkeeper-demo"

@@ -20,9 +20,7 @@ from hack.bench.policy.measures.objective import at_objectives, objective
 from hack.bench.policy.measures.overshoot import overshoot
 from hack.bench.policy.measures.robust import robust
 from hack.bench.policy.measures.runs import Case, OutOfTime, Runs, Total
-from hack.bench.policy.table import OBJECTIVES, TIMEOUTS, cheapest_mix
-from poolkeeper.api.pool import StartMode
-from poolkeeper.backtest.readers.bundled import (
+from hack.bench.policy.slices import (
     AGENT_SESSIONS,
     AZURE_CODE,
     AZURE_FUNCTIONS,
@@ -30,6 +28,8 @@ from poolkeeper.backtest.readers.bundled import (
     bundled,
     reported_half,
 )
+from hack.bench.policy.table import OBJECTIVES, TIMEOUTS, cheapest_mix
+from poolkeeper.api.pool import StartMode
 from poolkeeper.backtest.readers.formats import Reading, read_trace
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant

@@ -14,11 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from poolkeeper.api.pool import StartMode
-from poolkeeper.backtest.comparison import Comparison, compare
-from poolkeeper.backtest.controllers.registry import parse_policy
-from poolkeeper.backtest.figures import Row
-from poolkeeper.backtest.readers.bundled import (
+from hack.bench.policy.slices import (
     AGENT_SESSIONS,
     AZURE_CODE,
     AZURE_FUNCTIONS,
@@ -26,6 +22,10 @@ from poolkeeper.backtest.readers.bundled import (
     bundled,
     reported_half,
 )
+from poolkeeper.api.pool import StartMode
+from poolkeeper.backtest.comparison import Comparison, compare
+from poolkeeper.backtest.controllers.registry import parse_policy
+from poolkeeper.backtest.figures import Row
 from poolkeeper.backtest.readers.formats import Reading, read_trace
 from poolkeeper.backtest.reporting.report import frontier
 from poolkeeper.backtest.simulation.setting import Setting

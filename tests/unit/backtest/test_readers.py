@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from poolkeeper.backtest.readers.bundled import (
+from hack.bench.policy.slices import (
     AGENT_SESSIONS,
     AZURE_CODE,
     AZURE_FUNCTIONS,

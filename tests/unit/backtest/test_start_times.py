@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from hack.bench.policy.measures.robust import Shifted
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import (
     Constant,
     Lognormal,
     Samples,
-    Shifted,
     StartTimes,
     TwoMode,
     parse_start_times,

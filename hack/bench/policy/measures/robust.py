@@ -6,13 +6,14 @@ quantile of the start time plus the lag. Where it has none, `BudgetAttainable` m
 never be lowered because a source can't be read.
 """
 
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hack.bench.policy.measures.finding import MINUTE_AND_A_HALF, Finding
 from hack.bench.policy.measures.runs import Case, Run, Runs, share
 from poolkeeper.backtest.simulation.setting import Disturbance, Setting
-from poolkeeper.backtest.simulation.start_times import Constant, Lognormal, Shifted, StartTimes
+from poolkeeper.backtest.simulation.start_times import Constant, Lognormal, StartTimes
 
 SEEN_STARTS = 5
 SLOWER_FROM = 20
@@ -23,6 +24,26 @@ PROVEN_STARTS = 30
 """Starts after which a pool must know whether its budget is attainable."""
 NOTHING = Disturbance()
 HEAVY = Lognormal(60.0, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Shifted:
+    """Start times that become `factor` times as long from start `after_starts` on."""
+
+    before: StartTimes
+    factor: float
+    after_starts: int
+
+    @property
+    def mean_seconds(self) -> float:
+        return self.before.mean_seconds
+
+    def draw(self, random_numbers: random.Random, number: int) -> float:
+        seconds = self.before.draw(random_numbers, number)
+        return seconds * self.factor if number >= self.after_starts else seconds
+
+    def quantile(self, share: float) -> float:
+        return self.before.quantile(share)
 
 
 @dataclass(frozen=True)

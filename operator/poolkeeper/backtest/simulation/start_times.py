@@ -112,26 +112,6 @@ class TwoMode:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Shifted:
-    """Start times that become `factor` times as long from start `after_starts` on."""
-
-    before: StartTimes
-    factor: float
-    after_starts: int
-
-    @property
-    def mean_seconds(self) -> float:
-        return self.before.mean_seconds
-
-    def draw(self, random_numbers: random.Random, number: int) -> float:
-        seconds = self.before.draw(random_numbers, number)
-        return seconds * self.factor if number >= self.after_starts else seconds
-
-    def quantile(self, share: float) -> float:
-        return self.before.quantile(share)
-
-
 def _share_within(mode: Lognormal, seconds: float) -> float:
     from statistics import NormalDist
 

@@ -8,10 +8,10 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from hack.bench.policy.slices import AGENT_SESSIONS, bundled
 from poolkeeper.backtest.comparison import Comparison, Results, compare
 from poolkeeper.backtest.controllers.registry import parse_policy
 from poolkeeper.backtest.figures import PoolFigures, Row
-from poolkeeper.backtest.readers.bundled import AGENT_SESSIONS, bundled
 from poolkeeper.backtest.replays import Workers
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import parse_start_times
