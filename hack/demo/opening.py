@@ -8,11 +8,10 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from hack.bench.policy.slices import AGENT_SESSIONS, bundled
+from hack.bench.policy.measures.slices import AGENT_SESSIONS, bundled
 from poolkeeper.backtest.comparison import Comparison, Results, compare
 from poolkeeper.backtest.controllers.registry import parse_policy
 from poolkeeper.backtest.figures import PoolFigures, Row
-from poolkeeper.backtest.replays import Workers
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import parse_start_times
 from poolkeeper.backtest.simulation.timeline import replicas_per_bin, requests_per_bin
@@ -53,7 +52,7 @@ def replay(trace: Trace) -> Results:
     setting = Setting(budget_seconds=BUDGET_SECONDS)
     policies = tuple(parse_policy(name) for name in POLICIES)
     start_times = parse_start_times(f"constant:{START_SECONDS}")
-    return compare(Comparison((trace,), policies, setting, start_times, {}), workers=Workers(1))
+    return compare(Comparison((trace,), policies, setting, start_times, {}))
 
 
 def draw(console: Console, pool: PoolTrace, figures: Sequence[PoolFigures]) -> None:

@@ -20,7 +20,7 @@ from hack.bench.policy.measures.objective import at_objectives, objective
 from hack.bench.policy.measures.overshoot import overshoot
 from hack.bench.policy.measures.robust import robust
 from hack.bench.policy.measures.runs import Case, OutOfTime, Runs, Total
-from hack.bench.policy.slices import (
+from hack.bench.policy.measures.slices import (
     AGENT_SESSIONS,
     AZURE_CODE,
     AZURE_FUNCTIONS,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from hack.bench.policy.slices import (
+from hack.bench.policy.measures.slices import (
     AGENT_SESSIONS,
     AZURE_CODE,
     AZURE_FUNCTIONS,

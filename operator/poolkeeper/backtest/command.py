@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.backtest.comparison import Comparison, Results, compare, workers_for
+from poolkeeper.backtest.comparison import Comparison, Results, compare, executor_for
 from poolkeeper.backtest.controllers.registry import (
     ALWAYS_ON,
     OPTIMUM,
@@ -188,7 +188,7 @@ def _compare(comparison: Comparison, processes: int | None) -> Results:
         task = bar.add_task("replaying", total=None)
         return compare(
             comparison,
-            workers=workers_for(comparison, processes),
+            executor_for(comparison, processes),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
 

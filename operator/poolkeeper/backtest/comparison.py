@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import Any
 
 from poolkeeper.backtest.controllers.registry import OPTIMUM, POOLKEEPER, Policy
 from poolkeeper.backtest.figures import PoolFigures, Row, Yardstick, summed
-from poolkeeper.backtest.replays import Replayed, Workers, replayed, yardstick
+from poolkeeper.backtest.replays import replayed, yardstick
+from poolkeeper.backtest.simulation.replay import Outcome
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import StartTimes
 from poolkeeper.backtest.simulation.waits import late_in
@@ -52,51 +54,59 @@ Place = tuple[int, int]
 """A trace and one of its pools, by number."""
 Job = tuple[Place, int | None]
 """A pool, and the number of the policy to replay on it; None is the pool's yardstick."""
-Result = Yardstick | Replayed
 
 
 def compare(
-    comparison: Comparison, *, workers: Workers | None = None, progress: Progress | None = None
+    comparison: Comparison, executor: Executor | None = None, progress: Progress | None = None
 ) -> Results:
-    """Replays every pool of every trace under every policy, and closes the workers."""
+    """Replays every pool of every trace under every policy: by the executor, which is then shut down, or
+    here."""
     places = [(t, p) for t, trace in enumerate(comparison.traces) for p in range(len(trace.pools))]
     policies = [n for n, policy in enumerate(comparison.policies) if policy.name != OPTIMUM]
     jobs: list[Job] = [(place, number) for number in (None, *policies) for place in places]
     optima = len(comparison.policies) - len(policies)
     total, done = len(places) * len(comparison.policies), 0
-    results: dict[Job, Result] = {}
-    with workers or workers_for(comparison) as working:
-        for job, result in _worked_off(comparison, jobs, working):
+    results: dict[Job, Any] = {}
+    try:
+        for job, result in _worked_off(comparison, jobs, executor):
             results[job] = result
             done += optima if job[1] is None else 1
             if progress:
                 progress(done, total)
+    finally:
+        if executor:
+            executor.shutdown(cancel_futures=True)
     return _summed_up(comparison, results)
 
 
-def workers_for(comparison: Comparison, processes: int | None = None) -> Workers:
-    """At most this many processes (by default the machine's cores), and one where there is little to do."""
+def executor_for(comparison: Comparison, processes: int | None) -> Executor | None:
+    """At most this many processes (by default the machine's cores); None where there is little to do."""
     requests = sum(trace.requests for trace in comparison.traces)
     is_little = requests * len(comparison.policies) < WORTH_A_PROCESS
-    return Workers(1 if is_little else processes or os.cpu_count() or 1)
+    number = 1 if is_little else processes or os.cpu_count() or 1
+    return ProcessPoolExecutor(number, get_context("spawn")) if number > 1 else None
 
 
-def _worked_off(comparison: Comparison, jobs: list[Job], workers: Workers) -> Iterator[tuple[Job, Result]]:
-    running: dict[Future[Result], Job] = {
-        _submitted(comparison, job, workers): job
-        for job in sorted(jobs, key=lambda job: -_weight(comparison, job))
-    }
-    for future in workers.finished(list(running)):
-        yield running[future], future.result()
+def _worked_off(
+    comparison: Comparison, jobs: list[Job], executor: Executor | None
+) -> Iterator[tuple[Job, Any]]:
+    longest_first = sorted(jobs, key=lambda job: -_weight(comparison, job))
+    if executor is None:
+        for job in longest_first:
+            work, *arguments = _work(comparison, job)
+            yield job, work(*arguments)
+    else:
+        running = {executor.submit(*_work(comparison, job)): job for job in longest_first}
+        for future in as_completed(running):
+            yield running[future], future.result()
 
 
-def _submitted(comparison: Comparison, job: Job, workers: Workers) -> "Future[Any]":
+def _work(comparison: Comparison, job: Job) -> tuple[Any, ...]:
+    """The function that does a job, and its arguments."""
     (trace, pool), number = job
     whole = comparison.traces[trace]
     shared = whole.pools[pool], whole.ends_at, comparison.setting, comparison.start_times
-    if number is None:
-        return workers.submit(yardstick, *shared)
-    return workers.submit(replayed, *shared, comparison.policies[number])
+    return (yardstick, *shared) if number is None else (replayed, *shared, comparison.policies[number])
 
 
 def _weight(comparison: Comparison, job: Job) -> int:
@@ -112,9 +122,7 @@ def _summed_up(comparison: Comparison, results: dict[Job, Any]) -> Results:
     for t, trace in enumerate(comparison.traces):
         for number, policy in enumerate(comparison.policies):
             pools = tuple(
-                _optimum_figures(requests, results[(t, p), None])
-                if policy.name == OPTIMUM
-                else _figures(comparison.setting, requests, results[(t, p), number], results[(t, p), None])
+                _figures(comparison.setting, requests, results.get(((t, p), number)), results[(t, p), None])
                 for p, requests in enumerate(trace.pools)
             )
             parameters = {**comparison.parameters, **dict(policy.parameters)}
@@ -123,17 +131,8 @@ def _summed_up(comparison: Comparison, results: dict[Job, Any]) -> Results:
     return Results(tuple(rows), tuple(behind))
 
 
-def _figures(setting: Setting, requests: PoolTrace, found: Replayed, beside: Yardstick) -> PoolFigures:
-    return PoolFigures(
-        requests=len(requests),
-        late=late_in(found.outcome.waits, setting.budget_seconds),
-        outcome=found.outcome,
-        yardstick=beside,
-        decisions=found.decisions,
-        seconds_deciding=found.seconds_deciding,
-    )
-
-
-def _optimum_figures(requests: PoolTrace, found: Yardstick) -> PoolFigures:
-    """The optimum as a policy of its own: only what is unavoidably late is late."""
-    return PoolFigures(len(requests), found.unavoidable_late, found.best, found)
+def _figures(setting: Setting, requests: PoolTrace, found: Outcome | None, beside: Yardstick) -> PoolFigures:
+    """Without an outcome, the optimum as a policy of its own: only what is unavoidably late is late."""
+    if found is None:
+        return PoolFigures(len(requests), beside.unavoidable_late, beside.best, beside)
+    return PoolFigures(len(requests), late_in(found.waits, setting.budget_seconds), found, beside)

@@ -29,8 +29,6 @@ class PoolFigures:
     outcome: Outcome | Optimum
     """What the replay showed, or the optimum, whose waits are known only where it is a schedule."""
     yardstick: Yardstick
-    decisions: int = 0
-    seconds_deciding: float = 0.0
 
     @property
     def replicas_over_time(self) -> Sequence[tuple[float, int, int]]:
@@ -84,8 +82,9 @@ def summed(
     is_exact = all(pool.yardstick.best.kind is Kind.EXACT for pool in pools)
     late = sum(pool.late for pool in pools)
     unavoidable_late = sum(pool.yardstick.unavoidable_late for pool in pools)
-    seconds_deciding = sum(pool.seconds_deciding for pool in pools)
-    decisions = sum(pool.decisions for pool in pools)
+    outcomes = [pool.outcome for pool in pools if isinstance(pool.outcome, Outcome)]
+    seconds_deciding = sum(outcome.seconds_deciding for outcome in outcomes)
+    decisions = sum(outcome.decisions for outcome in outcomes)
     p50, p95, p99 = _quantiles([pool.outcome.waits for pool in pools], (0.50, 0.95, 0.99))
     most = [pool.outcome.max_replicas for pool in pools if pool.outcome.max_replicas is not None]
     return Row(

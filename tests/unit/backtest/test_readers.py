@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hack.bench.policy.slices import (
+from hack.bench.policy.measures.slices import (
     AGENT_SESSIONS,
     AZURE_CODE,
     AZURE_FUNCTIONS,

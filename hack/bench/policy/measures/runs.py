@@ -5,16 +5,17 @@ import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from multiprocessing import get_context
 from types import TracebackType
 
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
 from poolkeeper.backtest.controllers.registry import POOLKEEPER, parse_policy
 from poolkeeper.backtest.figures import Yardstick
-from poolkeeper.backtest.replays import Workers, replayed, yardstick
+from poolkeeper.backtest.replays import replayed, yardstick
 from poolkeeper.backtest.simulation.controller import Pool
 from poolkeeper.backtest.simulation.replay import Outcome, Replay
 from poolkeeper.backtest.simulation.setting import Setting
@@ -143,7 +144,7 @@ class Runs:
     def __init__(self, trace: Trace, processes: int, until: float = math.inf) -> None:
         self.trace = trace
         self._until = until
-        self._workers = Workers(processes)
+        self._workers = executor(processes)
         self._asked: dict[tuple[Case, int], Future[Seen]] = {}
         self._runs: dict[Case, list[Run]] = {}
         self._yardsticks: dict[tuple[float, Setting], list[Yardstick]] = {}
@@ -155,7 +156,7 @@ class Runs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._workers.__exit__(kind, error, traceback)
+        self._workers.shutdown(cancel_futures=True)
 
     def ask(self, cases: Iterable[Case]) -> None:
         """Hands cases to the workers, the largest pools first."""
@@ -226,11 +227,16 @@ class Runs:
         return self._always_on[slots]
 
 
+def executor(processes: int) -> Executor:
+    """Other processes; a single one is this one, since another would take longer to start."""
+    return ProcessPoolExecutor(processes, get_context("spawn")) if processes > 1 else ThreadPoolExecutor(1)
+
+
 def replay(case: Case, requests: PoolTrace, ends_at: float) -> Seen:
     """One pool of a trace that ends at the given instant; runs in a worker."""
     if case.policy != POOLKEEPER:
         policy = parse_policy(case.policy)
-        return Seen(replayed(requests, ends_at, case.setting, case.start_times, policy).outcome)
+        return Seen(replayed(requests, ends_at, case.setting, case.start_times, policy))
     ours = Watched(case.setting)
     outcome = Replay(requests, case.setting, case.start_times, ours, ends_at=ends_at).run()
     attainable = ours.last_decision.budget_attainable.holds if ours.last_decision else None

@@ -9,7 +9,6 @@ Starts are learned by `core.learning.lessons`, as in the operator. A start that 
 import math
 import random
 from dataclasses import replace
-from time import perf_counter
 
 from poolkeeper.backtest.controllers.clock import SteppingClock
 from poolkeeper.backtest.simulation.controller import NEVER, Pool, next_tick, tick_after
@@ -57,8 +56,6 @@ class Poolkeeper:
 
     def __init__(self, setting: Setting) -> None:
         self.wake_at = 0.0
-        self.decisions = 0
-        self.seconds_deciding = 0.0
         self.spec = pool_spec(setting)
         self.state: PoolState = initial_state(0.0, self.spec)
         self.last_decision: Decision | None = None
@@ -94,10 +91,7 @@ class Poolkeeper:
         self._learn(now, pool)
         observation = Observation(demand=(self._demand.current(),), replicas=self._replicas(now, pool))
         shown = self._clock.read(now)
-        began = perf_counter()
         decision, self.state = decide(shown, self.spec, observation, self.state)
-        self.seconds_deciding += perf_counter() - began
-        self.decisions += 1
         self.last_decision = decision
         self.wake_at = self._next_wake(now, decision, pool)
         return decision.replicas

@@ -14,6 +14,8 @@ import random
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
+from time import perf_counter
 
 from poolkeeper.backtest.simulation.controller import NEVER, Controller
 from poolkeeper.backtest.simulation.replica import Replica
@@ -36,6 +38,9 @@ class Outcome:
     cold_starts: int = 0
     scale_actions: int = 0
     max_replicas: int = 0
+    decisions: int = 0
+    seconds_deciding: float = field(default=0.0, compare=False)
+    """How long the decisions took on this machine."""
     ended_at: float = 0.0
     replicas_over_time: list[tuple[float, int, int]] = field(default_factory=list)
 
@@ -216,14 +221,16 @@ class Replay:
         self._requests_changed(now)
 
     def _make_ready(self, replica: Replica, now: float) -> None:
-        replica.is_ready = True
         self.ready += 1
         self._serving.append(replica)
         self._list_free(replica)
         self._note(now)
 
     def _decide(self, now: float) -> None:
+        began = perf_counter()
         wanted = self.controller.step(now, self)
+        self.outcome.seconds_deciding += perf_counter() - began
+        self.outcome.decisions += 1
         self.newly_ready.clear()
         wanted = min(max(wanted, self.setting.min_replicas), self.setting.max_replicas)
         written = self._write[1] if self._write[0] != NEVER else self.desired
@@ -255,14 +262,14 @@ class Replay:
         replica = self._new_replica(now, now + seconds)
         self.outcome.cold_starts += 1
         self.starting.append(replica)
-        self.starting.sort(key=_ready_at)
+        self.starting.sort(key=attrgetter("ready_at"))
 
     def _stop_one(self, now: float) -> None:
         if self.starting:
-            replica = max(self.starting, key=_asked_at)
+            replica = max(self.starting, key=attrgetter("asked_at"))
             self.starting.remove(replica)
         else:
-            replica = min(reversed(self._serving), key=_busyness)
+            replica = min(reversed(self._serving), key=attrgetter("busy"))
             self._serving.remove(replica)
             self.ready -= 1
         replica.is_stopping = True
@@ -289,15 +296,3 @@ class Replay:
             outcome.waits.append(self._latest() - self._arrivals[index])
         outcome.ended_at = now
         return outcome
-
-
-def _ready_at(replica: Replica) -> float:
-    return replica.ready_at
-
-
-def _asked_at(replica: Replica) -> float:
-    return replica.asked_at
-
-
-def _busyness(replica: Replica) -> int:
-    return replica.busy
