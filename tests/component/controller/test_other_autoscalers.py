@@ -69,3 +69,15 @@ async def test_a_rival_that_comes_later_is_found_as_soon_as_it_writes(cluster: F
     cluster.publish(4)
     await cluster.look()
     assert cluster.condition("SoleWriter") == ("False", "HorizontalPodAutoscaler")
+
+
+async def test_that_a_rival_is_gone_is_noticed_within_seconds(cluster: FakeCluster) -> None:
+    """Although nothing else happens at the pool."""
+    await a_pool_with_a_rival(cluster)
+    cluster.scalers = NamespaceScalers()
+    gone_at = cluster.now
+    while cluster.condition("SoleWriter") != ("True", "NoOtherWriter"):
+        cluster.now += 1.0
+        cluster.publish(0)
+        await cluster.look()
+        assert cluster.now - gone_at <= 15.0

@@ -257,3 +257,15 @@ async def test_the_last_twenty_decisions_are_kept(cluster: FakeCluster) -> None:
 async def test_nothing_in_a_status_grows_without_bound(cluster: FakeCluster) -> None:
     await settled(cluster)
     assert len(json.dumps(cluster.statuses.written[-1])) < 16_384
+
+
+async def test_the_first_look_at_a_pool_warns_of_nothing(cluster: FakeCluster) -> None:
+    """Its queue is not read yet, which is no failure."""
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare()
+    await cluster.look()
+    assert cluster.condition("DemandKnown") == ("Unknown", "NotReadYet")
+    cluster.publish(0)
+    await cluster.look()
+    assert cluster.condition("DemandKnown") == ("True", "Fresh")
+    assert cluster.events == []

@@ -152,7 +152,7 @@ async def test_replicas_hold_while_demand_is_not_known(cluster: FakeCluster) -> 
         await cluster.look()
         cluster.now += 1.0
     assert cluster.scales.writes == []
-    assert cluster.condition("DemandKnown")[0] == "False"
+    assert cluster.condition("DemandKnown") == ("Unknown", "NotReadYet")
 
 
 async def test_the_younger_of_two_pools_with_one_target_writes_nothing(cluster: FakeCluster) -> None:

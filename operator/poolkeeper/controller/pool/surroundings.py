@@ -15,6 +15,8 @@ from poolkeeper.kube.transport.errors import KubeFailure
 
 REREAD_SECONDS = 300.0
 RETRY_SECONDS = 60.0
+RIVAL_SECONDS = 10.0
+"""How often a known rival is looked for again: the pool may not write until the rival is gone."""
 SCALERS_KEPT_SECONDS = 60.0
 
 UNREAD = Verdict(None, "NotReadYet", "the target's pod template has not been read yet")
@@ -56,7 +58,7 @@ class SurroundingsReader:
         """What is around the target now, given what was there before."""
         placement = await self._placement(target, class_name, accelerator)
         scalers, unknown = await self._scalers_of(target, before.scalers)
-        wait_seconds = RETRY_SECONDS if unknown else REREAD_SECONDS
+        wait_seconds = RIVAL_SECONDS if scalers else RETRY_SECONDS if unknown else REREAD_SECONDS
         expires_at = self._clock() + wait_seconds * random.uniform(0.8, 1.2)  # noqa: S311
         return Surroundings(
             placement=placement, scalers=scalers, scalers_unknown=unknown, expires_at=expires_at
@@ -81,17 +83,20 @@ class SurroundingsReader:
         self, target: TargetKey, before: tuple[Scaler, ...]
     ) -> tuple[tuple[Scaler, ...], str]:
         try:
-            found = await self._scalers_in(target.namespace)
+            kept_seconds = RIVAL_SECONDS / 2 if before else SCALERS_KEPT_SECONDS
+            found = await self._scalers_in(target.namespace, kept_seconds)
         except KubeFailure as failure:
             return before, failure.message
         unseen = (scaler for scaler in before if scaler.kind in found.unknown)
         return (*found.of(target), *unseen), "; ".join(found.unknown.values())
 
-    async def _scalers_in(self, namespace: str) -> NamespaceScalers:
-        """The scalers of a namespace; pools that ask within SCALERS_KEPT_SECONDS share one list."""
+    async def _scalers_in(self, namespace: str, kept_seconds: float) -> NamespaceScalers:
+        """The scalers of a namespace; pools share a list for as long as it is kept."""
         now = self._clock()
         self._forget_old_scalers(now)
-        if namespace not in self._scalers:
+        listed_at, _ = self._scalers.get(namespace, (float("-inf"), None))
+        if now - listed_at > kept_seconds:
+            self._scalers.pop(namespace, None)  # The oldest list stays the first.
             self._scalers[namespace] = now, asyncio.ensure_future(self._list_scalers(namespace))
         _, task = self._scalers[namespace]
         return await asyncio.shield(task)

@@ -154,7 +154,8 @@ class Reconciler:
         pool.target.mistrust(pool.starts.short_since)
         due_at = pool.decision.due_at if pool.decision else None
         changes_at = pool.warm_floor.changes_at if pool.warm_floor else None
-        times = (come_back_at, due_at, changes_at, pool.target.next_read_at)
+        rival_due_at = pool.surroundings.expires_at if pool.surroundings.scalers else None
+        times = (come_back_at, due_at, changes_at, rival_due_at, pool.target.next_read_at)
         return min(at for at in times if at is not None)
 
     async def _enforce(self, pool: Pool, target: TargetKey, spec: PoolSpec, remembered: PoolState) -> None:

@@ -79,9 +79,9 @@ def _doubt(
 ) -> Verdict | None:
     """Why a source can't be believed now, or None."""
     if demand is None:
-        return Verdict(False, "NotReported", f"source {source.name} has not reported yet")
+        return Verdict(None, "NotReported", f"source {source.name} has not reported yet")
     if not isinstance(demand, Reading):
-        return Verdict(False, demand.reason, demand.message)
+        return Verdict(None if demand.is_first else False, demand.reason, demand.message)
     age = now - demand.observed_at
     if abs(age) > source.stale_after_seconds:
         limit = source.stale_after_seconds

@@ -49,7 +49,12 @@ class Unavailable:
     message: str
     """A sentence for people, without credentials."""
     since: float
-    """The first instant of this outage."""
+    """The first instant of this outage; 0 before the source was asked for the first time."""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the source has not been asked yet, which is no failure."""
+        return self.since == 0.0
 
 
 Demand = Reading | Unavailable
