@@ -168,6 +168,18 @@ async def test_the_younger_of_two_pools_with_one_target_writes_nothing(cluster: 
     assert cluster.scales.writes == [("worker", 2)]
 
 
+async def test_an_older_pool_that_can_not_be_followed_claims_nothing(cluster: FakeCluster) -> None:
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare("a", accelerator={"class": "not-there"})
+    cluster.declare("b")
+    cluster.publish(3, name="b")
+    await cluster.look("b")
+    assert cluster.scales.writes == [("worker", 2)]
+    cluster.updates.class_seen("not-there", {"spec": {"vendor": "None", "displayName": "CPU"}})
+    await cluster.look("b")
+    assert cluster.condition("SoleWriter", "b") == ("False", "TargetShared")
+
+
 async def test_a_pool_of_an_unknown_class_holds_and_goes_on_once_it_is_there(cluster: FakeCluster) -> None:
     accelerator = cluster.store.classes.pop("cpu")
     await with_work(cluster)

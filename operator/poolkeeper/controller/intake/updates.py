@@ -132,7 +132,8 @@ class Updates:
         pools = self._store.of_class(name)
         for pool in pools:
             pool.resolved = None
-        self._mark_all(pools)
+            # A pool without a known class claims no target.
+            self._target_changed(pool.declaration)
 
     def _mark_all(self, pools: list[Pool]) -> None:
         for pool in pools:

@@ -32,8 +32,16 @@ def rival(store: Store, pool: Pool) -> Verdict | None:
         scaler = pool.surroundings.scalers[0]
         return conditions.other_scaler(f"{scaler.kind} {scaler.name}", scaler.kind)
     # A pool that was deleted a moment ago is no longer in the store.
-    owner = next(iter(store.sharing(target)), pool)
+    owner = next(
+        (each for each in store.sharing(target) if each is pool or _can_be_followed(store, each)), pool
+    )
     return None if owner is pool else conditions.shared_target(owner.key)
+
+
+def _can_be_followed(store: Store, pool: Pool) -> bool:
+    """Whether the pool's class is known, or was: without one it never writes, and claims nothing."""
+    spec = pool.declaration.spec
+    return pool.resolved is not None or (spec is not None and spec.accelerator.class_ in store.classes)
 
 
 def _contest(pool: Pool, now: float) -> Verdict:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.controller.front.activators import Activators, ActivatorSettings
 from poolkeeper.controller.front.http_front import HttpFront, News
 from poolkeeper.controller.front.network_reach import NetworkReach
@@ -68,6 +69,9 @@ class HttpScene:
     successor: "HttpScene | None" = None
 
     def __post_init__(self) -> None:
+        self.store.classes["cpu"] = AcceleratorClassSpec(
+            vendor="None", display_name="CPU", node_tail_seconds=0
+        )
         self.api.ready_uids = lambda: [pod.uid for pool in self.store.all() for pod in pool.pods]
         client = cast(KubeClient, self.api)
         agenda: Agenda[PoolKey] = Agenda(self.clock)
