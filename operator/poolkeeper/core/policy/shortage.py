@@ -41,7 +41,7 @@ class Late(NamedTuple):
 
     requests: float
     deadline: float
-    """By when they are to be taken instead."""
+    """By when they should be taken instead."""
     start_seconds: float
     """The start time that this is planned with."""
 
@@ -90,7 +90,7 @@ NONE = Shortages(
 
 
 def shortages(now: float, need: Need, capacity: Capacity) -> Shortages:
-    """By deadline, how many of the requests due by then no replica will have taken."""
+    """By deadline, how many of the requests that are due no replica will have taken."""
     if not need.waiting:
         return NONE
     if capacity.is_none:

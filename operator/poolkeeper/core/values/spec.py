@@ -58,7 +58,7 @@ class PoolSpec:
     idle_seconds: float | None = None
     """The keep-warm time of a pool whose zero mode is Fixed."""
     drains_on_termination: bool = False
-    """Whether a replica that is told to stop finishes its requests."""
+    """Whether a replica that is asked to stop finishes its requests."""
     sources: tuple[SourceSpec, ...] = (SourceSpec("queue"),)
     start_prior_seconds: float = 60.0
     """The expected start time until starts have been measured."""
