@@ -10,6 +10,8 @@ It is the greater of two relaxations, each of which leaves out costs and adds no
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
+from operator import add
 from typing import Any
 
 from poolkeeper.backtest.optimum.one_replica import cheapest_runs
@@ -89,12 +91,7 @@ def cover_bound(
     start_stop_seconds: float,
 ) -> float:
     """Accelerator-seconds for which at least one replica must be up, if its slots had no limit."""
-    limits: list[float] = []
-    highest: list[float] = []
-    reached = -math.inf
-    for arrival, service, longest in zip(arrivals, services, longest_waits, strict=True):
-        limits.append(max(arrival + longest, reached))
-        reached = max(reached, arrival + service)
-        highest.append(reached)
+    highest = list(accumulate(map(add, arrivals, services), max))
+    limits = list(map(max, map(add, arrivals, longest_waits), [-math.inf, *highest]))
     cost, _ = cheapest_runs(limits, highest, start_stop_seconds)
     return cost

@@ -18,6 +18,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def best_schedule(
     start_stop_seconds: float,
 ) -> Schedule:
     """The cheapest runs; `start_stop_seconds` is what each run pays for starting and terminating."""
-    work = _work_before(services)
+    work = list(accumulate(services, initial=0.0))
     limits, highest = _limits(arrivals, work, longest_waits)
     cost, begins = cheapest_runs(limits, highest, start_stop_seconds)
     return Schedule(cost + work[-1], _runs(begins, arrivals, work, limits))
@@ -80,25 +81,14 @@ def cheapest_runs(
     return cost[-1], begins
 
 
-def _work_before(services: Sequence[float]) -> list[float]:
-    work = [0.0]
-    for service in services:
-        work.append(work[-1] + service)
-    return work
-
-
 def _limits(
     arrivals: Sequence[float], work: Sequence[float], longest_waits: Sequence[float]
 ) -> tuple[list[float], list[float]]:
     """b_k + D_k of every request, and the running maximum of b_k; the former is never below the latter."""
-    limits: list[float] = []
-    highest: list[float] = []
-    reached = -math.inf
-    for arrival, before, longest in zip(arrivals, work, longest_waits, strict=False):
-        reached = max(reached, arrival - before)
-        highest.append(reached)
-        limits.append(max(arrival - before + longest, reached))
-    return limits, highest
+    ahead = [arrival - before for arrival, before in zip(arrivals, work, strict=False)]
+    highest = list(accumulate(ahead, max))
+    latest = (each + longest for each, longest in zip(ahead, longest_waits, strict=True))
+    return list(map(max, latest, highest)), highest
 
 
 def _runs(

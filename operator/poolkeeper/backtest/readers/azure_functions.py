@@ -10,8 +10,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from poolkeeper.backtest.readers.lines import opened
-from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, sorted_pool
+from poolkeeper.backtest.readers.lines import json_lines
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, busy_pools, sorted_pool
 
 MINUTE_SECONDS = 60.0
 BUSY_SHARE = 0.5
@@ -20,15 +20,8 @@ LONGEST_SERVICE_SECONDS = 2.0
 
 def read_azure_functions(path: Path, seed: int) -> Trace:
     """JSON lines with app, num_invocations_day1 and containers_per_min."""
-    pools: list[PoolTrace] = []
-    with opened(path) as text:
-        for line, content in enumerate(text, start=1):
-            if content.strip():
-                pools.append(_application(path, line, content, seed))
-    busy = tuple(pool for pool in pools if len(pool))
-    if not busy:
-        raise TraceError(path, "holds no requests")
-    return Trace(path.name, busy)
+    pools = [_application(path, line, content, seed) for line, content in json_lines(path)]
+    return busy_pools(path, path.name, pools, "holds no requests")
 
 
 def _application(path: Path, line: int, content: str, seed: int) -> PoolTrace:

@@ -72,6 +72,12 @@ def _rows(path: Path, rows: "Iterator[list[str]]") -> Iterator[list[str]]:
         raise TraceError(path, f"is not CSV: {error}", getattr(rows, "line_num", None)) from error
 
 
+def json_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Line numbers and the text of each line that is not empty."""
+    with opened(path) as text:
+        yield from ((line, content) for line, content in enumerate(text, start=1) if content.strip())
+
+
 def number(path: Path, line: int, column: str, text: str) -> float:
     """A number from a cell; raises TraceError that names the column."""
     try:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from poolkeeper.backtest.readers.lines import first_line, number, opened, records
+from poolkeeper.backtest.readers.lines import first_line, json_lines, number, records
 from poolkeeper.backtest.traces.trace import Trace, TraceBuilder, TraceError
 
 PROMPT_TOKENS_PER_SECOND = 8_000.0
@@ -86,10 +86,8 @@ def _mooncake_csv(path: Path) -> Iterator[tuple[int, float, float]]:
 
 
 def _mooncake_jsonl(path: Path) -> Iterator[tuple[int, float, float]]:
-    with opened(path) as text:
-        for line, content in enumerate(text, start=1):
-            if content.strip():
-                yield line, *_mooncake_request(path, line, content)
+    for line, content in json_lines(path):
+        yield line, *_mooncake_request(path, line, content)
 
 
 def _mooncake_request(path: Path, line: int, content: str) -> tuple[float, float]:

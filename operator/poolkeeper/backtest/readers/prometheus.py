@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from poolkeeper.backtest.readers.lines import opened
-from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, sorted_pool
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, busy_pools, sorted_pool
 
 LONGEST_STEP_SECONDS = 3_600.0
 """A rate counts for one step, at most this long: in a longer hole between two values no requests are assumed.
@@ -30,10 +30,7 @@ def read_prometheus(path: Path, seed: int, default_service: float) -> Trace:
         _requests(path, name, values, began, default_service, random.Random(f"{seed} series {name}"))  # noqa: S311
         for name, values in series
     ]
-    busy = tuple(pool for pool in pools if len(pool))
-    if not busy:
-        raise TraceError(path, "holds no requests: every rate is zero or absent")
-    return Trace(path.name, busy)
+    return busy_pools(path, path.name, pools, "holds no requests: every rate is zero or absent")
 
 
 def _series(path: Path) -> list[tuple[str, list[tuple[float, float]]]]:

@@ -149,14 +149,10 @@ class Replay:
         return next_event == NEVER or self.desired <= self.setting.min_replicas
 
     def _requests_changed(self, now: float) -> None:
-        seen_at = self.controller.sees_requests_at(now)
-        if seen_at < self.controller.wake_at:
-            self.controller.wake_at = seen_at
+        self.controller.wake_at = min(self.controller.wake_at, self.controller.sees_requests_at(now))
 
     def _replicas_changed(self, now: float) -> None:
-        seen_at = self.controller.sees_replicas_at(now)
-        if seen_at < self.controller.wake_at:
-            self.controller.wake_at = seen_at
+        self.controller.wake_at = min(self.controller.wake_at, self.controller.sees_replicas_at(now))
 
     def _count_load(self, now: float) -> None:
         self._load += (self.tail - self.completed) * (now - self._load_at)

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 
 def requests_per_bin(arrivals: Sequence[float], begin: float, end: float, bins: int) -> list[int]:
     """Arrivals in each of `bins` equal parts of [begin, end)."""
-    counts = [0] * bins
-    for arrival in arrivals:
-        if begin <= arrival < end:
-            counts[int((arrival - begin) / (end - begin) * bins)] += 1
-    return counts
+    counted = [arrival for arrival in arrivals if arrival < end]
+    return [int(count) for count in np.histogram(counted, bins, (begin, end))[0]]
 
 
 def replicas_per_bin(
@@ -18,14 +17,7 @@ def replicas_per_bin(
     """Mean number of replicas asked for in each part of [begin, end); `changes` are (instant, desired,
     ready).
     """
-    width = (end - begin) / bins
-    sums = [0.0] * bins
-    ends = [at for at, _, _ in changes[1:]] + [end]
-    for (at, desired, _), until in zip(changes, ends, strict=True):
-        lower, upper = max(at, begin), min(until, end)
-        place = int((lower - begin) / width)
-        while lower < upper and place < bins:
-            edge = min(upper, begin + (place + 1) * width)
-            sums[place] += desired * (edge - lower)
-            lower, place = edge, place + 1
-    return [total / width for total in sums]
+    instants = np.array([at for at, _, _ in changes] + [max(end, changes[-1][0])])
+    paid = np.concatenate([[0.0], np.cumsum([desired for _, desired, _ in changes] * np.diff(instants))])
+    edges = np.linspace(begin, end, bins + 1)
+    return [float(mean) for mean in np.diff(np.interp(edges, instants, paid)) / np.diff(edges)]

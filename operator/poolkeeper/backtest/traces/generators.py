@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, sorted_pool
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, busy_pools, sorted_pool
 
 PREFIX = "generate:"
 MOST_REQUESTS = 20_000_000
@@ -33,11 +33,8 @@ def generate(text: str, seed: int) -> Trace:
     if kind not in KINDS:
         raise TraceError(text, f"there is no generator {kind!r}; there are {', '.join(KINDS)}")
     shape = _shape(text, arguments)
-    pools = tuple(_pool(kind, shape, number, seed) for number in range(int(shape.pools)))
-    busy = tuple(pool for pool in pools if len(pool))
-    if not busy:
-        raise TraceError(text, "made no requests; raise rate or hours")
-    return Trace(text.removeprefix(PREFIX), busy)
+    pools = [_pool(kind, shape, number, seed) for number in range(int(shape.pools))]
+    return busy_pools(text, text.removeprefix(PREFIX), pools, "made no requests; raise rate or hours")
 
 
 def _shape(text: str, arguments: list[str]) -> Shape:

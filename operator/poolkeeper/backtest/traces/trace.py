@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,6 +100,14 @@ class TraceBuilder:
 def _begun_at(instant: float, pool: PoolTrace) -> PoolTrace:
     arrivals = array("d", [arrival - instant for arrival in pool.arrivals])
     return PoolTrace(pool.name, arrivals, pool.services)
+
+
+def busy_pools(path: Path | str, name: str, pools: Sequence[PoolTrace], if_none: str) -> Trace:
+    """The pools that have requests; raises TraceError where there are none."""
+    busy = tuple(pool for pool in pools if len(pool))
+    if not busy:
+        raise TraceError(path, if_none)
+    return Trace(name, busy)
 
 
 def sorted_pool(name: str, requests: list[tuple[float, float]]) -> PoolTrace:
