@@ -104,7 +104,7 @@ class Controller:
         self._registry = CollectorRegistry()
         self._timings = Timings(self._registry)
         self._events = EventRecorder(
-            client, self._clock, on_drop=self._timings.count_dropped_event, host=self._identity
+            client, self._clock, on_drop=self._timings.dropped_events.inc, host=self._identity
         )
         read_secret = SecretReader(client).read_secret
         self._queues = DemandHub(self._readings.published, read_secret, addresses, self._clock)

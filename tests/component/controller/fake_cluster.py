@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 
@@ -21,11 +21,13 @@ from poolkeeper.controller.reporting.report import Reporter
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.kube.objects.conflicts import NamespaceScalers
-from poolkeeper.kube.objects.events import EventType
-from poolkeeper.kube.objects.scale import Scale
+from poolkeeper.kube.objects.events import EventRecorder, EventType
+from poolkeeper.kube.objects.scale import Scale, ScaleClient
+from poolkeeper.kube.objects.status import StatusWriter
 from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.errors import KubeFailure, TargetMissing
 from poolkeeper.kube.watch.pod import Pod
+from poolkeeper.kube.watch.pods import PodWatch
 
 
 class Lease:
@@ -132,16 +134,18 @@ class FakeCluster:
             self.readings.mark,
             queues=self,
             services=self,
-            pods=self.pods,
+            pods=cast(PodWatch, self.pods),
             is_leading=self.lease.may_write,
         )
         self.reconciler = Reconciler(
             self.store,
-            scales=self.scales,
-            pods=self.pods,
+            scales=cast(ScaleClient, self.scales),
+            pods=cast(PodWatch, self.pods),
             surroundings=SurroundingsReader(self.read_target, self.list_scalers, self.clock),
             leadership=self.lease,
-            reporter=Reporter(self.statuses, self, self.lease, self.clock),
+            reporter=Reporter(
+                cast(StatusWriter, self.statuses), cast(EventRecorder, self), self.lease, self.clock
+            ),
             timings=Timings(self.registry),
             clock=self.clock,
         )

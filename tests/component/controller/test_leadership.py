@@ -7,6 +7,7 @@ import pytest
 
 from poolkeeper.controller.loop.leadership import Leadership, NotLeading
 from poolkeeper.core.lease import LeaseRecord, LeaseTiming
+from poolkeeper.kube.objects.leases import LeaseClient, StoredLease
 
 pytestmark = pytest.mark.virtual_time
 
@@ -15,7 +16,7 @@ QUICK = LeaseTiming(
 )
 
 
-class Leases:
+class Leases(LeaseClient):
     """One Lease with a version, that can be made to hang."""
 
     def __init__(self) -> None:
@@ -24,19 +25,17 @@ class Leases:
         self._versions = itertools.count(1)
         self._version = "0"
 
-    async def read(self, *, timeout_seconds: float) -> tuple[LeaseRecord, str] | None:
+    async def read(self, *, timeout_seconds: float) -> StoredLease | None:
         await self._hang()
-        return (self.record, self._version) if self.record else None
+        return StoredLease(self.record, self._version) if self.record else None
 
-    async def write(
-        self, record: LeaseRecord, version: str | None, *, timeout_seconds: float
-    ) -> tuple[LeaseRecord, str]:
+    async def write(self, record: LeaseRecord, version: str | None, *, timeout_seconds: float) -> StoredLease:
         await self._hang()
         if (version or "0") != self._version:
             raise RuntimeError("conflict")
         self._version = str(next(self._versions))
         self.record = record._replace(renewal=self._version)
-        return self.record, self._version
+        return StoredLease(self.record, self._version)
 
     async def _hang(self) -> None:
         if self.hangs:

@@ -13,6 +13,7 @@ from poolkeeper.controller.pool.history import History
 from poolkeeper.controller.pool.pool import Declaration, Pool
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.watch.pods import PodWatch
 
 logger = logging.getLogger(__name__)
 
@@ -25,13 +26,6 @@ class SourceReader(Protocol):
 
     def forget(self, pool: PoolKey) -> None:
         """Read nothing for a pool any more."""
-
-
-class PodFollower(Protocol):
-    """Watches the pods of namespaces."""
-
-    def follow(self, namespaces: set[str]) -> None:
-        """Watch exactly these."""
 
 
 class Updates:
@@ -48,7 +42,7 @@ class Updates:
         *,
         queues: SourceReader,
         services: SourceReader,
-        pods: PodFollower,
+        pods: PodWatch,
         is_leading: Callable[[], bool],
     ) -> None:
         self._store = store

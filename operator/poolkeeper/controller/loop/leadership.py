@@ -8,6 +8,7 @@ from typing import Protocol
 
 from poolkeeper.core import lease
 from poolkeeper.core.lease import LeaseRecord, LeaseState, LeaseTiming, ReadLease, WriteLease
+from poolkeeper.kube.objects.leases import LeaseClient
 
 logger = logging.getLogger(__name__)
 
@@ -16,18 +17,6 @@ LONGEST_WAIT_FOR_WRITES_SECONDS = 0.5
 
 class NotLeading(Exception):
     """Another replica leads, or the lease ends too soon to begin a write."""
-
-
-class LeaseStore(Protocol):
-    """Where the Lease is kept; both calls raise the transport's exceptions."""
-
-    async def read(self, *, timeout_seconds: float) -> tuple[LeaseRecord, str] | None:
-        """The record and its version, or None where there is no Lease yet."""
-
-    async def write(
-        self, record: LeaseRecord, version: str | None, *, timeout_seconds: float
-    ) -> tuple[LeaseRecord, str]:
-        """Replace that version, or create; raises where the version is not current."""
 
 
 class Leads(Protocol):
@@ -51,7 +40,7 @@ class Leadership:
 
     def __init__(
         self,
-        store: LeaseStore,
+        store: LeaseClient,
         identity: str,
         monotonic: Callable[[], float],
         *,

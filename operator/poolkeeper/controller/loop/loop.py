@@ -74,7 +74,7 @@ class Loop:
 
     async def _back_off(self, key: PoolKey, error: Exception) -> None:
         logger.exception("A look at a pool failed", extra={"pool": str(key)})
-        self._timings.count_pool_error()
+        self._timings.pool_errors.inc()
         # The agenda counts the failures, since it forgets a pool that is deleted meanwhile.
         self._agenda.hold(key, self._clock() + self._retries.pause_seconds(self._agenda.holds(key)))
         try:

@@ -13,36 +13,20 @@ class Timings:
         self.decide = Histogram(
             "poolkeeper_decide_seconds", "Time of one decision.", buckets=DECIDE_BUCKETS, registry=registry
         )
-        self._reaction = Histogram(
+        self.reaction = Histogram(
             "poolkeeper_reaction_seconds",
             "From the reading of a queue until the scale write that it led to was answered.",
             buckets=REACTION_BUCKETS,
             registry=registry,
         )
-        self._failed_writes = Counter(
+        self.failed_writes = Counter(
             "poolkeeper_scale_write_failures", "Scale writes that failed.", ["reason"], registry=registry
         )
-        self._pool_errors = Counter(
+        self.pool_errors = Counter(
             "poolkeeper_pool_errors",
             "Looks at a pool that ended in a bug of the operator.",
             registry=registry,
         )
-        self._dropped_events = Counter(
+        self.dropped_events = Counter(
             "poolkeeper_dropped_events", "Kubernetes events that were not written.", registry=registry
         )
-
-    def observe_reaction(self, seconds: float) -> None:
-        """A scale write was answered this long after the reading that led to it."""
-        self._reaction.observe(seconds)
-
-    def count_failed_write(self, reason: str) -> None:
-        """A scale write was refused or not answered."""
-        self._failed_writes.labels(reason).inc()
-
-    def count_dropped_event(self) -> None:
-        """An event was not written: its pool has too many, too many wait, or the API server refused it."""
-        self._dropped_events.inc()
-
-    def count_pool_error(self) -> None:
-        """A pool could not be looked at."""
-        self._pool_errors.inc()

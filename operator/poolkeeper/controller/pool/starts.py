@@ -31,7 +31,8 @@ class Starts:
         """Age in seconds of each running start when it was last returned as a sample."""
         self._loading: set[str] = set()
         """Pods that were seen before they were ready."""
-        self._short_since: float | None = None
+        self.short_since: float | None = None
+        """Since when some desired replicas have had no pod; None while all have one."""
 
     def scaled(self, before: int, after: int, at: float) -> None:
         """The replicas of the target were set from `before` to `after`."""
@@ -66,11 +67,6 @@ class Starts:
             terminating=len(present) - len(live),
         )
 
-    @property
-    def short_since(self) -> float | None:
-        """Since when some desired replicas have had no pod; None while all have one."""
-        return self._short_since
-
     def samples(self, pods: Iterable[Pod], now: float) -> list[StartSample]:
         """New samples of starts since the last call, in the order in which they are learned."""
         new = [pod for pod in pods if pod.uid not in self._learned and not pod.is_terminating]
@@ -102,11 +98,11 @@ class Starts:
 
     def _without_pod(self, missing: int, now: float) -> list[StartingReplica]:
         if missing <= 0:
-            self._short_since = None
+            self.short_since = None
             return []
-        self._short_since = self._short_since or now
+        self.short_since = self.short_since or now
         known = list(self._asks)[-missing:]
-        unknown = [self._short_since] * (missing - len(known))
+        unknown = [self.short_since] * (missing - len(known))
         return [StartingReplica(asked_at) for asked_at in (*unknown, *known)]
 
     def _has_grown(self, pod: Pod, now: float) -> bool:

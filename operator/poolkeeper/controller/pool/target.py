@@ -25,7 +25,8 @@ class Target:
     def __init__(self) -> None:
         self.scale: Scale | None = None
         self.failure: KubeFailure | None = None
-        self._next_read_at = 0.0
+        self.next_read_at = 0.0
+        """When /scale must be read again."""
         self._failures = 0
         self._read_at = 0.0
         self._foreign_writes: deque[float] = deque(maxlen=16)
@@ -46,30 +47,25 @@ class Target:
 
     def is_due(self, now: float) -> bool:
         """Whether /scale must be read now."""
-        return now >= self._next_read_at
-
-    @property
-    def next_read_at(self) -> float:
-        """When /scale must be read again."""
-        return self._next_read_at
+        return now >= self.next_read_at
 
     def expire(self) -> None:
         """Read /scale before the next decision, because it may have changed; not while reading it fails."""
         if self.failure is None:
-            self._next_read_at = self._read_at = 0.0
+            self.next_read_at = self._read_at = 0.0
 
     def mistrust(self, short_since: float | None) -> None:
         """Read /scale again soon if replicas have had no pods since `short_since`: it may have been
         lowered."""
         if short_since is not None and self.failure is None:
             soon = max(short_since, self._read_at) + SHORT_REREAD_SECONDS
-            self._next_read_at = min(self._next_read_at, soon)
+            self.next_read_at = min(self.next_read_at, soon)
 
     def was_read(self, scale: Scale, now: float) -> int | None:
         """Keep what was read. Returns the replicas before, where they have changed."""
         before, self.scale = self.scale, scale
         self.failure, self._failures, self._read_at = None, 0, now
-        self._next_read_at = now + RELOOK_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
+        self.next_read_at = now + RELOOK_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
         if before is None or before.uid != scale.uid or before.replicas == scale.replicas:
             return None
         return before.replicas
@@ -84,20 +80,14 @@ class Target:
         self._foreign_writes.clear()
         self.expire()
 
-    def was_written(self, scale: Scale) -> None:
-        """Keep the answer to our own write."""
-        self.scale = scale
-
     def has_failed(self, failure: KubeFailure, now: float) -> None:
         """/scale can't be read or written; it is read again after a pause that grows."""
         self.scale, self.failure = None, failure
-        self._next_read_at = now + RETRIES.pause_seconds(self._failures)
+        self.next_read_at = now + RETRIES.pause_seconds(self._failures)
         self._failures += 1
 
-    def foreign_writes(self, now: float) -> int:
-        """How often other writers have changed the replicas in the last FOREIGN_WRITES_KEPT_SECONDS."""
-        return sum(now - at <= FOREIGN_WRITES_KEPT_SECONDS for at in self._foreign_writes)
-
-    def is_contested(self, now: float) -> bool:
-        """Whether another writer keeps changing the replicas."""
-        return self.foreign_writes(now) > FOREIGN_WRITES_TOLERATED
+    def contesting_writes(self, now: float) -> int:
+        """How often other writers have changed the replicas in the last FOREIGN_WRITES_KEPT_SECONDS; 0 where
+        that is no conflict."""
+        writes = sum(now - at <= FOREIGN_WRITES_KEPT_SECONDS for at in self._foreign_writes)
+        return writes if writes > FOREIGN_WRITES_TOLERATED else 0

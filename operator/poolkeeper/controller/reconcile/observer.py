@@ -1,7 +1,6 @@
 """What one look at a pool sees: its target's /scale, its pods, what is around it, and what they teach."""
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable
 
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.pool.pod_selection import PodSelection
@@ -15,26 +14,10 @@ from poolkeeper.core.learning.state import PoolState, learn
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.core.values.observation import CLEAR, Observation, Stop, WarmFloor
 from poolkeeper.core.values.spec import PoolSpec
-from poolkeeper.kube.objects.scale import Scale
+from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.transport.errors import KubeFailure
 from poolkeeper.kube.watch.pod import Pod
-
-
-class ScaleReader(Protocol):
-    """Reads /scale of any target."""
-
-    async def read(self, target: TargetKey) -> Scale:
-        """The replicas now. Raises KubeFailure."""
-
-
-class PodReader(Protocol):
-    """The pods of the namespaces that hold pools."""
-
-    def pods(self, namespace: str) -> Mapping[str, Pod]:
-        """By uid, as last seen."""
-
-    def failure(self, namespace: str) -> KubeFailure | None:
-        """Why they may be out of date; None while they are current."""
+from poolkeeper.kube.watch.pods import PodWatch
 
 
 class Observer:
@@ -44,8 +27,8 @@ class Observer:
         self,
         store: Store,
         *,
-        scales: ScaleReader,
-        pods: PodReader,
+        scales: ScaleClient,
+        pods: PodWatch,
         surroundings: SurroundingsReader,
         clock: Callable[[], float],
     ) -> None:

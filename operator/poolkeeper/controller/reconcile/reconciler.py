@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
@@ -10,7 +9,7 @@ from poolkeeper.controller.loop.timings import Timings
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
-from poolkeeper.controller.reconcile.observer import Observer, PodReader, ScaleReader
+from poolkeeper.controller.reconcile.observer import Observer
 from poolkeeper.controller.reporting import conditions
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.controller.reporting.report import Reporter
@@ -21,21 +20,15 @@ from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.kube.objects.events import EventType
-from poolkeeper.kube.objects.scale import Scale
+from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.transport.errors import ApiUnreachable, KubeFailure, ScaleConflict
+from poolkeeper.kube.watch.pods import PodWatch
 
 WRITE_ATTEMPTS = 3
 UNANSWERED = ApiUnreachable(
     "ApiTimeout",
     "the API server did not answer the scale write while this replica held the lease; /scale is read again",
 )
-
-
-class ScaleReaderWriter(ScaleReader, Protocol):
-    """Reads and writes /scale of any target."""
-
-    async def write(self, target: TargetKey, scale: Scale, replicas: int) -> Scale:
-        """Set the replicas, unless somebody has written since `scale` was read. Raises KubeFailure."""
 
 
 class Reconciler:
@@ -45,8 +38,8 @@ class Reconciler:
         self,
         store: Store,
         *,
-        scales: ScaleReaderWriter,
-        pods: PodReader,
+        scales: ScaleClient,
+        pods: PodWatch,
         surroundings: SurroundingsReader,
         leadership: Leads,
         reporter: Reporter,
@@ -169,13 +162,13 @@ class Reconciler:
             try:
                 await self._write(pool, target, spec)
             except ScaleConflict:
-                self._timings.count_failed_write("ScaleConflict")
+                self._timings.failed_writes.labels("ScaleConflict").inc()
                 pool.target.expire()
             except NotLeading:
                 return
             except (KubeFailure, TimeoutError) as error:
                 failure = error if isinstance(error, KubeFailure) else UNANSWERED
-                self._timings.count_failed_write(failure.reason)
+                self._timings.failed_writes.labels(failure.reason).inc()
                 pool.target.has_failed(failure, self._clock())
                 return
             else:
@@ -191,10 +184,10 @@ class Reconciler:
         async with self._leadership.writing():
             written = await self._scales.write(target, scale, decision.replicas)
         now = self._clock()
-        pool.target.was_written(written)
+        pool.target.scale = written
         pool.starts.scaled(scale.replicas, written.replicas, now)
         pool.writes["up" if written.replicas > scale.replicas else "down"] += 1
-        self._timings.observe_reaction(now - pool.published_at)
+        self._timings.reaction.observe(now - pool.published_at)
         self._record(pool)
         self._observer.observe(pool, now)
         message = f"{scale.replicas} → {written.replicas} replicas: {decision.message}"

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from poolkeeper.api.status import (
     AcceleratorPoolStatus,
@@ -21,10 +21,9 @@ from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.core.learning.saved import Learned, learned, save
 from poolkeeper.core.learning.start_time import Phases, StartTimes, spreads
 from poolkeeper.core.values.decision import Reason, Verdict
-from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import Replicas
-from poolkeeper.kube.objects.events import EventType
-from poolkeeper.kube.objects.status import StatusRejected
+from poolkeeper.kube.objects.events import EventRecorder, EventType
+from poolkeeper.kube.objects.status import StatusWriter
 from poolkeeper.kube.transport.errors import KubeFailure
 
 logger = logging.getLogger(__name__)
@@ -38,25 +37,11 @@ RETRY_SECONDS = 5.0
 Status = Mapping[str, Any]
 
 
-class StatusStore(Protocol):
-    """Writes statuses."""
-
-    async def write(self, pool: PoolKey, uid: str, status: dict[str, Any]) -> StatusRejected | None:
-        """Replace the status of the pool with this uid."""
-
-
-class EventSink(Protocol):
-    """Records events."""
-
-    def record(self, pool: PoolKey, uid: str, event_type: EventType, reason: str, message: str) -> None:
-        """Record an event about a pool. Returns at once."""
-
-
 class Reporter:
     """Reports what is known about pools. Only the leader writes statuses and events."""
 
     def __init__(
-        self, statuses: StatusStore, events: EventSink, leadership: Leads, clock: Callable[[], float]
+        self, statuses: StatusWriter, events: EventRecorder, leadership: Leads, clock: Callable[[], float]
     ) -> None:
         self._statuses = statuses
         self._events = events

@@ -47,8 +47,8 @@ def _can_be_followed(store: Store, pool: Pool) -> bool:
 def _contest(pool: Pool, now: float) -> Verdict:
     declared = pool.declaration.spec
     is_enforced = declared is not None and declared.mode is PoolMode.ENFORCE
-    if is_enforced and pool.target.is_contested(now):
-        return conditions.contested(pool.target.foreign_writes(now))
+    if is_enforced and (writes := pool.target.contesting_writes(now)):
+        return conditions.contested(writes)
     if pool.surroundings.scalers_unknown:
         return conditions.unknown_scalers(pool.surroundings.scalers_unknown)
     return conditions.SOLE_WRITER

@@ -29,6 +29,7 @@ from poolkeeper.kube.objects.endpoint_slices import project_slice
 from poolkeeper.kube.objects.scale import Scale
 from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.watch.pods import PodWatch
 from poolkeeper.sources.http.activator_link import ActivatorLink
 from tests.component.controller.fake_cluster import Lease, Pods
 from tests.component.controller.front.http_fakes import Api, Link, NoQueues, Servers, ready_pod
@@ -100,7 +101,7 @@ class HttpScene:
             pools.mark,
             queues=NoQueues(),
             services=self.http,
-            pods=Pods(),
+            pods=cast(PodWatch, Pods()),
             is_leading=self.lease.may_write,
         )
 

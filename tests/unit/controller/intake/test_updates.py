@@ -1,7 +1,7 @@
 """Where the sources of a declared pool are read."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from poolkeeper.api.demand import DemandSource
 from poolkeeper.controller.intake.readings import Readings
@@ -9,6 +9,7 @@ from poolkeeper.controller.intake.updates import Updates
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.watch.pods import PodWatch
 
 
 class Reader:
@@ -54,7 +55,13 @@ def test_queues_and_services_are_read_by_different_readers_until_the_pool_is_del
     agenda: Agenda[PoolKey] = Agenda(lambda: 0.0)
     mark = Readings(store, agenda).mark
     updates = Updates(
-        store, agenda, mark, queues=queues, services=services, pods=pods, is_leading=lambda: True
+        store,
+        agenda,
+        mark,
+        queues=queues,
+        services=services,
+        pods=cast(PodWatch, pods),
+        is_leading=lambda: True,
     )
     updates.pool_seen(pool())
     key = PoolKey("ns", "chat")
