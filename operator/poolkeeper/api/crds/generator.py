@@ -5,7 +5,7 @@ unbounded values) is refused here, when the CRDs are generated, with the path of
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from poolkeeper.api.base import GROUP, VERSION, ApiModel
@@ -20,27 +20,6 @@ class UnsupportedSchema(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One column of `kubectl get`."""
-
-    name: str
-    type: str
-    json_path: str
-    description: str
-    priority: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """The column as `additionalPrinterColumns` wants it."""
-        return {
-            "name": self.name,
-            "type": self.type,
-            "jsonPath": self.json_path,
-            "description": self.description,
-            "priority": self.priority,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of our group: its names, its models and what `kubectl get` shows of it."""
 
@@ -51,7 +30,8 @@ class Kind:
     description: str
     spec: type[ApiModel]
     status: type[ApiModel] | None = None
-    columns: Sequence[Column] = field(default=())
+    columns: Sequence[dict[str, Any]] = ()
+    """The `additionalPrinterColumns`."""
 
     @property
     def crd_name(self) -> str:
@@ -98,7 +78,7 @@ def _version(kind: Kind) -> dict[str, Any]:
     if kind.status:
         properties["status"] = structural_schema(kind.status)
         version["subresources"] = {"status": {}}
-    version["additionalPrinterColumns"] = [column.as_dict() for column in kind.columns]
+    version["additionalPrinterColumns"] = list(kind.columns)
     version["schema"] = {
         "openAPIV3Schema": {
             "description": kind.description,

@@ -1,12 +1,26 @@
 """The kinds of our group: names, models and columns of `kubectl get`."""
 
+from typing import Any
+
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.base import CLASSES, POOLS
-from poolkeeper.api.crds.generator import Column, Kind
+from poolkeeper.api.crds.generator import Kind
 from poolkeeper.api.pool import AcceleratorPoolSpec
 from poolkeeper.api.status import AcceleratorPoolStatus
 
-AGE = Column("Age", "date", ".metadata.creationTimestamp", "Time since creation")
+
+def column(name: str, type_: str, path: str, description: str, priority: int = 0) -> dict[str, Any]:
+    """A column of `kubectl get`, as `additionalPrinterColumns` wants it."""
+    return {
+        "name": name,
+        "type": type_,
+        "jsonPath": path,
+        "description": description,
+        "priority": priority,
+    }
+
+
+AGE = column("Age", "date", ".metadata.creationTimestamp", "Time since creation")
 
 ACCELERATOR_POOL = Kind(
     kind="AcceleratorPool",
@@ -17,21 +31,21 @@ ACCELERATOR_POOL = Kind(
     spec=AcceleratorPoolSpec,
     status=AcceleratorPoolStatus,
     columns=(
-        Column("Target", "string", ".spec.targetRef.name", "Workload that is scaled"),
-        Column("Class", "string", ".spec.accelerator.class", "AcceleratorClass of the replicas"),
-        Column("Ready", "integer", ".status.replicas.ready", "Replicas that take requests"),
-        Column("Desired", "integer", ".status.replicas.desired", "Replicas that the target is asked to have"),
-        Column("Queued", "integer", ".status.demand.queued", "Requests that wait"),
-        Column(
+        column("Target", "string", ".spec.targetRef.name", "Workload that is scaled"),
+        column("Class", "string", ".spec.accelerator.class", "AcceleratorClass of the replicas"),
+        column("Ready", "integer", ".status.replicas.ready", "Replicas that take requests"),
+        column("Desired", "integer", ".status.replicas.desired", "Replicas that the target is asked to have"),
+        column("Queued", "integer", ".status.demand.queued", "Requests that wait"),
+        column(
             "Coldstart(p95)",
             "integer",
             ".status.coldStart.p95Seconds",
             "95 % of starts take no longer, in seconds",
         ),
-        Column(
+        column(
             "Budget", "integer", ".spec.coldStart.budgetSeconds", "Longest wait that is promised, in seconds"
         ),
-        Column("State", "string", ".status.decision.reason", "Reason of the decision in force"),
+        column("State", "string", ".status.decision.reason", "Reason of the decision in force"),
         AGE,
     ),
 )
@@ -44,11 +58,11 @@ ACCELERATOR_CLASS = Kind(
     description="A type of accelerator: how its nodes are recognised, its memory and power, and its prices.",
     spec=AcceleratorClassSpec,
     columns=(
-        Column("Vendor", "string", ".spec.vendor", "Manufacturer"),
-        Column("Accelerator", "string", ".spec.displayName", "Name for people"),
-        Column("Resource", "string", ".spec.resourceName", "Extended resource that pods request"),
-        Column("Memory", "integer", ".spec.memoryGiBPerChip", "GiB per chip"),
-        Column("Availability", "string", ".spec.availability", "Whether it can be used today", priority=1),
+        column("Vendor", "string", ".spec.vendor", "Manufacturer"),
+        column("Accelerator", "string", ".spec.displayName", "Name for people"),
+        column("Resource", "string", ".spec.resourceName", "Extended resource that pods request"),
+        column("Memory", "integer", ".spec.memoryGiBPerChip", "GiB per chip"),
+        column("Availability", "string", ".spec.availability", "Whether it can be used today", priority=1),
         AGE,
     ),
 )

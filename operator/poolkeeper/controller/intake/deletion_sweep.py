@@ -93,13 +93,9 @@ class DeletionSweep:
     async def _are_kinds_served(self) -> bool:
         try:
             served = await self._client.request("GET", api_path(API_VERSION))
-        except ApiError as failure:
-            if failure.status == 404:
-                return False
-            logger.warning("Whether the CRDs are installed can't be looked up: %s", failure)
-            return False
         except KubeFailure as failure:
-            logger.warning("Whether the CRDs are installed can't be looked up: %s", failure)
+            if not (isinstance(failure, ApiError) and failure.status == 404):
+                logger.warning("Whether the CRDs are installed can't be looked up: %s", failure)
             return False
         return {POOLS, CLASSES} <= {resource["name"] for resource in served.get("resources") or ()}
 

@@ -1,7 +1,7 @@
 """All pools and classes that exist, and the pools by namespace, class and target."""
 
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.controller.pool.pool import Declaration, Pool
@@ -11,30 +11,18 @@ Value = TypeVar("Value", bound=Hashable)
 TargetObject = tuple[str, str, str, str]
 
 
-class Index(Generic[Value]):
+class Index(dict[Value, set[PoolKey]]):
     """Pools by something that they declare."""
-
-    def __init__(self) -> None:
-        self._keys: dict[Value, set[PoolKey]] = {}
 
     def add(self, value: Value, key: PoolKey) -> None:
         """Enter a pool."""
-        self._keys.setdefault(value, set()).add(key)
+        self.setdefault(value, set()).add(key)
 
     def discard(self, value: Value, key: PoolKey) -> None:
         """Take a pool out."""
-        keys = self._keys.get(value, set())
-        keys.discard(key)
-        if not keys:
-            self._keys.pop(value, None)
-
-    def values(self) -> set[Value]:
-        """All values that some pool declares."""
-        return set(self._keys)
-
-    def keys(self, value: Value) -> set[PoolKey]:
-        """The pools that declare this value."""
-        return self._keys.get(value, set())
+        self[value].discard(key)
+        if not self[value]:
+            del self[value]
 
 
 class Store:
@@ -62,7 +50,7 @@ class Store:
     @property
     def namespaces(self) -> set[str]:
         """Where there are pools."""
-        return self._by_namespace.values()
+        return set(self._by_namespace)
 
     def put(self, pool: Pool) -> None:
         """Add a pool, or index its changed declaration."""
@@ -87,15 +75,15 @@ class Store:
 
     def in_namespace(self, namespace: str) -> list[Pool]:
         """The pools of a namespace."""
-        return [self._pools[key] for key in self._by_namespace.keys(namespace)]
+        return [self._pools[key] for key in self._by_namespace.get(namespace, ())]
 
     def of_class(self, name: str) -> list[Pool]:
         """The pools that name a class."""
-        return [self._pools[key] for key in self._by_class.keys(name)]
+        return [self._pools[key] for key in self._by_class.get(name, ())]
 
     def sharing(self, target: TargetKey) -> list[Pool]:
         """The pools with this target. The first of them may write it: the oldest, by name among equals."""
-        pools = [self._pools[key] for key in self._by_target.keys(_object(target))]
+        pools = [self._pools[key] for key in self._by_target.get(_object(target), ())]
         return sorted(pools, key=lambda pool: (pool.declaration.created_at, pool.key.name))
 
 

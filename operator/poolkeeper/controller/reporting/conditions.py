@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 
-from poolkeeper.core.values.decision import Decision, Verdict
+from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import Replicas
 from poolkeeper.kube.transport.errors import ApiUnreachable, KubeFailure
 
 HOLDING = "Until then, the replicas stay as they are."
-_UNDECIDED = Verdict(None, "Undecided", "no decision has been made yet")
+UNDECIDED = Verdict(None, "Undecided", "no decision has been made yet")
 
 
 class ConditionType(StrEnum):
@@ -33,15 +33,6 @@ OBSERVED = Verdict(
 SOLE_WRITER = Verdict(True, "NoOtherWriter", "only this pool changes the replicas of the target")
 
 
-def from_decision(decision: Decision | None) -> dict[str, Verdict]:
-    """The conditions that follow from the decision alone."""
-    return {
-        ConditionType.DEMAND_KNOWN: decision.demand_known if decision else _UNDECIDED,
-        ConditionType.BUDGET_ATTAINABLE: decision.budget_attainable if decision else _UNDECIDED,
-        ConditionType.WITHIN_LIMITS: decision.within_limits if decision else _UNDECIDED,
-    }
-
-
 def scaled_to_zero(replicas: Replicas | None) -> Verdict:
     """Whether the pool has no replicas, so that it uses no accelerator."""
     if replicas is None:
@@ -55,7 +46,6 @@ def scaled_to_zero(replicas: Replicas | None) -> Verdict:
 
 
 def invalid_spec(problem: str) -> Verdict:
-    """The spec does not fit this version of the operator."""
     return Verdict(
         False,
         "InvalidSpec",
@@ -64,8 +54,7 @@ def invalid_spec(problem: str) -> Verdict:
 
 
 def unknown_class(name: str, known: Collection[str], *, is_held: bool) -> Verdict:
-    """The AcceleratorClass does not exist. A pool that has read it before goes on with the figures from
-    then."""
+    """A pool that has read the class before goes on with the figures from then."""
     offer = f"there are {', '.join(sorted(known)[:20])}" if known else "there are none"
     effect = HOLDING if is_held else "Its last known figures are used until the operator restarts."
     return Verdict(
@@ -76,13 +65,11 @@ def unknown_class(name: str, known: Collection[str], *, is_held: bool) -> Verdic
 
 
 def unreadable_target(failure: KubeFailure) -> Verdict:
-    """The target can't be read or scaled."""
     holds = None if isinstance(failure, ApiUnreachable) else False
     return Verdict(holds, _as_reason(failure.reason), failure.message)
 
 
 def unknown_pods(selector: str) -> Verdict:
-    """/scale of the target has no usable selector, so its pods are not known."""
     found = f"the selector {selector!r} that can't be read" if selector else "no selector"
     return Verdict(
         False,
@@ -93,7 +80,6 @@ def unknown_pods(selector: str) -> Verdict:
 
 
 def invalid_windows(problems: Sequence[str]) -> Verdict:
-    """Some warm windows can't be read; the pool is managed without them."""
     return Verdict(
         False, "InvalidWindow", f"{'; '.join(problems)}. Such a window is ignored until it is corrected."
     )
@@ -109,7 +95,6 @@ def internal_error(error: Exception) -> Verdict:
 
 
 def shared_target(owner: PoolKey) -> Verdict:
-    """An older pool scales the same target."""
     return Verdict(
         False,
         "TargetShared",
@@ -119,7 +104,6 @@ def shared_target(owner: PoolKey) -> Verdict:
 
 
 def other_scaler(description: str, reason: str) -> Verdict:
-    """An autoscaler scales the same target."""
     return Verdict(
         False,
         reason,
@@ -129,14 +113,12 @@ def other_scaler(description: str, reason: str) -> Verdict:
 
 
 def unknown_scalers(why: str) -> Verdict:
-    """Autoscalers could not be listed."""
     return Verdict(
         None, "ScalersUnknown", f"autoscalers can't be listed, so one may scale the same target: {why}"
     )
 
 
 def contested(times: int) -> Verdict:
-    """Another client keeps changing the replicas."""
     return Verdict(
         False,
         "ReplicasChangedElsewhere",

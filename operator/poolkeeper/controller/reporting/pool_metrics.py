@@ -28,26 +28,21 @@ class PoolCollector(Collector):
         """All families, those of pools last."""
         is_leading = self._is_leading()
         pools = list(self._pools())
-        yield _gauge(
-            "poolkeeper_leader", "1 on the replica of the operator that leads and writes.", float(is_leading)
+        yield GaugeMetricFamily(
+            "poolkeeper_leader",
+            "1 on the replica of the operator that leads and writes.",
+            value=float(is_leading),
         )
-        yield _gauge("poolkeeper_pools", "Pools that exist.", len(pools))
-        yield _gauge("poolkeeper_pools_waiting", "Pools that wait for a decision.", self._waiting())
-        yield from _pool_families(pools if is_leading else [])
+        yield GaugeMetricFamily("poolkeeper_pools", "Pools that exist.", value=len(pools))
+        yield GaugeMetricFamily(
+            "poolkeeper_pools_waiting", "Pools that wait for a decision.", value=self._waiting()
+        )
+        for families in (_replicas, _requests, _conditions, _starts, _counts):
+            yield from families(pools if is_leading else [])
 
 
-def _pool_families(pools: list[Pool]) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
-    yield _replica_family(pools)
-    yield _demand_family(pools)
-    yield _condition_family(pools)
-    yield from _start_families(pools)
-    yield from _count_families(pools)
-
-
-def _replica_family(pools: list[Pool]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(
-        "poolkeeper_pool_replicas", "Replicas of the target by state.", labels=(*POOL, "state")
-    )
+def _replicas(pools: list[Pool]) -> Iterator[GaugeMetricFamily]:
+    family = _gauge("poolkeeper_pool_replicas", "Replicas of the target by state.", "state")
     for pool in pools:
         replicas = pool.observation.replicas if pool.observation else None
         if replicas:
@@ -55,15 +50,12 @@ def _replica_family(pools: list[Pool]) -> GaugeMetricFamily:
             family.add_metric((*pool.key, "ready"), replicas.ready)
             family.add_metric((*pool.key, "starting"), len(replicas.starting))
             family.add_metric((*pool.key, "terminating"), replicas.terminating)
-    return family
+    yield family
 
 
-def _demand_family(pools: list[Pool]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(
-        "poolkeeper_pool_requests",
-        "Requests by state, per source; absent while the source is unknown.",
-        labels=(*POOL, "source", "state"),
-    )
+def _requests(pools: list[Pool]) -> Iterator[GaugeMetricFamily]:
+    meaning = "Requests by state, per source; absent while the source is unknown."
+    family = _gauge("poolkeeper_pool_requests", meaning, "source", "state")
     for pool in pools:
         for reading in pool.observation.demand if pool.observation else ():
             if isinstance(reading, Reading):
@@ -71,31 +63,23 @@ def _demand_family(pools: list[Pool]) -> GaugeMetricFamily:
                 family.add_metric((*pool.key, reading.source, "orphaned"), reading.orphaned)
                 if reading.in_flight is not None:
                     family.add_metric((*pool.key, reading.source, "in_flight"), reading.in_flight)
-    return family
+    yield family
 
 
-def _condition_family(pools: list[Pool]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(
-        "poolkeeper_pool_condition",
-        "1 for the present status of the condition.",
-        labels=(*POOL, "type", "status"),
-    )
+def _conditions(pools: list[Pool]) -> Iterator[GaugeMetricFamily]:
+    meaning = "1 for the present status of the condition."
+    family = _gauge("poolkeeper_pool_condition", meaning, "type", "status")
     for pool in pools:
         for condition in list(pool.history.conditions.values()):
             family.add_metric((*pool.key, condition.type, condition.status.value), 1)
-    return family
+    yield family
 
 
-def _start_families(pools: list[Pool]) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
-    seconds = GaugeMetricFamily(
-        "poolkeeper_pool_cold_start_seconds",
-        "Learned time from the scale write until a replica is ready.",
-        labels=(*POOL, "quantile"),
-    )
-    starts = CounterMetricFamily(
-        "poolkeeper_pool_cold_starts", "Starts that were measured.", labels=(*POOL, "outcome")
-    )
-    budget = GaugeMetricFamily("poolkeeper_pool_budget_seconds", "Longest promised wait.", labels=POOL)
+def _starts(pools: list[Pool]) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+    meaning = "Learned time from the scale write until a replica is ready."
+    seconds = _gauge("poolkeeper_pool_cold_start_seconds", meaning, "quantile")
+    starts = _counter("poolkeeper_pool_cold_starts", "Starts that were measured.", "outcome")
+    budget = _gauge("poolkeeper_pool_budget_seconds", "Longest promised wait.")
     for pool in pools:
         if pool.resolved:
             budget.add_metric(pool.key, pool.resolved.budget_seconds)
@@ -109,13 +93,9 @@ def _start_families(pools: list[Pool]) -> Iterator[GaugeMetricFamily | CounterMe
     yield from (seconds, starts, budget)
 
 
-def _count_families(pools: list[Pool]) -> Iterator[CounterMetricFamily]:
-    decided = CounterMetricFamily(
-        "poolkeeper_pool_decisions", "Decisions by reason.", labels=(*POOL, "reason")
-    )
-    writes = CounterMetricFamily(
-        "poolkeeper_pool_scale_writes", "Scale writes by direction.", labels=(*POOL, "direction")
-    )
+def _counts(pools: list[Pool]) -> Iterator[CounterMetricFamily]:
+    decided = _counter("poolkeeper_pool_decisions", "Decisions by reason.", "reason")
+    writes = _counter("poolkeeper_pool_scale_writes", "Scale writes by direction.", "direction")
     for pool in pools:
         for reason, count in list(pool.decided.items()):
             decided.add_metric((*pool.key, str(reason)), count)
@@ -124,5 +104,9 @@ def _count_families(pools: list[Pool]) -> Iterator[CounterMetricFamily]:
     yield from (decided, writes)
 
 
-def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, documentation, value=value)
+def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, meaning, labels=(*POOL, *labels))
+
+
+def _counter(name: str, meaning: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(name, meaning, labels=(*POOL, *labels))

@@ -5,17 +5,19 @@ from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.windows import window_problems
 from poolkeeper.controller.reporting import conditions
-from poolkeeper.controller.reporting.conditions import ConditionType
+from poolkeeper.controller.reporting.conditions import UNDECIDED, ConditionType
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.kube.transport.errors import KubeFailure
 
 
 def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: float) -> dict[str, Verdict]:
     """All conditions of a pool. `pods_failure` says why the known pods may be out of date, if they may."""
-    replicas = pool.observation.replicas if pool.observation else None
+    replicas, decision = pool.observation.replicas if pool.observation else None, pool.decision
     return {
         ConditionType.READY: _readiness(store, pool, pods_failure),
-        **conditions.from_decision(pool.decision),
+        ConditionType.DEMAND_KNOWN: decision.demand_known if decision else UNDECIDED,
+        ConditionType.BUDGET_ATTAINABLE: decision.budget_attainable if decision else UNDECIDED,
+        ConditionType.WITHIN_LIMITS: decision.within_limits if decision else UNDECIDED,
         ConditionType.SCALED_TO_ZERO: conditions.scaled_to_zero(replicas),
         ConditionType.SOLE_WRITER: rival(store, pool) or _contest(pool, now),
         ConditionType.PLACEMENT_MATCHES: pool.surroundings.placement,
