@@ -28,6 +28,7 @@ from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.loop.clock import AnchoredClock, monotonic_seconds
 from poolkeeper.controller.loop.leadership import AlwaysLeading, Leadership, Leads
 from poolkeeper.controller.loop.loop import Loop
+from poolkeeper.controller.loop.restarting import keep_running
 from poolkeeper.controller.loop.timings import Timings
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
@@ -142,13 +143,15 @@ class Controller:
                 parts["loop"].cancel()
 
     def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """What runs side by side. A part with a fault runs again after a pause; only the end of the watch of
+        pools and of the leadership, which is resigned then, ends the process."""
         return {
             "leadership": self._lead(),
-            "loop": self._decide(),
+            "loop": keep_running("loop", self._decide),
             "queues": self._queues.run(),
             "activators": self._activators.run(self._http.heard),
             "http": self._http.run(),
-            "events": self._events.run(),
+            "events": keep_running("events", self._events.run),
             "watch": self._watch(),
             "stop": self._wait_for_signal(),
         }
@@ -168,9 +171,10 @@ class Controller:
     async def _watch(self) -> None:
         await self._sweep.wait_for_kinds()
         async with asyncio.TaskGroup() as beside:
-            beside.create_task(self._sweep.run())
+            beside.create_task(keep_running("sweep", self._sweep.run))
             if self._options.installs_classes:
-                beside.create_task(install_classes(self._client, self._leadership))
+                install = partial(install_classes, self._client, self._leadership)
+                beside.create_task(keep_running("classes", install))
             await watch_kinds(
                 self._handlers,
                 self._updates,

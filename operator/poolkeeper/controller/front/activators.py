@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from poolkeeper.api.activation import PoolReport, Report
 from poolkeeper.controller.front.patience import Patience
 from poolkeeper.controller.front.timing import FrontTiming
+from poolkeeper.controller.loop.restarting import keep_running
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.activator_pods import ActivatorPod, list_activators
 from poolkeeper.kube.transport.client import KubeClient
@@ -123,15 +125,18 @@ class Activators:
     async def run(self, heard: Callable[[], None]) -> None:
         """Look for pods until cancelled; `heard` is called whenever pods or reports have changed."""
         try:
-            while True:
-                pause_seconds = 0.0
-                if self._settings is not None:
-                    pause_seconds = await self._look(self._settings, heard)
-                    self._has_looked.set()
-                await asyncio.sleep(max(pause_seconds, self._timing.activators_listed_every))
+            await keep_running("activators", partial(self._look_on, heard))
         finally:
             for each in self._by_uid.values():
                 _end(each)
+
+    async def _look_on(self, heard: Callable[[], None]) -> None:
+        while True:
+            pause_seconds = 0.0
+            if self._settings is not None:
+                pause_seconds = await self._look(self._settings, heard)
+                self._has_looked.set()
+            await asyncio.sleep(max(pause_seconds, self._timing.activators_listed_every))
 
     async def _look(self, settings: ActivatorSettings, heard: Callable[[], None]) -> float:
         """List them once; how long to wait at least before the next list."""

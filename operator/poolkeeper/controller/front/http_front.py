@@ -19,6 +19,7 @@ from poolkeeper.controller.front.tables import Tables
 from poolkeeper.controller.front.timing import FrontTiming
 from poolkeeper.controller.front.view import Declared, View, ready_pods
 from poolkeeper.controller.loop.leadership import Leads
+from poolkeeper.controller.loop.restarting import keep_running
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.front.claims import shared_service
 from poolkeeper.core.front.seen import Seen
@@ -131,8 +132,8 @@ class HttpFront:
         """Go on until cancelled."""
         try:
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._turn_on())
-                both.create_task(self._endpoints.run())
+                both.create_task(keep_running("front", self._turn_on))
+                both.create_task(keep_running("endpoints", self._endpoints.run))
         finally:
             self._reader.close()
             self._tables.close()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from poolkeeper.backoff import Backoff
@@ -57,7 +58,13 @@ class Loop:
             while True:
                 await self._slots.acquire()
                 key = await self._agenda.take()
-                looks.create_task(self._look(key))
+                # Not at the end of `_look`: a look may be cancelled before it begins.
+                looks.create_task(self._look(key)).add_done_callback(partial(self._ended, key))
+
+    def _ended(self, key: PoolKey, _: object) -> None:
+        self._ended_at = self._clock()
+        self._agenda.done(key)
+        self._slots.release()
 
     async def _look(self, key: PoolKey) -> None:
         try:
@@ -67,10 +74,6 @@ class Loop:
                 self._agenda.schedule(key, come_back_at)
         except Exception as error:
             await self._back_off(key, error)
-        finally:
-            self._ended_at = self._clock()
-            self._agenda.done(key)
-            self._slots.release()
 
     async def _back_off(self, key: PoolKey, error: Exception) -> None:
         logger.exception("A look at a pool failed", extra={"pool": str(key)})

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.fields import readable
 from poolkeeper.kube.transport.paths import namespaced_path
 from poolkeeper.kube.watch.pod import project_pod
 
@@ -25,9 +26,8 @@ async def list_activators(client: KubeClient, namespace: str, selector: str) -> 
     listed = await client.request(
         "GET", namespaced_path("v1", namespace, "pods"), query=(("labelSelector", selector),)
     )
-    pods = [project_pod(raw) for raw in listed["items"]]
     return [
         ActivatorPod(pod.uid, pod.addresses, pod.is_ready and not pod.is_terminating, pod.labels)
-        for pod in pods
+        for pod in readable(listed.get("items"), project_pod)
         if pod.addresses and not pod.is_finished
     ]

@@ -1,12 +1,14 @@
 """Other scalers of the targets in a namespace: HorizontalPodAutoscalers and KEDA's ScaledObjects."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.fields import mapping, readable, required, text
 from poolkeeper.kube.transport.paths import namespaced_path
 
 
@@ -69,19 +71,19 @@ async def scalers_in(client: KubeClient, namespace: str) -> NamespaceScalers:
             elif failure.status != 404:
                 raise
         else:
-            scalers.extend(_scalers(kind, answer.get("items") or ()))
+            scalers.extend(readable(answer.get("items"), partial(project_scaler, kind)))
     return NamespaceScalers(tuple(scalers), unknown)
 
 
-def _scalers(kind: ScalerKind, items: Iterable[Mapping[str, Any]]) -> Iterable[Scaler]:
-    for item in items:
-        target = (item.get("spec") or {}).get("scaleTargetRef") or {}
-        # Where KEDA's ScaledObject leaves out version and kind, a Deployment of apps/v1 is meant.
-        group = target.get("apiVersion", "apps/v1").rpartition("/")[0]
-        yield Scaler(
-            kind=kind.kind,
-            name=item["metadata"]["name"],
-            target_group=group,
-            target_kind=target.get("kind", "Deployment"),
-            target_name=target.get("name", ""),
-        )
+def project_scaler(kind: ScalerKind, raw: Mapping[str, Any]) -> Scaler:
+    """The projection of an object of that kind. Raises Unreadable."""
+    target = mapping(mapping(raw.get("spec")).get("scaleTargetRef"))
+    # Where KEDA's ScaledObject leaves out version and kind, a Deployment of apps/v1 is meant.
+    api_version = target.get("apiVersion")
+    return Scaler(
+        kind=kind.kind,
+        name=required(text(mapping(raw.get("metadata")).get("name"))),
+        target_group="apps" if api_version is None else text(api_version).rpartition("/")[0],
+        target_kind=text(target.get("kind")) or "Deployment",
+        target_name=text(target.get("name")),
+    )

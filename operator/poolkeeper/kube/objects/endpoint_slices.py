@@ -12,6 +12,7 @@ from poolkeeper.core.front.slices import ActivatorSlice
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.fields import entries, labels, mapping, number, readable, required, text, texts
 from poolkeeper.kube.transport.listing import list_in
 from poolkeeper.kube.transport.paths import namespaced_path
 
@@ -27,7 +28,7 @@ async def list_slices(client: KubeClient, namespaces: Iterable[str] = ()) -> lis
     """All slices made by this operator, in these namespaces or in all. Raises ApiError, ApiUnreachable."""
     query = (("labelSelector", f"{MANAGED_BY_LABEL}={MANAGED_BY}"),)
     listed = await list_in(client, namespaces, DISCOVERY, "endpointslices", query=query)
-    return [each for raw in listed if (each := project_slice(raw)) is not None]
+    return [each for each in readable(listed, project_slice) if each is not None]
 
 
 async def ready_pod_uids(client: KubeClient, namespace: str, service: str) -> set[str]:
@@ -35,12 +36,7 @@ async def ready_pod_uids(client: KubeClient, namespace: str, service: str) -> se
     selector = f"{_SERVICE_LABEL}={service},{MANAGED_BY_LABEL}!={MANAGED_BY}"
     path = namespaced_path(DISCOVERY, namespace, "endpointslices")
     listed = await client.request("GET", path, query=(("labelSelector", selector),))
-    return {
-        each["targetRef"]["uid"]
-        for raw in listed["items"]
-        for each in raw.get("endpoints") or ()
-        if (each.get("conditions") or {}).get("ready", True) and "uid" in (each.get("targetRef") or {})
-    }
+    return set[str]().union(*readable(listed.get("items"), project_ready_uids))
 
 
 async def put_slice(client: KubeClient, wanted: ActivatorSlice) -> None:
@@ -65,19 +61,30 @@ async def delete_slice(client: KubeClient, unwanted: ActivatorSlice) -> None:
             raise
 
 
+def project_ready_uids(raw: Mapping[str, Any]) -> set[str]:
+    """The uids of the pods that are ready in a slice; no condition means ready. Raises Unreadable."""
+    return {
+        uid
+        for each in entries(raw.get("endpoints"))
+        if mapping(each.get("conditions")).get("ready") in (None, True)
+        and (uid := text(mapping(each.get("targetRef")).get("uid")))
+    }
+
+
 def project_slice(raw: Mapping[str, Any]) -> ActivatorSlice | None:
-    """The projection of a slice made by this operator; None where no pool owns it."""
-    metadata = raw["metadata"]
-    owners = [owner for owner in metadata.get("ownerReferences") or () if owner["kind"] == _POOL_KIND]
+    """The projection of a slice made by this operator; None where no pool owns it. Raises Unreadable."""
+    metadata = mapping(raw.get("metadata"))
+    owners = [each for each in entries(metadata.get("ownerReferences")) if each.get("kind") == _POOL_KIND]
     if not owners:
         return None
+    endpoints, ports = entries(raw.get("endpoints")), entries(raw.get("ports"))
     return ActivatorSlice(
-        pool=PoolKey(metadata["namespace"], owners[0]["name"]),
-        pool_uid=owners[0]["uid"],
-        service=(metadata.get("labels") or {}).get(_SERVICE_LABEL, ""),
-        family=raw["addressType"],
-        addresses=tuple(address for each in raw.get("endpoints") or () for address in each["addresses"]),
-        ports=tuple((port.get("name") or "", port["port"]) for port in raw.get("ports") or ()),
+        pool=PoolKey(required(text(metadata.get("namespace"))), required(text(owners[0].get("name")))),
+        pool_uid=required(text(owners[0].get("uid"))),
+        service=labels(metadata.get("labels")).get(_SERVICE_LABEL, ""),
+        family=required(text(raw.get("addressType"))),
+        addresses=tuple(address for each in endpoints for address in texts(each.get("addresses"))),
+        ports=tuple((text(port.get("name")), required(number(port.get("port")))) for port in ports),
     )
 
 

@@ -17,6 +17,7 @@ from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
+from poolkeeper.kube.transport.fields import number
 from poolkeeper.kube.transport.paths import namespaced_path
 
 logger = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ class EventRecorder:
             if failure.status != 409:
                 raise
             found = await self._client.request("GET", _path(happening, happening.event_name))
-            count = int(found.get("count") or 1) + 1
+            count = max(1, number(found.get("count"))) + 1
             await self._bump(happening, count)
             return count
         return 1

@@ -1,12 +1,13 @@
 """The Lease that says which replica of the operator may write (coordination.k8s.io/v1)."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from poolkeeper.api.timestamps import format_micro_time
 from poolkeeper.core.lease import LeaseRecord
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.fields import mapping, number, required, text
 from poolkeeper.kube.transport.paths import namespaced_path
 
 API_VERSION = "coordination.k8s.io/v1"
@@ -49,7 +50,7 @@ class LeaseClient:
         Raises ApiError (status 409: another replica was faster), ApiUnreachable (the write may have
         happened).
         """
-        metadata = dict(self._last.get("metadata") or {}) if version else {}
+        metadata = dict(mapping(self._last.get("metadata"))) if version else {}
         metadata.update(name=self._name, namespace=self._namespace)
         if version:
             metadata["resourceVersion"] = version
@@ -65,7 +66,7 @@ class LeaseClient:
 
     def _spec(self, record: LeaseRecord) -> JsonObject:
         now = format_micro_time(self._clock())
-        last = self._last.get("spec") or {}
+        last = mapping(self._last.get("spec"))
         is_renewal = last.get("holderIdentity") == record.holder and "acquireTime" in last
         return {
             "holderIdentity": record.holder,
@@ -76,15 +77,21 @@ class LeaseClient:
         }
 
     def _stored(self, lease: JsonObject) -> StoredLease:
+        stored = project_lease(lease)
         self._last = lease
-        spec = lease.get("spec") or {}
-        record = LeaseRecord(
-            holder=spec.get("holderIdentity") or "",
-            duration_seconds=spec.get("leaseDurationSeconds") or 0,
-            transitions=spec.get("leaseTransitions") or 0,
-            renewal=spec.get("renewTime") or "",
-        )
-        return StoredLease(record, lease["metadata"]["resourceVersion"])
+        return stored
 
     def _path(self, *name: str) -> str:
         return namespaced_path(API_VERSION, self._namespace, "leases", *name)
+
+
+def project_lease(raw: Mapping[str, Any]) -> StoredLease:
+    """The projection of a Lease's JSON. Raises Unreadable."""
+    spec = mapping(raw.get("spec"))
+    record = LeaseRecord(
+        holder=text(spec.get("holderIdentity")),
+        duration_seconds=number(spec.get("leaseDurationSeconds")),
+        transitions=number(spec.get("leaseTransitions")),
+        renewal=text(spec.get("renewTime")),
+    )
+    return StoredLease(record, required(text(mapping(raw.get("metadata")).get("resourceVersion"))))

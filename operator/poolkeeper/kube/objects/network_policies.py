@@ -1,10 +1,21 @@
 """NetworkPolicies and labels of namespaces, reduced to what decides whether a pod reaches another by TCP."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.fields import (
+    Unreadable,
+    entries,
+    labels,
+    mapping,
+    number,
+    readable,
+    required,
+    text,
+    texts,
+)
 from poolkeeper.kube.transport.paths import api_path, namespaced_path
 from poolkeeper.kube.transport.selectors import Requirement
 
@@ -72,63 +83,67 @@ class NetworkPolicy:
 async def list_policies(client: KubeClient, namespace: str) -> tuple[NetworkPolicy, ...]:
     """All policies of a namespace. Raises ApiError, ApiUnreachable."""
     listed = await client.request("GET", namespaced_path(NETWORKING, namespace, "networkpolicies"))
-    return tuple(project_policy(raw) for raw in listed.get("items") or ())
+    return tuple(readable(listed.get("items"), project_policy))
 
 
 async def namespace_labels(client: KubeClient, namespace: str) -> Mapping[str, str]:
     """The labels of a namespace. Raises ApiError, ApiUnreachable."""
     found = await client.request("GET", api_path("v1", "namespaces", namespace))
-    return dict(found["metadata"].get("labels") or {})
+    return labels(mapping(found.get("metadata")).get("labels"))
 
 
 def project_policy(raw: Mapping[str, Any]) -> NetworkPolicy:
-    """The projection of a NetworkPolicy's JSON."""
-    spec = raw.get("spec") or {}
-    kinds = spec.get("policyTypes") or ("Ingress", *(("Egress",) if spec.get("egress") else ()))
+    """The projection of a NetworkPolicy's JSON. Raises Unreadable."""
+    metadata, spec = mapping(raw.get("metadata")), mapping(raw.get("spec"))
+    kinds = texts(spec.get("policyTypes")) or ("Ingress", *(("Egress",) if spec.get("egress") else ()))
     return NetworkPolicy(
-        namespace=raw["metadata"]["namespace"],
-        name=raw["metadata"]["name"],
-        pods=_selector(spec.get("podSelector") or {}),
-        ingress=_rules(spec.get("ingress") or (), "from") if "Ingress" in kinds else None,
-        egress=_rules(spec.get("egress") or (), "to") if "Egress" in kinds else None,
+        namespace=required(text(metadata.get("namespace"))),
+        name=required(text(metadata.get("name"))),
+        pods=_selector(spec.get("podSelector")),
+        ingress=_rules(spec.get("ingress"), "from") if "Ingress" in kinds else None,
+        egress=_rules(spec.get("egress"), "to") if "Egress" in kinds else None,
     )
 
 
-def _rules(rules: Iterable[Mapping[str, Any]], peers: str) -> tuple[PolicyRule, ...]:
+def _rules(rules: object, peers: str) -> tuple[PolicyRule, ...]:
     # An empty list means the same as an absent one: all peers, and all ports.
     return tuple(
         PolicyRule(
-            peers=tuple(_peer(each) for each in rule[peers]) if rule.get(peers) else None,
+            peers=tuple(_peer(each) for each in entries(rule.get(peers))) or None,
             ports=_ports(rule["ports"]) if rule.get("ports") else None,
         )
-        for rule in rules
+        for rule in entries(rules)
     )
 
 
 def _peer(raw: Mapping[str, Any]) -> PolicyPeer:
-    if "ipBlock" in raw:
+    if raw.get("ipBlock") is not None:
         return PolicyPeer(is_network=True)
     namespaces = raw.get("namespaceSelector")
     return PolicyPeer(
-        pods=_selector(raw.get("podSelector") or {}),
+        pods=_selector(raw.get("podSelector")),
         namespaces=None if namespaces is None else _selector(namespaces),
     )
 
 
-def _ports(ports: Iterable[Mapping[str, Any]]) -> tuple[PolicyPort, ...]:
-    return tuple(
-        PolicyPort(each.get("port"), each.get("endPort"))
-        for each in ports
-        if each.get("protocol", "TCP") == "TCP"
-    )
+def _ports(ports: object) -> tuple[PolicyPort, ...]:
+    return tuple(_port(each) for each in entries(ports) if text(each.get("protocol")) in ("", "TCP"))
 
 
-def _selector(raw: Mapping[str, Any]) -> LabelSelector:
-    equal = [Requirement(key, frozenset((value,))) for key, value in (raw.get("matchLabels") or {}).items()]
-    return LabelSelector((*equal, *(_requirement(each) for each in raw.get("matchExpressions") or ())))
+def _port(raw: Mapping[str, Any]) -> PolicyPort:
+    port, end = raw.get("port"), raw.get("endPort")
+    if isinstance(port, bool) or not isinstance(port, int | str | None):
+        raise Unreadable("a port is neither a number nor a name")
+    return PolicyPort(port, None if end is None else number(end))
+
+
+def _selector(value: object) -> LabelSelector:
+    raw = mapping(value)
+    equal = [Requirement(key, frozenset((each,))) for key, each in labels(raw.get("matchLabels")).items()]
+    return LabelSelector((*equal, *(_requirement(each) for each in entries(raw.get("matchExpressions")))))
 
 
 def _requirement(raw: Mapping[str, Any]) -> Requirement:
-    values = raw.get("values")
-    is_negated = raw["operator"] in ("NotIn", "DoesNotExist")
-    return Requirement(raw["key"], frozenset(values) if values else None, is_negated)
+    values = texts(raw.get("values"))
+    is_negated = required(text(raw.get("operator"))) in ("NotIn", "DoesNotExist")
+    return Requirement(required(text(raw.get("key"))), frozenset(values) if values else None, is_negated)

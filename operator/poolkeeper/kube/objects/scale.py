@@ -1,12 +1,15 @@
 """The replicas of a target, read and written through its /scale subresource."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.client import REQUEST_TIMEOUT_SECONDS, JsonObject, KubeClient
 from poolkeeper.kube.transport.discovery import Discovery, Resource
 from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable, KubeFailure, ScaleConflict
+from poolkeeper.kube.transport.fields import mapping, number, required, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class ScaleClient:
     ) -> Scale:
         path = resource.path(target.namespace, target.name, "scale")
         try:
-            return _scale(
+            return project_scale(
                 await self._client.request(method, path, body=body, timeout_seconds=timeout_seconds)
             )
         except ApiError as failure:
@@ -104,13 +107,14 @@ class ScaleClient:
         return resource.explained(failure, target, verb, subresource="/scale")
 
 
-def _scale(answer: JsonObject) -> Scale:
-    metadata, status = answer["metadata"], answer.get("status") or {}
+def project_scale(raw: Mapping[str, Any]) -> Scale:
+    """The projection of the JSON of /scale. Raises Unreadable."""
+    metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
     return Scale(
         # The API server leaves a zero out of the JSON.
-        replicas=(answer.get("spec") or {}).get("replicas", 0),
-        current_replicas=status.get("replicas", 0),
-        selector=status.get("selector", ""),
-        resource_version=metadata["resourceVersion"],
-        uid=metadata["uid"],
+        replicas=number(mapping(raw.get("spec")).get("replicas")),
+        current_replicas=number(status.get("replicas")),
+        selector=text(status.get("selector")),
+        resource_version=required(text(metadata.get("resourceVersion"))),
+        uid=required(text(metadata.get("uid"))),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from poolkeeper.core.values.failures import SecretUnavailable
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable
+from poolkeeper.kube.transport.fields import Unreadable, labels
 from poolkeeper.kube.transport.paths import namespaced_path
 
 
@@ -23,7 +24,12 @@ class SecretReader:
             raise SecretUnavailable(failure.reason, failure.message) from failure
         except ApiError as failure:
             raise _explained(failure, namespace, name) from failure
-        return {key: b64decode(value) for key, value in (secret.get("data") or {}).items()}
+        try:
+            return {key: b64decode(value) for key, value in labels(secret.get("data")).items()}
+        except (ValueError, Unreadable):
+            message = f"Secret {namespace}/{name} can't be read: its data are no texts in base64"
+            # Not chained: the error before quotes what it could not decode.
+            raise SecretUnavailable("SecretInvalid", message) from None
 
 
 def _explained(failure: ApiError, namespace: str, name: str) -> SecretUnavailable:

@@ -6,6 +6,7 @@ from typing import Any
 
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
+from poolkeeper.kube.transport.fields import Unreadable, entries, mapping, number, required, text, texts
 from poolkeeper.kube.transport.paths import namespaced_path
 
 TLS_PORT = 443
@@ -66,43 +67,49 @@ class Service:
 
 
 def project_service(raw: Mapping[str, Any]) -> Service:
-    """The projection of a Service's JSON. Raises ServiceUnsuitable where its requests can't be held."""
-    name, spec = raw["metadata"]["name"], raw["spec"]
+    """The projection of a Service's JSON. Raises Unreadable; ServiceUnsuitable where its requests can't be
+    held."""
+    name, spec = required(text(mapping(raw.get("metadata")).get("name"))), mapping(raw.get("spec"))
     if spec.get("type") == "ExternalName":
         raise ServiceUnsuitable(
             "ServiceExternal", f"Service {name} is of type ExternalName: name a Service with a cluster IP."
         )
-    if spec.get("clusterIP") in (None, "", "None"):
+    if text(spec.get("clusterIP")) in ("", "None"):
         raise ServiceUnsuitable(
             "ServiceHeadless",
             f"Service {name} is headless: its clients connect to pods directly, so their requests can't be "
             "held. Name a Service with a cluster IP.",
         )
-    if not spec.get("selector"):
+    if not mapping(spec.get("selector")):
         raise ServiceUnsuitable(
             "ServiceWithoutSelector",
             f"Service {name} has no selector, so Kubernetes does not manage its endpoints: add one.",
         )
     return Service(
         name=name,
-        families=tuple(spec.get("ipFamilies") or ("IPv4",)),
+        families=texts(spec.get("ipFamilies")) or ("IPv4",),
         ports=tuple(
-            ServicePort(
-                name=port.get("name") or "",
-                port=port["port"],
-                target_port=port.get("targetPort") or port["port"],
-                app_protocol=port.get("appProtocol") or "",
-            )
-            for port in spec.get("ports") or ()
-            if port.get("protocol", "TCP") == "TCP"
+            _port(each) for each in entries(spec.get("ports")) if text(each.get("protocol")) in ("", "TCP")
         ),
         is_local=spec.get("internalTrafficPolicy") == "Local",
         publishes_not_ready=bool(spec.get("publishNotReadyAddresses")),
     )
 
 
+def _port(raw: Mapping[str, Any]) -> ServicePort:
+    port, target = required(number(raw.get("port"))), raw.get("targetPort")
+    if isinstance(target, bool) or not isinstance(target, int | str | None):
+        raise Unreadable("a targetPort is neither a number nor a name")
+    return ServicePort(
+        name=text(raw.get("name")),
+        port=port,
+        target_port=target or port,
+        app_protocol=text(raw.get("appProtocol")),
+    )
+
+
 async def read_service(client: KubeClient, namespace: str, name: str) -> Service:
-    """The Service as it is now. Raises ServiceUnsuitable, ApiError, ApiUnreachable."""
+    """The Service as it is now. Raises ServiceUnsuitable, Unreadable, ApiError, ApiUnreachable."""
     try:
         return project_service(
             await client.request("GET", namespaced_path("v1", namespace, "services", name))

@@ -1,5 +1,6 @@
 """The pod template of a target: read to advise on it, never changed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.discovery import Discovery
 from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.fields import Unreadable, entries, labels, mapping, number, required, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +36,36 @@ class TargetReader:
             found = await self._client.request("GET", resource.path(target.namespace, target.name))
         except ApiError as failure:
             raise resource.explained(failure, target, "get") from failure
-        template = _template_of(found.get("spec") or {})
-        return Target(
-            uid=found["metadata"]["uid"],
-            generation=found["metadata"].get("generation", 0),
-            pod_template=template if isinstance(template, dict) and "spec" in template else None,
-        )
+        return project_target(found)
 
 
-def _template_of(spec: dict[str, Any]) -> object:
+def project_target(raw: Mapping[str, Any]) -> Target:
+    """The projection of a target's JSON. Raises Unreadable."""
+    metadata = mapping(raw.get("metadata"))
+    return Target(
+        uid=required(text(metadata.get("uid"))),
+        generation=number(metadata.get("generation")),
+        pod_template=_template_of(mapping(raw.get("spec"))),
+    )
+
+
+def _template_of(spec: Mapping[str, Any]) -> dict[str, Any] | None:
     """The pod template; a LeaderWorkerSet keeps it beside the size of its groups."""
     group = spec.get("leaderWorkerTemplate")
-    return group.get("workerTemplate") if isinstance(group, dict) else spec.get("template")
+    template = group.get("workerTemplate") if isinstance(group, dict) else spec.get("template")
+    return template if isinstance(template, dict) and _is_of_pods(template) else None
+
+
+def _is_of_pods(template: Mapping[str, Any]) -> bool:
+    """Whether it has the form of a pod: a kind of its own may keep anything in its fields."""
+    if not isinstance(template.get("spec"), dict):
+        return False
+    try:
+        labels(mapping(template.get("metadata")).get("labels"))
+        for container in entries(template["spec"].get("containers")):
+            for port in entries(container.get("ports")):
+                text(port.get("name"))
+                number(port.get("containerPort"))
+    except Unreadable:
+        return False
+    return True

@@ -1,9 +1,10 @@
 """Whole collections, read in pages: of some namespaces, or of all."""
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from poolkeeper.kube.transport.client import JsonObject, KubeClient, Query
+from poolkeeper.kube.transport.fields import mapping, readable, text
 from poolkeeper.kube.transport.paths import api_path, namespaced_path
 
 Item = TypeVar("Item")
@@ -22,12 +23,12 @@ PAGING = Paging()
 async def list_all(
     client: KubeClient,
     path: str,
-    project: Callable[[JsonObject], Item],
+    project: Callable[[Mapping[str, Any]], Item],
     *,
     query: Query = (),
     paging: Paging = PAGING,
 ) -> tuple[list[Item], str]:
-    """All items of one collection, projected page by page, and the version to watch from.
+    """All items of one collection that can be read, projected page by page, and the version to watch from.
 
     Raises ApiUnreachable, ApiError (status 410: the list took too long and must be begun again).
     """
@@ -36,11 +37,11 @@ async def list_all(
     while True:
         paged = [*query, ("limit", paging.size), *((("continue", token),) if token else ())]
         page = await client.request("GET", path, query=paged, timeout_seconds=paging.timeout_seconds)
-        items.extend(project(raw) for raw in page.get("items") or ())
-        metadata = page.get("metadata") or {}
-        token = metadata.get("continue", "")
+        items.extend(readable(page.get("items"), project))
+        metadata = mapping(page.get("metadata"))
+        token = text(metadata.get("continue"))
         if not token:
-            return items, metadata.get("resourceVersion", "")
+            return items, text(metadata.get("resourceVersion"))
 
 
 async def list_in(
@@ -53,6 +54,6 @@ async def list_in(
     paths = [namespaced_path(api_version, namespace, plural) for namespace in namespaces]
     found: list[JsonObject] = []
     for path in paths or [api_path(api_version, plural)]:
-        items, _ = await list_all(client, path, lambda raw: raw, query=query)
+        items, _ = await list_all(client, path, dict, query=query)
         found += items
     return found

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from poolkeeper.api.timestamps import parse_timestamp
+from poolkeeper.kube.transport.fields import Unreadable, entries, instant, labels, mapping, required, text
 
 FAILED_WAITS = frozenset(
     {
@@ -59,54 +59,59 @@ class PodVersion(NamedTuple):
 
 
 def project_pod(raw: Mapping[str, Any]) -> Pod:
-    """The projection of a pod's JSON."""
-    metadata, status = raw["metadata"], raw.get("status") or {}
-    containers = status.get("containerStatuses") or []
+    """The projection of a pod's JSON. Raises Unreadable."""
+    metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
+    containers = entries(status.get("containerStatuses"))
     ready_at = _met_at(status, "Ready")
     return Pod(
-        uid=metadata["uid"],
-        name=metadata["name"],
-        namespace=metadata["namespace"],
-        labels=metadata.get("labels") or {},
-        created_at=parse_timestamp(metadata.get("creationTimestamp")),
+        uid=required(text(metadata.get("uid"))),
+        name=required(text(metadata.get("name"))),
+        namespace=required(text(metadata.get("namespace"))),
+        labels=labels(metadata.get("labels")),
+        created_at=instant(metadata.get("creationTimestamp")),
         scheduled_at=_met_at(status, "PodScheduled"),
         started_at=_started_at(containers),
         ready_at=ready_at,
         is_ready=ready_at is not None,
-        is_terminating="deletionTimestamp" in metadata,
-        is_finished=status.get("phase") in ("Succeeded", "Failed"),
+        is_terminating=metadata.get("deletionTimestamp") is not None,
+        is_finished=text(status.get("phase")) in ("Succeeded", "Failed"),
         failure=_failure(status, containers),
-        addresses=tuple(each["ip"] for each in status.get("podIPs") or () if each.get("ip")),
+        addresses=tuple(ip for each in entries(status.get("podIPs")) if (ip := text(each.get("ip")))),
     )
 
 
 def _met_at(status: Mapping[str, Any], kind: str) -> float | None:
     """When a condition became True; None while it is not."""
-    for condition in status.get("conditions") or ():
-        if condition["type"] == kind and condition["status"] == "True":
-            return parse_timestamp(condition.get("lastTransitionTime"))
+    for condition in entries(status.get("conditions")):
+        if condition.get("type") == kind and condition.get("status") == "True":
+            return instant(condition.get("lastTransitionTime"))
     return None
 
 
 def _started_at(containers: Iterable[Mapping[str, Any]]) -> float | None:
-    starts = [
-        parse_timestamp((container.get("state") or {}).get("running", {}).get("startedAt"))
-        for container in containers
-    ]
+    starts = [instant(_state(container, "running").get("startedAt")) for container in containers]
     known = [start for start in starts if start is not None]
     return max(known) if known and len(known) == len(starts) else None
 
 
 def _failure(status: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> str:
     if status.get("phase") == "Failed":
-        return str(status.get("reason") or "Failed")
-    for container in (*containers, *(status.get("initContainerStatuses") or ())):
-        reason = (container.get("state") or {}).get("waiting", {}).get("reason", "")
+        return text(status.get("reason")) or "Failed"
+    for container in (*containers, *entries(status.get("initContainerStatuses"))):
+        reason = text(_state(container, "waiting").get("reason"))
         if reason in FAILED_WAITS:
-            return str(reason)
+            return reason
     return ""
 
 
+def _state(container: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return mapping(mapping(container.get("state")).get(name))
+
+
 def project_pod_version(raw: Mapping[str, Any]) -> PodVersion:
-    """The projection with its version; versions of one kind are ordered numbers (KEP-5504)."""
-    return PodVersion(project_pod(raw), int(raw["metadata"]["resourceVersion"]))
+    """The projection with its version; versions of one kind are ordered numbers (KEP-5504). Raises
+    Unreadable."""
+    version = text(mapping(raw.get("metadata")).get("resourceVersion"))
+    if not version.isdecimal():
+        raise Unreadable("its resourceVersion is no number")
+    return PodVersion(project_pod(raw), int(version))

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from poolkeeper.backoff import Backoff
 from poolkeeper.kube.transport.client import STALL_SECONDS, JsonObject, KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
+from poolkeeper.kube.transport.fields import readable
 from poolkeeper.kube.transport.listing import PAGING, Paging, list_all
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Reflector(Generic[Item]):
         client: KubeClient,
         path: str,
         *,
-        project: Callable[[JsonObject], Item],
+        project: Callable[[Mapping[str, Any]], Item],
         on_list: Callable[[list[Item]], None],
         on_event: Callable[[str, Item], None],
         on_current: Callable[[], None],
@@ -70,7 +71,7 @@ class Reflector(Generic[Item]):
             except KubeFailure as failure:
                 delay_seconds = self._noted(failure)
             except Exception as failure:
-                # One object of an unexpected form must not end the watch of all other objects.
+                # A fault of ours in one event must not end the watch of all other objects.
                 logger.exception("watch of %s failed", self._path)
                 self._version = None
                 delay_seconds = self._noted(KubeFailure("WatchFailed", repr(failure)))
@@ -105,7 +106,8 @@ class Reflector(Generic[Item]):
     def _take(self, event: JsonObject) -> None:
         raw = event["object"]
         if event["type"] != "BOOKMARK":
-            self._on_event(event["type"], self._project(raw))
+            for item in readable([raw], self._project):
+                self._on_event(event["type"], item)
         # Set after the event was taken in: an event that failed must be delivered again.
         self._version = raw["metadata"]["resourceVersion"]
         self._failures = 0

@@ -60,7 +60,7 @@ class Api:
         if what in self.failures:
             raise self.failures[what]
         if what.endswith("/networkpolicies"):
-            return {"items": self.policies if what.startswith("serving/") else ()}
+            return {"items": list(self.policies) if what.startswith("serving/") else []}
         return {"metadata": {"labels": {"kubernetes.io/metadata.name": what}}}
 
 
