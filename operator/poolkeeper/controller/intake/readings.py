@@ -36,7 +36,7 @@ class Readings:
         """Some pods of a namespace have changed, or are known again; `pods` are all of them by uid."""
         selection = PodSelection(pods.values())
         for pool in self._store.in_namespace(namespace):
-            matching = selection.matching(pool.target.selector)
+            matching = selection.matching(pool.target.selector, pool.declaration.target)
             if matching != pool.pods:
                 self._pods_of_pool_changed(pool, matching)
             elif not pool.are_replicas_known:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.selectors import InvalidSelector, Requirement, parse_selector
 from poolkeeper.kube.watch.pod import Pod
 
@@ -16,15 +17,19 @@ class PodSelection:
             for label in pod.labels.items():
                 self._by_label.setdefault(label, []).append(pod)
 
-    def matching(self, selector: str) -> tuple[Pod, ...]:
-        """The pods that a selector matches, in the order of their uids; none where it can't be read."""
+    def matching(self, selector: str, target: TargetKey | None) -> tuple[Pod, ...]:
+        """The pods that a selector matches, in the order of their uids, without those that are certainly not
+        the target's; none where the selector can't be read."""
         try:
             parsed = parse_selector(selector)
         except InvalidSelector:
             return ()
         candidates = min((self._candidates(each) for each in parsed.requirements), key=len, default=[])
         return tuple(
-            sorted((pod for pod in candidates if parsed.matches(pod.labels)), key=lambda pod: pod.uid)
+            sorted(
+                (pod for pod in candidates if parsed.matches(pod.labels) and not _is_foreign(pod, target)),
+                key=lambda pod: pod.uid,
+            )
         )
 
     def _candidates(self, requirement: Requirement) -> list[Pod]:
@@ -33,3 +38,16 @@ class PodSelection:
             return self._all
         (value,) = requirement.values
         return self._by_label.get((requirement.key, value), [])
+
+
+def _is_foreign(pod: Pod, target: TargetKey | None) -> bool:
+    """Whether something else than the target certainly made the pod, for example a Job with the same labels.
+
+    A Deployment may have adopted a ReplicaSet of any name, and a kind of another group may own its pods
+    through anything: such pods count.
+    """
+    if pod.controller is None or target is None or target.group != "apps":
+        return False
+    if target.kind == "Deployment":
+        return pod.controller[0] != "ReplicaSet"
+    return target.kind in ("StatefulSet", "ReplicaSet") and pod.controller != (target.kind, target.name)

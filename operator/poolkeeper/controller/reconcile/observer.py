@@ -78,7 +78,7 @@ class Observer:
         replicas_before = pool.target.was_read(scale, self._clock())
         if scale.selector != selector:
             pods = self._pods.pods(pool.key.namespace).values()
-            pool.pods = PodSelection(pods).matching(scale.selector)
+            pool.pods = PodSelection(pods).matching(scale.selector, target)
         return replicas_before
 
     def learn_from_pods(self, pool: Pool, spec: PoolSpec) -> tuple[PoolState, list[Pod]]:

@@ -44,6 +44,8 @@ class Pod:
     """Why it can't serve (a phase or a reason of the kubelet); empty while it may still get ready."""
     addresses: tuple[str, ...] = ()
     """Its IPs, the main one first."""
+    controller: tuple[str, str] | None = None
+    """Kind and name of the object that made it; None for a pod that nothing controls."""
 
     @property
     def has_failed(self) -> bool:
@@ -77,7 +79,15 @@ def project_pod(raw: Mapping[str, Any]) -> Pod:
         is_finished=text(status.get("phase")) in ("Succeeded", "Failed"),
         failure=_failure(status, containers),
         addresses=tuple(ip for each in entries(status.get("podIPs")) if (ip := text(each.get("ip")))),
+        controller=_controller(metadata),
     )
+
+
+def _controller(metadata: Mapping[str, Any]) -> tuple[str, str] | None:
+    for owner in entries(metadata.get("ownerReferences")):
+        if owner.get("controller"):
+            return text(owner.get("kind")), text(owner.get("name"))
+    return None
 
 
 def _met_at(status: Mapping[str, Any], kind: str) -> float | None:

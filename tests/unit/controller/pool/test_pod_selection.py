@@ -1,0 +1,42 @@
+"""Which pods count for a target: those with its labels that nothing else has made."""
+
+import pytest
+
+from poolkeeper.controller.pool.pod_selection import PodSelection
+from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.watch.pod import project_pod
+
+DEPLOYMENT = TargetKey("ns", "apps/v1", "Deployment", "chat")
+STATEFUL_SET = TargetKey("ns", "apps/v1", "StatefulSet", "chat")
+LEADER_WORKER_SET = TargetKey("ns", "leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "chat")
+
+
+@pytest.mark.parametrize(
+    ("target", "controller", "counts"),
+    [
+        (DEPLOYMENT, ("ReplicaSet", "chat-5d4f"), True),
+        (DEPLOYMENT, ("ReplicaSet", "adopted-5d4f"), True),
+        (DEPLOYMENT, ("Job", "chat"), False),
+        (DEPLOYMENT, ("StatefulSet", "chat"), False),
+        (DEPLOYMENT, None, True),
+        (STATEFUL_SET, ("StatefulSet", "chat"), True),
+        (STATEFUL_SET, ("StatefulSet", "other"), False),
+        (STATEFUL_SET, ("ReplicaSet", "chat-5d4f"), False),
+        (LEADER_WORKER_SET, ("StatefulSet", "chat-0"), True),
+    ],
+)
+def test_a_pod_counts_unless_something_else_certainly_made_it(
+    target: TargetKey, controller: tuple[str, str] | None, counts: bool
+) -> None:
+    owners: list[dict[str, object]] = [{"kind": "Node", "name": "no-controller"}]
+    if controller is not None:
+        owners.append({"kind": controller[0], "name": controller[1], "controller": True})
+    metadata = {
+        "uid": "1",
+        "name": "p",
+        "namespace": "ns",
+        "labels": {"app": "chat"},
+        "ownerReferences": owners,
+    }
+    pods = [project_pod({"metadata": metadata})]
+    assert bool(PodSelection(pods).matching("app=chat", target)) is counts
