@@ -48,7 +48,6 @@ PARAMETERS = {
 
 
 def _between(least: float, most: float, unit: str) -> Callable[[str], float]:
-    """Reads a number within these bounds."""
 
     def read(text: str) -> float:
         value = _number(text)
@@ -175,7 +174,6 @@ def _traces(texts: Sequence[str], format_name: str | None, reading: Reading) -> 
 
 
 def _parameters(arguments: argparse.Namespace) -> dict[str, object]:
-    """The part of the flags that every policy shares, as the JSON repeats it."""
     return {name: getattr(arguments, flag) for name, flag in PARAMETERS.items()}
 
 
@@ -235,7 +233,6 @@ def _write(path: str, text: str) -> None:
 
 
 def percent(text: str) -> float:
-    """A share above 0 and below 100, in percent."""
     value = _number(text)
     if not 0 < value < 100:
         raise argparse.ArgumentTypeError(f"must lie between 0 and 100, got {text}")
@@ -243,7 +240,6 @@ def percent(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """A whole number from 1 on."""
     value = count_or_none(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
@@ -251,7 +247,6 @@ def count(text: str) -> int:
 
 
 def count_or_none(text: str) -> int:
-    """A whole number from 0 on."""
     value = _number(text)
     if value != int(value) or not 0 <= value <= 1_000_000:
         raise argparse.ArgumentTypeError(f"must be a whole number between 0 and 1000000, got {text}")

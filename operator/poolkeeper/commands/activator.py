@@ -24,7 +24,6 @@ alone, since asyncio's sockets never serve both families."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the subcommand."""
     parser.add_argument(
         "--token-file", type=Path, required=True, help="file with the token shared with the controller"
     )

@@ -25,7 +25,6 @@ GARBAGE_THRESHOLD = 10_000
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the command's flags."""
     add_instance_arguments(parser)
     parser.add_argument(
         "--identity", default=os.environ.get("POD_NAME", ""), help="name of this replica (default: host name)"

@@ -22,7 +22,6 @@ ReadStatus = Callable[[Namespace, str, str], Coroutine[None, None, AcceleratorPo
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the flags of the command."""
     parser.add_argument("pool", metavar="NAMESPACE/POOL", help="the pool, for example serving/chat")
     add_connection_arguments(parser)
 

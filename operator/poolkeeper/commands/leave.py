@@ -32,7 +32,6 @@ BY_HAND = f"kubectl delete endpointslices --all-namespaces --selector {MANAGED_B
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the subcommand."""
     add_instance_arguments(parser)
     parser.add_argument(
         "--controller",

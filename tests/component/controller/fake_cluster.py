@@ -12,7 +12,7 @@ from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.controller.intake.readings import Readings
 from poolkeeper.controller.intake.updates import Updates
 from poolkeeper.controller.loop.agenda import Agenda
-from poolkeeper.controller.loop.leadership import NotLeading
+from poolkeeper.controller.loop.leadership import AlwaysLeading, NotLeading
 from poolkeeper.controller.loop.timings import Timings
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
@@ -30,7 +30,7 @@ from poolkeeper.kube.watch.pod import Pod
 from poolkeeper.kube.watch.pods import PodWatch
 
 
-class Lease:
+class Lease(AlwaysLeading):
     """Held or not, as the test says."""
 
     def __init__(self) -> None:

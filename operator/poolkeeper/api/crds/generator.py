@@ -35,7 +35,6 @@ class Kind:
 
     @property
     def crd_name(self) -> str:
-        """Name of the CustomResourceDefinition."""
         return f"{self.plural}.{GROUP}"
 
 

@@ -17,7 +17,6 @@ class SteppingClock:
 
     @property
     def is_true(self) -> bool:
-        """Whether it never steps."""
         return not self._back_seconds
 
     def read(self, instant: float) -> float:

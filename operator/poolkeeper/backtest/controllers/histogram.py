@@ -37,7 +37,6 @@ class IdleTimes:
         self._forecast: float | None = None
 
     def add(self, seconds: float) -> None:
-        """Counts one idle time."""
         number = int(seconds / BIN_SECONDS)
         if number < len(self._counts):
             self._counts[number] += 1
@@ -85,11 +84,9 @@ class HybridHistogram(Peer):
         self._plan = Plan(0.0, 0.0)
 
     def sees_requests_at(self, now: float) -> float:
-        """At the next poll."""
         return next_tick(now, self._poll)
 
     def step(self, now: float, pool: Pool) -> int:
-        """One poll."""
         load = pool.queued + pool.in_flight
         self._count_idle(now, pool, load)
         if load:

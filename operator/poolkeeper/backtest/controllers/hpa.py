@@ -56,11 +56,9 @@ class Hpa(Peer):
         self._recommender = Recommender(target, floor=floor, ceiling=ceiling, stabilization=stabilization)
 
     def sees_requests_at(self, now: float) -> float:
-        """At the next sync."""
         return next_tick(now, self._sync, self._phase)
 
     def step(self, now: float, pool: Pool) -> int:
-        """One sync."""
         total = pool.queued + pool.in_flight
         wanted = self._recommender.replicas(now, pool.desired, total)
         is_at_rest = wanted == 0 and total == 0

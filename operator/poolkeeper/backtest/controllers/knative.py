@@ -60,7 +60,6 @@ class Knative(Peer):
         return next_tick(now, TICK_SECONDS, self._phase) if self._is_up else now
 
     def step(self, now: float, pool: Pool) -> int:
-        """A poke or a tick."""
         if not self._is_up:
             return self._activate(now, pool)
         self._loads.append((now, pool.load_integral(now)))

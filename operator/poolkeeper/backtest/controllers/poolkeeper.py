@@ -85,7 +85,6 @@ class Poolkeeper:
         return now
 
     def step(self, now: float, pool: Pool) -> int:
-        """Lets the operator look and decide."""
         self._take_due_polls(now, pool)
         self._show(now)
         self._learn(now, pool)

@@ -23,7 +23,6 @@ class AlwaysOn(Peer):
         return NEVER
 
     def step(self, now: float, pool: Pool) -> int:
-        """All of them."""
         self.wake_at = NEVER
         return self._replicas
 
@@ -43,11 +42,9 @@ class FixedIdle(Peer):
         """
 
     def sees_requests_at(self, now: float) -> float:
-        """At the next poll."""
         return next_tick(now, self._poll)
 
     def step(self, now: float, pool: Pool) -> int:
-        """One poll."""
         need = min(self._ceiling, math.ceil((pool.queued + pool.in_flight) / self._concurrency))
         came_and_went = need == 0 and pool.tail > self._arrived
         self._arrived = pool.tail
@@ -59,7 +56,6 @@ class FixedIdle(Peer):
         return max(need, self._kept[0][1] if self._kept else 0)
 
     def idle_seconds(self, pool: Pool) -> float:
-        """The timeout in force."""
         return self._idle
 
     def _keep(self, before: int, need: int, until: float) -> None:

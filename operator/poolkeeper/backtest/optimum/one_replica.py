@@ -107,7 +107,6 @@ def _runs(
 
 
 def waits_of(schedule: Schedule, arrivals: Sequence[float], services: Sequence[float]) -> list[float]:
-    """The wait of every request under a schedule."""
     waits: list[float] = []
     for run in schedule.runs:
         free_at = run.ready_at

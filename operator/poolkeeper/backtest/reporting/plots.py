@@ -74,7 +74,6 @@ def scatter(points: Sequence[Point], x: Axis, y: Axis, joined: Mapping[str, Sequ
 
 
 def lines(drawn: Sequence[Line], x: Axis, y: Axis) -> str:
-    """Lines with a legend."""
     with _style():
         figure, axes = _axes(x, y, [point for line in drawn for point in line.points])
         for line in drawn:

@@ -26,7 +26,6 @@ figure { margin: 1.5rem 0; } figcaption { color: #555; } svg { width: 100%; heig
 
 
 def report(comparison: Comparison, results: Results) -> str:
-    """The page as text."""
     sections = []
     width = len(comparison.policies)
     for number, trace in enumerate(comparison.traces):

@@ -54,7 +54,6 @@ def print_tables(by_trace: Sequence[Sequence[Row]], console: Console | None = No
 
 
 def comparison_table(rows: Sequence[Row]) -> Table:
-    """The policies of one trace side by side."""
     first = rows[0]
     title = (
         f"{first.trace}: {first.requests} requests, {first.pools} {'pool' if first.pools == 1 else 'pools'}"

@@ -90,25 +90,20 @@ class Replay:
 
     @property
     def queued(self) -> int:
-        """Requests that wait."""
         return self.tail - self.head
 
     @property
     def in_flight(self) -> int:
-        """Requests that replicas work on."""
         return self.head - self.completed
 
     @property
     def mean_start_seconds(self) -> float | None:
-        """The mean time of the starts that became ready, or None before the first."""
         return self._start_seconds / self._started if self._started else None
 
     def load_integral(self, now: float) -> float:
-        """Request-seconds spent waiting or being worked on since the trace began."""
         return self._load + (self.tail - self.completed) * (now - self._load_at)
 
     def terminating(self, now: float) -> int:
-        """Replicas that are stopping and not gone yet."""
         while self._terminations and self._terminations[0] <= now:
             heapq.heappop(self._terminations)
         return len(self._terminations) + sum(replica.is_stopping for replica in self._replicas)

@@ -42,7 +42,6 @@ class Trace:
 
     @property
     def requests(self) -> int:
-        """Requests of all pools."""
         return sum(len(pool) for pool in self.pools)
 
     @property

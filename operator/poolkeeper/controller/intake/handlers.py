@@ -32,7 +32,6 @@ async def pool_changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
 
 @kopf.on.event(GROUP, VERSION, CLASSES, registry=registry)
 async def class_changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
-    """A class was listed, added, changed or deleted."""
     name = event["object"]["metadata"]["name"]
     updates: Updates = memo.updates
     if event["type"] == "DELETED":

@@ -60,7 +60,6 @@ class Readings:
             self.mark(pool)
 
     def mark(self, pool: Pool) -> None:
-        """Look at a pool as soon as possible."""
         pool.news += 1
         self._agenda.mark(pool.key)
 

@@ -56,7 +56,6 @@ class Updates:
         """Names of all classes that were ever delivered, including unreadable ones."""
 
     def pool_seen(self, body: Mapping[str, Any]) -> None:
-        """A pool was listed, added or changed."""
         metadata = body["metadata"]
         key = PoolKey(metadata["namespace"], metadata["name"])
         pool = self._store.get(key)
@@ -89,7 +88,6 @@ class Updates:
         self._target_changed(pool.declaration)
 
     def class_seen(self, name: str, body: Mapping[str, Any]) -> None:
-        """A class was listed, added or changed."""
         self.classes_seen.add(name)
         try:
             self._store.classes[name] = AcceleratorClassSpec.model_validate(body.get("spec"))

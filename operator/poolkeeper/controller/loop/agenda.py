@@ -32,7 +32,6 @@ class Agenda(Generic[Key]):
         return len(self._dirty)
 
     def mark(self, key: Key) -> None:
-        """Look at this key as soon as possible."""
         if key in self._busy:
             self._marked_while_busy.add(key)
         elif self._held_until.get(key, 0.0) > self._clock():
@@ -67,7 +66,6 @@ class Agenda(Generic[Key]):
         self._holds.pop(key, None)
 
     def drop(self, key: Key) -> None:
-        """Forget a key."""
         for known in (self._dirty, self._due_at, self._held_until, self._holds):
             known.pop(key, None)
         self._marked_while_busy.discard(key)
@@ -86,7 +84,6 @@ class Agenda(Generic[Key]):
             await self._wait_for_news()
 
     def done(self, key: Key) -> None:
-        """The caller has finished with this key."""
         self._busy.discard(key)
         if key in self._marked_while_busy:
             self._marked_while_busy.discard(key)

@@ -3,8 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from contextlib import asynccontextmanager
 
 from poolkeeper.core import lease
 from poolkeeper.core.lease import LeaseRecord, LeaseState, LeaseTiming, ReadLease, WriteLease
@@ -17,22 +16,6 @@ LONGEST_WAIT_FOR_WRITES_SECONDS = 0.5
 
 class NotLeading(Exception):
     """Another replica leads, or the lease ends too soon to begin a write."""
-
-
-class Leads(Protocol):
-    """Whether this replica may write, asked right before each write."""
-
-    def may_write(self) -> bool:
-        """Whether a write may begin now."""
-
-    def writing(self) -> AbstractAsyncContextManager[None]:
-        """The context of one write. Raises NotLeading or TimeoutError."""
-
-    async def run(self) -> None:
-        """Try to lead until resigned or cancelled."""
-
-    async def resign(self) -> None:
-        """Stop writing at once, and free the lease for another replica."""
 
 
 class Leadership:
@@ -64,7 +47,6 @@ class Leadership:
         return self._state.timing.request_timeout_seconds
 
     def may_write(self) -> bool:
-        """Whether a write may begin now."""
         return lease.may_write(self._state, self._monotonic())
 
     @asynccontextmanager
@@ -166,3 +148,7 @@ class AlwaysLeading:
 
     async def resign(self) -> None:
         """There is nothing to free."""
+
+
+Leads = Leadership | AlwaysLeading
+"""Whether this replica may write, asked right before each write."""

@@ -53,7 +53,6 @@ class Loop:
         return min(self._agenda.longest_waiting_seconds(), self._clock() - self._ended_at)
 
     async def run(self) -> None:
-        """Look at pools until cancelled."""
         async with asyncio.TaskGroup() as looks:
             while True:
                 await self._slots.acquire()

@@ -66,7 +66,6 @@ class History:
         return True
 
     def judge(self, verdicts: Mapping[str, Verdict], now: float) -> None:
-        """Replace all conditions."""
         before, self.conditions = self.conditions, {}
         for kind, verdict in verdicts.items():
             self.conditions[kind] = _condition(kind, verdict, before.get(kind), now)

@@ -59,7 +59,6 @@ class Declaration:
 
     @property
     def target(self) -> TargetKey | None:
-        """The object that is scaled."""
         return target_key(self.key.namespace, self.spec.target_ref) if self.spec else None
 
 
@@ -134,7 +133,6 @@ class Pool:
 
     @property
     def key(self) -> PoolKey:
-        """Namespace and name."""
         return self.declaration.key
 
     @property

@@ -15,11 +15,9 @@ class Index(dict[Value, set[PoolKey]]):
     """Pools by something that they declare."""
 
     def add(self, value: Value, key: PoolKey) -> None:
-        """Enter a pool."""
         self.setdefault(value, set()).add(key)
 
     def discard(self, value: Value, key: PoolKey) -> None:
-        """Take a pool out."""
         self[value].discard(key)
         if not self[value]:
             del self[value]
@@ -40,16 +38,13 @@ class Store:
         return len(self._pools)
 
     def get(self, key: PoolKey) -> Pool | None:
-        """The pool, or None where it does not exist."""
         return self._pools.get(key)
 
     def all(self) -> list[Pool]:
-        """Every pool."""
         return list(self._pools.values())
 
     @property
     def namespaces(self) -> set[str]:
-        """Where there are pools."""
         return set(self._by_namespace)
 
     def put(self, pool: Pool) -> None:
@@ -64,7 +59,6 @@ class Store:
             self._by_class.add(declaration.spec.accelerator.class_, pool.key)
 
     def remove(self, key: PoolKey) -> None:
-        """Remove a pool, if it is there."""
         if self._pools.pop(key, None) is None:
             return
         declaration = self._indexed.pop(key)
@@ -74,11 +68,9 @@ class Store:
             self._by_class.discard(declaration.spec.accelerator.class_, key)
 
     def in_namespace(self, namespace: str) -> list[Pool]:
-        """The pools of a namespace."""
         return [self._pools[key] for key in self._by_namespace.get(namespace, ())]
 
     def of_class(self, name: str) -> list[Pool]:
-        """The pools that name a class."""
         return [self._pools[key] for key in self._by_class.get(name, ())]
 
     def sharing(self, target: TargetKey) -> list[Pool]:

@@ -46,7 +46,6 @@ class Target:
         return self.scale is not None and now - self._read_at <= FRESH_SECONDS
 
     def is_due(self, now: float) -> bool:
-        """Whether /scale must be read now."""
         return now >= self.next_read_at
 
     def expire(self) -> None:

@@ -45,5 +45,4 @@ def source_spec(source: DemandSource) -> SourceSpec:
 
 
 def target_key(namespace: str, target: TargetReference) -> TargetKey:
-    """The object that a pool scales."""
     return TargetKey(namespace, target.api_version, target.kind, target.name)
