@@ -1,72 +1,46 @@
 """Bounds on what is held."""
 
+from dataclasses import dataclass
+
 from poolkeeper.activator.net.limits import Limits
 
 
+@dataclass(slots=True)
 class Budget:
     """A bounded amount, of requests or bytes, that is taken up and given back."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self.used = 0
-
-    @property
-    def has_room(self) -> bool:
-        """Whether anything is left of it."""
-        return self.used < self._most
-
-    def add(self, amount: int) -> None:
-        """Take up so much more, even beyond the bound."""
-        self.used += amount
-
-    def reserve(self, amount: int) -> bool:
-        """Take up so much more; False, and nothing taken up, if it does not fit."""
-        if self.used + amount > self._most:
-            return False
-        self.used += amount
-        return True
-
-    def give_back(self, amount: int) -> None:
-        """Give back what was taken up."""
-        self.used -= amount
+    most: int
+    """The bound; under a lowered one, what is taken up stays."""
+    used: int = 0
 
     def fits(self, amount: int) -> bool:
         """Whether so much more is left."""
-        return self.used + amount <= self._most
-
-    def resize(self, most: int) -> None:
-        """Change the bound; what is taken up stays, even beyond the new bound."""
-        self._most = most
+        return self.used + amount <= self.most
 
 
 class Charge:
-    """What one request takes up of one or more budgets, until it is released."""
+    """What one request takes up of one or more budgets."""
 
     def __init__(self, *budgets: Budget) -> None:
         self._budgets = budgets
         self.amount = 0
 
-    @property
-    def may_grow(self) -> bool:
-        """Whether anything is left of each budget."""
-        return all(budget.has_room for budget in self._budgets)
+    def fits(self, amount: int) -> bool:
+        """Whether so much more is left of each budget."""
+        return all(budget.fits(amount) for budget in self._budgets)
 
     def reserve(self, amount: int) -> bool:
         """Take up so much more; False, and nothing taken up, if it does not fit everywhere."""
-        if not all(budget.fits(amount) for budget in self._budgets):
-            return False
-        self.set(self.amount + amount)
-        return True
+        fits = self.fits(amount)
+        if fits:
+            self.set(self.amount + amount)
+        return fits
 
     def set(self, amount: int) -> None:
         """Take up so much in all, even where it goes beyond a bound."""
         for budget in self._budgets:
-            budget.add(amount - self.amount)
+            budget.used += amount - self.amount
         self.amount = amount
-
-    def release(self) -> None:
-        """Give back all of it."""
-        self.set(0)
 
 
 class Budgets:

@@ -35,7 +35,7 @@ class Gate:
     def update(self, route: PoolRoute) -> None:
         """Take over a newer route."""
         self._backend_ports |= {port.listen_port: port.backend_port for port in route.ports}
-        self.bytes.resize(route.held_bytes)
+        self.bytes.most = route.held_bytes
         now = self._loop.time()
         self.line.update(route, now)
         self.settle(now)

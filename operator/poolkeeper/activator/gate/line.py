@@ -174,7 +174,7 @@ class Line:
         if ticket.has_left:
             return
         ticket.has_left = True
-        self._total.give_back(1)
+        self._total.used -= 1
         self._completed += completed
         if self._queue.discard(ticket.client, ticket):
             self._ages.remove(ticket.arrived_at)
@@ -256,16 +256,16 @@ class Line:
 
     def _reserve_place(self, client: str, now: float) -> None:
         """Raises Refused; where another client has more places, its latest request is refused instead."""
-        if not self._total.reserve(1):
+        if not self._total.fits(1):
             raise Refused(Cause.ACTIVATOR_FULL, ACTIVATOR_FULL, retry_after_seconds=self._retry_after(now))
         if len(self._queue) >= self.route.held_requests:
             message = f"{self.route.held_requests} requests wait for this model already."
             full = Refused(Cause.QUEUE_FULL, message, retry_after_seconds=self._retry_after(now))
             gives_way = self._queue.newest_of_greediest(client)
             if gives_way is None:
-                self._total.give_back(1)
                 raise full
             self._refuse(gives_way, full)
+        self._total.used += 1
 
     def _retry_after(self, now: float) -> int:
         return retry_after_seconds(None if self._ready_at is None else self._ready_at - now)

@@ -81,12 +81,12 @@ class RequestBody:
 
     def release(self) -> None:
         """Forget what was kept."""
-        self._charge.release()
+        self._charge.set(0)
         self._kept = bytearray()
 
     @property
     def _may_grow(self) -> bool:
-        return len(self._kept) < self._limits.body_bytes and self._charge.may_grow
+        return len(self._kept) < self._limits.body_bytes and self._charge.fits(1)
 
     def _count_what_is_unparsed(self) -> None:
         self._head_charge.set(self._head_bytes + len(self._connection.received))

@@ -36,7 +36,7 @@ class Session:
         except (ClientGone, OSError):
             self._connection.abort()
         finally:
-            self._head.release()
+            self._head.set(0)
 
     async def _serve_next(self) -> bool:
         """Serve one request; whether the connection can take another."""

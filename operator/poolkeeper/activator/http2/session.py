@@ -106,8 +106,8 @@ class H2Session:
 
     def _release(self) -> None:
         self._held.clear()
-        self._greeting_charge.release()
-        self._held_charge.release()
+        self._greeting_charge.set(0)
+        self._held_charge.set(0)
 
     async def _hold(self, visit: Visit) -> Connection:
         collecting = asyncio.create_task(self._collect())
