@@ -13,7 +13,7 @@ from poolkeeper.activator.control import Control, probes
 from poolkeeper.activator.net.limits import Limits
 from poolkeeper.activator.reports import Reporter
 from poolkeeper.activator.routing.pools import Pools
-from poolkeeper.activator.routing.shared import share
+from poolkeeper.activator.routing.shared import Shared
 from poolkeeper.activator.server import Server
 from poolkeeper.activator.tokens import TokenFile
 
@@ -54,7 +54,7 @@ class Settings:
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set and what was accepted has been answered."""
-    shared = share(settings.limits)
+    shared = Shared(settings.limits)
     pools = shared.pools
     server = Server(shared, settings.data_host)
     reporter = Reporter(settings.identity, pools, server)

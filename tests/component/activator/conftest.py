@@ -11,7 +11,7 @@ from hack.testing.clocks import LoopClock, loop_clock
 from hack.testing.ports import free_port
 from poolkeeper.activator.net.connection import Connection
 from poolkeeper.activator.net.limits import Limits
-from poolkeeper.activator.routing.shared import share
+from poolkeeper.activator.routing.shared import Shared
 from poolkeeper.activator.server import Server
 from poolkeeper.api.activation import PoolRoute, PortRoute
 from tests.component.activator.data_path import (
@@ -43,7 +43,7 @@ async def start_activator() -> AsyncIterator[StartActivator]:
         **limits: Any,
     ) -> Activator:
         port, backend_port = free_port(), free_port()
-        shared = share(Limits(**{"linger_seconds": 0.2, **limits}))
+        shared = Shared(Limits(**{"linger_seconds": 0.2, **limits}))
         ports = (PortRoute(service="chat", listen_port=port, backend_port=backend_port),)
         at_zero = PoolRoute(namespace="serving", name="chat", ports=ports, hold_seconds=30)
         activator = Activator(
