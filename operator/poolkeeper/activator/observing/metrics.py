@@ -44,10 +44,6 @@ class Metrics:
     def _seconds(self, name: str, what: str) -> Histogram:
         return Histogram(f"{PREFIX}{name}", what, POOL, buckets=WAIT_BUCKETS, registry=self.registry)
 
-    def of_pool(self, namespace: str, name: str) -> "PoolMetrics":
-        """The series of one pool."""
-        return PoolMetrics(self, namespace, name)
-
     def forget(self, namespace: str, name: str) -> None:
         """Drop the gauge of a pool that is gone; counters stay, as rates over them need."""
         self.held.remove(namespace, name)
@@ -60,9 +56,9 @@ class PoolMetrics:
         self._refused = metrics.refused
         self._labels = (namespace, name)
         self._waited = metrics.waited.labels(*self._labels)
-        self.cold_start = metrics.cold_start.labels(*self._labels).observe
         self._released = metrics.released.labels(*self._labels)
-        self._gone = metrics.gone.labels(*self._labels)
+        self.cold_start = metrics.cold_start.labels(*self._labels).observe
+        self.abandoned = metrics.gone.labels(*self._labels).inc
         self.held = metrics.held.labels(*self._labels).set
 
     def released(self, waited_seconds: float) -> None:
@@ -73,7 +69,3 @@ class PoolMetrics:
     def refused(self, cause: str) -> None:
         """A request was answered by the activator itself."""
         self._refused.labels(*self._labels, cause).inc()
-
-    def abandoned(self) -> None:
-        """A client closed its connection before its answer was complete."""
-        self._gone.inc()

@@ -7,7 +7,7 @@ from poolkeeper.activator.gate.budget import Budget
 from poolkeeper.activator.gate.gate import Gate
 from poolkeeper.activator.net.limits import Limits
 from poolkeeper.activator.net.refusals import Cause, Refused
-from poolkeeper.activator.observing.metrics import Metrics
+from poolkeeper.activator.observing.metrics import Metrics, PoolMetrics
 from poolkeeper.activator.routing.idle import Idling
 from poolkeeper.api.activation import PoolReport, PoolRoute, RoutingTable
 
@@ -118,9 +118,8 @@ class Pools:
             absence.cancel()
         gate = self._gates.get(pool) or self._leaving.pop(pool, None)
         if gate is None:
-            gate = Gate(
-                route, self._total_requests, self._metrics.of_pool(route.namespace, route.name), self._changed
-            )
+            metrics = PoolMetrics(self._metrics, route.namespace, route.name)
+            gate = Gate(route, self._total_requests, metrics, self._changed)
         else:
             gate.line.reopen()
             gate.update(route)

@@ -8,7 +8,7 @@ import uvloop
 from poolkeeper.activator.gate.budget import Budget
 from poolkeeper.activator.gate.gate import Gate
 from poolkeeper.activator.net.refusals import Cause, ClientGone, Refused
-from poolkeeper.activator.observing.metrics import Metrics
+from poolkeeper.activator.observing.metrics import Metrics, PoolMetrics
 from poolkeeper.api.activation import PoolRoute, Replica
 
 ROUTE = PoolRoute(
@@ -22,7 +22,7 @@ ROUTE = PoolRoute(
 
 def gate_with_one_slot() -> Gate:
     """A pool with one replica that takes one request at a time."""
-    return Gate(ROUTE, Budget(10), Metrics().of_pool("serving", "chat"), lambda: None)
+    return Gate(ROUTE, Budget(10), PoolMetrics(Metrics(), "serving", "chat"), lambda: None)
 
 
 async def bounces(times: int) -> int:
@@ -73,7 +73,7 @@ async def test_a_budget_that_is_raised_while_a_request_waits_moves_its_timer() -
 
 async def test_the_deadline_of_a_connection_that_rests_is_nothing_to_wait_for() -> None:
     changes: list[None] = []
-    gate = Gate(ROUTE, Budget(10), Metrics().of_pool("serving", "chat"), lambda: changes.append(None))
+    gate = Gate(ROUTE, Budget(10), PoolMetrics(Metrics(), "serving", "chat"), lambda: changes.append(None))
     place = gate.enter("client", limit_seconds=0.05)
     place.not_connected(pause_seconds=0.01)
     await place.until_decided()
