@@ -9,13 +9,15 @@ _GRPC_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|[,;])")
 
-_HEADERS_IN_SECONDS = (
-    "request-timeout",
-    "x-request-timeout",
-    "x-stainless-timeout",
-    "x-stainless-read-timeout",
-)
-_HEADERS_IN_MILLISECONDS = ("x-envoy-upstream-rq-timeout-ms", "x-envoy-expected-rq-timeout-ms")
+_UNIT_SECONDS = {
+    "request-timeout": 1.0,
+    "x-request-timeout": 1.0,
+    "x-stainless-timeout": 1.0,
+    "x-stainless-read-timeout": 1.0,
+    "x-envoy-upstream-rq-timeout-ms": 1e-3,
+    "x-envoy-expected-rq-timeout-ms": 1e-3,
+}
+"""The headers that hold a bare number, each with the length of its unit."""
 
 
 def stated_seconds(headers: Mapping[str, str]) -> float | None:
@@ -25,8 +27,7 @@ def stated_seconds(headers: Mapping[str, str]) -> float | None:
     X-Stainless-Timeout and -Read-Timeout (the OpenAI clients; seconds), Envoy's two in milliseconds,
     Grpc-Timeout, and Prefer: wait=N (RFC 7240). A value that is no positive number states nothing.
     """
-    stated = [_number(headers.get(name)) for name in _HEADERS_IN_SECONDS]
-    stated += [_scaled(_number(headers.get(name)), 1e-3) for name in _HEADERS_IN_MILLISECONDS]
+    stated = [unit * _number(headers.get(name, "")) for name, unit in _UNIT_SECONDS.items()]
     stated.append(_grpc_timeout(headers.get("grpc-timeout", "")))
     stated.append(_prefer_wait(headers.get("prefer", "")))
     return min((seconds for seconds in stated if seconds), default=None)
@@ -37,19 +38,15 @@ def retry_after_seconds(ready_in_seconds: float | None) -> int:
     return max(1, math.ceil(ready_in_seconds or 0.0))
 
 
-def _number(text: str | None) -> float | None:
-    return float(text) if text and _SECONDS.fullmatch(text) else None
+def _number(text: str) -> float:
+    return float(text) if _SECONDS.fullmatch(text) else 0.0
 
 
-def _scaled(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor
-
-
-def _grpc_timeout(text: str) -> float | None:
+def _grpc_timeout(text: str) -> float:
     parts = _GRPC_TIMEOUT.fullmatch(text)
-    return int(parts[1]) * _GRPC_UNITS[parts[2]] if parts else None
+    return int(parts[1]) * _GRPC_UNITS[parts[2]] if parts else 0.0
 
 
-def _prefer_wait(text: str) -> float | None:
+def _prefer_wait(text: str) -> float:
     parts = _PREFER_WAIT.search(text)
-    return float(parts[1]) if parts else None
+    return float(parts[1]) if parts else 0.0
