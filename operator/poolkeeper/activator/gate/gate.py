@@ -57,7 +57,7 @@ class Gate:
             ticket = self.line.enter(client, now, body_bytes=body_bytes, limit_seconds=limit_seconds)
         finally:
             self.settle(now)  # a refused client may now be expected back, and another one have given way
-        return Place(self, self.line, ticket)
+        return Place(self, ticket)
 
     def report(self) -> PoolReport:
         """What the controller needs to know."""
@@ -88,9 +88,8 @@ class Gate:
 class Place:
     """One request's place at the gate, from its arrival until it has ended."""
 
-    def __init__(self, gate: Gate, line: Line, ticket: Ticket) -> None:
+    def __init__(self, gate: Gate, ticket: Ticket) -> None:
         self._gate = gate
-        self._line = line
         self._ticket = ticket
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
@@ -141,7 +140,7 @@ class Place:
     def not_connected(self, *, pause_seconds: float) -> None:
         """The replica accepted no connection: the request waits again, and the replica gets a pause."""
         now = self._loop.time()
-        self._line.send_back(self._ticket, now, pause_seconds=pause_seconds)
+        self._gate.line.send_back(self._ticket, now, pause_seconds=pause_seconds)
         self._watch_deadline()
         self._gate.settle(now)
 
@@ -154,12 +153,12 @@ class Place:
     def rest(self) -> None:
         """A spliced connection has no open request at the moment: its slot is free for others."""
         now = self._loop.time()
-        self._line.rest(self._ticket, now)
+        self._gate.line.rest(self._ticket, now)
         self._gate.settle(now)
 
     def resume(self) -> None:
         """A request came on a connection that rested."""
-        self._line.resume(self._ticket)
+        self._gate.line.resume(self._ticket)
         self._gate.settle(self._loop.time())
 
     def leave(self, *, completed: bool = False) -> None:
@@ -168,7 +167,7 @@ class Place:
             if self._deadline is not None:
                 self._deadline.cancel()
             now = self._loop.time()
-            self._line.leave(self._ticket, now, completed=completed)
+            self._gate.line.leave(self._ticket, now, completed=completed)
             self._gate.settle(now)
 
     def abandon(self) -> None:
@@ -185,7 +184,7 @@ class Place:
         self._deadline = None
         if not self.is_decided:
             now = self._loop.time()
-            self._line.expire(self._ticket, now)
+            self._gate.line.expire(self._ticket, now)
             self._watch_deadline()
             self._gate.settle(now)
 

@@ -1,6 +1,6 @@
 """How many requests each ready replica has from this activator, and which one gets the next."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from poolkeeper.api.activation import Replica
 
@@ -10,7 +10,8 @@ class ReplicaSlots:
 
     def __init__(self) -> None:
         self._slots: dict[str, int] = {}
-        self._taken: dict[str, int] = {}
+        self.taken: dict[str, int] = {}
+        """Requests by replica, where there are any; to be read only."""
         self._paused_until: dict[str, float] = {}
 
     def update(self, replicas: Iterable[Replica]) -> None:
@@ -23,25 +24,25 @@ class ReplicaSlots:
     def take(self, now: float) -> str | None:
         """Take a slot of the replica with the fewest requests; None if no slot is free."""
         free = [
-            (self._taken.get(address, 0), address)
+            (self.taken.get(address, 0), address)
             for address, slots in self._slots.items()
-            if self._taken.get(address, 0) < slots and self._paused_until.get(address, 0.0) <= now
+            if self.taken.get(address, 0) < slots and self._paused_until.get(address, 0.0) <= now
         ]
         if not free:
             return None
         taken, address = min(free)
-        self._taken[address] = taken + 1
+        self.taken[address] = taken + 1
         return address
 
     def take_at(self, address: str) -> None:
         """Count a request that is at the replica already, even beyond its slots."""
-        self._taken[address] = self._taken.get(address, 0) + 1
+        self.taken[address] = self.taken.get(address, 0) + 1
 
     def give_back(self, address: str) -> None:
         """A request at this replica has ended."""
-        self._taken[address] -= 1
-        if not self._taken[address]:
-            del self._taken[address]
+        self.taken[address] -= 1
+        if not self.taken[address]:
+            del self.taken[address]
 
     def pause(self, address: str, until: float) -> None:
         """Give this replica no request before `until`, because it accepted no connection."""
@@ -55,8 +56,3 @@ class ReplicaSlots:
     def are_ready(self) -> bool:
         """Whether there is any replica."""
         return bool(self._slots)
-
-    @property
-    def taken(self) -> Mapping[str, int]:
-        """Requests by replica, where there are any."""
-        return self._taken

@@ -10,6 +10,7 @@ HEADER_BYTES = 9
 END_STREAM = 0x1
 END_HEADERS = 0x4
 ACK = 0x1
+NO_ERROR = 0x0
 MOST_CONTROL_FRAME_BYTES = 64
 MOST_STREAM = 0x7FFF_FFFF
 
@@ -30,7 +31,6 @@ class FrameType(IntEnum):
 class Frame:
     """The header of a frame, and the payload of a PING."""
 
-    length: int
     kind: int
     flags: int
     stream: int
@@ -60,9 +60,9 @@ def frame(kind: FrameType, *, flags: int = 0, stream: int = 0, payload: bytes = 
     return header + payload
 
 
-def goaway(last_stream: int, error: int = 0) -> bytes:
-    """A GOAWAY: streams above the last one were not acted upon and may be tried elsewhere."""
-    return frame(FrameType.GOAWAY, payload=struct.pack(">II", last_stream, error))
+def goaway(last_stream: int) -> bytes:
+    """A GOAWAY without an error: streams above the last one were not acted upon, and may be tried again."""
+    return frame(FrameType.GOAWAY, payload=struct.pack(">II", last_stream, NO_ERROR))
 
 
 class FrameFilter:
@@ -109,7 +109,7 @@ class FrameFilter:
         if is_ping and len(self._header) < HEADER_BYTES + length:
             return False
         payload = bytes(self._header[HEADER_BYTES : HEADER_BYTES + length]) if is_ping else b""
-        begun = Frame(length, kind, flags, stream & MOST_STREAM, payload)
+        begun = Frame(kind, flags, stream & MOST_STREAM, payload)
         self._passes = self._keep(begun)
         self._ends_stream = begun.stream if begun.ends_stream else self._ends_stream
         self._ends_headers = begun.ends_headers

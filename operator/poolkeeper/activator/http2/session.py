@@ -18,7 +18,6 @@ from poolkeeper.activator.routing.shared import Shared
 from poolkeeper.activator.routing.visit import Visit
 
 MOST_HELD_BYTES = 128 * KIB
-NO_ERROR = 0
 
 
 class H2Session:
@@ -59,11 +58,11 @@ class H2Session:
                     await self._carry(replica)
             self._log.outcome = "Closed"
             if self._leaves:
-                self._connection.transport.write(h2_frames.goaway(self._last_stream, NO_ERROR))
+                self._connection.transport.write(h2_frames.goaway(self._last_stream))
         except Refused as refused:
             self._gate.metrics.refused(refused.cause)
             self._log.outcome = refused.cause.value
-            self._connection.transport.write(h2_frames.goaway(0, NO_ERROR))
+            self._connection.transport.write(h2_frames.goaway(0))
         except (ClientGone, OSError):
             self._log.outcome = "ClientGone"
         finally:
@@ -166,7 +165,7 @@ class H2Session:
         them may have reached the replica. `_leaves` stops the pumps in the very step that found no open call.
         """
         await self._until_it_may_go()
-        await self._connection.write(h2_frames.goaway(h2_frames.MOST_STREAM, NO_ERROR))
+        await self._connection.write(h2_frames.goaway(h2_frames.MOST_STREAM))
         await asyncio.sleep(self._shared.limits.leaving_seconds)
         await self._until_it_may_go()
         self._leaves = True

@@ -82,7 +82,7 @@ class Connection(asyncio.BufferedProtocol):
         self.received += _READ[:nbytes]
         if len(self.received) >= self.most_read:
             self.pause()
-        self._wake()
+        self.interrupt()
 
     def eof_received(self) -> bool:
         """asyncio: the other end sends nothing more."""
@@ -156,7 +156,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def interrupt(self) -> None:
         """End a wait in `more` at once."""
-        self._wake()
+        if self._read_waiter is not None and not self._read_waiter.done():
+            self._read_waiter.set_result(None)
 
     async def write(self, data: bytes) -> None:
         """Send bytes and wait while too many of them wait to be sent; raises ConnectionResetError."""
@@ -232,13 +233,9 @@ class Connection(asyncio.BufferedProtocol):
     def _end(self) -> None:
         if not self.ended:
             self.ended = True
-            self._wake()
+            self.interrupt()
             if self.on_end is not None:
                 self.on_end()
-
-    def _wake(self) -> None:
-        if self._read_waiter is not None and not self._read_waiter.done():
-            self._read_waiter.set_result(None)
 
 
 async def connect(address: str, port: int, timeout_seconds: float) -> Connection:
