@@ -24,7 +24,17 @@ class NotHttp(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class RequestHead:
+class Head:
+    """What a request's and a response's head have in common."""
+
+    fields: tuple[Header, ...]
+    """All header lines in order, names in the case in which they came."""
+    values: Mapping[str, str]
+    """Header values by lower-case name; repeated ones are joined by commas."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead(Head):
     """The head of a request."""
 
     method: bytes
@@ -33,24 +43,16 @@ class RequestHead:
     """As it came: a path, a whole URL or `*`."""
     is_http_1_1: bool
     """False for HTTP/1.0."""
-    fields: tuple[Header, ...]
-    """All header lines in order, names in the case in which they came."""
-    values: Mapping[str, str]
-    """Header values by lower-case name; repeated ones are joined by commas."""
 
 
 @dataclass(frozen=True, slots=True)
-class ResponseHead:
+class ResponseHead(Head):
     """The head of a response."""
 
     status: int
     """From 100 to 999."""
     reason: bytes
     """The text behind the status; may be empty."""
-    fields: tuple[Header, ...]
-    """All header lines in order, names in the case in which they came."""
-    values: Mapping[str, str]
-    """Header values by lower-case name; repeated ones are joined by commas."""
 
 
 def end_of_head(received: bytes | bytearray, searched: int) -> int | None:
@@ -71,8 +73,7 @@ def parse_request(data: bytes) -> RequestHead:
     lines = _Lines()
     parser = httptools.HttpRequestParser(lines)
     version = _feed(parser, lines, data)
-    fields = tuple(lines.fields)
-    return RequestHead(parser.get_method(), lines.target, version == "1.1", fields, _joined(fields))
+    return RequestHead(*lines.parsed(), parser.get_method(), lines.target, version == "1.1")
 
 
 def parse_response(data: bytes) -> ResponseHead:
@@ -88,8 +89,7 @@ def parse_response(data: bytes) -> ResponseHead:
     status = parser.get_status_code()
     if status < 100:
         raise NotHttp("Invalid status code")
-    fields = tuple(lines.fields)
-    return ResponseHead(status, lines.reason, fields, _joined(fields))
+    return ResponseHead(*lines.parsed(), status, lines.reason)
 
 
 class _Lines:
@@ -114,6 +114,14 @@ class _Lines:
     def on_headers_complete(self) -> None:
         self.is_complete = True
 
+    def parsed(self) -> tuple[tuple[Header, ...], dict[str, str]]:
+        """The fields of a `Head`."""
+        joined: dict[str, str] = {}
+        for name, value in self.fields:
+            key, text = name.decode("ascii").lower(), value.decode("latin-1")
+            joined[key] = f"{joined[key]}, {text}" if key in joined else text
+        return tuple(self.fields), joined
+
 
 def _feed(
     parser: httptools.HttpRequestParser | httptools.HttpResponseParser, lines: _Lines, data: bytes
@@ -129,11 +137,3 @@ def _feed(
     if not lines.is_complete or version not in _VERSIONS:
         raise NotHttp("Neither HTTP/1.1 nor HTTP/1.0")
     return version
-
-
-def _joined(fields: tuple[Header, ...]) -> dict[str, str]:
-    joined: dict[str, str] = {}
-    for name, value in fields:
-        key, text = name.decode("ascii").lower(), value.decode("latin-1")
-        joined[key] = f"{joined[key]}, {text}" if key in joined else text
-    return joined
