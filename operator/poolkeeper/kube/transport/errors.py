@@ -45,42 +45,30 @@ class ApiError(KubeFailure):
 
 
 class TargetFailure(KubeFailure):
-    """A pool's target can't be read or scaled; other pools go on."""
-
-    default_reason = "TargetUnavailable"
+    """A pool's target can't be read or scaled; other pools go on. The name of the class is the reason."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(self.default_reason, message)
+        super().__init__(type(self).__name__, message)
 
 
 class TargetMissing(TargetFailure):
     """There is no object of that name."""
 
-    default_reason = "TargetMissing"
-
 
 class TargetForbidden(TargetFailure):
     """The operator was not granted that kind of target."""
-
-    default_reason = "TargetForbidden"
 
 
 class KindUnknown(TargetFailure):
     """The API server does not serve that kind."""
 
-    default_reason = "KindUnknown"
-
 
 class NoScaleSubresource(TargetFailure):
     """The kind has no replicas that could be set."""
 
-    default_reason = "NoScaleSubresource"
-
 
 class ScaleConflict(TargetFailure):
     """The target was changed or replaced since it was read: read it again, then decide again."""
-
-    default_reason = "ScaleConflict"
 
 
 def as_json_object(body: bytes, call: str) -> dict[str, Any]:
