@@ -12,9 +12,10 @@ from poolkeeper.controller.front.patience import Patience
 from poolkeeper.controller.front.timing import FrontTiming
 from poolkeeper.controller.loop.restarting import keep_running
 from poolkeeper.core.values.identity import PoolKey
-from poolkeeper.kube.objects.activator_pods import ActivatorPod, list_activators
+from poolkeeper.kube.objects.activator_pods import list_activators
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import KubeFailure
+from poolkeeper.kube.watch.pod import Pod
 from poolkeeper.sources.http.activator_link import ActivatorChannel, ActivatorLink
 
 NOT_INSTALLED = "this installation has no activators; the chart's value activator.enabled brings them"
@@ -41,7 +42,7 @@ class ActivatorSettings:
 class Activator:
     """One activator; only `Activators` writes it."""
 
-    pod: ActivatorPod
+    pod: Pod
     """Its pod."""
     link: ActivatorChannel
     """The channel to it."""
@@ -157,7 +158,7 @@ class Activators:
             heard()
         return 0.0
 
-    def _take(self, pod: ActivatorPod, settings: ActivatorSettings, heard: Callable[[], None]) -> None:
+    def _take(self, pod: Pod, settings: ActivatorSettings, heard: Callable[[], None]) -> None:
         known = self._by_uid.get(pod.uid)
         if known is not None:
             known.pod = pod

@@ -103,7 +103,7 @@ class View:
 
 def ready_pods(pool: Pool) -> tuple[SeenPod, ...]:
     """Replicas that take requests, and go on doing so; by their main address."""
-    ready = [pod for pod in pool.pods if pod.is_ready and not pod.is_terminating and pod.addresses]
+    ready = [pod for pod in pool.pods if pod.takes_new and pod.addresses]
     return tuple(sorted((SeenPod(pod.uid, pod.addresses[0]) for pod in ready), key=lambda pod: pod.address))
 
 

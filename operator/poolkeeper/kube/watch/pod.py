@@ -48,6 +48,11 @@ class Pod:
     """Kind and name of the object that made it; None for a pod that nothing controls."""
 
     @property
+    def takes_new(self) -> bool:
+        """Whether new requests may be sent to it."""
+        return self.is_ready and not self.is_terminating
+
+    @property
     def has_failed(self) -> bool:
         """Whether it can't serve, and stays so until somebody changes it."""
         return bool(self.failure)
