@@ -40,9 +40,9 @@ from poolkeeper.kube.objects.conflicts import scalers_in
 from poolkeeper.kube.objects.events import EventRecorder
 from poolkeeper.kube.objects.leases import LeaseClient
 from poolkeeper.kube.objects.scale import ScaleClient
-from poolkeeper.kube.objects.secrets import SecretReader
+from poolkeeper.kube.objects.secrets import read_secret
 from poolkeeper.kube.objects.status import StatusWriter
-from poolkeeper.kube.objects.targets import TargetReader
+from poolkeeper.kube.objects.targets import read_target
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.connection import log_in
 from poolkeeper.kube.transport.discovery import Discovery
@@ -95,6 +95,7 @@ class Controller:
         self._options = options
         self._handlers = handlers
         self._client = client
+        self._discovery = Discovery(client)
         self._clock = AnchoredClock()
         self._identity = options.identity or socket.gethostname()
         self._stopping = asyncio.Event()
@@ -107,9 +108,10 @@ class Controller:
         self._events = EventRecorder(
             client, self._clock, on_drop=self._timings.dropped_events.inc, host=self._identity
         )
-        read_secret = SecretReader(client).read_secret
-        self._queues = DemandHub(self._readings.published, read_secret, addresses, self._clock)
-        self._discovery = Discovery(client)
+        self._queues = DemandHub(
+            self._readings.published, partial(read_secret, client), addresses, self._clock
+        )
+        self._read_target = partial(read_target, client, self._discovery)
         self._activators = Activators(client, options.activators)
         self._http = self._make_http_front()
         self._pods = self._make_pod_watch()
@@ -210,13 +212,12 @@ class Controller:
         self._http.pods_changed(namespace)
 
     def _make_http_front(self) -> HttpFront:
-        read_target = TargetReader(self._client, self._discovery).read
         reach = NetworkReach(self._client, self._activators.place, self._clock)
         return HttpFront(
             self._store,
             self._client,
             activators=self._activators,
-            services=Services(self._client, read_target, reach, self._clock),
+            services=Services(self._client, self._read_target, reach, self._clock),
             leadership=self._leadership,
             news=News(published=self._readings.published, front_turned=self._readings.front_turned),
             clock=self._clock,
@@ -231,9 +232,7 @@ class Controller:
             scales=ScaleClient(self._client, self._discovery),
             pods=self._pods,
             surroundings=SurroundingsReader(
-                TargetReader(self._client, self._discovery).read,
-                partial(scalers_in, self._client),
-                self._clock,
+                self._read_target, partial(scalers_in, self._client), self._clock
             ),
             leadership=self._leadership,
             reporter=Reporter(StatusWriter(self._client), self._events, self._leadership, self._clock),

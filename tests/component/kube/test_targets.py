@@ -6,7 +6,7 @@ from hack.testing.clocks import ManualClock
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.conflicts import scalers_in
 from poolkeeper.kube.objects.scale import Scale, ScaleClient
-from poolkeeper.kube.objects.targets import TargetReader
+from poolkeeper.kube.objects.targets import read_target
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.discovery import MISS_SECONDS, Discovery
 from poolkeeper.kube.transport.errors import (
@@ -196,5 +196,5 @@ async def test_the_pod_template_of_a_replica_that_is_a_pod_or_a_group_of_hosts(
     has_template: bool,
 ) -> None:
     api.answers.extend([SCALABLE, answer({"metadata": {"uid": "uid"}, "spec": spec})])
-    target = await TargetReader(client, discovery).read(TARGET)
+    target = await read_target(client, discovery, TARGET)
     assert (target.pod_template is not None) is has_template

@@ -7,7 +7,7 @@ import pytest
 from hack.testing.control_plane import ControlPlane
 from hack.testing.objects import grant
 from poolkeeper.core.values.failures import SecretUnavailable
-from poolkeeper.kube.objects.secrets import SecretReader
+from poolkeeper.kube.objects.secrets import read_secret
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.paths import namespaced_path
 
@@ -26,7 +26,7 @@ async def test_a_secret_that_may_be_read(
     await create_secret(kube_client, namespace)
     await grant(kube_client, namespace, user="operator", group="", resource="secrets", verb="get")
     async with await api_server.client("operator") as client:
-        assert await SecretReader(client).read_secret(namespace, "redis") == {"password": PASSWORD}
+        assert await read_secret(client, namespace, "redis") == {"password": PASSWORD}
 
 
 async def test_a_refusal_names_the_value(
@@ -35,13 +35,13 @@ async def test_a_refusal_names_the_value(
     await create_secret(kube_client, namespace)
     async with await api_server.client("operator") as client:
         with pytest.raises(SecretUnavailable, match=f"add {namespace} to .* secretNamespaces") as refusal:
-            await SecretReader(client).read_secret(namespace, "redis")
+            await read_secret(client, namespace, "redis")
     assert refusal.value.reason == "SecretForbidden"
 
 
 async def test_a_missing_secret(kube_client: KubeClient, namespace: str) -> None:
     with pytest.raises(SecretUnavailable, match="does not exist") as refusal:
-        await SecretReader(kube_client).read_secret(namespace, "absent")
+        await read_secret(kube_client, namespace, "absent")
     assert refusal.value.reason == "SecretNotFound"
 
 
@@ -49,4 +49,4 @@ async def test_a_name_that_is_no_path(kube_client: KubeClient, namespace: str) -
     """What a user writes never reaches another path of the API server."""
     await create_secret(kube_client, namespace)
     with pytest.raises(SecretUnavailable):
-        await SecretReader(kube_client).read_secret(namespace, f"../../{namespace}/secrets/redis")
+        await read_secret(kube_client, namespace, f"../../{namespace}/secrets/redis")

@@ -1,12 +1,14 @@
 """Targets and who else scales them, on a real API server."""
 
+from functools import partial
+
 import pytest
 
 from hack.testing.control_plane import ControlPlane
 from hack.testing.objects import create_deployment, patch
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.conflicts import scalers_in
-from poolkeeper.kube.objects.targets import TargetReader
+from poolkeeper.kube.objects.targets import read_target
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.discovery import Discovery
 from poolkeeper.kube.transport.errors import TargetForbidden, TargetMissing
@@ -27,28 +29,28 @@ async def create_hpa(client: KubeClient, target: TargetKey) -> None:
 
 async def test_reads_the_pod_template(kube_client: KubeClient, namespace: str) -> None:
     target = await create_deployment(kube_client, namespace)
-    reader = TargetReader(kube_client, Discovery(kube_client))
-    before = await reader.read(target)
+    read = partial(read_target, kube_client, Discovery(kube_client))
+    before = await read(target)
     assert before.pod_template is not None
     assert before.pod_template["spec"]["containers"][0]["name"] == "main"
     path = namespaced_path("apps/v1", namespace, "deployments", target.name)
     changes = {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 90}}}}
     await patch(kube_client, path, changes)
-    after = await reader.read(target)
+    after = await read(target)
     assert (after.uid, after.generation) == (before.uid, before.generation + 1)
 
 
 async def test_a_missing_target(kube_client: KubeClient, namespace: str) -> None:
-    reader = TargetReader(kube_client, Discovery(kube_client))
+    read = partial(read_target, kube_client, Discovery(kube_client))
     with pytest.raises(TargetMissing, match="create it"):
-        await reader.read(TargetKey(namespace, "apps/v1", "StatefulSet", "absent"))
+        await read(TargetKey(namespace, "apps/v1", "StatefulSet", "absent"))
 
 
 async def test_a_refusal_names_the_value(api_server: ControlPlane, namespace: str) -> None:
     async with await api_server.client("stranger") as client:
-        reader = TargetReader(client, Discovery(client))
+        read = partial(read_target, client, Discovery(client))
         with pytest.raises(TargetForbidden, match="chart's value targets"):
-            await reader.read(TargetKey(namespace, "apps/v1", "StatefulSet", "absent"))
+            await read(TargetKey(namespace, "apps/v1", "StatefulSet", "absent"))
 
 
 async def test_finds_an_hpa_on_the_same_target(kube_client: KubeClient, namespace: str) -> None:

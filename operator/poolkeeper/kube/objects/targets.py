@@ -22,21 +22,14 @@ class Target:
     """None for a kind that keeps it in a field not known here."""
 
 
-class TargetReader:
-    """Reads targets; keeps nothing."""
-
-    def __init__(self, client: KubeClient, discovery: Discovery) -> None:
-        self._client = client
-        self._discovery = discovery
-
-    async def read(self, target: TargetKey) -> Target:
-        """The target now. Raises TargetFailure, ApiError, ApiUnreachable."""
-        resource = await self._discovery.resolve(target.api_version, target.kind)
-        try:
-            found = await self._client.request("GET", resource.path(target.namespace, target.name))
-        except ApiError as failure:
-            raise resource.explained(failure, target, "get") from failure
-        return project_target(found)
+async def read_target(client: KubeClient, discovery: Discovery, target: TargetKey) -> Target:
+    """The target now. Raises TargetFailure, ApiError, ApiUnreachable."""
+    resource = await discovery.resolve(target.api_version, target.kind)
+    try:
+        found = await client.request("GET", resource.path(target.namespace, target.name))
+    except ApiError as failure:
+        raise resource.explained(failure, target, "get") from failure
+    return project_target(found)
 
 
 def project_target(raw: Mapping[str, Any]) -> Target:
