@@ -8,7 +8,6 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -56,28 +55,23 @@ class Happening(NamedTuple):
         return f"{self.pool.name[:NAME_LENGTH].rstrip('-.')}.{digest}"
 
 
-@dataclass(slots=True)
 class TokenBucket:
-    """Holds up to `capacity` permissions and gains one every `refill_seconds`."""
+    """Holds `capacity` permissions at first and at most, and gains one every `refill_seconds`."""
 
-    capacity: int
-    refill_seconds: float
-    filled_at: float
-    tokens: float
-
-    @classmethod
-    def full(cls, capacity: int, refill_seconds: float, now: float) -> "TokenBucket":
-        """A bucket that allows `capacity` at once."""
-        return cls(capacity, refill_seconds, now, float(capacity))
+    def __init__(self, capacity: int, refill_seconds: float, now: float) -> None:
+        self._capacity = capacity
+        self._refill_seconds = refill_seconds
+        self._filled_at = now
+        self._tokens = float(capacity)
 
     def take(self, now: float) -> bool:
         """Whether it may happen now; if so, it counts as having happened."""
-        gained = max(0.0, now - self.filled_at) / self.refill_seconds
-        self.tokens = min(self.capacity, self.tokens + gained)
-        self.filled_at = now
-        if self.tokens < 1:
+        gained = max(0.0, now - self._filled_at) / self._refill_seconds
+        self._tokens = min(self._capacity, self._tokens + gained)
+        self._filled_at = now
+        if self._tokens < 1:
             return False
-        self.tokens -= 1
+        self._tokens -= 1
         return True
 
 
@@ -119,7 +113,7 @@ class EventRecorder:
                 logger.info("event %s of pool %s not written: %s", happening.reason, happening.pool, failure)
 
     def _bucket(self, pool: PoolKey) -> TokenBucket:
-        bucket = self._buckets.pop(pool, None) or TokenBucket.full(BURST, REFILL_SECONDS, self._clock())
+        bucket = self._buckets.pop(pool, None) or TokenBucket(BURST, REFILL_SECONDS, self._clock())
         self._buckets[pool] = bucket
         _forget_oldest(self._buckets)
         return bucket

@@ -37,14 +37,14 @@ def test_delays(failure: KubeFailure, attempt: int, delay_seconds: float | None)
 
 
 def test_a_bucket_allows_a_burst_and_then_a_pace() -> None:
-    bucket = TokenBucket.full(2, 10.0, 100.0)
+    bucket = TokenBucket(2, 10.0, 100.0)
     taken = [bucket.take(now) for now in (100.0, 100.0, 100.0, 109.0, 110.0, 110.0)]
     assert taken == [True, True, False, False, True, False]
 
 
 @given(steps=st.lists(st.floats(0, 5), max_size=60))
 def test_a_bucket_never_gives_more_than_it_got(steps: list[float]) -> None:
-    bucket, now, taken = TokenBucket.full(3, 10.0, 0.0), 0.0, 0
+    bucket, now, taken = TokenBucket(3, 10.0, 0.0), 0.0, 0
     for step in steps:
         now += step
         taken += bucket.take(now)
@@ -52,5 +52,5 @@ def test_a_bucket_never_gives_more_than_it_got(steps: list[float]) -> None:
 
 
 def test_a_clock_that_steps_back_gives_nothing() -> None:
-    bucket = TokenBucket.full(1, 10.0, 100.0)
+    bucket = TokenBucket(1, 10.0, 100.0)
     assert [bucket.take(100.0), bucket.take(50.0), bucket.take(55.0)] == [True, False, False]
