@@ -41,7 +41,7 @@ from poolkeeper.kube.objects.events import EventRecorder
 from poolkeeper.kube.objects.leases import LeaseClient
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.objects.secrets import read_secret
-from poolkeeper.kube.objects.status import StatusWriter
+from poolkeeper.kube.objects.status import write_status
 from poolkeeper.kube.objects.targets import read_target
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.connection import log_in
@@ -235,7 +235,9 @@ class Controller:
                 self._read_target, partial(scalers_in, self._client), self._clock
             ),
             leadership=self._leadership,
-            reporter=Reporter(StatusWriter(self._client), self._events, self._leadership, self._clock),
+            reporter=Reporter(
+                partial(write_status, self._client), self._events, self._leadership, self._clock
+            ),
             timings=self._timings,
             clock=self._clock,
         )

@@ -23,7 +23,6 @@ from poolkeeper.core.values.ledger import Sample
 from poolkeeper.kube.objects.conflicts import NamespaceScalers
 from poolkeeper.kube.objects.events import EventRecorder, EventType
 from poolkeeper.kube.objects.scale import Scale, ScaleClient
-from poolkeeper.kube.objects.status import StatusWriter
 from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.errors import KubeFailure, TargetMissing
 from poolkeeper.kube.watch.pod import Pod
@@ -93,8 +92,8 @@ class Statuses:
     def __init__(self) -> None:
         self.written: list[dict[str, Any]] = []
 
-    async def write(self, pool: PoolKey, uid: str, status: dict[str, Any]) -> None:
-        self.written.append(status)
+    async def write(self, pool: PoolKey, uid: str, status: Mapping[str, Any]) -> None:
+        self.written.append(dict(status))
 
 
 class Pods:
@@ -143,9 +142,7 @@ class FakeCluster:
             pods=cast(PodWatch, self.pods),
             surroundings=SurroundingsReader(self.read_target, self.list_scalers, self.clock),
             leadership=self.lease,
-            reporter=Reporter(
-                cast(StatusWriter, self.statuses), cast(EventRecorder, self), self.lease, self.clock
-            ),
+            reporter=Reporter(self.statuses.write, cast(EventRecorder, self), self.lease, self.clock),
             timings=Timings(self.registry),
             clock=self.clock,
         )

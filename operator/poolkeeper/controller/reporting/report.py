@@ -1,7 +1,7 @@
 """Reports on pools: when the status is worth a write, and which changes of conditions become events."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from poolkeeper.api.status import (
@@ -21,10 +21,10 @@ from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.core.learning.saved import Learned, learned, save
 from poolkeeper.core.learning.start_time import Phases, StartTimes, spreads
 from poolkeeper.core.values.decision import Reason, Verdict
+from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import Replicas
 from poolkeeper.kube.objects.events import EventRecorder, EventType
-from poolkeeper.kube.objects.status import StatusWriter
-from poolkeeper.kube.transport.errors import KubeFailure
+from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +35,17 @@ NUMBERS_SECONDS = 60.0
 RETRY_SECONDS = 5.0
 
 Status = Mapping[str, Any]
+WriteStatus = Callable[[PoolKey, str, Status], Awaitable[ApiError | None]]
+"""Replaces the status of the pool that has this uid; returns a failure that a repetition can't mend."""
 
 
 class Reporter:
     """Reports what is known about pools. Only the leader writes statuses and events."""
 
     def __init__(
-        self, statuses: StatusWriter, events: EventRecorder, leadership: Leads, clock: Callable[[], float]
+        self, write_status: WriteStatus, events: EventRecorder, leadership: Leads, clock: Callable[[], float]
     ) -> None:
-        self._statuses = statuses
+        self._write_status = write_status
         self._events = events
         self._leadership = leadership
         self._clock = clock
@@ -80,7 +82,7 @@ class Reporter:
             return None
         try:
             async with self._leadership.writing():
-                rejected = await self._statuses.write(pool.key, pool.declaration.uid, status)
+                rejected = await self._write_status(pool.key, pool.declaration.uid, status)
         except (KubeFailure, TimeoutError, NotLeading) as error:
             logger.warning("Status not written: %s", error or "timeout", extra={"pool": str(pool.key)})
             return self._clock() + RETRY_SECONDS
