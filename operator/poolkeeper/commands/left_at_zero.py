@@ -11,7 +11,7 @@ from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
-from poolkeeper.kube.transport.errors import ApiError, KubeFailure, ScaleConflict
+from poolkeeper.kube.transport.errors import KubeFailure, NotFound, ScaleConflict
 from poolkeeper.kube.transport.listing import list_in
 
 WRITE_ATTEMPTS = 3
@@ -54,9 +54,7 @@ async def list_pools(client: KubeClient, namespaces: Iterable[str]) -> list[Json
     """All pools of these namespaces, or of all; empty where the CRD is gone. Raises KubeFailure."""
     try:
         return await list_in(client, namespaces, API_VERSION, POOLS)
-    except ApiError as failure:
-        if failure.status != 404:
-            raise
+    except NotFound:
         return []
 
 

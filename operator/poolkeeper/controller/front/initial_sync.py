@@ -6,7 +6,7 @@ from poolkeeper.api.base import API_VERSION, POOLS
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import KubeClient
-from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.errors import NotFound
 from poolkeeper.kube.transport.listing import list_in
 
 LIST_AGAIN_SECONDS = 10.0
@@ -34,9 +34,7 @@ class InitialSync:
         if self._missing != set() and self._clock() - self._listed_at >= LIST_AGAIN_SECONDS:
             try:
                 self._missing = await self._keys()
-            except ApiError as failure:
-                if failure.status != 404:
-                    raise
+            except NotFound:
                 # The kind is not served, or not yet: an API server that starts does not know it for a moment.
                 return False
             self._listed_at = self._clock()

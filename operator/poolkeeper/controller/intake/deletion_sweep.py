@@ -11,7 +11,7 @@ from poolkeeper.controller.intake.updates import Updates
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import KubeClient
-from poolkeeper.kube.transport.errors import ApiError, KubeFailure
+from poolkeeper.kube.transport.errors import KubeFailure, NotFound
 from poolkeeper.kube.transport.listing import list_in
 from poolkeeper.kube.transport.paths import api_path
 
@@ -93,9 +93,10 @@ class DeletionSweep:
     async def _are_kinds_served(self) -> bool:
         try:
             served = await self._client.request("GET", api_path(API_VERSION))
+        except NotFound:
+            return False
         except KubeFailure as failure:
-            if not (isinstance(failure, ApiError) and failure.status == 404):
-                logger.warning("Whether the CRDs are installed can't be looked up: %s", failure)
+            logger.warning("Whether the CRDs are installed can't be looked up: %s", failure)
             return False
         return {POOLS, CLASSES} <= {resource["name"] for resource in served.get("resources") or ()}
 

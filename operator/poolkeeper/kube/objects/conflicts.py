@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.client import KubeClient
-from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.errors import ApiError, NotFound
 from poolkeeper.kube.transport.fields import mapping, readable, required, text
 from poolkeeper.kube.transport.paths import namespaced_path
 
@@ -62,14 +62,15 @@ async def scalers_in(client: KubeClient, namespace: str) -> NamespaceScalers:
     for kind in SCALER_KINDS:
         try:
             answer = await client.request("GET", namespaced_path(kind.api_version, namespace, kind.plural))
+        except NotFound:
+            continue
         except ApiError as failure:
-            if failure.status == 403:
-                unknown[kind.kind] = (
-                    f"poolkeeper may not list {kind.plural} of {kind.api_version} in namespace {namespace}: "
-                    "add that rule to its Role, as the chart does"
-                )
-            elif failure.status != 404:
+            if failure.status != 403:
                 raise
+            unknown[kind.kind] = (
+                f"poolkeeper may not list {kind.plural} of {kind.api_version} in namespace {namespace}: "
+                "add that rule to its Role, as the chart does"
+            )
         else:
             scalers.extend(readable(answer.get("items"), partial(project_scaler, kind)))
     return NamespaceScalers(tuple(scalers), unknown)

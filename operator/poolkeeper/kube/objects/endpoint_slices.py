@@ -4,6 +4,7 @@ A slice holds everything that a restarted controller must know: its pool, and wh
 which port of the Service. The pool owns its slices, so Kubernetes deletes them with the pool.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from poolkeeper.api.base import API_VERSION
 from poolkeeper.core.front.slices import ActivatorSlice
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import KubeClient
-from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.errors import NotFound
 from poolkeeper.kube.transport.fields import entries, labels, mapping, number, readable, required, text, texts
 from poolkeeper.kube.transport.listing import list_in
 from poolkeeper.kube.transport.paths import namespaced_path
@@ -54,11 +55,8 @@ async def put_slice(client: KubeClient, wanted: ActivatorSlice) -> None:
 async def delete_slice(client: KubeClient, unwanted: ActivatorSlice) -> None:
     """Delete a slice; one that does not exist is no error. Raises ApiError, ApiUnreachable."""
     path = namespaced_path(DISCOVERY, unwanted.pool.namespace, "endpointslices", unwanted.name)
-    try:
+    with contextlib.suppress(NotFound):
         await client.request("DELETE", path)
-    except ApiError as failure:
-        if failure.status != 404:
-            raise
 
 
 def project_ready_uids(raw: Mapping[str, Any]) -> set[str]:

@@ -15,7 +15,7 @@ from poolkeeper.api.base import API_VERSION
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
-from poolkeeper.kube.transport.errors import ApiError, KubeFailure
+from poolkeeper.kube.transport.errors import ApiError, KubeFailure, NotFound
 from poolkeeper.kube.transport.fields import number
 from poolkeeper.kube.transport.paths import namespaced_path
 
@@ -155,9 +155,7 @@ class EventRecorder:
                 body=patch,
                 content_type="application/merge-patch+json",
             )
-        except ApiError as failure:
-            if failure.status != 404:
-                raise
+        except NotFound:
             return False
         return True
 

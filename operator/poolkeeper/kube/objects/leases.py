@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from poolkeeper.api.timestamps import format_micro_time
 from poolkeeper.core.lease import LeaseRecord
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
-from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.errors import NotFound
 from poolkeeper.kube.transport.fields import mapping, number, required, text
 from poolkeeper.kube.transport.paths import namespaced_path
 
@@ -37,11 +37,9 @@ class LeaseClient:
         """The Lease, or None where there is none. Raises ApiError, ApiUnreachable."""
         try:
             lease = await self._client.request("GET", self._path(self._name), timeout_seconds=timeout_seconds)
-        except ApiError as failure:
-            if failure.status == 404:
-                self._last = {}
-                return None
-            raise
+        except NotFound:
+            self._last = {}
+            return None
         return self._stored(lease)
 
     async def write(self, record: LeaseRecord, version: str | None, *, timeout_seconds: float) -> StoredLease:

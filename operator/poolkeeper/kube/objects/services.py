@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from poolkeeper.kube.transport.client import KubeClient
-from poolkeeper.kube.transport.errors import ApiError, KubeFailure
+from poolkeeper.kube.transport.errors import KubeFailure, NotFound
 from poolkeeper.kube.transport.fields import Unreadable, entries, mapping, number, required, text, texts
 from poolkeeper.kube.transport.paths import namespaced_path
 
@@ -114,8 +114,6 @@ async def read_service(client: KubeClient, namespace: str, name: str) -> Service
         return project_service(
             await client.request("GET", namespaced_path("v1", namespace, "services", name))
         )
-    except ApiError as failure:
-        if failure.status == 404:
-            message = f"Service {namespace}/{name} does not exist: create it, or correct http.service."
-            raise ServiceUnsuitable("ServiceMissing", message) from failure
-        raise
+    except NotFound as failure:
+        message = f"Service {namespace}/{name} does not exist: create it, or correct http.service."
+        raise ServiceUnsuitable("ServiceMissing", message) from failure

@@ -6,7 +6,7 @@ from typing import Any
 from poolkeeper.api.base import API_VERSION, POOLS
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import KubeClient
-from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.errors import ApiError, NotFound
 from poolkeeper.kube.transport.paths import namespaced_path
 
 
@@ -27,9 +27,9 @@ async def write_status(
     path = namespaced_path(API_VERSION, pool.namespace, POOLS, pool.name, "status")
     try:
         await client.request("PATCH", path, body=patch, content_type="application/json-patch+json")
+    except NotFound:
+        return None
     except ApiError as failure:
-        if failure.status == 404:
-            return None
         if failure.status in (409, 422):
             return failure
         raise

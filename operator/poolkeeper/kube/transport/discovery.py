@@ -12,6 +12,7 @@ from poolkeeper.kube.transport.errors import (
     KindUnknown,
     KubeFailure,
     NoScaleSubresource,
+    NotFound,
     TargetForbidden,
     TargetMissing,
 )
@@ -115,12 +116,9 @@ class Discovery:
 
     async def _fetch(self, api_version: str) -> dict[str, Resource]:
         try:
-            answer = await self._client.request("GET", api_path(api_version))
-        except ApiError as failure:
-            if failure.status == 404:
-                return {}
-            raise
-        return _resources(api_version, answer)
+            return _resources(api_version, await self._client.request("GET", api_path(api_version)))
+        except NotFound:
+            return {}
 
 
 def _resources(api_version: str, answer: JsonObject) -> dict[str, Resource]:

@@ -44,6 +44,10 @@ class ApiError(KubeFailure):
         self.object_name = object_name
 
 
+class NotFound(ApiError):
+    """The object or its kind does not exist (404)."""
+
+
 class TargetFailure(KubeFailure):
     """A pool's target can't be read or scaled; other pools go on. The name of the class is the reason."""
 
@@ -102,7 +106,8 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: bytes, call
 
 def _error(status: int, content: Mapping[str, Any], retry_after: str | None, call: str) -> ApiError:
     details = content.get("details") or {}
-    return ApiError(
+    kind = NotFound if status == 404 else ApiError
+    return kind(
         status,
         content.get("reason") or f"Http{status}",
         content.get("message") or f"the API server answered {status} to {call}",

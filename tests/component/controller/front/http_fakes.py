@@ -9,7 +9,7 @@ import aiohttp
 
 from poolkeeper.api.activation import PoolReport, PoolRoute, Report, RoutingTable, WaitingRequests
 from poolkeeper.core.values.identity import PoolKey
-from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.transport.errors import ApiError, NotFound
 from poolkeeper.kube.watch.pod import Pod
 from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.http.scrape import PoolLoad
@@ -61,10 +61,10 @@ class Api:
         if plural == "services":
             await self.answers_for_services.wait()
             if name not in self.services:
-                raise ApiError(404, "NotFound", "no such Service")
+                raise NotFound(404, "NotFound", "no such Service")
             return self.services[name]
         if plural == "acceleratorpools" and not self.serves_pools:
-            raise ApiError(404, "NotFound", "the server could not find the requested resource")
+            raise NotFound(404, "NotFound", "the server could not find the requested resource")
         if plural == "networkpolicies":
             self.policies_read += 1
             if self.hides_policies:
