@@ -12,7 +12,9 @@ def test_once_learned_a_start_waits_until_the_budget_needs_it(world: QueueNamesp
     world.wait_until("starts have been seen", lambda: world.starts_seen() >= 3, 60)
     world.wait_until("the pool stops by itself", lambda: "StopIdle" in world.decided(), 60)
     assert world.replicas() == 0
-    assert re.search(r"idle for \d+ s; keeping .* warm is worth \d+ s", world.explained("StopIdle"))
+    assert re.search(
+        r"idle for \d+ s; after \d+ s idle, a new start is expected to cost less", world.explained("StopIdle")
+    )
     world.wait_until("nobody is left who could take a job", lambda: not world.worker_pods(), 60)
 
     world.push(1)

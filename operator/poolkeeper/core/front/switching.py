@@ -2,7 +2,7 @@
 
 Down: the activators join the Service's endpoints → the new endpoints settle while the activators forward what
 reaches them → a table says to hold, and every activator confirms it → a later reading sees nothing in flight
-→ the pool may stop. Up: replicas are ready → held requests are let go → the activators leave the endpoints.
+→ the pool may stop. Up: replicas are ready → held requests are released → the activators leave the endpoints.
 All of it shows in the endpoints themselves, so a controller that restarts only has to let them settle again.
 """
 
@@ -28,7 +28,7 @@ class Phase(StrEnum):
     GUARDED = "Guarded"
     """The activators, which hold what arrives."""
     LEAVING = "Leaving"
-    """Both, until the activators have let go what they hold."""
+    """Both, until the activators have released what they hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +107,15 @@ def step(now: float, switch: Switch, facts: Facts) -> tuple[Switch, Step]:
 def _outcome(switch: Switch, facts: Facts) -> Step:
     match switch.phase:
         case Phase.DIRECT:
-            return _step(switch, "the pods answer the Service")
+            return _step(switch, "the activators are not endpoints of the Service yet")
         case Phase.LEAVING:
-            sentence = f"replicas are ready and {facts.held or 0} held requests are let go"
+            requests = "1 held request" if facts.held == 1 else f"{facts.held or 0} held requests"
+            sentence = f"the activators release {requests} to the ready replicas"
             return _step(switch, sentence, review_at=switch.since + RELEASE_SECONDS)
         case Phase.JOINING:
-            return _step(switch, "the activators become endpoints of the Service")
+            return _step(switch, "the activators are being added to the endpoints of the Service")
         case Phase.SETTLING:
-            sentence = f"the new endpoints reach every node within {SETTLE_SECONDS:g} s"
+            sentence = f"the new endpoints need up to {SETTLE_SECONDS:g} s to reach every node"
             return _step(switch, sentence, review_at=switch.since + SETTLE_SECONDS)
         case Phase.GUARDED:
             return _guarded(switch, facts)
@@ -171,10 +172,12 @@ def _holding_since(now: float, switch: Switch, facts: Facts) -> float | None:
 def _guarded(switch: Switch, facts: Facts) -> Step:
     if facts.ready:
         if switch.holding_since is None:
-            sentence = "not every activator has confirmed that it holds what arrives"
+            sentence = "not every activator has confirmed that it holds new requests"
             return _step(switch, sentence, reason="Holding")
         if facts.idle_seen_at is None:
-            return _step(switch, "requests wait or are worked on, or that is not known", reason="InFlight")
+            return _step(switch, "requests wait or are in flight, or demand is unknown", reason="InFlight")
         if facts.idle_seen_at < switch.holding_since:
-            return _step(switch, "one more reading has to see nothing in flight", reason="Confirming")
-    return replace(_step(switch, "the activators hold what arrives"), may_stop=True)
+            return _step(
+                switch, "the next reading of demand must show that nothing is in flight", reason="Confirming"
+            )
+    return replace(_step(switch, "the activators hold new requests"), may_stop=True)

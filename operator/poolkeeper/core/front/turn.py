@@ -146,7 +146,7 @@ def _known_pools(front: Front, seen: Seen) -> dict[PoolKey, PoolFront]:
 
 def _resigned(now: float, front: Front, seen: Seen) -> Front:
     """Another replica of the operator sends tables and writes slices from now on; ports stay."""
-    sentence = "this replica of the operator does not lead"
+    sentence = "this pod of the operator is not the leader"
     return Front(
         pools={
             key: replace(
@@ -205,7 +205,9 @@ def _turn_pool(now: float, front: PoolFront, view: _View) -> _PoolTurn:
         return _PoolTurn(_after(front, None, stop, front.slice_writes), Endpoints(Presence.LEAVE))
     wanted = wanted_slices(view.key, pool, front.listen_port, view.may_join)
     if pool.service is None or not pool.is_readable:
-        what = "the declaration can't be read" if not pool.is_readable else "the Service has not been read"
+        what = (
+            "the spec of the pool can't be read" if not pool.is_readable else "the Service has not been read"
+        )
         # Activators come and go meanwhile, but who is in the path stays there.
         stop = _waits(now, front, pool, "ServiceUnknown", what)
         waiting = _after(front, front.switch, stop, front.slice_writes)
@@ -247,7 +249,7 @@ def _are_in_place(view: _View, wanted: tuple[ActivatorSlice, ...]) -> bool:
 
 def _stop(now: float, front: PoolFront, pool: SeenPool, made: Step) -> Stop:
     if pool.takes_part is False:
-        sentence = "this pool does not write the replicas of its target, so the activators stay away"
+        sentence = "this pool must not write the replicas of its target, so no activator joins its Service"
         return _waits(now, front, pool, "NotWriting", sentence)
     if made.may_stop:
         return CLEAR

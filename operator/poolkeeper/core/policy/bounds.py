@@ -83,9 +83,11 @@ def _attainable(
     takes = f"{objective_percent:g} % of starts take up to {seconds:.0f} s"
     if samples < PROVEN_SAMPLES:
         message = (
-            f"{samples} of {PROVEN_SAMPLES} starts have been measured; the expectation until then: {takes}"
+            f"{samples} of the {PROVEN_SAMPLES} starts that are needed have been measured; until then, it is "
+            f"expected that {takes}"
         )
         return Verdict(None, "NotEnoughStarts", message)
+    takes += f", reading demand and passing requests on up to {margin_seconds:g} s"
     budget = f"the budget is {budget_seconds:g} s"
     if seconds + margin_seconds <= budget_seconds:
         return Verdict(True, "StartFitsBudget", f"{takes}, and {budget}")

@@ -102,7 +102,7 @@ def _keep_in_bounds(case: Case) -> Choice | None:
         return None
     lowered = lowest_safe(case, limits.ceiling)
     if lowered < desired:
-        return Choice(lowered, Reason.OUT_OF_BOUNDS, say.above_ceiling(desired, limits.ceiling))
+        return Choice(lowered, Reason.OUT_OF_BOUNDS, say.above_ceiling(desired, limits.ceiling, lowered))
     return Choice(desired, Reason.OUT_OF_BOUNDS, say.above_ceiling_but_busy(desired, limits.ceiling))
 
 

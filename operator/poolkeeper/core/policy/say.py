@@ -89,13 +89,15 @@ def cancelled(now: float, replicas: Replicas, kept: int) -> str:
     taken_back = replicas.desired - kept
     are = "is" if taken_back == 1 else "are"
     return (
-        f"no request waits any more, so {count(taken_back, 'replica')}, asked for up to {oldest:.0f} s ago "
-        f"and not ready yet, {are} taken back; {stay(kept)}"
+        f"no request waits any more, so {count(taken_back, 'replica')}, starting for up to {oldest:.0f} s "
+        f"and not ready yet, {are} stopped{f'; {stay(kept)}' if kept else ''}"
     )
 
 
 def stay(replicas: int) -> str:
-    """1 replica stays, 2 replicas stay."""
+    """1 replica stays, 2 replicas stay; at zero the pool stays there."""
+    if not replicas:
+        return "the pool stays at zero"
     return "1 replica stays" if replicas == 1 else f"{replicas} replicas stay"
 
 
@@ -122,29 +124,36 @@ def in_flight(workload: Workload) -> str:
 
 def idle(desired: int, idle_for: float, remaining: float, reason: Reason) -> str:
     """Replicas that stay up without work for now."""
-    has = "has" if desired == 1 else "have"
-    text = f"{count(desired, 'replica')} {has} been idle for {idle_for:.0f} s"
+    text = has_been_idle(desired, idle_for)
     unseen = f"{text}; the source doesn't show requests in flight"
     if math.isinf(remaining):
-        return f"{unseen}, which may take any time, so none is stopped"
+        return f"{unseen} and maxServiceSeconds is not set, so no replica is stopped"
     if reason is Reason.IN_FLIGHT_UNSEEN:
-        return f"{unseen}, so none is stopped for another {remaining:.0f} s"
+        return f"{unseen}, so no replica is stopped for another {remaining:.0f} s"
     return f"{text}; the stop is due in {remaining:.0f} s unless a request arrives"
 
 
-def stopped(desired: int, floor: int, idle_for: float, worth_seconds: float, *, is_fixed: bool) -> str:
-    """An idle pool goes down to its floor, after what staying up is worth or as long as was declared."""
-    what, they = ("it", "it is") if desired == 1 else (f"{desired} replicas", "they are")
-    why = f"keeping {what} warm is worth {worth_seconds:.0f} s at the learned arrival rate"
+def has_been_idle(replicas: int, seconds: float) -> str:
+    """1 replica has been idle for 5 s, 2 replicas have been idle for 5 s."""
+    return f"{count(replicas, 'replica')} {'has' if replicas == 1 else 'have'} been idle for {seconds:.0f} s"
+
+
+def stopped(desired: int, floor: int, idle_for: float, keep_seconds: float, *, is_fixed: bool) -> str:
+    """An idle pool goes down to its floor, after the keep-warm time or as long as was declared."""
+    why = f"after {keep_seconds:.0f} s idle, a new start is expected to cost less than staying up"
     if is_fixed:
-        why = f"scaleToZero.idleSeconds is {worth_seconds:g} s"
-    so = stay(floor) if floor else f"{they} stopped"
-    return f"idle for {idle_for:.0f} s; {why}, so {so}"
+        why = f"scaleToZero.idleSeconds is {keep_seconds:g} s"
+    surplus = desired - floor
+    are_stopped = f"{surplus} of them {'is' if surplus == 1 else 'are'} stopped"
+    if not floor:
+        are_stopped = "it is stopped" if desired == 1 else "they are stopped"
+    return f"{has_been_idle(desired, idle_for)}; {why}, so {are_stopped}"
 
 
 def handing_over(stopped: str, waits_for: str, seconds: float | None) -> str:
+    """A stop that waits for the activators; for how long it has waited, and what is missing."""
     so_far = "" if seconds is None else f" for {seconds:.0f} s"
-    return f"{stopped} once the activators hold what arrives (waiting{so_far}: {waits_for})"
+    return f"{stopped} once the activators hold new requests (waiting{so_far}: {waits_for})"
 
 
 def ahead(workload: Workload, start_seconds: float, wanted: int) -> str:
@@ -168,8 +177,8 @@ def surplus(workload: Workload, desired: int, kept: int) -> str:
     """Fewer replicas were enough."""
     is_stopped = "1 is stopped" if desired - kept == 1 else f"{desired - kept} are stopped"
     return (
-        f"{in_flight(workload)}; {kept} of {desired} replicas have been enough for at least half of a start "
-        f"time, so {is_stopped}"
+        f"{in_flight(workload)}; {kept} of {desired} replicas have been enough for at least half as long as "
+        f"a start takes, so {is_stopped}"
     )
 
 
@@ -178,11 +187,16 @@ def at_ceiling(queued: int, desired: int) -> str:
     return f"{waiting(queued)}, but the pool may have no more than {count(desired, 'replica')}"
 
 
-def above_ceiling(desired: int, ceiling: int) -> str:
-    """More run than are allowed."""
-    return f"{count(desired, 'replica')} are more than the {ceiling} allowed"
+def above_ceiling(desired: int, ceiling: int, lowered: int) -> str:
+    """More run than are allowed, and may stop."""
+    are_stopped = "1 is stopped" if desired - lowered == 1 else f"{desired - lowered} are stopped"
+    return f"{_above_ceiling(desired, ceiling)}, so {are_stopped}"
 
 
 def above_ceiling_but_busy(desired: int, ceiling: int) -> str:
     """More run than are allowed, and may have work."""
-    return f"{above_ceiling(desired, ceiling)}; all stay while one of them may be busy or starting"
+    return f"{_above_ceiling(desired, ceiling)}; all stay while one of them may be busy or starting"
+
+
+def _above_ceiling(desired: int, ceiling: int) -> str:
+    return f"{count(desired, 'replica')} {'is' if desired == 1 else 'are'} more than the {ceiling} allowed"

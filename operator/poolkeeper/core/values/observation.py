@@ -121,7 +121,7 @@ class Waiting:
 
 Stop = Clear | Waiting
 CLEAR = Clear()
-NOT_SEEN_YET = Waiting("NotSeenYet", "the Service and the activators have not been looked at yet")
+NOT_SEEN_YET = Waiting("NotSeenYet", "the operator has not read the Service and the activators yet")
 """The stop of a pool with an http source until the first look at its Service."""
 
 

@@ -67,7 +67,7 @@ STOPS = [
     ("guarded, and nothing in flight since", {}, {}, ""),
     ("work is seen, or nothing is known", {"idle_seen_at": None}, {}, "InFlight"),
     ("the Service has not been read", {"service": None}, {}, "ServiceUnknown"),
-    ("the declaration can't be read", {"is_readable": False}, {}, "ServiceUnknown"),
+    ("the spec of the pool can't be read", {"is_readable": False}, {}, "ServiceUnknown"),
     ("another autoscaler has the target", {"takes_part": False}, {}, "NotWriting"),
     ("other scalers have not been looked for", {"takes_part": None}, {}, ""),
     ("work arrives", {"wants_zero": False}, {}, "Leaving"),

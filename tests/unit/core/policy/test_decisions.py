@@ -160,7 +160,7 @@ def test_unseen_work_that_may_take_any_time_holds_the_replicas_for_good() -> Non
     idle = observe(reading(T0 + 1e6, (), None), replicas(2))
     decision, _ = decide(T0 + 1e6, spec, idle, taught(spec, STARTS))
     assert (decision.replicas, decision.reason) == (2, Reason.IN_FLIGHT_UNSEEN)
-    assert "may take any time, so none is stopped" in decision.message
+    assert "maxServiceSeconds is not set, so no replica is stopped" in decision.message
 
 
 def test_unseen_work_may_have_begun_before_the_operator_or_while_it_was_blind() -> None:

@@ -12,7 +12,7 @@ from poolkeeper.core.values.spec import PoolSpec
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught, unavailable
 
 SPEC = spec_of(zero_mode=ZeroMode.FIXED, idle_seconds=5.0)
-SETTLING = Waiting("Settling", "the new endpoints reach every node within 5 s", T0 + 57.0)
+SETTLING = Waiting("Settling", "the new endpoints need up to 5 s to reach every node", T0 + 57.0)
 IDLE_AT = T0 + 60.0
 
 
@@ -54,11 +54,11 @@ def test_the_message_says_what_it_waits_for_and_for_how_long() -> None:
     decision = after_a_minute(SETTLING, reading(IDLE_AT), replicas(1))
     assert "idle for 60 s" in decision.message
     assert decision.message.endswith(
-        "once the activators hold what arrives "
-        "(waiting for 3 s: the new endpoints reach every node within 5 s)"
+        "once the activators hold new requests "
+        "(waiting for 3 s: the new endpoints need up to 5 s to reach every node)"
     )
     unknown = after_a_minute(NOT_SEEN_YET, reading(IDLE_AT), replicas(1))
-    assert "(waiting: the Service and the activators have not been looked at yet)" in unknown.message
+    assert "(waiting: the operator has not read the Service and the activators yet)" in unknown.message
 
 
 def test_a_floor_is_kept_whether_or_not_the_pool_may_stop() -> None:

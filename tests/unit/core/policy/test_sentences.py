@@ -1,0 +1,57 @@
+"""The sentences of decisions, as a user of kubectl reads them: subject, verb, numbers with units."""
+
+import pytest
+
+from poolkeeper.core.policy import bounds, say
+from poolkeeper.core.values.decision import Reason
+from tests.unit.core.strategies import T0, replicas, spec_of, taught
+
+STARTING = replicas(2, starting_for=(3.0, 5.0))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        (
+            say.stopped(1, 0, 5.4, 5.0, is_fixed=False),
+            "1 replica has been idle for 5 s; after 5 s idle, a new start is expected to cost less than "
+            "staying up, so it is stopped",
+        ),
+        (
+            say.stopped(4, 1, 30.0, 30.0, is_fixed=True),
+            "4 replicas have been idle for 30 s; scaleToZero.idleSeconds is 30 s, so 3 of them are stopped",
+        ),
+        (
+            say.idle(2, 7.0, 60.0, Reason.IN_FLIGHT_UNSEEN),
+            "2 replicas have been idle for 7 s; the source doesn't show requests in flight, so no replica is "
+            "stopped for another 60 s",
+        ),
+        (
+            say.cancelled(T0, STARTING, 0),
+            "no request waits any more, so 2 replicas, starting for up to 5 s and not ready yet, are stopped",
+        ),
+        (
+            say.cancelled(T0, STARTING, 1),
+            "no request waits any more, so 1 replica, starting for up to 5 s and not ready yet, is stopped; "
+            "1 replica stays",
+        ),
+        (
+            say.demand_unknown(0, "source jobs has not reported yet"),
+            "demand is unknown, so the pool stays at zero: source jobs has not reported yet",
+        ),
+        (say.above_ceiling(1, 0, 0), "1 replica is more than the 0 allowed, so 1 is stopped"),
+        (
+            say.above_ceiling_but_busy(6, 4),
+            "6 replicas are more than the 4 allowed; all stay while one of them may be busy or starting",
+        ),
+    ],
+)
+def test_a_sentence_reads_well(sentence: str, expected: str) -> None:
+    assert sentence == expected
+
+
+def test_a_budget_that_a_start_alone_would_fit_names_what_else_takes_time() -> None:
+    spec = spec_of(budget_seconds=30.0)
+    verdict = bounds.budget_attainable(spec, taught(spec, (29.4,) * 40).starts)
+    assert verdict.holds is False
+    assert "reading demand and passing requests on up to 1 s, but the budget is 30 s" in verdict.message
