@@ -23,6 +23,7 @@ def ready_pod(number: int, asked_at: float) -> Pod:
         "name": f"worker-{number}",
         "namespace": "ns",
         "labels": {"app": "worker"},
+        "resourceVersion": "1",
         "creationTimestamp": format_timestamp(asked_at),
     }
     conditions = [

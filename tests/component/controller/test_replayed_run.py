@@ -165,6 +165,7 @@ class World(FakeCluster):
                     "uid": name,
                     "name": name,
                     "namespace": "ns",
+                    "resourceVersion": "1",
                     "labels": {"app": "worker"},
                     "creationTimestamp": timestamp(asked_at),
                 },

@@ -222,7 +222,13 @@ async def test_a_status_that_turns_is_told_however_often(cluster: FakeCluster) -
 async def test_a_pod_that_can_not_start_is_told_about_once_also_after_a_restart(cluster: FakeCluster) -> None:
     await settled(cluster)
     waiting = {"name": "model", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
-    metadata = {"uid": "a", "name": "worker-a", "namespace": "ns", "labels": {"app": "worker"}}
+    metadata = {
+        "uid": "a",
+        "name": "worker-a",
+        "namespace": "ns",
+        "labels": {"app": "worker"},
+        "resourceVersion": "1",
+    }
     stuck = project_pod({"metadata": metadata, "status": {"containerStatuses": [waiting]}})
     for _ in range(2):
         cluster.pods.present = {"a": stuck}

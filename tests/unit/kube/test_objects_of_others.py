@@ -20,7 +20,7 @@ from poolkeeper.kube.objects.scale import Scale, project_scale
 from poolkeeper.kube.objects.services import Service, ServiceUnsuitable, project_service
 from poolkeeper.kube.objects.targets import Target, project_target
 from poolkeeper.kube.transport.fields import Unreadable, readable
-from poolkeeper.kube.watch.pod import PodVersion, project_pod_version
+from poolkeeper.kube.watch.pod import Pod, project_pod
 
 Path = tuple[str | int, ...]
 Json = dict[str, Any]
@@ -53,8 +53,8 @@ PEERS: list[Json] = [
 
 KINDS: dict[str, tuple[Callable[[Mapping[str, Any]], object], Any, Json]] = {
     "pod": (
-        project_pod_version,
-        PodVersion,
+        project_pod,
+        Pod,
         {
             "status": {
                 "phase": "Failed",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from poolkeeper.kube.transport.fields import Unreadable, entries, instant, labels, mapping, required, text
 
@@ -46,6 +46,8 @@ class Pod:
     """Its IPs, the main one first."""
     controller: tuple[str, str] | None = None
     """Kind and name of the object that made it; None for a pod that nothing controls."""
+    version: int = field(default=0, compare=False)
+    """Its resourceVersion; versions of one kind are ordered numbers (KEP-5504)."""
 
     @property
     def takes_new(self) -> bool:
@@ -56,13 +58,6 @@ class Pod:
     def has_failed(self) -> bool:
         """Whether it can't serve, and stays so until somebody changes it."""
         return bool(self.failure)
-
-
-class PodVersion(NamedTuple):
-    """A pod as of one resourceVersion, so that an older version never replaces a newer one."""
-
-    pod: Pod
-    version: int
 
 
 def project_pod(raw: Mapping[str, Any]) -> Pod:
@@ -85,6 +80,7 @@ def project_pod(raw: Mapping[str, Any]) -> Pod:
         failure=_failure(status, containers),
         addresses=tuple(ip for each in entries(status.get("podIPs")) if (ip := text(each.get("ip")))),
         controller=_controller(metadata),
+        version=_version(metadata),
     )
 
 
@@ -123,10 +119,8 @@ def _state(container: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return mapping(mapping(container.get("state")).get(name))
 
 
-def project_pod_version(raw: Mapping[str, Any]) -> PodVersion:
-    """The projection with its version; versions of one kind are ordered numbers (KEP-5504). Raises
-    Unreadable."""
-    version = text(mapping(raw.get("metadata")).get("resourceVersion"))
+def _version(metadata: Mapping[str, Any]) -> int:
+    version = text(metadata.get("resourceVersion"))
     if not version.isdecimal():
         raise Unreadable("its resourceVersion is no number")
-    return PodVersion(project_pod(raw), int(version))
+    return int(version)

@@ -9,7 +9,7 @@ from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import KubeFailure
 from poolkeeper.kube.transport.listing import list_all
 from poolkeeper.kube.transport.paths import api_path, namespaced_path
-from poolkeeper.kube.watch.pod import Pod, PodVersion, project_pod_version
+from poolkeeper.kube.watch.pod import Pod, project_pod
 from poolkeeper.kube.watch.pod_store import PodStore
 from poolkeeper.kube.watch.reflector import NOT_LISTED, Reflector, WatchTiming
 
@@ -22,7 +22,7 @@ MOST_SHARE_OF_TIME = 0.1
 
 
 class _Watch(NamedTuple):
-    reflector: Reflector[PodVersion]
+    reflector: Reflector
     task: asyncio.Task[None]
 
 
@@ -101,7 +101,7 @@ class PodWatch:
         def covered() -> frozenset[str]:
             return frozenset((place,)) if place else self._followed
 
-        def on_list(listed: list[PodVersion]) -> None:
+        def on_list(listed: list[Pod]) -> None:
             self._note(self._store.reconcile(listed, covered()))
 
         def on_current() -> None:
@@ -110,7 +110,6 @@ class PodWatch:
         reflector = Reflector(
             self._client,
             _path(place),
-            project=project_pod_version,
             on_list=on_list,
             on_event=self._take,
             on_current=on_current,
@@ -118,29 +117,27 @@ class PodWatch:
         )
         return _Watch(reflector, asyncio.create_task(reflector.run()))
 
-    def _take(self, event_type: str, news: PodVersion) -> None:
-        namespace = news.pod.namespace
-        if namespace not in self._followed:
+    def _take(self, event_type: str, pod: Pod) -> None:
+        if pod.namespace not in self._followed:
             return
-        has_changed = self._store.remove(news.pod) if event_type == "DELETED" else self._store.put(news)
+        has_changed = self._store.remove(pod) if event_type == "DELETED" else self._store.put(pod)
         if has_changed:
-            self._note({namespace}, delay_seconds=self._next_at - _now())
+            self._note({pod.namespace}, delay_seconds=self._next_at - _now())
 
     async def _catch_up(self, namespace: str) -> None:
         """List a namespace whose pods the watch of the cluster has dropped until now."""
         failures = 0
         while True:
             try:
-                listed, _ = await list_all(
-                    self._client, _path(namespace), project_pod_version, paging=self._timing.paging
-                )
+                path = _path(namespace)
+                listed, _ = await list_all(self._client, path, project_pod, paging=self._timing.paging)
                 break
             except KubeFailure:
                 await asyncio.sleep(self._timing.backoff.pause_seconds(failures))
                 failures += 1
         # The watch went on while the list was read: `put` keeps the newer version of each pod.
-        for news in listed:
-            self._store.put(news)
+        for pod in listed:
+            self._store.put(pod)
         self._catching_up.pop(namespace)
         self._note({namespace})
 

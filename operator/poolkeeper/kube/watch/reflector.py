@@ -1,22 +1,22 @@
-"""Follows one collection: list it, watch it, and list it again after a gap."""
+"""Follows the pods of one place: list them, watch them, and list them again after a gap."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
 
 from poolkeeper.backoff import Backoff
 from poolkeeper.kube.transport.client import STALL_SECONDS, JsonObject, KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 from poolkeeper.kube.transport.fields import readable
 from poolkeeper.kube.transport.listing import PAGING, Paging, list_all
+from poolkeeper.kube.watch.pod import Pod, project_pod
 
 logger = logging.getLogger(__name__)
 
-Item = TypeVar("Item")
-
 RETRIES = Backoff(first_seconds=0.2, longest_seconds=30.0)
+SERVER_TIMEOUT_SECONDS = 300
+"""The API server ends a watch after this time."""
 NOT_LISTED = KubeFailure("NotListed", "the API server has not listed them yet")
 
 
@@ -25,17 +25,15 @@ class WatchTiming:
     """How lists and watches are paced."""
 
     paging: Paging = PAGING
-    server_timeout_seconds: int = 300
-    """The API server ends a watch after this time."""
     stall_seconds: float = STALL_SECONDS
     """A watch that is silent for longer is interrupted."""
     backoff: Backoff = RETRIES
 
 
-class Reflector(Generic[Item]):
-    """Reports a collection's content and every change of it, for as long as it runs.
+class Reflector:
+    """Reports all pods of a path and every change of them, for as long as it runs.
 
-    `on_list` gets the whole collection, after the start and after each gap; `on_event` gets ADDED, MODIFIED
+    `on_list` gets all of them, after the start and after each gap; `on_event` gets ADDED, MODIFIED
     and DELETED. `failure` is why the reported content may be out of date, None while the watch is open;
     `on_current` is called when it becomes None.
     """
@@ -45,16 +43,14 @@ class Reflector(Generic[Item]):
         client: KubeClient,
         path: str,
         *,
-        project: Callable[[Mapping[str, Any]], Item],
-        on_list: Callable[[list[Item]], None],
-        on_event: Callable[[str, Item], None],
+        on_list: Callable[[list[Pod]], None],
+        on_event: Callable[[str, Pod], None],
         on_current: Callable[[], None],
         timing: WatchTiming,
     ) -> None:
         self.failure: KubeFailure | None = NOT_LISTED
         self._client = client
         self._path = path
-        self._project = project
         self._on_list = on_list
         self._on_event = on_event
         self._on_current = on_current
@@ -79,17 +75,14 @@ class Reflector(Generic[Item]):
 
     async def _list_and_watch(self) -> None:
         if self._version is None:
-            items, self._version = await list_all(
-                self._client,
-                self._path,
-                self._project,
-                paging=self._timing.paging,
+            pods, self._version = await list_all(
+                self._client, self._path, project_pod, paging=self._timing.paging
             )
-            self._on_list(items)
+            self._on_list(pods)
         query: list[tuple[str, str | int]] = [
             ("resourceVersion", self._version),
             ("allowWatchBookmarks", "true"),
-            ("timeoutSeconds", self._timing.server_timeout_seconds),
+            ("timeoutSeconds", SERVER_TIMEOUT_SECONDS),
         ]
         async with self._client.watch(
             self._path, query=query, stall_seconds=self._timing.stall_seconds
@@ -106,8 +99,8 @@ class Reflector(Generic[Item]):
     def _take(self, event: JsonObject) -> None:
         raw = event["object"]
         if event["type"] != "BOOKMARK":
-            for item in readable([raw], self._project):
-                self._on_event(event["type"], item)
+            for pod in readable([raw], project_pod):
+                self._on_event(event["type"], pod)
         # Set after the event was taken in: an event that failed must be delivered again.
         self._version = raw["metadata"]["resourceVersion"]
         self._failures = 0

@@ -145,7 +145,7 @@ class HttpScene:
         ready = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
         self.api.activators.append(
             {
-                "metadata": {"name": address, "namespace": "ns", "uid": address},
+                "metadata": {"name": address, "namespace": "ns", "uid": address, "resourceVersion": "1"},
                 "status": {
                     "phase": "Running",
                     "podIPs": [{"ip": address}],

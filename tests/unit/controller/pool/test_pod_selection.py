@@ -36,6 +36,7 @@ def test_a_pod_counts_unless_something_else_certainly_made_it(
         "name": "p",
         "namespace": "ns",
         "labels": {"app": "chat"},
+        "resourceVersion": "1",
         "ownerReferences": owners,
     }
     pods = [project_pod({"metadata": metadata})]

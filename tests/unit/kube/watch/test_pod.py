@@ -27,7 +27,14 @@ def waiting(reason: str) -> dict[str, Any]:
 
 
 def pod(status: dict[str, Any], **metadata: Any) -> Pod:
-    named = {"uid": "u", "name": "n", "namespace": "s", "creationTimestamp": at(0), **metadata}
+    named = {
+        "uid": "u",
+        "name": "n",
+        "namespace": "s",
+        "creationTimestamp": at(0),
+        "resourceVersion": "1",
+        **metadata,
+    }
     return project_pod({"metadata": named, "status": status})
 
 

@@ -1,20 +1,20 @@
 """The store of pods ends up the same whatever order news comes in, and however often."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.kube.watch.pod import PodVersion, project_pod
+from poolkeeper.kube.watch.pod import Pod, project_pod
 from poolkeeper.kube.watch.pod_store import PodStore
 
 NAMESPACE = "serving"
 
 
-def news(uid: str, version: int, namespace: str = NAMESPACE) -> PodVersion:
+def news(uid: str, version: int, namespace: str = NAMESPACE) -> Pod:
     """A pod whose name contains its version, so that each version is a visible change."""
     metadata = {"uid": uid, "name": f"{uid}-{version}", "namespace": namespace}
-    return PodVersion(project_pod({"metadata": metadata}), version)
+    return project_pod({"metadata": metadata | {"resourceVersion": str(version)}})
 
 
 def names(store: PodStore, namespace: str = NAMESPACE) -> set[str]:
@@ -29,7 +29,7 @@ class Life:
     versions: tuple[int, ...]
     is_deleted: bool
 
-    def events(self) -> list[tuple[str, PodVersion]]:
+    def events(self) -> list[tuple[str, Pod]]:
         sent = [("MODIFIED", news(self.uid, version)) for version in self.versions]
         return [*sent, ("DELETED", news(self.uid, self.versions[-1] + 1))] if self.is_deleted else sent
 
@@ -51,7 +51,7 @@ def test_events_may_come_twice_and_in_any_order(lives: list[Life], data: st.Data
     store = PodStore()
     for event_type, pod in twice:
         if event_type == "DELETED":
-            store.remove(pod.pod)
+            store.remove(pod)
         else:
             store.put(pod)
     assert names(store) == {f"{life.uid}-{life.versions[-1]}" for life in lives if not life.is_deleted}
@@ -79,11 +79,11 @@ def test_says_what_has_changed() -> None:
     outcomes = [
         store.put(first),
         store.put(first),
-        store.put(PodVersion(first.pod, 2)),
+        store.put(replace(first, version=2)),
         store.put(news("p", 3)),
     ]
     assert outcomes == [True, False, False, True]
-    assert [store.remove(first.pod), store.remove(first.pod)] == [True, False]
+    assert [store.remove(first), store.remove(first)] == [True, False]
 
 
 def test_a_snapshot_stays_as_it_was() -> None:
