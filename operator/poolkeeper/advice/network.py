@@ -27,18 +27,15 @@ class End:
     """Pods at one end of a connection."""
 
     namespace: str
-    """Their namespace."""
     namespace_labels: Mapping[str, str] | None
-    """Labels of the namespace; None if not known."""
+    """None if not known."""
     labels: Mapping[str, str]
-    """Labels of the pods."""
 
 
 class PodPort(NamedTuple):
     """The port of the pods."""
 
     number: int
-    """Its number."""
     names: frozenset[str] = frozenset()
     """The names that the containers give it."""
 

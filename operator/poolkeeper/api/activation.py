@@ -50,7 +50,6 @@ class PortRoute(ApiModel):
     """One port of one Service; the port that a request arrives at is all that selects it."""
 
     service: str
-    """Name of the Service."""
     listen_port: Port
     """Port of the activator that stands for this port of the Service."""
     backend_port: Port
@@ -61,9 +60,7 @@ class PoolRoute(ApiModel):
     """All that an activator knows of a pool."""
 
     namespace: str
-    """Namespace of the pool."""
     name: str
-    """Name of the pool."""
     ports: tuple[PortRoute, ...]
     """Ports that lead to the pool."""
     replicas: tuple[Replica, ...] = ()
@@ -99,7 +96,6 @@ class RoutingTable(ApiModel):
     valid_seconds: Annotated[int, Field(ge=1)] = 30
     """After this without a newer table the replicas count as gone: their addresses may belong to others."""
     pools: tuple[PoolRoute, ...] = ()
-    """All pools."""
 
 
 class WaitingRequests(ApiModel):
@@ -115,9 +111,7 @@ class PoolReport(ApiModel):
     """What one activator holds and has done for one pool since it started."""
 
     namespace: str
-    """Namespace of the pool."""
     name: str
-    """Name of the pool."""
     waiting: tuple[WaitingRequests, ...] = ()
     """Held requests, oldest first, at most 64 entries."""
     expected_back: Total = 0

@@ -62,11 +62,6 @@ class Row:
     max_replicas: int | None
     decisions_per_second: float | None
 
-    @property
-    def avoidable_late_percent(self) -> float:
-        """Late requests less those that are late in an always-on pool too."""
-        return self.late_percent - self.unavoidable_late_percent
-
 
 def summed(
     trace: str,

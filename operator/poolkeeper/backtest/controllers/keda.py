@@ -25,15 +25,14 @@ class Keda(Peer):
 
     def __init__(
         self, *, target: float, floor: int, ceiling: int, polling: float, cooldown: float,
-        sync: float = SYNC_SECONDS, stabilization: float = 300.0, phase: float = 0.0,
+        stabilization: float = 300.0, phase: float = 0.0,
     ) -> None:  # fmt: skip
         self._floor = floor
         self._ceiling = ceiling
         self._polling = polling
         self._polls_from = phase * polling
         self._cooldown = cooldown
-        self._sync = sync
-        self._syncs_from = phase * sync
+        self._syncs_from = phase * SYNC_SECONDS
         self._last_active: float | None = None
         self._replicas = floor
         """The number asked for last; for the 0.1 s that a write takes, the pool still shows the one before.
@@ -47,14 +46,14 @@ class Keda(Peer):
         poll = next_tick(now, self._polling, self._polls_from)
         if self._replicas == 0 or self._ceiling == 1:
             return poll
-        return min(poll, next_tick(now, self._sync, self._syncs_from))
+        return min(poll, next_tick(now, SYNC_SECONDS, self._syncs_from))
 
     def step(self, now: float, pool: Pool) -> int:
         """A poll, an HPA sync, or both, as their clocks say."""
         wanted = self._replicas
         if is_tick(now, self._polling, self._polls_from):
             wanted = self._poll(now, pool)
-        if wanted > 0 and self._ceiling > 1 and is_tick(now, self._sync, self._syncs_from):
+        if wanted > 0 and self._ceiling > 1 and is_tick(now, SYNC_SECONDS, self._syncs_from):
             wanted = self._recommender.replicas(now, wanted, self.metric(pool))
         self._replicas = wanted
         self.wake_at = self._next_wake(now, pool, wanted)
@@ -88,9 +87,8 @@ class Keda(Peer):
             cooled_at = tick_after(idle_since + self._cooldown, self._polling, self._polls_from)
             return max(cooled_at, tick_after(now, self._polling, self._polls_from))
         next_poll = tick_after(now, self._polling, self._polls_from)
-        return (
-            min(next_poll, tick_after(now, self._sync, self._syncs_from)) if self._ceiling > 1 else next_poll
-        )
+        next_sync = tick_after(now, SYNC_SECONDS, self._syncs_from) if self._ceiling > 1 else NEVER
+        return min(next_poll, next_sync)
 
 
 class KedaHttp(Keda):

@@ -134,13 +134,12 @@ def parse_start_times(text: str) -> StartTimes:
         case "constant", [seconds]:
             return Constant(seconds)
         case "lognormal", [median, sigma]:
-            return Lognormal(_positive(text, median), _sigma(text, sigma))
+            return _lognormal(text, median, sigma)
         case "two-mode", [fast, slow, share, *sigma] if len(sigma) <= 1:
             if share > 1:
                 raise StartTimesError(f"start time {text!r}: SLOW_SHARE must lie between 0 and 1")
-            spread = _sigma(text, sigma[0]) if sigma else 0.1
-            modes = Lognormal(_positive(text, fast), spread), Lognormal(_positive(text, slow), spread)
-            return TwoMode(*modes, slow_share=share)
+            spread = sigma[0] if sigma else 0.1
+            return TwoMode(_lognormal(text, fast, spread), _lognormal(text, slow, spread), share)
     raise StartTimesError(f"start time {text!r} is not one of {FORMS}")
 
 
@@ -154,19 +153,15 @@ def _numbers(text: str, argument: str) -> Sequence[float]:
     return numbers
 
 
-def _positive(text: str, seconds: float) -> float:
-    if seconds <= 0:
+def _lognormal(text: str, median: float, sigma: float) -> Lognormal:
+    if median <= 0:
         raise StartTimesError(f"start time {text!r}: a median must be above 0 s")
-    return seconds
-
-
-def _sigma(text: str, sigma: float) -> float:
     if sigma > HIGHEST_SIGMA:
         raise StartTimesError(
             f"start time {text!r}: SIGMA is the deviation of the logarithm and at most {HIGHEST_SIGMA:g}, "
             f"got {sigma:g}; for a median of 90 s, 0.4 spreads most starts over 40 to 200 s"
         )
-    return sigma
+    return Lognormal(median, sigma)
 
 
 def read_samples(path: Path) -> Samples:

@@ -2,7 +2,7 @@
 reported."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -102,23 +102,19 @@ class ReasonLimit:
 
 def queued(observation: Observation) -> int | None:
     """Requests that wait in all sources; None where a source is unknown."""
-    readings = [demand for demand in observation.demand if isinstance(demand, Reading)]
-    return _total(each.queued for each in readings) if len(readings) == len(observation.demand) else None
+    return _total(observation, lambda reading: reading.queued)
 
 
 def in_flight(observation: Observation) -> int | None:
     """Requests that are being worked on; None where a source can't see them."""
-    seen = [
-        demand.in_flight
-        for demand in observation.demand
-        if isinstance(demand, Reading) and demand.in_flight is not None
-    ]
-    return _total(seen) if len(seen) == len(observation.demand) else None
+    return _total(observation, lambda reading: reading.in_flight)
 
 
-def _total(numbers: Iterable[int]) -> int:
-    """A queue may hold more than the status has room for."""
-    return min(sum(numbers), MOST_COUNTED)
+def _total(observation: Observation, number: Callable[[Reading], int | None]) -> int | None:
+    """At most what the status has room for, which a queue may exceed."""
+    numbers = [number(demand) if isinstance(demand, Reading) else None for demand in observation.demand]
+    known = [each for each in numbers if each is not None]
+    return min(sum(known), MOST_COUNTED) if len(known) == len(numbers) else None
 
 
 def _condition(kind: str, verdict: Verdict, before: Condition | None, now: float) -> Condition:

@@ -23,10 +23,8 @@ def warm_floor(now: float, windows: Sequence[WarmWindow]) -> WarmFloor:
     """
     followed = [window for window in windows if not _problem(window)]
     floor = max((window.replicas for window in followed if _is_open(now, window)), default=0)
-    changes = [
-        at for window in followed for at in (_next(now, window, "start"), _next(now, window, "end")) if at
-    ]
-    return WarmFloor(floor, min(changes, default=None))
+    changes = [_occurrence(now, window, field) for window in followed for field in ("start", "end")]
+    return WarmFloor(floor, min(filter(None, changes), default=None))
 
 
 def _problem(window: WarmWindow) -> str | None:
@@ -49,16 +47,12 @@ def _is_open(now: float, window: WarmWindow) -> bool:
     return opened is not None and (closed is None or opened > closed)
 
 
-def _next(now: float, window: WarmWindow, field: str) -> float | None:
-    return _occurrence(now, window, field, reverse=False)
-
-
 def _last(now: float, window: WarmWindow, field: str) -> float | None:
     # One second later, since looking back excludes the second that it begins with.
     return _occurrence(now + 1.0, window, field, reverse=True)
 
 
-def _occurrence(now: float, window: WarmWindow, field: str, *, reverse: bool) -> float | None:
+def _occurrence(now: float, window: WarmWindow, field: str, *, reverse: bool = False) -> float | None:
     instant = datetime.fromtimestamp(int(now), UTC).astimezone(ZoneInfo(window.time_zone))
     found = next(CronSim(getattr(window, field), instant, reverse=reverse), None)
     return found.timestamp() if isinstance(found, datetime) else None
