@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from poolkeeper.api.activation import PoolReport, Report
-from poolkeeper.controller.front.patience import Patience
 from poolkeeper.controller.front.timing import FrontTiming
+from poolkeeper.controller.loop.patience import Patience
 from poolkeeper.controller.loop.restarting import keep_running
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.activator_pods import list_activators

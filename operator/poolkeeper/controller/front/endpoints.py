@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from poolkeeper.backoff import Backoff
 from poolkeeper.controller.front.initial_sync import InitialSync
-from poolkeeper.controller.front.patience import Patience
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
+from poolkeeper.controller.loop.patience import Patience
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.front.presence import Endpoints, Presence
 from poolkeeper.core.front.slices import ActivatorSlice, SliceName, by_name, by_pool

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from poolkeeper.api.base import API_VERSION, CLASSES, POOLS
 from poolkeeper.controller.intake.updates import Updates
+from poolkeeper.controller.loop.patience import Patience
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import KubeClient
@@ -45,22 +46,29 @@ class DeletionSweep:
 
     async def wait_for_kinds(self) -> None:
         """Return once the API server serves our kinds, so that they can be watched."""
-        is_first = True
-        while not await self._are_kinds_served():
-            if is_first:
-                logger.warning("The CRDs of %s are not installed: waiting for them", API_VERSION)
-            is_first = False
-            await asyncio.sleep(RETRY_SECONDS)
+        patience, is_first = Patience("Whether the CRDs are installed can't be looked up"), True
+        while True:
+            pause_seconds = RETRY_SECONDS
+            try:
+                if await self._are_kinds_served():
+                    return
+                if is_first:
+                    logger.warning("The CRDs of %s are not installed: waiting for them", API_VERSION)
+                is_first = False
+            except KubeFailure as failure:
+                pause_seconds = patience.failed(failure)
+            await asyncio.sleep(pause_seconds)
 
     async def run(self) -> None:
         """Sweep until cancelled: every 10 s until all that exists was delivered, then every five minutes."""
+        patience = Patience("Pools and classes can't be listed")
         while True:
             try:
                 await self.sweep()
             except KubeFailure as failure:
-                logger.warning("Pools and classes can't be listed: %s", failure)
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(patience.failed(failure))
                 continue
+            patience.succeeded()
             await self._wait_for_the_watch()
             if self.synced.is_set():
                 await asyncio.sleep(INTERVAL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
@@ -91,12 +99,10 @@ class DeletionSweep:
                 await asyncio.sleep(CHECK_SECONDS)
 
     async def _are_kinds_served(self) -> bool:
+        """Raises ApiError, ApiUnreachable."""
         try:
             served = await self._client.request("GET", api_path(API_VERSION))
         except NotFound:
-            return False
-        except KubeFailure as failure:
-            logger.warning("Whether the CRDs are installed can't be looked up: %s", failure)
             return False
         return {POOLS, CLASSES} <= {resource["name"] for resource in served.get("resources") or ()}
 

@@ -1,4 +1,4 @@
-"""How long to wait after a request of the front has failed, and whether to log that."""
+"""How long to wait after a request has failed, and whether to log that."""
 
 import logging
 
