@@ -72,27 +72,18 @@ class ScaleClient:
             # Discovery counts too: after this limit no write may begin, since the lease may have run out.
             async with asyncio.timeout(timeout_seconds):
                 resource = await self._discovery.resolve_scalable(target.api_version, target.kind)
-                return await self._exchange_with(resource, target, method, body, timeout_seconds)
+                path = resource.path(target.namespace, target.name, "scale")
+                try:
+                    answer = await self._client.request(
+                        method, path, body=body, timeout_seconds=timeout_seconds
+                    )
+                except ApiError as failure:
+                    raise self._explained(failure, target, method, resource) from failure
+                return project_scale(answer)
         except TimeoutError as failure:
             raise ApiUnreachable(
                 "ApiTimeout", f"{method} of the scale of {target} took longer than {timeout_seconds:g} s"
             ) from failure
-
-    async def _exchange_with(
-        self,
-        resource: Resource,
-        target: TargetKey,
-        method: str,
-        body: JsonObject | None,
-        timeout_seconds: float,
-    ) -> Scale:
-        path = resource.path(target.namespace, target.name, "scale")
-        try:
-            return project_scale(
-                await self._client.request(method, path, body=body, timeout_seconds=timeout_seconds)
-            )
-        except ApiError as failure:
-            raise self._explained(failure, target, method, resource) from failure
 
     def _explained(
         self, failure: ApiError, target: TargetKey, method: str, resource: Resource
