@@ -1,6 +1,7 @@
 """The HTTP interface for the controller, for probes and for Prometheus."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from aiohttp import web
 from prometheus_client import generate_latest
@@ -10,7 +11,7 @@ from poolkeeper.activator.reports import Reporter
 from poolkeeper.activator.routing.pools import Pools
 from poolkeeper.activator.routing.shared import Shared
 from poolkeeper.activator.server import Server
-from poolkeeper.activator.tokens import TokenFile
+from poolkeeper.activator.tokens import is_accepted
 from poolkeeper.api.activation import REPORTS_PATH, ROUTES_PATH, RoutingTable
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -21,8 +22,8 @@ MOST_TABLE_BYTES = 16 * 1024 * 1024
 class Control:
     """Takes routing tables from controllers that have the token, and streams reports to them."""
 
-    def __init__(self, tokens: TokenFile, pools: Pools, server: Server, reporter: Reporter) -> None:
-        self._tokens = tokens
+    def __init__(self, token_file: Path, pools: Pools, server: Server, reporter: Reporter) -> None:
+        self._token_file = token_file
         self._pools = pools
         self._server = server
         self._reporter = reporter
@@ -36,7 +37,7 @@ class Control:
 
     @web.middleware
     async def _authenticate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not self._tokens.accepts(request.headers.get("Authorization", "")):
+        if not is_accepted(request.headers.get("Authorization", ""), self._token_file):
             return web.Response(status=401, text="The bearer token is missing or not the shared one.\n")
         return await handler(request)
 

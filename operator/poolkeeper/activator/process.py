@@ -15,7 +15,6 @@ from poolkeeper.activator.reports import Reporter
 from poolkeeper.activator.routing.pools import Pools
 from poolkeeper.activator.routing.shared import Shared
 from poolkeeper.activator.server import Server
-from poolkeeper.activator.tokens import TokenFile
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     pools = shared.pools
     server = Server(shared, settings.data_host)
     reporter = Reporter(settings.identity, pools, server)
-    control = Control(TokenFile(settings.token_file), pools, server, reporter)
+    control = Control(settings.token_file, pools, server, reporter)
     hang_ups = asyncio.create_task(shared.hang_ups.run())
     try:
         async with (
