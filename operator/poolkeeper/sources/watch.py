@@ -1,7 +1,7 @@
 """One source of one pool: its queue, its poll interval, and where outcomes are published."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.core.values.observation import Unavailable
@@ -35,17 +35,7 @@ class Watch:
         if not self.is_current:
             return
         self.unavailable_since = None
-        sample = Sample(
-            source=self.source,
-            observed_at=observed_at,
-            queued=depth.queued,
-            in_flight=depth.in_flight,
-            in_flight_marker=depth.in_flight_marker,
-            in_flight_ends=depth.in_flight_ends,
-            oldest_arrived_at=depth.oldest_arrived_at,
-            server_id=server_id,
-        )
-        self._publish(sample)
+        self._publish(Sample(self.source, observed_at, server_id=server_id, **asdict(depth)))
 
     def fail(self, failure: SourceFailure, at: float) -> None:
         """Publish that demand is unknown since the first of the failures in a row."""
