@@ -48,7 +48,6 @@ class Settings:
     grace_seconds: float = 600.0
     """After SIGTERM: longest until all requests have ended."""
     limits: Limits = field(default_factory=Limits)
-    """What the process takes on, at most."""
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:

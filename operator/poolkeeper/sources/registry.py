@@ -16,7 +16,6 @@ class Kind(NamedTuple):
     """A kind of queue, by functions of what a pool declares."""
 
     queue: Callable[[Any], Queue]
-    """How the queue is read."""
     sees_in_flight: Callable[[Any], bool]
     """Whether the queue shows requests that a replica has taken."""
 

@@ -17,7 +17,6 @@ class Watch:
 
     pool: PoolKey
     source: str
-    """The name of the source."""
     poll_seconds: float
     queue: Queue
     publish: Publish

@@ -35,11 +35,9 @@ class Ticket:
     """One request in the line."""
 
     client: str
-    """Whose turn it takes."""
     cost: int
     """What it takes of that turn, from 1 to MOST_COST."""
     arrived_at: float
-    """When it came."""
     expires_at: float
     """When it is refused if no replica has had a free slot."""
     follows_budget: bool
@@ -51,7 +49,6 @@ class Ticket:
     rests_at: str | None = None
     """The replica of a spliced connection without an open request; the connection then has no slot."""
     was_held: bool = False
-    """Whether it had to wait."""
     has_left: bool = False
     """Whether it has ended, in whatever way."""
     on_decided: Callable[[], None] | None = field(default=None, repr=False)

@@ -64,7 +64,6 @@ class Connection(asyncio.BufferedProtocol):
         self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio: the connection is open."""
         self.transport = cast(asyncio.Transport, transport)
         raw = transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -74,23 +73,19 @@ class Connection(asyncio.BufferedProtocol):
             self._on_open(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """asyncio: where to put what comes."""
         return _READ[: self.most_read]
 
     def buffer_updated(self, nbytes: int) -> None:
-        """asyncio: so many bytes came."""
         self.received += _READ[:nbytes]
         if len(self.received) >= self.most_read:
             self.pause()
         self.interrupt()
 
     def eof_received(self) -> bool:
-        """asyncio: the other end sends nothing more."""
         self._end()
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        """asyncio: the connection is gone."""
         self._end()
         if not self._lost.done():
             self._lost.set_result(None)
@@ -99,11 +94,9 @@ class Connection(asyncio.BufferedProtocol):
             self._writable.exception()  # marks it as seen: perhaps no task was waiting to write
 
     def pause_writing(self) -> None:
-        """asyncio: too much is waiting to be sent."""
         self._writable = asyncio.get_running_loop().create_future()
 
     def resume_writing(self) -> None:
-        """asyncio: there is room again."""
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         self._writable = None

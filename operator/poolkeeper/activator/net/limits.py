@@ -35,7 +35,6 @@ class Limits:
     """How long a client may read nothing of an answer that waits for it; it is then cut off, because until
     then it occupies a replica."""
     connect_seconds: float = 1.0
-    """Longest attempt to connect to a replica."""
     linger_seconds: float = 2.0
     """How long a client that is still sending may take to read an answer before the connection is closed."""
     refused_pause_seconds: float = 0.05

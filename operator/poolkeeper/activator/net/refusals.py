@@ -39,11 +39,9 @@ class Refused(Exception):
     """
 
     cause: Cause
-    """Why."""
     message: str
     """The same in a sentence, for the client."""
     status: int = 503
-    """HTTP status of the answer."""
     retry_after_seconds: int | None = 1
     """Seconds for Retry-After; None for no such header."""
 

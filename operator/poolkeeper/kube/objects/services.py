@@ -48,7 +48,6 @@ class Service:
     families: tuple[str, ...]
     """IPv4, IPv6 or both."""
     ports: tuple[ServicePort, ...]
-    """The TCP ports."""
     is_local: bool
     """Whether clients only reach endpoints on their own node."""
     publishes_not_ready: bool
