@@ -15,7 +15,7 @@ from poolkeeper.api.base import API_VERSION
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
-from poolkeeper.kube.transport.errors import ApiError, KubeFailure, NotFound
+from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 from poolkeeper.kube.transport.fields import number
 from poolkeeper.kube.transport.paths import namespaced_path
 
@@ -90,7 +90,6 @@ class EventRecorder:
         self._source = {"component": "poolkeeper", "host": host}
         self._pending: asyncio.Queue[Happening] = asyncio.Queue(PENDING)
         self._buckets: OrderedDict[PoolKey, TokenBucket] = OrderedDict()
-        self._counts: OrderedDict[str, int] = OrderedDict()
 
     def record(self, pool: PoolKey, uid: str, event_type: EventType, reason: str, message: str) -> None:
         """Queue an event; returns at once and never raises."""
@@ -115,52 +114,27 @@ class EventRecorder:
     def _bucket(self, pool: PoolKey) -> TokenBucket:
         bucket = self._buckets.pop(pool, None) or TokenBucket(BURST, REFILL_SECONDS, self._clock())
         self._buckets[pool] = bucket
-        _forget_oldest(self._buckets)
+        while len(self._buckets) > REMEMBERED:
+            self._buckets.popitem(last=False)
         return bucket
 
     async def _write(self, happening: Happening) -> None:
-        key = f"{happening.pool.namespace}/{happening.event_name}"
-        count = self._counts.pop(key, 0) + 1
-        if count == 1:
-            count = await self._create(happening)
-        elif not await self._bump(happening, count):
-            # The API server has deleted the event: events expire, by default after an hour.
-            count = await self._create(happening)
-        self._counts[key] = count
-        _forget_oldest(self._counts)
-
-    async def _create(self, happening: Happening) -> int:
-        """Create the event, or raise its count where the previous leader has created it. Returns the
-        count."""
-        now = format_timestamp(self._clock())
-        event = self._event(happening, now)
+        """Create the event, or raise its count where this replica or an earlier leader has created it."""
         try:
-            await self._client.request("POST", _path(happening), body=event)
+            await self._client.request("POST", _path(happening), body=self._event(happening))
         except ApiError as failure:
             if failure.status != 409:
                 raise
-            found = await self._client.request("GET", _path(happening, happening.event_name))
-            count = max(1, number(found.get("count"))) + 1
-            await self._bump(happening, count)
-            return count
-        return 1
+            await self._raise_count(_path(happening, happening.event_name))
 
-    async def _bump(self, happening: Happening, count: int) -> bool:
-        """Set the count of the event; false where the event no longer exists."""
+    async def _raise_count(self, path: str) -> None:
+        found = await self._client.request("GET", path)
+        count = max(1, number(found.get("count"))) + 1
         patch = {"count": count, "lastTimestamp": format_timestamp(self._clock())}
-        try:
-            await self._client.request(
-                "PATCH",
-                _path(happening, happening.event_name),
-                body=patch,
-                content_type="application/merge-patch+json",
-            )
-        except NotFound:
-            return False
-        return True
+        await self._client.request("PATCH", path, body=patch, content_type="application/merge-patch+json")
 
-    def _event(self, happening: Happening, now: str) -> JsonObject:
-        pool = happening.pool
+    def _event(self, happening: Happening) -> JsonObject:
+        pool, now = happening.pool, format_timestamp(self._clock())
         return {
             "apiVersion": "v1",
             "kind": "Event",
@@ -191,8 +165,3 @@ def _cut(message: str) -> str:
     if len(encoded) <= MESSAGE_BYTES:
         return message
     return encoded[: MESSAGE_BYTES - 3].decode(errors="ignore") + "…"
-
-
-def _forget_oldest(entries: OrderedDict[PoolKey, TokenBucket] | OrderedDict[str, int]) -> None:
-    while len(entries) > REMEMBERED:
-        entries.popitem(last=False)
