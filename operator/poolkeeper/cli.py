@@ -8,15 +8,27 @@ from importlib.metadata import version
 from types import ModuleType
 
 COMMANDS = {
-    "controller": ("poolkeeper.commands.controller", "run the operator"),
-    "activator": ("poolkeeper.commands.activator", "hold requests while their pools are at zero"),
+    "controller": ("poolkeeper.commands.controller", "run the controller, which decides and writes replicas"),
+    "activator": (
+        "poolkeeper.commands.activator",
+        "run an activator, which holds HTTP requests while a pool is at zero",
+    ),
     "explain": (
         "poolkeeper.commands.explain",
-        "show why a pool has its replicas, and where the time of its starts goes",
+        "show the last decisions about a pool with their reasons, and where the time of its starts goes",
     ),
-    "leave": ("poolkeeper.commands.leave", "clean up Services and pools before an uninstall"),
-    "crds": ("poolkeeper.commands.crds", "write the CRDs, or check that they are current"),
-    "backtest": ("poolkeeper.backtest.command", "replay traces of arrivals through the policy"),
+    "leave": (
+        "poolkeeper.commands.leave",
+        "before an uninstall: stop the controller, remove the activators from Services, name pools at zero",
+    ),
+    "crds": (
+        "poolkeeper.commands.crds",
+        "write the CustomResourceDefinitions as YAML files, or check that the files are current",
+    ),
+    "backtest": (
+        "poolkeeper.backtest.command",
+        "replay recorded or generated requests through the policy and its peers",
+    ),
 }
 EXTRAS = {"backtest": ("matplotlib", "numpy", "scipy", "rich")}
 
@@ -27,12 +39,14 @@ def main(
     """Carries a command line out; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     chosen = next((argument for argument in arguments if argument in COMMANDS), None)
-    parser = ArgumentParser(prog="poolkeeper", description="Scales pools of model servers 0→N→0.")
+    parser = ArgumentParser(
+        prog="poolkeeper", description="Scales model servers on accelerators to zero and back."
+    )
     parser.add_argument("--version", action="version", version=f"poolkeeper {version('poolkeeper')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     module = None
     for name, (path, summary) in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
+        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         if name == chosen:
             module = _load(name, path, load_module)
             module.add_arguments(command)

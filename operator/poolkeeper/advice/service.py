@@ -32,8 +32,8 @@ def service_advice(
         problems += _about_stopping(container, hook)
         if hook and "sleep" not in hook:
             message += (
-                f"; container {_name(container)} has a preStop hook of its own: that it takes at least "
-                f"{PRE_STOP_SECONDS} s can't be seen from here"
+                f"; container {_name(container)} has a preStop hook other than sleep: make sure that it "
+                f"takes at least {PRE_STOP_SECONDS} s"
             )
         message += "".join(_about_probing(container))
     if not problems:
@@ -53,20 +53,20 @@ def _about_service(service: Service, port: ServicePort) -> Iterator[Advice]:
         yield Advice(
             "NotReadyPublished",
             f"Service {service.name} has publishNotReadyAddresses: clients are sent to pods that are still "
-            "loading; remove it",
+            "loading; remove that field",
         )
     if service.is_local:
         yield Advice(
             "LocalTrafficOnly",
             f"Service {service.name} has internalTrafficPolicy Local: clients on nodes without an activator "
-            "reach nobody while the pool is at zero; use Cluster",
+            "get no connection while the pool is at zero; set it to Cluster",
         )
 
 
 def _about_stopping(container: Mapping[str, Any], hook: Mapping[str, Any]) -> Iterator[Advice]:
     risk = (
-        "a client with a kept-alive connection may send a request to a pod that is stopping; set its "
-        f"lifecycle.preStop.sleep.seconds: {PRE_STOP_SECONDS}"
+        "a client with a kept-alive connection may send a request to a pod that is stopping; set the "
+        f"container's lifecycle.preStop.sleep.seconds to {PRE_STOP_SECONDS}"
     )
     if not hook:
         yield Advice("PreStopMissing", f"container {_name(container)} has no preStop hook: {risk}")
@@ -83,8 +83,8 @@ def _about_probing(container: Mapping[str, Any]) -> Iterator[str]:
         seconds = 0 if probe is None else probe.get("periodSeconds") or PROBE_PERIOD_SECONDS
         if seconds > LONG_PROBE_PERIOD_SECONDS:
             yield (
-                f"; the {kind} of container {_name(container)} comes only every {seconds} s, and held "
-                f"requests wait for it: set its periodSeconds: 1"
+                f"; the {kind} of container {_name(container)} runs only every {seconds} s, and held "
+                f"requests wait for it: set its periodSeconds to 1"
             )
 
 

@@ -28,10 +28,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--token-file", type=Path, required=True, help="file with the token shared with the controller"
     )
     parser.add_argument(
-        "--control", type=_address, default=(EVERYWHERE, 8082), help="HOST:PORT for the controller"
+        "--control",
+        type=_address,
+        default=(EVERYWHERE, 8082),
+        metavar="HOST:PORT",
+        help="address at which the controller connects (default: port 8082, all addresses)",
     )
     parser.add_argument(
-        "--listen", type=_address, default=(EVERYWHERE, 8080), help="HOST:PORT for probes and metrics"
+        "--listen",
+        type=_address,
+        default=(EVERYWHERE, 8080),
+        metavar="HOST:PORT",
+        help="address of probes and metrics (default: port 8080, all addresses)",
     )
     parser.add_argument(
         "--identity",
@@ -42,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--grace-seconds",
         type=float,
         default=600.0,
-        help="longest time to finish requests after SIGTERM (%(default)g)",
+        help="longest time to finish requests after SIGTERM, in seconds (default: %(default)g)",
     )
     parser.add_argument("--no-access-log", action="store_true", help="do not write a line per request")
     add_log_arguments(parser)

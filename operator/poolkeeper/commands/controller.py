@@ -27,20 +27,24 @@ GARBAGE_THRESHOLD = 10_000
 def add_arguments(parser: ArgumentParser) -> None:
     add_instance_arguments(parser)
     parser.add_argument(
-        "--identity", default=os.environ.get("POD_NAME", ""), help="name of this replica (default: host name)"
+        "--identity",
+        default=os.environ.get("POD_NAME", ""),
+        help="name of this replica in the lease and in events (default: POD_NAME, else the host name)",
     )
     parser.add_argument(
         "--listen",
         default="0.0.0.0:8080",
         metavar="HOST:PORT",
-        help="where /healthz, /readyz and /metrics are served (%(default)s)",
+        help="address of /healthz, /readyz and /metrics (default: %(default)s)",
     )
     _add_address_arguments(parser)
     _add_activator_arguments(parser)
     add_log_arguments(parser)
     add_connection_arguments(parser)
     parser.add_argument(
-        "--no-leader-election", action="store_true", help="for a single replica on a developer's machine"
+        "--no-leader-election",
+        action="store_true",
+        help="write without a lease; only where a single replica runs, as on a developer's machine",
     )
     parser.add_argument(
         "--install-classes",
@@ -51,8 +55,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _add_address_arguments(parser: ArgumentParser) -> None:
     for name, meaning in (
-        ("allow", "queues may only have addresses in"),
-        ("deny", "queues may not have addresses in"),
+        ("allow", "connect to queues only in"),
+        ("deny", "connect to no queue in"),
     ):
         parser.add_argument(
             f"--{name}-cidr",
@@ -74,7 +78,7 @@ def _add_activator_arguments(parser: ArgumentParser) -> None:
         "--activator-selector",
         default="app.kubernetes.io/component=activator",
         metavar="LABELS",
-        help="which pods in --namespace are the activators (%(default)s)",
+        help="labels of the activators' pods in --namespace (default: %(default)s)",
     )
     parser.add_argument(
         "--activator-port",

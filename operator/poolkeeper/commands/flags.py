@@ -13,13 +13,13 @@ def add_instance_arguments(parser: ArgumentParser) -> None:
         default=os.environ.get("POD_NAMESPACE", "default"),
         help="namespace of the controller and of its lease (default: POD_NAMESPACE, else default)",
     )
-    parser.add_argument("--lease-name", default="poolkeeper", help="name of the lease (%(default)s)")
+    parser.add_argument("--lease-name", default="poolkeeper", help="name of the lease (default: %(default)s)")
     parser.add_argument(
         "--watch-namespace",
         action="append",
         default=[],
         metavar="NAMESPACE",
-        help="only pools of this namespace; may be repeated (default: all namespaces)",
+        help="manage only pools of this namespace; may be repeated (default: all namespaces)",
     )
 
 
@@ -39,12 +39,12 @@ def add_log_arguments(parser: ArgumentParser) -> None:
         type=str.lower,
         default="info",
         choices=LEVELS,
-        help="least level that is logged (%(default)s)",
+        help="log lines of this level and above (default: %(default)s)",
     )
     parser.add_argument(
         "--log-format",
         type=str.lower,
         default="json",
         choices=FORMATS,
-        help="form of a log line (%(default)s)",
+        help="format of a log line (default: %(default)s)",
     )

@@ -41,15 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--restore-replicas",
         action="store_true",
-        help="scale pools at zero up to replicas.min, or to 1 (default: only name them)",
+        help="scale pools at zero up to replicas.min, or to 1 (default: only print their names)",
     )
     parser.add_argument(
         "--without-activators",
         action="store_true",
-        help="there are no activators: leave Services alone, which may be forbidden to read",
+        help="the release has no activators: do not read or change any Service",
     )
     parser.add_argument(
-        "--timeout-seconds", type=float, default=75.0, help="end after about this time (%(default)g)"
+        "--timeout-seconds", type=float, default=75.0, help="end after about this time (default: %(default)g)"
     )
     add_connection_arguments(parser)
 
@@ -127,7 +127,11 @@ async def _clean_services(
         try:
             for each in await list_slices(client, namespaces):
                 await delete_slice(client, each)
-                logger.info("Service %s/%s is left to its pods.", each.pool.namespace, each.service)
+                logger.info(
+                    "Service %s/%s: the activators are removed from its endpoints.",
+                    each.pool.namespace,
+                    each.service,
+                )
         except KubeFailure as failure:
             logger.error(
                 "Services may still lead to activators: %s. To clean up by hand, run: %s", failure, BY_HAND
@@ -143,7 +147,7 @@ async def _look_after_pools(
     try:
         pools = managed_pools(await list_pools(client, namespaces))
     except KubeFailure as failure:
-        logger.error("Which pools stay at zero is not known: %s", failure)
+        logger.error("Pools can't be listed, so some may stay at zero: %s", failure)
         return
     outcomes = await look_after(scales, pools, restores=restores)
     for outcome in outcomes:

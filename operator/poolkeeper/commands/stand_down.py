@@ -47,12 +47,12 @@ async def stood_down(
         await controller.lease.read(timeout_seconds=READ_TIMEOUT_SECONDS)
     except (KubeFailure, TimeoutError) as failure:
         reason = failure.message if isinstance(failure, KubeFailure) else "its pods have not ended in time"
-        logger.warning("Whether the controller has stopped is not sure: %s", reason)
+        logger.warning("The controller may still run: %s", reason)
         yield False
         return
     async with _leading(controller.lease) as leads:
         if not leads:
-            logger.warning("Whether the controller has stopped is not sure: another process holds its lease.")
+            logger.warning("The controller may still run: another process holds its lease.")
         yield leads
 
 

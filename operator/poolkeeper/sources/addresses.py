@@ -69,7 +69,7 @@ class AddressPolicy:
         opened = [network for network in self.allowed if address in network]
         for network, meaning in self.protected:
             if address in network and not any(_lies_within(each, network) for each in opened):
-                return f"it is {meaning} (value demand.allowedCidrs opens {network} if you mean it)"
+                return f"it is {meaning} (value demand.allowedCidrs opens {network} if that is intended)"
         if self.allowed and not opened:
             return "it is in none of the allowed networks (value demand.allowedCidrs)"
         return None

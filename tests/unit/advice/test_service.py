@@ -90,7 +90,7 @@ def test_all_problems_are_told() -> None:
 def test_a_hook_whose_time_is_unknown_is_told_as_such() -> None:
     service = project_service(declared({}, {}))
     verdict = service_advice(service, service.port(80), template(HOOKED))
-    assert "takes at least 5 s can't be seen" in verdict.message
+    assert "make sure that it takes at least 5 s" in verdict.message
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_a_hook_whose_time_is_unknown_is_told_as_such() -> None:
     [
         ({}, None),
         ({"readinessProbe": {"periodSeconds": 1}}, None),
-        ({"readinessProbe": {"periodSeconds": 5}}, "readinessProbe of container main comes only every 5 s"),
-        ({"readinessProbe": {}}, "comes only every 10 s"),
+        ({"readinessProbe": {"periodSeconds": 5}}, "readinessProbe of container main runs only every 5 s"),
+        ({"readinessProbe": {}}, "runs only every 10 s"),
         ({"readinessProbe": {"periodSeconds": 1}, "startupProbe": {}}, "startupProbe of container main"),
         ({"livenessProbe": {}}, None),
     ],

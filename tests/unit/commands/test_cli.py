@@ -21,12 +21,25 @@ def test_the_command_line_itself_imports_nothing_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["controller", "explain", "crds"])
-def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "purpose"),
+    [
+        ("controller", "Run the controller, which decides and writes replicas."),
+        ("activator", "Run an activator, which holds HTTP requests while a pool is at zero."),
+        ("explain", "Show the last decisions about a pool with their reasons"),
+        ("leave", "remove the activators from Services, name pools at zero."),
+        ("crds", "Write the CustomResourceDefinitions as YAML files"),
+    ],
+)
+def test_every_command_explains_itself(
+    command: str, purpose: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main([command, "--help"])
     assert ended.value.code == 0
-    assert "usage: poolkeeper" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "usage: poolkeeper" in shown
+    assert purpose in shown
 
 
 def test_a_missing_extra_is_named_with_the_command_that_installs_it() -> None:

@@ -27,7 +27,7 @@ class Cause(StrEnum):
     """The replica closed the connection after bytes of the request had been sent."""
 
 
-ACTIVATOR_FULL = "This activator has no room for another request, of whatever model."
+ACTIVATOR_FULL = "This activator can't hold another request for any model."
 """The message of that cause, wherever room is missing."""
 
 

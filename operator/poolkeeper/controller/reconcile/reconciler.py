@@ -105,7 +105,8 @@ class Reconciler:
         pool.target.was_changed_elsewhere(self._clock())
         # Read again who scales the target: it may be an autoscaler that was created since the last list.
         pool.surroundings = replace(pool.surroundings, expires_at=0.0)
-        message = f"somebody else has changed the replicas of the target from {before} to {scale.replicas}"
+        change = f"from {before} to {scale.replicas} replicas"
+        message = f"something other than the operator has changed the target {change}"
         self._reporter.happened(pool, "ReplicasChangedElsewhere", message)
 
     def _learn(self, pool: Pool, spec: PoolSpec) -> PoolState:

@@ -38,11 +38,12 @@ def scaled_to_zero(replicas: Replicas | None) -> Verdict:
     if replicas is None:
         return Verdict(None, "TargetUnknown", "the target can't be read")
     if replicas.desired:
-        return Verdict(False, "ReplicasWanted", f"the target is asked to have {_replicas(replicas.desired)}")
+        return Verdict(False, "ReplicasWanted", f"the target should have {_replicas(replicas.desired)}")
     if replicas.ready or replicas.terminating:
-        running = _replicas(replicas.ready + replicas.terminating)
-        return Verdict(False, "ReplicasStopping", f"{running} still running")
-    return Verdict(True, "NoReplicas", "no replica runs, and the target is asked to have none")
+        running = replicas.ready + replicas.terminating
+        run = "runs" if running == 1 else "run"
+        return Verdict(False, "ReplicasStopping", f"{_replicas(running)} still {run} and should stop")
+    return Verdict(True, "NoReplicas", "no replica runs, and none is wanted")
 
 
 def invalid_spec(problem: str) -> Verdict:
@@ -56,7 +57,11 @@ def invalid_spec(problem: str) -> Verdict:
 def unknown_class(name: str, known: Collection[str], *, is_held: bool) -> Verdict:
     """A pool that has read the class before goes on with the figures from then."""
     offer = f"there are {', '.join(sorted(known)[:20])}" if known else "there are none"
-    effect = HOLDING if is_held else "Its last known figures are used until the operator restarts."
+    effect = (
+        HOLDING
+        if is_held
+        else "Until the operator restarts, it uses the figures of the class that it read last."
+    )
     return Verdict(
         False,
         "UnknownClass",
@@ -122,8 +127,8 @@ def contested(times: int) -> Verdict:
     return Verdict(
         False,
         "ReplicasChangedElsewhere",
-        f"another client has changed the replicas {times} times in ten minutes. Often it is a deployment "
-        "tool that applies spec.replicas: remove that field from its manifests",
+        f"something other than the operator has changed the replicas {times} times in 10 minutes. Often a "
+        "deployment tool applies spec.replicas: remove that field from its manifests",
     )
 
 

@@ -92,9 +92,9 @@ def _doubt(
         return Verdict(
             False,
             "CameBackEmpty",
-            f"the server of source {source.name} restarted and came back empty "
-            f"{now - demand.emptied_at:.0f} s ago; its requests may still return "
-            f"for {empty_hold_seconds:.0f} s",
+            f"the server of source {source.name} restarted {now - demand.emptied_at:.0f} s ago and is "
+            f"empty; it may still be loading its requests, so it is not believed until "
+            f"{empty_hold_seconds:.0f} s after the restart",
         )
     return None
 
@@ -102,11 +102,11 @@ def _doubt(
 def _believed(unseen_seconds: float) -> Verdict:
     if unseen_seconds == 0.0:
         return _FRESH
-    limit = "any time" if math.isinf(unseen_seconds) else f"up to {unseen_seconds:.0f} s"
+    limit = "any length of time" if math.isinf(unseen_seconds) else f"up to {unseen_seconds:.0f} s"
     return Verdict(
         True,
         "InFlightUnseen",
-        f"every source has been read in time; requests in flight are not seen, and may take {limit}",
+        f"every source has been read in time; requests in flight can't be seen and may take {limit}",
     )
 
 

@@ -106,13 +106,15 @@ def load_of(totals: Mapping[Series, float], engines: Iterable[Engine]) -> Server
             return ServerLoad(round(waiting or 0.0), round(running), activity)
     raise SourceFailure(
         "MetricsUnknown",
-        "The model server's metrics show no number of running requests under a name that is known; name the "
-        f"engine's own series, or use one of {', '.join(engine.name for engine in known)}.",
+        "The model server's metrics have no known series for running requests: set "
+        f"http.metrics.runningSeries, or use one of {', '.join(engine.name for engine in known)}.",
     )
 
 
 def _total(totals: Mapping[Series, float], series: tuple[Series, ...]) -> float | None:
     values = [totals[one] for one in series if one in totals]
     if not all(math.isfinite(value) for value in values):
-        raise SourceFailure("MetricsInvalid", "The model server's load is no number of requests.")
+        raise SourceFailure(
+            "MetricsInvalid", "The model server's metrics give its load as infinite or as NaN."
+        )
     return sum(values) if values else None

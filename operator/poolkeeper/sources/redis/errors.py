@@ -20,15 +20,18 @@ _LOGIN = {
     "WRONGPASS": ("AuthRejected", "refused the user name or password; correct the Secret named under auth."),
 }
 _SERVER_STATES = {
-    "LOADING": ("Loading", "is loading its data set; it is asked again until it has."),
-    "BUSY": ("Busy", "is blocked by a script that runs for long; see SCRIPT KILL."),
+    "LOADING": ("Loading", "is loading its data set; the operator asks again until it is loaded."),
+    "BUSY": ("Busy", "is blocked by a long-running script; end the script with SCRIPT KILL."),
     "MASTERDOWN": ("MasterDown", "is a replica without its master; use the address of a master."),
     "CLUSTERDOWN": ("ClusterDown", "belongs to a Redis Cluster that is down."),
     "MOVED": (
         "NotThisNode",
         "is a Redis Cluster node that does not hold this key; use the address of the one that does.",
     ),
-    "ASK": ("NotThisNode", "is a Redis Cluster node that is handing this key over; it is asked again."),
+    "ASK": (
+        "NotThisNode",
+        "is a Redis Cluster node that is handing this key over; the operator asks it again.",
+    ),
 }
 
 
@@ -65,7 +68,7 @@ def login_failure(error: ReplyError) -> SourceFailure:
         return failure(error, "")
     return CredentialsRejected(
         "AuthRejected",
-        "The Redis server refused the login; where it sets no password, remove auth from the pool's demand.",
+        "The Redis server refused the login; if it requires no password, remove auth from the pool's demand.",
     )
 
 

@@ -72,7 +72,8 @@ class RedisServer:
         if not accepted:
             ip, refusal = next(iter(refusals.items()))
             raise SourceFailure(
-                "AddressDenied", f"{self.address} is refused: {ip} may not be connected to, {refusal}."
+                "AddressDenied",
+                f"{self.address} is refused: connecting to {ip} is not allowed, because {refusal}.",
             )
         return accepted
 
@@ -123,5 +124,5 @@ def _tls_context(ca: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cadata=ca)
     except (ssl.SSLError, ValueError) as error:
         raise SourceFailure(
-            "CertificateInvalid", "The CA in the Secret named under tls.caSecret is no PEM certificate."
+            "CertificateInvalid", "The CA in the Secret named under tls.caSecret is not a PEM certificate."
         ) from error

@@ -110,8 +110,11 @@ def _answer(question: Question, replies: list[Reply]) -> Outcome | Question:
     except SourceFailure as failure:
         return failure
     except (IndexError, TypeError, ValueError):
-        return SourceFailure("ServerError", "The Redis server answered in a form that is not known.")
+        return SourceFailure("ServerError", "The Redis server's answer has an unexpected form.")
 
 
 def _unsettled() -> SourceFailure:
-    return SourceFailure("ServerError", "The Redis server's answers change faster than they can be read.")
+    return SourceFailure(
+        "ServerError",
+        f"The queue changed while it was read, {MAX_ROUNDS} times in a row; the next poll reads it again.",
+    )
