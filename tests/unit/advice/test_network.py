@@ -41,7 +41,7 @@ def ports(*ports: Any, protocol: str = "TCP", **more: Any) -> dict[str, Any]:
 def expressing(key: str, operator: str, *values: str) -> dict[str, Any]:
     """A selector by an expression."""
     return {
-        "matchExpressions": [{"key": key, "operator": operator, **({"values": values} if values else {})}]
+        "matchExpressions": [{"key": key, "operator": operator, **({"values": [*values]} if values else {})}]
     }
 
 

@@ -29,6 +29,6 @@ def test_an_unknown_class_says_which_figures_are_used() -> None:
 
 def test_a_contested_target_names_what_usually_contests_it() -> None:
     assert conditions.contested(3).message == (
-        "something other than the operator has changed the replicas 3 times in 10 minutes. Often a deployment "
-        "tool applies spec.replicas: remove that field from its manifests"
+        "something other than the operator has changed the replicas 3 times in 10 minutes. Often a "
+        "deployment tool applies spec.replicas: remove that field from its manifests"
     )
