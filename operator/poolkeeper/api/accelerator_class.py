@@ -181,9 +181,9 @@ class AcceleratorClassSpec(ApiModel):
     watts_per_chip: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """Design power of one chip, in watts."""
     slices: Annotated[tuple[Slice, ...], Field(max_length=64), ListMap(("topology", "hosts"))] = ()
-    """Slices that are offered."""
+    """Sizes in which groups of hosts (slices) are offered."""
     prices: Annotated[tuple[Price, ...], Field(max_length=64), ListMap(("name", "market"))] = ()
-    """List prices. Replace them by the prices that you pay."""
+    """List prices. Replace them with the prices that you pay."""
     expected_start_seconds: PositiveSeconds | None = None
     """How long a start is expected to take, in seconds, until a pool has measured its own."""
     node_tail_seconds: Seconds = 600

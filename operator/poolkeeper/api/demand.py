@@ -47,7 +47,7 @@ class RedisAuth(ApiModel):
     rules: ClassVar[tuple[Cel, ...]] = (
         Cel(
             "!(has(self.username) && has(self.usernameSecret))",
-            "username and usernameSecret exclude each other: set one of them",
+            "username and usernameSecret can't both be set",
         ),
     )
 
@@ -101,7 +101,7 @@ class RedisList(RedisConnection):
     rules: ClassVar[tuple[Cel, ...]] = (
         Cel(
             "!has(self.processingList) || self.processingList != self.list",
-            "processingList must be another list than the one that jobs wait in",
+            "processingList must differ from list, in which jobs wait",
         ),
     )
 
@@ -127,7 +127,7 @@ class ModelMetrics(ApiModel):
     rules: ClassVar[tuple[Cel, ...]] = (
         Cel(
             "!(has(self.waitingSeries) || has(self.activitySeries)) || has(self.runningSeries)",
-            "runningSeries is required where series of your own are named",
+            "runningSeries is required when waitingSeries or activitySeries is set",
         ),
     )
 

@@ -57,7 +57,7 @@ class TargetReference(ApiModel):
         Field(min_length=1, max_length=63),
         Cel("self.matches('^[A-Z][A-Za-z0-9]*$')", "must be a kind, for example Deployment"),
     ] = "Deployment"
-    """Kind of the target; the operator may touch the kinds that the chart's value `targets` grants."""
+    """Kind of the target; the operator may scale the kinds that the chart's value `targets` grants."""
     name: ObjectName
     """Name of the target, in the pool's own namespace."""
 
@@ -155,7 +155,7 @@ class ScaleToZero(ApiModel):
     idle_seconds: Seconds | None = None
     """With mode Fixed: seconds without work after which the pool scales to zero."""
     windows: Annotated[tuple[WarmWindow, ...], Field(max_length=16), ListMap(("name",))] = ()
-    """Recurring times with a higher fewest number of replicas, for example office hours."""
+    """Recurring times in which the pool keeps more replicas up, for example office hours."""
 
 
 class ScaleDown(ApiModel):

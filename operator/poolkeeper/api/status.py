@@ -47,7 +47,7 @@ class ReplicaStatus(ApiModel):
     """Replicas of the target, as last seen."""
 
     desired: Count
-    """Replicas that the target is asked to have."""
+    """Replicas that the target should have: its spec.replicas."""
     ready: Count
     """Replicas that take requests."""
     starting: Count | None = None
@@ -71,21 +71,21 @@ class ColdStartStatus(ApiModel):
     starts take no longer than p95. All are absent until a start was measured."""
 
     p50_seconds: Count | None = None
-    """Median of the whole start."""
+    """Median of the whole start, in seconds."""
     p95_seconds: Count | None = None
-    """95 % of starts take no longer."""
+    """95th percentile of the whole start, in seconds."""
     scheduling_p50_seconds: Count | None = None
     """Median of the first part, until the replica has a node: waiting for a node or for quota."""
     scheduling_p95_seconds: Count | None = None
-    """95 % of starts wait no longer for a node."""
+    """95th percentile of the first part, in seconds."""
     containers_p50_seconds: Count | None = None
     """Median of the second part, until all containers run: pulling images, init containers."""
     containers_p95_seconds: Count | None = None
-    """95 % of starts need no longer for their containers."""
+    """95th percentile of the second part, in seconds."""
     loading_p50_seconds: Count | None = None
     """Median of the last part, until the replica is ready: loading the model."""
     loading_p95_seconds: Count | None = None
-    """95 % of starts load no longer."""
+    """95th percentile of the last part, in seconds."""
     samples: Count = 0
     """Number of starts that were measured."""
     failed: Count | None = None
@@ -125,8 +125,8 @@ class AcceleratorPoolStatus(ApiModel):
     replicas before and after, the reason, what was seen, and the message. `poolkeeper explain` shows them as
     a table."""
     learned: Annotated[str | dict[str, Any], TextOnceObject(LEARNED_LENGTH)] | None = None
-    """What a restarted operator needs to know, packed and for no other reader: start times, idle gaps,
-    service times and kept promises."""
+    """What the operator has learned, kept for its next restart: start times, idle gaps, service times
+    and the share of late requests. Packed; only the operator reads it."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap(("type",))] = ()
     """Statements about the pool: Ready, DemandKnown, BudgetAttainable, WithinLimits, SoleWriter,
     PlacementMatches and, with an http source, ServiceSuitable. True means that all is well. ScaledToZero is a

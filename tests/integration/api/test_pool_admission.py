@@ -123,7 +123,7 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     ),
     "series of one's own, but not what runs": (
         http_with({"metrics": {"waitingSeries": "jobs_waiting"}}),
-        "runningSeries is required where series of your own are named",
+        "runningSeries is required when waitingSeries or activitySeries is set",
     ),
     "series with labels": (
         http_with({"metrics": {"runningSeries": 'jobs{state="running"}'}}),
@@ -148,11 +148,11 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     "port 65536": (list_with({"address": "redis:65536"}), "the port must lie between 1 and 65535"),
     "jobs taken into the list they wait in": (
         list_with({"processingList": "jobs"}),
-        "processingList must be another list than the one that jobs wait in",
+        "processingList must differ from list, in which jobs wait",
     ),
     "two user names": (
         list_with({"auth": {"username": "a", "usernameSecret": {"name": "redis", "key": "user"}}}),
-        "username and usernameSecret exclude each other",
+        "username and usernameSecret can't both be set",
     ),
     "secret of another namespace": (
         list_with({"auth": {"passwordSecret": {"name": "other/redis", "key": "password"}}}),

@@ -34,13 +34,13 @@ ACCELERATOR_POOL = Kind(
         column("Target", "string", ".spec.targetRef.name", "Workload that is scaled"),
         column("Class", "string", ".spec.accelerator.class", "AcceleratorClass of the replicas"),
         column("Ready", "integer", ".status.replicas.ready", "Replicas that take requests"),
-        column("Desired", "integer", ".status.replicas.desired", "Replicas that the target is asked to have"),
+        column("Desired", "integer", ".status.replicas.desired", "Replicas that the target should have"),
         column("Queued", "integer", ".status.demand.queued", "Requests that wait"),
         column(
             "Coldstart(p95)",
             "integer",
             ".status.coldStart.p95Seconds",
-            "95 % of starts take no longer, in seconds",
+            "95th percentile of start times, in seconds",
         ),
         column(
             "Budget", "integer", ".spec.coldStart.budgetSeconds", "Longest wait that is promised, in seconds"
