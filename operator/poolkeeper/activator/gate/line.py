@@ -72,7 +72,7 @@ class Line:
         self._ages = WaitingAges()
         self._expected_back: dict[str, float] = {}
         self._closed: Refused | None = None
-        self._arrived = self._completed = self._in_flight = 0
+        self._arrived = self._completed = 0
         self.decided: list[Ticket] = []
         """Tickets that were granted a slot or refused; the owner empties it."""
         self.update(route, now)
@@ -109,7 +109,7 @@ class Line:
     @property
     def is_empty(self) -> bool:
         """Whether no request waits or is at a replica."""
-        return not self._queue and not self._in_flight
+        return not self._queue and not self._slots.taken
 
     def enter(self, client: str, now: float, *, body_bytes: int, limit_seconds: float | None) -> Ticket:
         """Queue a new request; raises Refused where it can't be held, or not until a replica is ready.
@@ -130,7 +130,7 @@ class Line:
         # In an empty queue this request would be the next one: with a free slot it need not be queued at all.
         address = None if self._queue else self._slots.take(now)
         if address is not None:
-            self._grant(ticket, address)
+            ticket.granted = address
             return ticket
         self._queue.push(client, ticket, cost)
         self._ages.add(now)
@@ -162,8 +162,7 @@ class Line:
         """A request came on a connection that rested: it is at the replica already, whatever its slots."""
         if ticket.rests_at is not None and not ticket.has_left:
             self._slots.take_at(ticket.rests_at)
-            self._grant(ticket, ticket.rests_at)
-            ticket.rests_at = None
+            ticket.granted, ticket.rests_at = ticket.rests_at, None
             self._arrived += 1
 
     def leave(self, ticket: Ticket, now: float, *, completed: bool) -> None:
@@ -207,7 +206,7 @@ class Line:
                 self._slots.give_back(address)
                 return
             self._ages.remove(ticket.arrived_at)
-            self._grant(ticket, address)
+            ticket.granted = address
             self.decided.append(ticket)
 
     def next_release_at(self, now: float) -> float | None:
@@ -222,7 +221,7 @@ class Line:
             name=self.route.name,
             waiting=self._ages.report(now),
             expected_back=len(self._expected_back),
-            in_flight=self._in_flight,
+            in_flight=sum(self._slots.taken.values()),
             at_replicas=dict(self._slots.taken),
             arrived=self._arrived,
             completed=self._completed,
@@ -276,12 +275,7 @@ class Line:
         self.decided.append(ticket)
         return True
 
-    def _grant(self, ticket: Ticket, address: str) -> None:
-        ticket.granted = address
-        self._in_flight += 1
-
     def _end_grant(self, ticket: Ticket) -> None:
         if ticket.granted is not None:
             self._slots.give_back(ticket.granted)
-            self._in_flight -= 1
             ticket.granted = None
