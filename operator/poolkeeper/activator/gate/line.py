@@ -5,7 +5,7 @@ tickets that they have decided into `decided`. `gate` adds timers and wakes the 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from poolkeeper.activator.gate.budget import Budget
 from poolkeeper.activator.gate.deadlines import retry_after_seconds
@@ -71,7 +71,8 @@ class Line:
         self._slots = ReplicaSlots()
         self._ages = WaitingAges()
         self._expected_back: dict[str, float] = {}
-        self._closed: Refused | None = None
+        self.closed: Refused | None = None
+        """Refuses new requests while it is set; those that wait go on waiting."""
         self._arrived = self._completed = 0
         self.decided: list[Ticket] = []
         """Tickets that were granted a slot or refused; the owner empties it."""
@@ -88,19 +89,6 @@ class Line:
         """Count all replicas as gone: the controller was silent for too long to trust their addresses."""
         self._slots.update(())
 
-    def close(self, cause: Cause, message: str) -> None:
-        """Refuse new requests; those that wait go on waiting."""
-        self._closed = Refused(cause, message)
-
-    def reopen(self) -> None:
-        """Take requests again."""
-        self._closed = None
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether new requests are refused."""
-        return self._closed is not None
-
     @property
     def waiting(self) -> int:
         """Requests that wait for a slot."""
@@ -116,10 +104,8 @@ class Line:
 
         `limit_seconds` is the time limit that the request states itself, if it does.
         """
-        if self._closed is not None:
-            raise Refused(
-                self._closed.cause, self._closed.message, retry_after_seconds=self._retry_after(now)
-            )
+        if self.closed is not None:
+            raise replace(self.closed, retry_after_seconds=self._retry_after(now))
         self._arrived += 1
         hold_seconds = self.route.hold_seconds if limit_seconds is None else self._capped(limit_seconds)
         self._refuse_what_cannot_be_in_time(client, now, hold_seconds)

@@ -171,7 +171,7 @@ class H2Session:
         self._leaves = True
 
     async def _until_it_may_go(self) -> None:
-        while self._open or not (self._gate.line.is_closed or self._idling.sends_away(self._port)):
+        while self._open or not (self._gate.line.closed or self._idling.sends_away(self._port)):
             self._has_news.clear()
             await self._has_news.wait()
 

@@ -96,7 +96,7 @@ class Pools:
         """Refuse new requests and close idle connections; requests that wait go on waiting."""
         self.is_stopping = self._is_closed = True
         for gate in self._all():
-            gate.line.close(Cause.STOPPING, _STOPPING)
+            gate.line.closed = Refused(Cause.STOPPING, _STOPPING)
         self.idling.send_all_away()
 
     def refuse_all(self) -> None:
@@ -121,10 +121,10 @@ class Pools:
             metrics = PoolMetrics(self._metrics, route.namespace, route.name)
             gate = Gate(route, self._total_requests, metrics, self._changed)
         else:
-            gate.line.reopen()
+            gate.line.closed = None
             gate.update(route)
         if self._is_closed:
-            gate.line.close(Cause.STOPPING, _STOPPING)
+            gate.line.closed = Refused(Cause.STOPPING, _STOPPING)
         return gate
 
     def _is_missing(self, pool: str, gate: Gate) -> None:
@@ -139,7 +139,7 @@ class Pools:
         ports = [port for port, other in self._ports.items() if other is gate]
         for port in ports:
             del self._ports[port]
-        gate.line.close(Cause.NO_POOL, _GONE)
+        gate.line.closed = Refused(Cause.NO_POOL, _GONE)
         gate.refuse_all(Cause.NO_POOL, _GONE)
         for port in ports:
             self.idling.send_away(port)

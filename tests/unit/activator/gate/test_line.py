@@ -225,14 +225,14 @@ def test_an_end_counts_once() -> None:
 def test_a_closed_line_refuses_newcomers_and_keeps_those_who_wait() -> None:
     where = line()
     waiting = enter(where)
-    where.close(Cause.NO_POOL, "gone")
+    where.closed = Refused(Cause.NO_POOL, "gone")
     with pytest.raises(Refused) as refused:
         enter(where)
     assert refused.value.cause is Cause.NO_POOL
     assert outcome(waiting) == "waits"
     where.refuse_all(Cause.NO_POOL, "gone", NOW)
     assert outcome(waiting) == Cause.NO_POOL
-    where.reopen()
+    where.closed = None
     assert outcome(enter(where)) == "waits"
 
 
