@@ -48,7 +48,8 @@ def remember(
     now: float, spec: PoolSpec, workload: Workload, replicas: Replicas | None, state: PoolState
 ) -> PoolState:
     """Learn from the new readings, and note since when the pool is idle and ready."""
-    known = _Estimates(state.gaps, state.service, state.load, state.objective)
+    # The state holds the same four estimates: a decision that sees no new reading makes no copy of them.
+    known: _Estimates | PoolState = state
     has_moved = False
     for reading in workload.readings:
         before = of_source(state.readings, reading.source)
@@ -63,17 +64,19 @@ def remember(
         idle_since = idle_seconds = None
     elif idle_since is None or works:
         idle_since, idle_seconds = min(reading.observed_at for reading in workload.readings), None
+    starts, promise = state.starts, known.objective
+    if replicas is not None:
+        starts = start_time.keep_running(starts, len(replicas.starting))
+        # Only what the target shows counts: a decision that is not carried out starts nothing.
+        if state.desired is not None and replicas.desired > state.desired:
+            promise = objective.start_begins(promise)
     return PoolState(
         clock=now,
-        starts=state.starts
-        if replicas is None
-        else start_time.keep_running(state.starts, len(replicas.starting)),
+        starts=starts,
         gaps=known.gaps,
         service=known.service,
         load=known.load,
-        objective=objective.start_begins(known.objective)
-        if _has_start_begun(state, replicas)
-        else known.objective,
+        objective=promise,
         readings=_merge(state.readings, workload.readings),
         idle_since=idle_since,
         idle_seconds=idle_seconds,
@@ -86,7 +89,7 @@ def remember(
 
 
 def _learn(
-    known: _Estimates,
+    known: _Estimates | PoolState,
     before: Reading,
     after: Reading,
     flow: Flow,
@@ -95,7 +98,7 @@ def _learn(
     replicas: Replicas | None,
 ) -> _Estimates:
     """Enter what moved from one reading of a source to the next."""
-    arrivals, service_rate, offered, promise = known
+    arrivals, service_rate, offered, promise = known.gaps, known.service, known.load, known.objective
     if flow.arrived:
         arrivals = gaps.arrive(arrivals, flow.moved_at, flow.arrived)
     if flow.taken:
@@ -123,12 +126,6 @@ def _learn(
         busy_seconds = _busy_seconds(before, after, flow.moved_at, replicas.ready, spec.concurrency)
         service_rate = service.learn(service_rate, flow.completed, busy_seconds)
     return _Estimates(arrivals, service_rate, offered, promise)
-
-
-def _has_start_begun(state: PoolState, replicas: Replicas | None) -> bool:
-    """Whether the target shows more replicas than before: a decision that is not carried out starts
-    nothing."""
-    return replicas is not None and state.desired is not None and replicas.desired > state.desired
 
 
 def between(before: Reading, after: Reading, spec: PoolSpec, full_since: float | None) -> Flow:
