@@ -34,4 +34,7 @@ def test_a_start_that_nobody_needs_any_more_is_cancelled(world: QueueNamespace) 
     world.redis("DEL", "jobs")
     world.wait_until("the start is cancelled", lambda: "StartCancelled" in world.decided(), 20)
     assert world.replicas() == 0
-    assert re.search(r"no request waits any more, so 1 replica, asked for up to \d+ s ago", world.explained("StartCancelled"))
+    assert re.search(
+        r"no request waits any more, so 1 replica, asked for up to \d+ s ago",
+        world.explained("StartCancelled"),
+    )
