@@ -75,6 +75,8 @@ class Facts:
     confirmed: int | None
     """The oldest of our tables that an activator reports to use: 0 where one uses none of ours, None where no
     activator reports."""
+    may_join: bool = True
+    """Whether there is an activator that may be an endpoint of the pool's Service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,9 @@ def _outcome(switch: Switch, facts: Facts) -> Step:
             sentence = f"the activators release {requests} to the ready replicas"
             return _step(switch, sentence, review_at=switch.since + RELEASE_SECONDS)
         case Phase.JOINING:
+            if not facts.may_join:
+                sentence = "no activator that is ready and reports can listen on the port for the Service"
+                return _step(switch, sentence, reason="NoActivator")
             return _step(switch, "the activators are being added to the endpoints of the Service")
         case Phase.SETTLING:
             sentence = f"the new endpoints need up to {SETTLE_SECONDS:g} s to reach every node"

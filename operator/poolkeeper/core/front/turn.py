@@ -213,7 +213,8 @@ def _turn_pool(now: float, front: PoolFront, view: _View) -> _PoolTurn:
         waiting = _after(front, front.switch, stop, front.slice_writes)
         return _PoolTurn(waiting, Endpoints(Presence.STAY, pool.http.service, wanted))
     was_rewritten = front.slice_writes != pool.slice_writes
-    facts = _facts(view, is_in_place=not was_rewritten and _are_in_place(view, wanted))
+    is_in_place = not was_rewritten and _are_in_place(view, wanted)
+    facts = _facts(view, may_join=bool(wanted), is_in_place=is_in_place)
     switch, made = step(now, front.switch or initial_switch(now, has_slices=bool(view.ours)), facts)
     review_at = now if was_rewritten else made.review_at
     front = _after(front, switch, _stop(now, front, pool, made), pool.slice_writes)
@@ -227,11 +228,12 @@ def _after(front: PoolFront, switch: Switch | None, stop: Stop, slice_writes: in
     return replace(front, switch=switch, stop=stop, slice_writes=slice_writes)
 
 
-def _facts(view: _View, *, is_in_place: bool) -> Facts:
+def _facts(view: _View, *, may_join: bool, is_in_place: bool) -> Facts:
     reports = [each.pools[view.key] for each in view.seen.activators if view.key in each.pools]
     return Facts(
         wants_zero=view.pool.wants_zero,
         ready=len(view.pool.ready),
+        may_join=may_join,
         is_in_place=is_in_place,
         idle_seen_at=view.pool.idle_seen_at,
         held=sum(entry.requests for report in reports for entry in report.waiting),

@@ -150,9 +150,17 @@ def stopped(desired: int, floor: int, idle_for: float, keep_seconds: float, *, i
     return f"{has_been_idle(desired, idle_for)}; {why}, so {are_stopped}"
 
 
-def handing_over(stopped: str, waits_for: str, seconds: float | None) -> str:
-    """A stop that waits for the activators; for how long it has waited, and what is missing."""
-    so_far = "" if seconds is None else f" for {seconds:.0f} s"
+def time_of_day(seconds: float) -> str:
+    """13:46:37 UTC, of an instant in Unix seconds."""
+    return f"{int(seconds) // 3600 % 24:02}:{int(seconds) // 60 % 60:02}:{int(seconds) % 60:02} UTC"
+
+
+def handing_over(stopped: str, waits_for: str, since: float | None) -> str:
+    """A stop that waits for the activators; since when it has waited, and what is missing.
+
+    It is an instant, because a pool is looked at when the reason changes: the seconds would stay at 0.
+    """
+    so_far = "" if since is None else f" since {time_of_day(since)}"
     return f"{stopped} once the activators hold new requests (waiting{so_far}: {waits_for})"
 
 

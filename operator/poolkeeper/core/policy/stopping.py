@@ -49,8 +49,7 @@ def hand_over(case: Case, choice: Choice, stop: Stop) -> Choice:
     lost."""
     if choice.replicas or not case.replicas.desired or not isinstance(stop, Waiting):
         return choice
-    seconds = None if stop.since is None else max(0.0, case.now - stop.since)
-    message = say.handing_over(choice.message, stop.sentence, seconds)
+    message = say.handing_over(choice.message, stop.sentence, stop.since)
     return Choice(case.replicas.desired, Reason.HANDING_OVER, message, choice.due_at)
 
 

@@ -75,8 +75,9 @@ class HttpScene:
         )
         self.api.ready_uids = lambda: [pod.uid for pool in self.store.all() for pod in pool.pods]
         client = cast(KubeClient, self.api)
-        agenda: Agenda[PoolKey] = Agenda(self.clock)
-        pools = Readings(self.store, agenda)
+        self.agenda: Agenda[PoolKey] = Agenda(self.clock)
+        self.intake = Readings(self.store, self.agenda)
+        self.pods = Pods()
         self.activators = Activators(
             client,
             self.settings,
@@ -90,15 +91,15 @@ class HttpScene:
             activators=self.activators,
             services=Services(client, self.read_target, reach, self.clock),
             leadership=self.lease,
-            news=News(published=self.publish, front_turned=pools.front_turned),
+            news=News(published=self.publish, front_turned=self.intake.front_turned),
             clock=self.clock,
             timing=self.timing,
             make_servers=lambda **_: self.servers,
         )
         self.updates = Updates(
             self.store,
-            agenda,
-            pools.mark,
+            self.agenda,
+            self.intake.mark,
             queues=NoQueues(),
             services=self.http,
             pods=cast(PodWatch, Pods()),

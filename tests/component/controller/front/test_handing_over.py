@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from poolkeeper.core.policy.say import time_of_day
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.core.values.observation import CLEAR, Stop, Waiting
@@ -55,10 +56,13 @@ async def test_one_reason_and_one_write_on_the_way_down(cluster: FakeCluster) ->
     for reason in ("Joining", "Settling", "Holding", "Confirming"):
         cluster.now += 1.0
         cluster.readings.published(KEY, Sample("web", cluster.now, 0, 0))
-        await turned(cluster, waiting(reason, cluster.now - 2.0))
+        since = cluster.now - 2.0
+        await turned(cluster, waiting(reason, since))
         assert decided(cluster) == ("HandingOver", 1)
         message = cluster.statuses.written[-1]["decision"]["message"]
-        assert f"waiting for 2 s: it is {reason}" in message, "what people read is true at every step"
+        assert f"waiting since {time_of_day(since)}: it is {reason}" in message, (
+            "what people read is true at every step"
+        )
     assert cluster.scales.writes == []
 
     await turned(cluster, CLEAR)

@@ -132,7 +132,7 @@ def test_a_stop_says_since_when_it_waits_for_the_same(leader: Leader) -> None:
     leader.see(activators=(), seconds=7.0)
     stop = leader.last.stop[CHAT]
     assert isinstance(stop, Waiting)
-    assert (stop.reason, stop.since) == ("Joining", began)
+    assert (stop.reason, stop.since) == ("NoActivator", began)
     leader.see(seconds=1.0)
     leader.see(seconds=1.0)
     leader.see(seconds=1.0)
@@ -209,3 +209,21 @@ def test_a_pool_that_never_leads_takes_turns_without_effect() -> None:
     made = turn(START, Front(), seen(seen_activator(), slices=None, is_leading=False))
     assert (made.tables, made.endpoints, made.front.led_since) == ({}, {}, None)
     assert made.stop[CHAT] != CLEAR
+
+
+@pytest.mark.parametrize(
+    "activator",
+    [
+        seen_activator(is_silent=True),
+        seen_activator(takes_new=False),
+        seen_activator(is_stopping=True),
+        seen_activator(unbound_ports=tuple(range(20_000, 30_000))),
+    ],
+)
+def test_a_stop_that_no_activator_can_help_with_says_so(leader: Leader, activator: Any) -> None:
+    for _ in range(2):
+        leader.take(seen(activator, slices={}))
+    stop = leader.last.stop[CHAT]
+    assert isinstance(stop, Waiting)
+    assert stop.reason == "NoActivator"
+    assert "no activator that is ready and reports can listen on the port" in stop.sentence

@@ -6,6 +6,7 @@ import pytest
 
 from poolkeeper.api.pool import ZeroMode
 from poolkeeper.core.policy.decide import decide
+from poolkeeper.core.policy.say import time_of_day
 from poolkeeper.core.values.decision import Decision, Reason
 from poolkeeper.core.values.observation import CLEAR, NOT_SEEN_YET, Demand, Replicas, Stop, Waiting
 from poolkeeper.core.values.spec import PoolSpec
@@ -50,12 +51,12 @@ def test_what_is_decided(
     assert (decision.reason, decision.replicas) == (reason, expected), decision.message
 
 
-def test_the_message_says_what_it_waits_for_and_for_how_long() -> None:
+def test_the_message_says_what_it_waits_for_and_since_when() -> None:
     decision = after_a_minute(SETTLING, reading(IDLE_AT), replicas(1))
     assert "idle for 60 s" in decision.message
     assert decision.message.endswith(
         "once the activators hold new requests "
-        "(waiting for 3 s: the new endpoints need up to 5 s to reach every node)"
+        f"(waiting since {time_of_day(T0 + 57.0)}: the new endpoints need up to 5 s to reach every node)"
     )
     unknown = after_a_minute(NOT_SEEN_YET, reading(IDLE_AT), replicas(1))
     assert "(waiting: the operator has not read the Service and the activators yet)" in unknown.message
@@ -71,3 +72,8 @@ def test_a_floor_is_kept_whether_or_not_the_pool_may_stop() -> None:
 @pytest.mark.parametrize("stop", [SETTLING, CLEAR])
 def test_both_ways_to_say_it_aim_at_zero(stop: Stop) -> None:
     assert after_a_minute(stop, reading(IDLE_AT), replicas(1)).aims_at_zero
+
+
+def test_an_instant_is_written_as_the_time_of_day() -> None:
+    assert time_of_day(1_000_000.9) == "13:46:40 UTC"
+    assert time_of_day(0.0) == "00:00:00 UTC"
