@@ -63,7 +63,7 @@ def draw(console: Console, pool: PoolTrace, figures: Sequence[PoolFigures]) -> N
     begin = busiest_begin(pool)
     end = begin + SHOWN_SECONDS
     counts = requests_per_bin(pool.arrivals, begin, end, bins)
-    paid = [replicas_per_bin(each.replicas_over_time, begin, end, bins) for each in figures]
+    paid = [replicas_per_bin(each.outcome.replicas_over_time, begin, end, bins) for each in figures]
     if not console.is_terminal:
         console.print(strips(counts, paid, bins))
         return

@@ -30,11 +30,6 @@ class PoolFigures:
     """What the replay showed, or the optimum, whose waits are known only where it is a schedule."""
     yardstick: Yardstick
 
-    @property
-    def replicas_over_time(self) -> Sequence[tuple[float, int, int]]:
-        """Instants at which replicas changed, with those asked for and those ready; none of the optimum."""
-        return self.outcome.replicas_over_time if isinstance(self.outcome, Outcome) else ()
-
 
 @dataclass(frozen=True, slots=True)
 class Row:

@@ -29,6 +29,7 @@ class Optimum:
     max_replicas: int | None = None
     waits: "array[float] | None" = None
     cold_starts: int | None = None
+    replicas_over_time: Sequence[tuple[float, int, int]] = ()
 
     @property
     def scale_actions(self) -> int | None:

@@ -124,9 +124,9 @@ def _demand(pool: PoolTrace) -> str:
 def _replicas(pool: PoolTrace, figures: Sequence[tuple[str, PoolFigures]]) -> str:
     begin, end = _span(pool)
     drawn = [
-        _over_time(pool, replicas_per_bin(each.replicas_over_time, begin, end, BINS), name)
+        _over_time(pool, replicas_per_bin(each.outcome.replicas_over_time, begin, end, BINS), name)
         for name, each in figures
-        if each.replicas_over_time
+        if each.outcome.replicas_over_time
     ]
     return lines(drawn, Axis("hours", end / 3600), Axis("replicas"))
 

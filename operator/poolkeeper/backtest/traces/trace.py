@@ -93,12 +93,11 @@ class TraceBuilder:
         if not self._pools:
             raise TraceError(self._path, "holds no requests")
         began = min(pool.arrivals[0] for pool in self._pools.values())
-        return Trace(name, tuple(_begun_at(began, pool) for pool in self._pools.values()))
-
-
-def _begun_at(instant: float, pool: PoolTrace) -> PoolTrace:
-    arrivals = array("d", [arrival - instant for arrival in pool.arrivals])
-    return PoolTrace(pool.name, arrivals, pool.services)
+        pools = [
+            PoolTrace(pool.name, array("d", [arrival - began for arrival in pool.arrivals]), pool.services)
+            for pool in self._pools.values()
+        ]
+        return Trace(name, tuple(pools))
 
 
 def busy_pools(path: Path | str, name: str, pools: Sequence[PoolTrace], if_none: str) -> Trace:
