@@ -241,7 +241,7 @@ class Line:
         if not self._total.fits(1):
             raise Refused(Cause.ACTIVATOR_FULL, ACTIVATOR_FULL, retry_after_seconds=self._retry_after(now))
         if len(self._queue) >= self.route.held_requests:
-            message = f"{self.route.held_requests} requests wait for this model already."
+            message = f"{self.route.held_requests} requests wait for this model already; no more are held."
             full = Refused(Cause.QUEUE_FULL, message, retry_after_seconds=self._retry_after(now))
             gives_way = self._queue.newest_of_greediest(client)
             if gives_way is None:

@@ -90,7 +90,7 @@ class Session:
         return head.bad_request(f"The request's head has more than {self._limits.head_bytes} bytes.", 431)
 
     async def _refuse(self, refused: Refused) -> bool:
-        logger.info("refused before any pool: %s", refused.message)
+        logger.info("request refused before its pool was known: %s", refused.message)
         answer = Answer(self._connection, None)
         answer.refuse(refused, waited_seconds=0.0)
         await answer.flush()

@@ -19,7 +19,7 @@ from poolkeeper.kube.watch.pod import Pod
 from poolkeeper.sources.http.activator_link import ActivatorChannel, ActivatorLink
 
 NOT_INSTALLED = "this installation has no activators; the chart's value activator.enabled brings them"
-NO_ACTIVATOR = "there is no activator; the chart's value activator.enabled brings them"
+NO_ACTIVATOR = "no activator runs; set the chart's value activator.enabled to true"
 
 MakeLink = Callable[[str, int, Path, Callable[[], None]], ActivatorChannel]
 

@@ -32,7 +32,7 @@ class ServiceState:
     suits: Verdict | None = None
     """Whether requests can be held for it; None until that is known."""
     failure: SourceFailure = field(
-        default_factory=lambda: SourceFailure("ServiceUnknown", "the Service could not be read yet")
+        default_factory=lambda: SourceFailure("ServiceUnknown", "the Service has not been read yet")
     )
     """Why it could not be read last."""
     read_again_at: float = 0.0

@@ -45,4 +45,4 @@ async def _apply(client: KubeClient, leadership: Leads, manifest: Figure) -> Non
     except ApiError as failure:
         if failure.status != 409:
             raise
-        logger.info("Class %s has fields of another owner and is left as it is", manifest["metadata"]["name"])
+        logger.info("Class %s was edited by another client and is not updated", manifest["metadata"]["name"])

@@ -75,11 +75,11 @@ class Loop:
             await self._back_off(key, error)
 
     async def _back_off(self, key: PoolKey, error: Exception) -> None:
-        logger.exception("A look at a pool failed", extra={"pool": str(key)})
+        logger.exception("The decision about a pool has failed", extra={"pool": str(key)})
         self._timings.pool_errors.inc()
         # The agenda counts the failures, since it forgets a pool that is deleted meanwhile.
         self._agenda.hold(key, self._clock() + self._retries.pause_seconds(self._agenda.holds(key)))
         try:
             await self._reconciler.explain_failure(key, error)
         except Exception:
-            logger.exception("The failure of a look could not be reported", extra={"pool": str(key)})
+            logger.exception("The failure could not be reported as a condition", extra={"pool": str(key)})

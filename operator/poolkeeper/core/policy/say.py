@@ -176,8 +176,8 @@ def expected(gap: float, *, by_daytime: bool) -> str:
     """A start for a request that has not come yet."""
     when = "at this time of the day " if by_daytime else ""
     return (
-        f"the last request came {gap:.0f} s ago; {when}the next one is so likely that a start now costs less "
-        "than letting it wait"
+        f"the last request came {gap:.0f} s ago; {when}the next one is so likely that a start now is "
+        "expected to cost less than letting that request wait"
     )
 
 

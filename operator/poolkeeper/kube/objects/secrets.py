@@ -19,7 +19,7 @@ async def read_secret(client: KubeClient, namespace: str, name: str) -> Mapping[
     try:
         return {key: b64decode(value) for key, value in labels(secret.get("data")).items()}
     except (ValueError, Unreadable):
-        message = f"Secret {namespace}/{name} can't be read: its data are no texts in base64"
+        message = f"Secret {namespace}/{name} can't be read: its data is not base64 text"
         # Not chained: the error before quotes what it could not decode.
         raise SecretUnavailable("SecretInvalid", message) from None
 

@@ -80,9 +80,9 @@ def as_json_object(body: bytes, call: str) -> dict[str, Any]:
     try:
         found = json.loads(body)
     except ValueError as failure:
-        raise ApiUnreachable("ApiUnreachable", f"the answer to {call} is no JSON") from failure
+        raise ApiUnreachable("ApiUnreachable", f"the answer to {call} is not JSON") from failure
     if not isinstance(found, dict):
-        raise ApiUnreachable("ApiUnreachable", f"the answer to {call} is no JSON object")
+        raise ApiUnreachable("ApiUnreachable", f"the answer to {call} is not a JSON object")
     return found
 
 

@@ -122,5 +122,5 @@ def _state(container: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _version(metadata: Mapping[str, Any]) -> int:
     version = text(metadata.get("resourceVersion"))
     if not version.isdecimal():
-        raise Unreadable("its resourceVersion is no number")
+        raise Unreadable("its resourceVersion is not a number")
     return int(version)
