@@ -1,11 +1,11 @@
 """The dials of the policy: every number that was chosen rather than derived, with its unit and its reason.
 
-They stand in one place because one is never turned alone: most trade late requests against accelerator-hours,
-and `python -m hack.bench policy.bars` measures both for all of them together. `docs/tuning.md` is generated
-from here. A number that a pool's owner can set is no dial: it is in the pool (`budgetSeconds`,
-`objectivePercent`, …).
+They are in one file because most of them trade late requests against accelerator-hours, so a change of one
+changes what the others do. `python -m hack.bench policy.bars` measures both sides for all dials together.
+`docs/tuning.md` is generated from here. What a pool's owner can set (`budgetSeconds`, `objectivePercent`, …)
+is not here but in the pool.
 
-In a source, a bar is one of the checks of `python -m hack.bench policy.bars --bar NAME`.
+A source that names a bar means one of the checks of `python -m hack.bench policy.bars --bar NAME`.
 """
 
 # ## How much evidence is enough
@@ -36,10 +36,10 @@ START_WEIGHT_DECAY = 0.99
 """Factor by which each new start lowers the weight of those before it.
 Source: chosen; the oldest of 40 still counts two thirds."""
 SHORTEST_START_SECONDS = 0.05
-"""A shorter start is an error of the clocks and not learned.
+"""A measured start that is shorter is an error of the clocks, so it is not learned.
 Source: chosen; no container starts faster."""
 LONGEST_START_SECONDS = 7 * 86_400.0
-"""A longer start is an error of the clocks and not learned.
+"""A measured start that is longer is an error of the clocks, so it is not learned.
 Source: chosen; one week."""
 RUNNING_SAMPLE_GROWTH = 1.2
 """A start that still runs is learned again whenever its age has grown by this factor: at 10 s, 12 s, 14.4 s.
@@ -63,7 +63,7 @@ MODE_SPREAD = 0.15
 """Standard deviation of the logarithm of seconds that is expected within one mode.
 Source: chosen; starts that go the same way differ little."""
 MODE_SPREAD_SAMPLES = 2.0
-"""How many starts that expectation is worth.
+"""How many measured starts the expectation of `MODE_SPREAD` counts as.
 Source: chosen; after ten starts the pool's own spread counts five times as much."""
 LEAST_MODE_SPREAD = 0.01
 """Smallest standard deviation of a mode's logarithm.
