@@ -89,7 +89,8 @@ class Api:
     def _write(self, method: str, name: str, body: Any) -> dict[str, Any]:
         self.written.append((method, name))
         if method == "DELETE":
-            del self.slices[name]
+            if self.slices.pop(name, None) is None:
+                raise NotFound(404, "NotFound", "no such slice")
         else:
             self.slices[name] = body
         return {}

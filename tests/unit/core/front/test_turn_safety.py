@@ -292,6 +292,18 @@ def test_no_stop_while_an_activator_may_pass_on_what_reaches_it(steps: list[tupl
     live(World(wants_zero=True), [*SETTLED, *steps, *SETTLED])
 
 
+@settings(max_examples=100, deadline=None)
+@given(STEPS)
+def test_a_stop_needs_no_help_once_all_goes_well_again(steps: list[tuple[str, int]]) -> None:
+    world = live(World(wants_zero=True), [*SETTLED, *steps, ("activator joins", 0)])
+    world.is_leading = world.wants_zero = True
+    for each in world.activators:
+        each.is_silent = False
+    for _ in range(round(VALID_SECONDS + SETTLE_SECONDS) + 20):
+        world.second()
+    assert world.last.stop[CHAT] == CLEAR
+
+
 @settings(max_examples=150, deadline=None)
 @given(STEPS)
 def test_tables_never_grant_more_slots_than_the_replica_has(steps: list[tuple[str, int]]) -> None:
