@@ -35,6 +35,6 @@ def test_a_start_that_nobody_needs_any_more_is_cancelled(world: QueueNamespace) 
     world.wait_until("the start is cancelled", lambda: "StartCancelled" in world.decided(), 20)
     assert world.replicas() == 0
     assert re.search(
-        r"no request waits any more, so 1 replica, asked for up to \d+ s ago",
+        r"so 1 replica, starting for up to \d+ s and not ready yet, is stopped$",
         world.explained("StartCancelled"),
     )
