@@ -42,6 +42,8 @@ MOST_TEXT = 16_384
 """Bytes of JSON that are read at most; what `save` writes has about a quarter of that."""
 PACKED_SCALE = 500
 """Counts of gaps fade towards 100, so that they fit into two bytes after this scaling."""
+LARGEST_INTEGER = 2**63
+"""Far above each number that is saved, and small enough for every computation with it."""
 MARKS_PER_SECOND = 10
 UNKNOWN_MARK = -1
 
@@ -80,7 +82,7 @@ def restore(saved: object, now: float, spec: PoolSpec) -> PoolState:
             starts=_restore_starts(dumped, spec.start_prior_seconds),
             service=_restore_service(dumped),
             objective=_restore_objective(dumped),
-            gaps=_restore_gaps(dumped),
+            gaps=_restore_gaps(dumped, now),
         )
     except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, zlib.error):
         return fresh
@@ -195,14 +197,17 @@ def _restore_objective(dumped: Mapping[str, object]) -> Objective:
     )
 
 
-def _restore_gaps(dumped: Mapping[str, object]) -> Gaps:
+def _restore_gaps(dumped: Mapping[str, object], now: float) -> Gaps:
+    """An arrival later than `now` counts as one now. Only another client can have written it; no gap would be
+    learned until then, and at very large instants the steps through the slots of a day do not end."""
     reached, ended = (_unpack(dumped, key, gaps.CONTEXTS, GAP_BINS) for key in ("gapsReached", "gapsEnded"))
     if any(end > reach for end, reach in zip(chain(*ended), chain(*reached), strict=True)):
         raise ValueError("more gaps ended in a bin than reached it")
     seen, recent, arrived_at = _integers(dumped, "gaps", 3)
-    arrived_at_seconds = arrived_at / 10 if arrived_at > 0 else -math.inf
     recent_requests, daytime = max(recent / 10, 0.0), _restore_daytime(dumped)
-    return Gaps(reached, ended, max(seen, 0), recent_requests, arrived_at_seconds, daytime)
+    if arrived_at <= 0:
+        return Gaps(reached, ended, max(seen, 0), recent_requests, daytime=daytime._replace(score=0.0))
+    return Gaps(reached, ended, max(seen, 0), recent_requests, min(arrived_at / 10, now), daytime)
 
 
 def _restore_daytime(dumped: Mapping[str, object]) -> Daytime:
@@ -213,8 +218,10 @@ def _restore_daytime(dumped: Mapping[str, object]) -> Daytime:
 
 def _integers(dumped: Mapping[str, object], key: str, most: int) -> list[int]:
     values = dumped[key]
-    if not isinstance(values, list) or len(values) > most or not all(type(value) is int for value in values):
+    if not isinstance(values, list) or len(values) > most:
         raise ValueError(f"{key} is not a list of at most {most} integers")
+    if not all(type(value) is int and abs(value) < LARGEST_INTEGER for value in values):
+        raise ValueError(f"{key} holds something else than integers")
     return values
 
 

@@ -101,6 +101,7 @@ def test_the_object_of_the_version_before_is_read_whole() -> None:
         {**GOOD, "startMarks": [0] * 8},
         {**GOOD, "objective": [True] * 5},
         {**GOOD, "service": [0] * 10_000},
+        {**GOOD, "service": [10**300, 1]},
         {**GOOD, "gapsEnded": "AQAB" * (gaps.CONTEXTS * GAP_BINS // 3) + "AQA="},
         {**GOOD, "daytime": "AAAA"},
         {**GOOD, "daytime": "not base64"},
@@ -142,3 +143,18 @@ def test_garbage_in_the_status_gives_the_initial_state(garbage: object) -> None:
 def test_a_damaged_field_never_raises(key: str, value: object) -> None:
     decision, _ = decide(T0, SPEC, OBSERVATION, restore(packed({**GOOD, key: value}), T0, SPEC))
     assert decision.replicas in (0, 1)
+
+
+def test_an_arrival_in_the_future_counts_as_one_now() -> None:
+    """The steps of the time of day would not end."""
+    far = {**GOOD, "gaps": [1000, 10, 10**18], "daytimeScore": [10**6]}
+    restored = restore(packed(far), T0, SPEC)
+    assert restored.gaps.seen == 1000
+    assert restored.gaps.arrived_at == T0
+
+
+def test_without_an_arrival_no_time_of_day_is_proven() -> None:
+    never = {**GOOD, "gaps": [1000, 10, 0], "daytimeScore": [10**6]}
+    restored = restore(packed(never), T0, SPEC)
+    assert restored.gaps.seen == 1000
+    assert not restored.gaps.daytime.is_proven
