@@ -81,3 +81,17 @@ async def test_that_a_rival_is_gone_is_noticed_within_seconds(cluster: FakeClust
         cluster.publish(0)
         await cluster.look()
         assert cluster.now - gone_at <= 15.0
+
+
+async def test_rivals_are_looked_for_although_the_class_is_gone(cluster: FakeCluster) -> None:
+    """The pool goes on with the figures of the class. Each look says when the next one is due."""
+    await a_pool_with_a_rival(cluster)
+    cluster.updates.class_gone("cpu")
+    cluster.now += 61.0
+    cluster.publish(3)
+    due_at = await cluster.look()
+    assert due_at is not None
+    assert due_at > cluster.now
+    await look_beside(cluster, NamespaceScalers(), queued=3)
+    assert cluster.condition("SoleWriter") == ("True", "NoOtherWriter")
+    assert cluster.scales.writes == [("worker", 2)]

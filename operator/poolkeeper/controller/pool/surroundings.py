@@ -53,10 +53,17 @@ class SurroundingsReader:
         self._scalers: dict[str, tuple[float, asyncio.Task[NamespaceScalers]]] = {}
 
     async def read(
-        self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec, before: Surroundings
+        self,
+        target: TargetKey,
+        class_name: str,
+        accelerator: AcceleratorClassSpec | None,
+        before: Surroundings,
     ) -> Surroundings:
-        """What is around the target now, given what was there before."""
-        placement = await self._placement(target, class_name, accelerator)
+        """What is around the target now, given what was there before. The placement stays as it was where the
+        class is gone."""
+        placement = before.placement
+        if accelerator is not None:
+            placement = await self._placement(target, class_name, accelerator)
         scalers, unknown = await self._scalers_of(target, before.scalers)
         wait_seconds = RIVAL_SECONDS if scalers else RETRY_SECONDS if unknown else REREAD_SECONDS
         expires_at = self._clock() + wait_seconds * random.uniform(0.8, 1.2)  # noqa: S311

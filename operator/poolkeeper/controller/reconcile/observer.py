@@ -50,11 +50,15 @@ class Observer:
         return pool.resolved
 
     async def look_around(self, pool: Pool) -> None:
-        """Read the pod template and other scalers of the target, where what is known about them is old."""
+        """Read the pod template and other scalers of the target, where what is known about them is old.
+
+        Without its class, a pool that has read the class before is still scaled: other scalers count.
+        """
         declaration = pool.declaration
         declared, target = declaration.spec, declaration.target
         accelerator = self._store.classes.get(declared.accelerator.class_) if declared else None
-        if not (declared and target and accelerator) or self._clock() < pool.surroundings.expires_at:
+        is_followed = accelerator is not None or pool.resolved is not None
+        if not (declared and target and is_followed) or self._clock() < pool.surroundings.expires_at:
             return
         found = await self._surroundings.read(
             target, declared.accelerator.class_, accelerator, pool.surroundings
