@@ -26,13 +26,17 @@ from poolkeeper.core.front.seen import Seen
 from poolkeeper.core.front.turn import Front, Turn, turn
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey
-from poolkeeper.core.values.observation import Stop
+from poolkeeper.core.values.observation import Stop, Waiting
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.sources.base import Publish, SourceFailure
 from poolkeeper.sources.http.reader import Backends, HttpReader, MakeServers
 from poolkeeper.sources.http.scrape import ModelServers
 
 logger = logging.getLogger(__name__)
+
+NO_TURN = Waiting(
+    "FrontFailed", "a fault of the operator keeps it from looking at the Service and the activators"
+)
 
 FrontTurned = Callable[[PoolKey, Stop, Verdict | None], None]
 """Takes in whether a pool may stop, and whether requests to its Service can be held."""
@@ -168,9 +172,19 @@ class HttpFront:
         while True:
             self._news.clear()
             self._replicas_news.clear()
-            made = self._turn()
+            try:
+                made = self._turn()
+            except Exception:
+                self._keep_replicas()
+                raise
             await _wait_for(self._replicas_news, self._timing.turn_at_most_every)
             await _wait_for(self._news, self._seconds_until(made.review_at))
+
+    def _keep_replicas(self) -> None:
+        """The last turn that succeeded says nothing about now: no pool may stop before the next one."""
+        for key in self._declared:
+            if (pool := self._store.get(key)) is not None:
+                self._front_turned(key, NO_TURN, pool.service)
 
     def _seconds_until(self, review_at: float | None) -> float:
         longest = self._timing.turn_at_least_every

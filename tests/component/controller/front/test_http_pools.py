@@ -29,6 +29,17 @@ async def test_an_edit_of_the_source_keeps_port_and_switch(scene: HttpScene) -> 
     assert scene.may_stop()
 
 
+async def test_without_turns_nothing_stops(scene: HttpScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn that fails does not end the operator, so the outcome of an earlier one must not stay."""
+    await scene.guarded()
+    monkeypatch.setattr("poolkeeper.controller.front.http_front.turn", None)
+    await scene.settle()
+    assert scene.waits_for() == "FrontFailed"
+    monkeypatch.undo()
+    await scene.settle(2.0)
+    assert scene.may_stop()
+
+
 async def test_another_service_is_another_matter(scene: HttpScene) -> None:
     await scene.guarded()
     scene.add_service("other")
