@@ -75,7 +75,9 @@ class ModelServers:
         """
         limit = asyncio.Semaphore(AT_ONCE)
         wanted = list(addresses)
-        await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
+        if wanted:
+            # Without servers nothing is parsed, and a request may wait for the first one.
+            await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
         self._spent_seconds = 0.0
         try:
             loads = await asyncio.gather(*(self._read_one(client, address, limit) for address in wanted))

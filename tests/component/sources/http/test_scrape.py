@@ -168,3 +168,18 @@ async def test_a_server_whose_metrics_take_long_to_parse_is_read_less_often(
     waits_from = time.monotonic()
     await servers.read(client, ["127.0.0.1"])
     assert time.monotonic() - waits_from > 3 * spent
+
+
+async def test_after_the_last_replica_has_stopped_no_reading_waits(
+    start: Start, client: aiohttp.ClientSession
+) -> None:
+    """Until a reading ends, a request that an activator holds is not seen."""
+    server = await start("127.0.0.1")
+    server.body = LINE * 37_000
+    servers = ModelServers(port=Port.number)
+    began = time.process_time()
+    await servers.read(client, ["127.0.0.1"])
+    spent = time.process_time() - began
+    waits_from = time.monotonic()
+    await servers.read(client, [])
+    assert time.monotonic() - waits_from < spent
