@@ -83,6 +83,20 @@ async def test_that_a_rival_is_gone_is_noticed_within_seconds(cluster: FakeClust
         assert cluster.now - gone_at <= 15.0
 
 
+async def test_looking_for_a_rival_does_not_read_the_pod_template_each_time(cluster: FakeCluster) -> None:
+    """With 1,000 contested pools that would be 100 requests per second. An edit still has it read again."""
+    await a_pool_with_a_rival(cluster)
+    read = len(cluster.looked_around)
+    for _ in range(120):
+        cluster.now += 1.0
+        cluster.publish(0)
+        await cluster.look()
+    assert len(cluster.looked_around) == read
+    cluster.declare(generation=2)
+    await cluster.look()
+    assert len(cluster.looked_around) == read + 1
+
+
 async def test_rivals_are_looked_for_although_the_class_is_gone(cluster: FakeCluster) -> None:
     """The pool goes on with the figures of the class. Each look says when the next one is due."""
     await a_pool_with_a_rival(cluster)

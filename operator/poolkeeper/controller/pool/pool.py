@@ -153,7 +153,7 @@ class Pool:
         self.declaration = declaration
         self.resolved = self.warm_floor = self.service = None
         self.stop = NOT_SEEN_YET if declaration.may_have_service else CLEAR
-        self.surroundings = replace(self.surroundings, expires_at=0.0)
+        self.surroundings = replace(self.surroundings, expires_at=0.0, placement_expires_at=0.0)
         self.demand.assign(declaration.spec.demand if declaration.spec else ())
 
 

@@ -35,6 +35,8 @@ class Surroundings:
     """Why there may be more scalers; empty where all are known."""
     expires_at: float = 0.0
     """Unix seconds at which the surroundings are read again."""
+    placement_expires_at: float = 0.0
+    """Unix seconds at which the pod template is read again while a rival is looked for more often."""
 
 
 class SurroundingsReader:
@@ -61,14 +63,19 @@ class SurroundingsReader:
     ) -> Surroundings:
         """What is around the target now, given what was there before. The placement stays as it was where the
         class is gone."""
-        placement = before.placement
-        if accelerator is not None:
+        now, placement, placement_expires_at = self._clock(), before.placement, before.placement_expires_at
+        if accelerator is not None and (not before.scalers or now >= placement_expires_at):
             placement = await self._placement(target, class_name, accelerator)
+            placement_expires_at = now + REREAD_SECONDS
         scalers, unknown = await self._scalers_of(target, before.scalers)
         wait_seconds = RIVAL_SECONDS if scalers else RETRY_SECONDS if unknown else REREAD_SECONDS
         expires_at = self._clock() + wait_seconds * random.uniform(0.8, 1.2)  # noqa: S311
         return Surroundings(
-            placement=placement, scalers=scalers, scalers_unknown=unknown, expires_at=expires_at
+            placement=placement,
+            scalers=scalers,
+            scalers_unknown=unknown,
+            expires_at=expires_at,
+            placement_expires_at=placement_expires_at,
         )
 
     async def _placement(
