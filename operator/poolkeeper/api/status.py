@@ -2,7 +2,7 @@
 changed."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -124,7 +124,9 @@ class AcceleratorPoolStatus(ApiModel):
     """The last decisions that differed from the one before, oldest first, one line each: the time, the
     replicas before and after, the reason, what was seen, and the message. `poolkeeper explain` shows them as
     a table."""
-    learned: Annotated[str | dict[str, Any], TextOnceObject(LEARNED_LENGTH)] | None = None
+    # Of any type, as in the schema: a value that another client wrote must not keep the status from being
+    # replaced.
+    learned: Annotated[object, TextOnceObject(LEARNED_LENGTH)] | None = None
     """What the operator has learned, kept for its next restart: start times, idle gaps, service times
     and the share of late requests. Packed; only the operator reads it."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap(("type",))] = ()

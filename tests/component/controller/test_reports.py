@@ -7,7 +7,7 @@ import pytest
 from hack.testing.control_plane import ROOT
 from poolkeeper.controller.pool.history import SAME_REASON_SECONDS
 from poolkeeper.controller.pool.pool import Pool
-from poolkeeper.core.learning.saved import restore
+from poolkeeper.core.learning.saved import PREFIX, restore
 from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.kube.transport.errors import NoScaleSubresource, TargetForbidden, TargetMissing
 from poolkeeper.kube.watch.pod import project_pod
@@ -103,6 +103,19 @@ async def test_a_status_of_the_version_before_is_converted_in_one_write(cluster:
     assert written["coldStart"]["containersP50Seconds"] == 11
     state = restore(written["learned"], cluster.now, SPEC)
     assert state.starts.seconds == tuple(each / 1000 for each in VERSION_1["startMilliseconds"])
+
+
+@pytest.mark.parametrize("learned", [7, 1.5, True, [1], "x", {"version": 3}])
+async def test_a_value_of_another_client_in_the_status_is_replaced(
+    cluster: FakeCluster, learned: object
+) -> None:
+    """The schema names no type for it, and the pool is scaled as any other."""
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare(status={"learned": learned, "decisions": [learned]})
+    cluster.publish(3)
+    await cluster.look()
+    assert cluster.scales.writes == [("worker", 2)]
+    assert cluster.statuses.written[-1]["learned"].startswith(PREFIX)
 
 
 async def test_changed_numbers_are_written_once_a_minute(cluster: FakeCluster) -> None:
