@@ -107,7 +107,8 @@ def _pods_port(service: Service, port: ServicePort, template: Mapping[str, Any] 
     if isinstance(target_port, int):
         return target_port
     for each in _container_ports(template or {}):
-        if each.get("name") == target_port:
+        # A kind of its own may leave the number out.
+        if each.get("name") == target_port and each.get("containerPort"):
             return int(each["containerPort"])
     raise ServiceUnsuitable(
         "TargetPortUnknown",
