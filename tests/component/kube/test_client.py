@@ -14,6 +14,7 @@ ANSWERED = {
     "500": refusal(500, "InternalError"),
     "503": refusal(503, "ServiceUnavailable"),
     "a proxy's 502": raw("<html>bad gateway</html>", 502),
+    "a proxy's JSON": answer({"details": "no backend", "reason": 7, "message": ["none"]}, 502),
     "half a page": raw("<html>"),
     "no object": answer([1, 2]),
 }

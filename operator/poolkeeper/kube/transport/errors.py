@@ -105,15 +105,21 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: bytes, call
 
 
 def _error(status: int, content: Mapping[str, Any], retry_after: str | None, call: str) -> ApiError:
-    details = content.get("details") or {}
+    """A proxy may answer with JSON of its own, in which these fields hold something else than a Status."""
+    details = content.get("details")
+    details = details if isinstance(details, dict) else {}
     kind = NotFound if status == 404 else ApiError
     return kind(
         status,
-        content.get("reason") or f"Http{status}",
-        content.get("message") or f"the API server answered {status} to {call}",
+        _text(content.get("reason")) or f"Http{status}",
+        _text(content.get("message")) or f"the API server answered {status} to {call}",
         retry_after_seconds=_seconds(retry_after) or _seconds(details.get("retryAfterSeconds")),
-        object_name=details.get("name") or "",
+        object_name=_text(details.get("name")),
     )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _seconds(value: Any) -> float | None:
