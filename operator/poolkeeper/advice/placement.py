@@ -83,7 +83,8 @@ def _first_clash(term: Json, labels: Mapping[str, Sequence[str]]) -> str:
     """The label by which a node selector term excludes every node of the class, or nothing."""
     for expression in _mappings(term.get("matchExpressions")):
         key = str(expression.get("key"))
-        values = {str(value).lower() for value in expression.get("values") or ()}
+        listed = expression.get("values")
+        values = {str(value).lower() for value in (listed if isinstance(listed, list) else ())}
         of_class = set(labels.get(key, ()))
         match expression.get("operator"):
             case "In" if of_class and not of_class & values:
@@ -125,9 +126,12 @@ def _asked_for(pod: Json) -> set[str]:
     containers = (*_mappings(pod.get("containers")), *_mappings(pod.get("initContainers")))
     resources = [_mapping(container.get("resources")) for container in containers]
     asked = [_mapping(part) for each in resources for part in (each.get("requests"), each.get("limits"))]
-    return {
-        name for part in asked for name, amount in part.items() if str(amount).isdecimal() and int(amount)
-    }
+    return {name for part in asked for name, amount in part.items() if _is_count(str(amount))}
+
+
+def _is_count(amount: str) -> bool:
+    """Whether it is a whole number above zero, of any length."""
+    return amount.isdecimal() and bool(amount.strip("0"))
 
 
 def _mapping(value: Any) -> Json:

@@ -128,7 +128,16 @@ def test_the_architecture_of_the_hosts_counts(name: str, selector: Json, reasons
     assert [one.reason for one in advice] == reasons
 
 
-@pytest.mark.parametrize("garbage", [{}, {"spec": None}, {"spec": {"containers": "x", "tolerations": [1]}}])
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        {},
+        {"spec": None},
+        {"spec": {"containers": "x", "tolerations": [1]}},
+        {"spec": {"affinity": affinity([{"key": GKE, "operator": "Exists", "values": 7}])}},
+        {"spec": {"containers": [container(amount="0" * 5000)]}},
+    ],
+)
 def test_a_template_that_is_none_asks_for_nothing(garbage: Json) -> None:
     advice = placement_advice("nvidia-l4", CLASSES["nvidia-l4"], garbage)
     assert [one.reason for one in advice] == ["ResourceNotRequested", "TaintNotTolerated"]
