@@ -28,7 +28,7 @@ def service_advice(
     message = SUITABLE
     if pod_template is not None:
         container = _container_of(port, pod_template)
-        hook = (container.get("lifecycle") or {}).get("preStop") or {}
+        hook = _mapping(_mapping(container.get("lifecycle")).get("preStop"))
         problems += _about_stopping(container, hook)
         if hook and "sleep" not in hook:
             message += (
@@ -70,7 +70,7 @@ def _about_stopping(container: Mapping[str, Any], hook: Mapping[str, Any]) -> It
     )
     if not hook:
         yield Advice("PreStopMissing", f"container {_name(container)} has no preStop hook: {risk}")
-    elif "sleep" in hook and (seconds := (hook["sleep"] or {}).get("seconds", 0)) < PRE_STOP_SECONDS:
+    elif "sleep" in hook and (seconds := _number(hook["sleep"], "seconds")) < PRE_STOP_SECONDS:
         yield Advice(
             "PreStopTooShort", f"the preStop hook of container {_name(container)} sleeps {seconds} s: {risk}"
         )
@@ -79,8 +79,9 @@ def _about_stopping(container: Mapping[str, Any], hook: Mapping[str, Any]) -> It
 def _about_probing(container: Mapping[str, Any]) -> Iterator[str]:
     """A slow probe does not prevent holding, but held requests wait until the kubelet has probed the pod."""
     for kind in ("startupProbe", "readinessProbe"):
-        probe = container.get(kind)
-        seconds = 0 if probe is None else probe.get("periodSeconds") or PROBE_PERIOD_SECONDS
+        seconds = 0
+        if container.get(kind) is not None:
+            seconds = _number(container[kind], "periodSeconds") or PROBE_PERIOD_SECONDS
         if seconds > LONG_PROBE_PERIOD_SECONDS:
             yield (
                 f"; the {kind} of container {_name(container)} runs only every {seconds} s, and held "
@@ -96,6 +97,16 @@ def _container_of(port: ServicePort, template: Mapping[str, Any]) -> Mapping[str
             if port.target_port in (each.get("name"), each.get("containerPort")):
                 return container
     return containers[0] if containers else {}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """A kind of its own may keep anything in its fields."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(value: Any, field: str) -> int:
+    found = _mapping(value).get(field)
+    return found if isinstance(found, int) else 0
 
 
 def _name(container: Mapping[str, Any]) -> str:

@@ -110,3 +110,21 @@ def test_probes_that_come_seldom_are_told_and_hold_nothing_up(probes: JsonObject
     assert verdict.holds
     assert (told or "can be held while the pool is at zero") in verdict.message
     assert ("periodSeconds" in verdict.message) == (told is not None)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"lifecycle": "x"},
+        {"lifecycle": {"preStop": [1]}},
+        {"lifecycle": {"preStop": {"sleep": {"seconds": "5"}}}},
+        {"lifecycle": {"preStop": {"sleep": {"seconds": None}}}},
+        {"readinessProbe": 1},
+        {"startupProbe": {"periodSeconds": "often"}},
+    ],
+)
+def test_a_container_of_another_form_is_advised_on(fields: JsonObject) -> None:
+    """As the template of a kind that nobody knows may have one."""
+    service = project_service(declared({}, {}))
+    verdict = service_advice(service, service.port(80), template({"name": "main", **fields}))
+    assert verdict.reason in ("PreStopMissing", "PreStopTooShort")
