@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from poolkeeper.activator.http1.messages import Header, NotHttp, ResponseHead
 
 _MOST_LINE_BYTES = 4096
-_MOST_TRAILER_BYTES = 64 * 1024
+_MOST_TRAILER_BYTES = 16 * 1024
+_BYTES_PER_TRAILER = 128
+"""What the objects of one trailer take up, counted on top of its line."""
 # At most 15 digits: beyond them a size means nothing, and some servers would cut it off silently.
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
-_TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*\r\n")
+# White space around the value is stripped afterwards: three parts that match it would take cubic time.
+_TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r\n")
 BODILESS = (204, 304)
 
 
@@ -18,6 +21,8 @@ class PlainBody:
 
     trailers: Sequence[Header] = ()
     """Header lines behind the body: here there are none."""
+    trailer_bytes = 0
+    """What the trailers take up in memory."""
 
     def __init__(self, length: int | None) -> None:
         self._left = length
@@ -46,9 +51,10 @@ class ChunkedBody:
         self.is_complete = False
         self.trailers: list[Header] = []
         """Header lines behind the last chunk."""
+        self.trailer_bytes = 0
+        """What the trailers take up in memory."""
         self._left = 0
         self._is_in_chunk = self._is_in_trailers = False
-        self._trailer_bytes = 0
 
     def take(self, received: bytearray) -> bytes:
         """Take what belongs to the body out of `received`; returns its content, joined. Raises NotHttp.
@@ -104,10 +110,10 @@ class ChunkedBody:
         trailer = _TRAILER.match(received)
         if trailer is None:
             return _wait_for_line(received, "Invalid trailer")
-        self._trailer_bytes += trailer.end()
-        if self._trailer_bytes > _MOST_TRAILER_BYTES:
+        self.trailer_bytes += trailer.end() + _BYTES_PER_TRAILER
+        if self.trailer_bytes > _MOST_TRAILER_BYTES:
             raise NotHttp("Trailers are too large")
-        self.trailers.append((trailer[1], trailer[2]))
+        self.trailers.append((trailer[1], trailer[2].strip(b" \t")))
         del received[: trailer.end()]
         return True
 

@@ -17,6 +17,8 @@ _END_OF_HEAD = re.compile(rb"\n\r?\n")
 """A head that ends with a bare line feed is found as well, so that llhttp refuses it at once."""
 _LONGEST_END = 3
 _VERSIONS = ("1.0", "1.1")
+_MOST_LENGTH_DIGITS = 20
+"""Of the largest 64-bit number. llhttp takes any number of leading zeros, Python's `int` does not."""
 
 
 class NotHttp(Exception):
@@ -73,6 +75,8 @@ def parse_request(data: bytes) -> RequestHead:
     lines = _Lines()
     parser = httptools.HttpRequestParser(lines)
     version = _feed(parser, lines, data)
+    if b" HTTP/" not in data.partition(b"\r\n")[0]:
+        raise NotHttp("Another protocol than HTTP")  # llhttp reads RTSP and ICE as well
     return RequestHead(*lines.parsed(), parser.get_method(), lines.target, version == "1.1")
 
 
@@ -115,11 +119,13 @@ class _Lines:
         self.is_complete = True
 
     def parsed(self) -> tuple[tuple[Header, ...], dict[str, str]]:
-        """The fields of a `Head`."""
+        """The fields of a `Head`; raises NotHttp."""
         joined: dict[str, str] = {}
         for name, value in self.fields:
             key, text = name.decode("ascii").lower(), value.decode("latin-1")
             joined[key] = f"{joined[key]}, {text}" if key in joined else text
+        if len(joined.get("content-length", "")) > _MOST_LENGTH_DIGITS:
+            raise NotHttp("Content-Length overflow")
         return tuple(self.fields), joined
 
 

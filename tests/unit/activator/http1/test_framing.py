@@ -1,5 +1,6 @@
 """Where bodies end: chunks, lengths and closed connections, however the bytes are cut into packets."""
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -65,11 +66,23 @@ def test_chunks(data: bytes, content: bytes, trailers: list[tuple[bytes, bytes]]
         b"0\r\n\n",
         b"5;" + b"x" * 5000,
         b"0\r\n" + b"A: b\r\n" * 20_000 + b"\r\n",
+        b"0\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+        b"0\r\nA:" + b" " * 5000,
     ],
 )
 def test_chunks_that_two_servers_could_read_differently(data: bytes) -> None:
     with pytest.raises(NotHttp):
         read(ChunkedBody(), data)
+
+
+def test_a_trailer_of_white_space_takes_no_time() -> None:
+    body, line = ChunkedBody(), bytearray(b"0\r\nA:" + b" " * 4000)
+    began = time.process_time()
+    assert body.take(line) == b""
+    assert time.process_time() - began < 0.5
+    line += b"b\t \r\n\r\n"
+    assert body.take(line) == b""
+    assert (body.is_complete, body.trailers) == (True, [(b"A", b"b")])
 
 
 CONTENTS = st.lists(st.binary(min_size=1, max_size=40), max_size=6)

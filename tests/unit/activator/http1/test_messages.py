@@ -25,6 +25,8 @@ def test_the_body_of_a_request_that_offers_an_upgrade_is_not_lost() -> None:
         b"GET / HTTP/2.0\r\n\r\n",
         b"GET / HTTP/1.2\r\n\r\n",
         b"GET /\r\n\r\n",
+        b"GET / RTSP/1.0\r\n\r\n",
+        b"SOURCE / ICE/1.0\r\n\r\n",
         b"GET /a b HTTP/1.1\r\n\r\n",
         b"GET nowhere HTTP/1.1\r\n\r\n",
         b"get / HTTP/1.1\r\n\r\n",
@@ -41,6 +43,8 @@ def test_the_body_of_a_request_that_offers_an_upgrade_is_not_lost() -> None:
         b"POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 5, 5\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: +5\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: " + b"0" * 5000 + b"5\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
@@ -73,6 +77,7 @@ def test_responses(head: bytes, status: int, reason: bytes) -> None:
         b"HTTP/1.1 000 OK\r\n\r\n",
         b"HTTP/1.1 1000 OK\r\n\r\n",
         b"ICY 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"0" * 5000 + b"5\r\n\r\n",
     ],
 )
 def test_responses_that_are_not_passed_on(head: bytes) -> None:
