@@ -12,7 +12,7 @@ def is_accepted(authorization: str, token_file: Path) -> bool:
     is read each time, so that a change counts at once.
     """
     scheme, _, token = authorization.partition(" ")
-    given = token.strip().encode()
+    given = token.strip().encode(errors="surrogateescape")
     try:
         tokens = token_file.read_bytes().split()
     except OSError:

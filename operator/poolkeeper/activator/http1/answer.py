@@ -22,7 +22,8 @@ class Answer:
         self._is_to_head = request is not None and request.method == b"HEAD"
         self._is_chunked = False
         self._pending = bytearray()
-        self._streams_already = False
+        self.streams_already = False
+        """Whether heartbeats have begun an event stream, before the replica's head is known."""
         self._replica_has_begun = False
         self._error: bytearray | None = None
         self.keeps_connection = request is not None and head.keeps_connection(request)
@@ -33,7 +34,7 @@ class Answer:
     @property
     def can_still_refuse(self) -> bool:
         """Whether a client can tell an answer of our own from the replica's."""
-        return not self.status or (self._streams_already and not self._replica_has_begun)
+        return not self.status or (self.streams_already and not self._replica_has_begun)
 
     def inform(self, response: ResponseHead) -> None:
         """Pass on a 1xx; HTTP/1.0 clients don't know them."""
@@ -44,7 +45,7 @@ class Answer:
     def heartbeat(self) -> None:
         """Let a client that accepts event streams see that its request is held; the status is then 200."""
         if not self.status:
-            self._streams_already = True
+            self.streams_already = True
             self.status = 200
             self.keeps_connection = False
             self._is_chunked = self._is_http_1_1
@@ -57,7 +58,7 @@ class Answer:
     def begin(self, response: ResponseHead, *, waited_seconds: float, closes: bool) -> None:
         """The replica's status and headers; `closes`: the client is to open a new connection afterwards."""
         self._replica_has_begun = True
-        if self._streams_already:
+        if self.streams_already:
             self._write(b": cold start %.3f s\n\n" % waited_seconds)
             kind = response.values.get("content-type", "")
             if response.status != 200 or not kind.startswith(_EVENT_STREAM):
@@ -87,13 +88,13 @@ class Answer:
         """The replica's response is complete."""
         if self._error is not None:
             self._write(_as_event(bytes(self._error)))
-        self._finish([] if self._streams_already else head.trailers(trailers))
+        self._finish([] if self.streams_already else head.trailers(trailers))
 
     def refuse(self, refused: Refused, *, waited_seconds: float) -> None:
         """An answer of our own, in the shape that OpenAI's clients show to their users."""
         error = {"message": refused.message, "type": "poolkeeper", "code": refused.cause.value}
         body = json.dumps({"error": error}).encode()
-        if self._streams_already:
+        if self.streams_already:
             self._write(_as_event(body))
         else:
             self.status = refused.status
@@ -106,6 +107,7 @@ class Answer:
         """The replica agreed to another protocol: what follows is no longer HTTP."""
         self._pending += head.for_switch(response, waited_seconds)
         self.status = 101
+        self.keeps_connection = False
         self.is_complete = True
 
     async def flush(self) -> None:

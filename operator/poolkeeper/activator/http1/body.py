@@ -30,8 +30,7 @@ class RequestBody:
         self._is_chunked = "transfer-encoding" in request.values
         self._body = framing.of_request(request.values)
         self._kept = bytearray()
-        self.awaits_continue = head.awaits_continue(request)
-        """Whether the client sends nothing before it gets `100 Continue`."""
+        self._awaits_continue = head.awaits_continue(request)
 
     @property
     def is_complete(self) -> bool:
@@ -55,7 +54,7 @@ class RequestBody:
             try:
                 await self._more()
             finally:
-                self._charge.set(len(self._kept))
+                self._count_what_is_kept()
         self._count_what_is_unparsed()
         if self.is_complete:
             self._connection.most_read = WAITING_BYTES
@@ -79,6 +78,11 @@ class RequestBody:
                 return self._framed(content)
             await self._more()
 
+    def continues(self) -> None:
+        """The client gets `100 Continue`: from now on its pauses are bounded, also the one it is in."""
+        self._awaits_continue = False
+        self._connection.interrupt()
+
     def release(self) -> None:
         """Forget what was kept."""
         self._charge.set(0)
@@ -91,12 +95,14 @@ class RequestBody:
     def _count_what_is_unparsed(self) -> None:
         self._head_charge.set(self._head_bytes + len(self._connection.received))
 
+    def _count_what_is_kept(self) -> None:
+        self._charge.set(len(self._kept) + self._body.trailer_bytes)
+
     def _keep(self) -> bool:
         """Keep what is here; False if that is nothing."""
         content = self._take()
-        if content:
-            self._kept += content
-            self._charge.set(len(self._kept))
+        self._kept += content
+        self._count_what_is_kept()
         return bool(content) or self.is_complete
 
     def _take(self) -> bytes:
@@ -104,7 +110,7 @@ class RequestBody:
             content = self._body.take(self._connection.received)
         except NotHttp as fault:
             raise head.bad_request(f"The request's body is not valid HTTP: {fault}.") from None
-        self.awaits_continue &= not content
+        self._awaits_continue &= not content
         return content
 
     def _framed(self, content: bytes) -> bytes:
@@ -119,7 +125,7 @@ class RequestBody:
         """Wait for more, or an interruption. A client that waits for 100 Continue may take its time."""
         if self._connection.ended:
             raise ClientGone
-        patience = None if self.awaits_continue else self._limits.body_seconds
+        patience = None if self._awaits_continue else self._limits.body_seconds
         try:
             async with asyncio.timeout(patience):
                 await self._connection.more()

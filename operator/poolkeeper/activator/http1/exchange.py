@@ -54,7 +54,8 @@ class Exchange:
                     await upload
 
     async def _send_what_is_here(self, client_address: str) -> asyncio.Task[None] | None:
-        data = head.for_replica(self._request, client_address) + self._body.take_kept()
+        data = head.for_replica(self._request, client_address, is_uncompressed=self._answer.streams_already)
+        data += self._body.take_kept()
         is_complete = self._body.is_complete
         with contextlib.suppress(OSError):  # it may have answered before it closed: see what can be read
             await self._replica.write(data)
@@ -76,8 +77,9 @@ class Exchange:
             if response.status == 101:
                 await self._switch(response)
                 return
-            self._body.awaits_continue &= response.status != 100
             self._answer.inform(response)
+            if response.status == 100:
+                self._body.continues()
             response = await self._next_head()
         body = framing.of_response(response, to_head=self._request.method == b"HEAD")
         self._answer.begin(response, waited_seconds=self._waited_seconds, closes=self._closes)
@@ -88,8 +90,7 @@ class Exchange:
             if has_ended:
                 body.closed()
             elif not body.is_complete:
-                await self._answer.flush()
-                await self._replica.more()
+                await self._more()
         self._answer.end(body.trailers)
         await self._answer.flush()
 
@@ -101,9 +102,15 @@ class Exchange:
                 raise NotHttp(f"A head of more than {MOST_RESPONSE_HEAD_BYTES} bytes")
             if self._replica.ended:
                 raise ConnectionResetError("the connection was closed without a response")
-            await self._answer.flush()
-            await self._replica.more()
+            await self._more()
         return messages.parse_response(self._replica.take(end))
+
+    async def _more(self) -> None:
+        """Send what has gathered, then wait for more, unless more came while a slow client was waited for."""
+        before = len(self._replica.received)
+        await self._answer.flush()
+        if len(self._replica.received) == before:
+            await self._replica.more()
 
     async def _switch(self, response: ResponseHead) -> None:
         if not head.wants_websocket(self._request):

@@ -41,6 +41,7 @@ def check(request: RequestHead, limits: Limits) -> None:
         raise bad_request("Transfer-Encoding is not part of HTTP/1.0.")
     if request.method == b"CONNECT":
         raise bad_request("CONNECT is for proxies; this is a model's own address.", 501)
+    _origin_form(request.target)
 
 
 def keeps_connection(request: RequestHead) -> bool:
@@ -79,16 +80,20 @@ def accepts_event_stream(headers: Mapping[str, str]) -> bool:
     )
 
 
-def for_replica(request: RequestHead, client_address: str) -> bytes:
+def for_replica(request: RequestHead, client_address: str, *, is_uncompressed: bool) -> bytes:
     """The request's head as the replica gets it.
 
     An absolute-form target loses its scheme and authority, which choose nothing here (RFC 9112 §3.2.2 lets
     the authority replace Host). The connection is closed after one exchange: a kept one that the replica
-    closes at the same moment would leave open whether the request was executed.
+    closes at the same moment would leave open whether the request was executed. `is_uncompressed`: the client
+    has a head without a Content-Encoding already.
     """
     target, host = _origin_form(request.target)
     dropped = _dropped(request.values)
     kept, forwarded, via = [], [], []
+    if is_uncompressed:
+        dropped |= {b"accept-encoding"}
+        kept.append(b"Accept-Encoding: identity\r\n")
     for name, value in request.fields:
         key = name.lower()
         if key == b"host":

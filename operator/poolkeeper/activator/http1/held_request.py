@@ -116,7 +116,7 @@ class HeldRequest:
         try:
             await exchange.run(self._connection.peer)
         except Refused:
-            if self._connection.ended:
+            if self._connection.ended or self._connection.transport.is_closing():
                 raise ClientGone from None
             raise
         if exchange.is_switched:

@@ -14,17 +14,14 @@ EVERY_SECONDS = 1.0
 
 
 class HangUps:
-    """The connections that are not read from."""
+    """The connections that may be left unread, now or later: a client may send its next request early."""
 
     def __init__(self) -> None:
         self._watched: set[Connection] = set()
 
     @contextmanager
     def watching(self, connection: Connection) -> Iterator[None]:
-        """Abort the connection if its client hangs up meanwhile, unless it is read from anyway."""
-        if not connection.is_paused:
-            yield
-            return
+        """Abort the connection if its client hangs up while it is not read from."""
         self._watched.add(connection)
         try:
             yield
@@ -36,5 +33,5 @@ class HangUps:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             for connection in list(self._watched):
-                if connection.has_hung_up():
+                if connection.is_paused and connection.has_hung_up():
                     connection.abort()

@@ -1,10 +1,12 @@
 """One line per request, without anything that may hold a credential: no body, header or query string."""
 
 import logging
+import re
 from dataclasses import dataclass, fields
 
 logger = logging.getLogger("poolkeeper.activator.access")
 _MESSAGE = "%s %s -> %d %s"
+_USER = re.compile(rb"\A([A-Za-z]+://)[^/]*@")
 
 
 @dataclass(slots=True)
@@ -49,6 +51,6 @@ _KEYS = tuple(field.name for field in fields(AccessEntry) if field.name != "pool
 
 
 def path_only(target: bytes) -> str:
-    """A target without its query, as printable ASCII of at most 256 characters."""
-    path = target.partition(b"?")[0][:256]
+    """A target without its query and user, as printable ASCII of at most 256 characters."""
+    path = _USER.sub(rb"\1", target.partition(b"?")[0])[:256]
     return "".join(chr(byte) if 32 < byte < 127 else "?" for byte in path)

@@ -43,6 +43,14 @@ async def test_without_the_token_nothing_is_taken_and_nothing_told(
         assert refused.status == 401
 
 
+async def test_a_token_of_strange_bytes_is_a_wrong_token(process: ActivatorProcess) -> None:
+    reader, writer = await asyncio.open_connection(LOOPBACK, process.control)
+    writer.write(b"GET /v1/reports HTTP/1.1\r\nHost: a\r\nConnection: close\r\n")
+    writer.write(b"Authorization: Bearer \xff\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 401")
+    writer.close()
+
+
 async def test_a_rotated_token_is_accepted_at_once(
     process: ActivatorProcess, client: aiohttp.ClientSession
 ) -> None:

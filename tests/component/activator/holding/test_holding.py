@@ -6,9 +6,11 @@ import aiohttp
 import httpx
 from aiohttp import web
 
+from hack.testing.clocks import LoopClock
 from hack.testing.ports import free_port
+from poolkeeper.activator.net.connection import Connection
 from poolkeeper.api.activation import PoolRoute, PortRoute, Replica, RoutingTable
-from tests.component.activator.data_path import Activator, Serve
+from tests.component.activator.data_path import Activator, Serve, StartActivator
 
 
 async def echo(request: web.Request) -> web.Response:
@@ -39,6 +41,30 @@ async def test_a_client_that_hangs_up_is_no_demand(activator: Activator) -> None
 
     await activator.until_held(0)
     assert activator.report.completed == 0
+
+
+async def test_a_hang_up_is_seen_also_behind_an_early_next_request(
+    start_activator: StartActivator, clock: LoopClock
+) -> None:
+    opened: list[Connection] = []
+
+    class Seen(Connection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            opened.append(self)
+            super().connection_made(transport)
+
+    activator = await start_activator(make_connection=Seen)
+    hang_ups = asyncio.create_task(activator.shared.hang_ups.run())
+    _, writer = await asyncio.open_connection("127.0.0.1", activator.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n")
+    await activator.until_held(1)
+    writer.write(b"GET / HTTP/1.1\r\nHost: chat\r\nX-Long: " + b"x" * 2000)
+    await activator.until(lambda: opened[0].is_paused)
+    writer.close()
+    await writer.wait_closed()
+    await clock.jump(1.5)
+    await activator.until_held(0)
+    hang_ups.cancel()
 
 
 async def test_no_replica_gets_more_than_its_slots(activator: Activator, serve: Serve) -> None:

@@ -87,6 +87,18 @@ async def test_a_body_of_tiny_chunks_takes_no_more_than_it_counts(start_activato
     writer.close()
 
 
+async def test_held_trailers_are_counted_with_their_objects(start_activator: StartActivator) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: chat\r\nTransfer-Encoding: chunked\r\n\r\n"
+    activator = await start_activator()
+    _, writer = await asyncio.open_connection(LOOPBACK, activator.port)
+    writer.write(head + b"0\r\n" + b"".join(b"X-%02d: value\r\n" % n for n in range(50)) + b"\r\n")
+    await activator.until_held(1)
+    await activator.until_steady(lambda: taken(activator))
+    assert activator.shared.budgets.body_bytes.used > 50 * 128
+    writer.close()
+    await activator.until(lambda: taken(activator) == 0)
+
+
 async def test_what_a_held_http_2_connection_sends_is_counted(start_activator: StartActivator) -> None:
     opening = h2_frames.frame(FrameType.HEADERS, flags=END_HEADERS, stream=1, payload=b"\x82")
     body = h2_frames.frame(FrameType.DATA, stream=1, payload=bytes(60_000))

@@ -185,6 +185,12 @@ async def test_a_request_that_offers_an_upgrade_keeps_its_body(
     assert b"upgrade" not in received.lower()
 
 
+async def test_a_target_that_can_not_be_passed_on_starts_no_model(activator: Activator) -> None:
+    answer = await raw(activator, b"GET ftp://chat/ HTTP/1.1\r\nHost: chat\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert activator.report.arrived == 0
+
+
 async def test_connect_is_no_way_through(activator: Activator) -> None:
     answer = await raw(activator, b"CONNECT 10.0.0.1:6443 HTTP/1.1\r\nHost: 10.0.0.1:6443\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 501")

@@ -1,6 +1,9 @@
 """What clients and replicas say to each other survives the activator between them."""
 
 import asyncio
+import contextlib
+import socket
+import struct
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -11,7 +14,7 @@ from aiohttp import web
 
 from hack.testing.clocks import LoopClock
 from tests.component.activator.data_path import Activator, Serve, ServeRaw
-from tests.component.activator.exchanges import curl, raw
+from tests.component.activator.exchanges import GET, curl, raw
 
 MIB = 1024 * 1024
 
@@ -104,6 +107,32 @@ async def test_websocket(activator: Activator, serve: Serve) -> None:
     await activator.until(lambda: activator.report.in_flight == 0)
 
 
+async def test_what_follows_a_websocket_is_not_read_as_http(
+    activator: Activator, serve_raw: ServeRaw
+) -> None:
+    async def replica(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        await reader.readuntil(b"bye")
+        raw_socket = writer.get_extra_info("socket")
+        raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()  # with a reset
+
+    await activator.route_to(await serve_raw(replica))
+    reader, writer = await asyncio.open_connection("127.0.0.1", activator.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: chat\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"bye")
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.write(b"a frame for no one")
+    await activator.until(lambda: activator.report.in_flight == 0)
+    writer.write(GET)
+    await activator.until_connected(0)
+    assert activator.report.arrived == 1
+    writer.close()
+
+
 async def test_curl_sends_its_body_after_100_continue(activator: Activator, serve: Serve) -> None:
     async def count(request: web.Request) -> web.Response:
         return web.Response(text=f"{request.headers['Expect']} {len(await request.read())}")
@@ -124,6 +153,33 @@ async def test_a_body_held_back_for_100_continue_does_not_hold_up_the_wait(
     await activator.until_held(1)
     await activator.route_to(await serve(count))
     assert await asking == "3000"
+
+
+async def test_a_client_that_was_asked_for_its_body_must_send_it(
+    activator: Activator, serve_raw: ServeRaw, clock: LoopClock
+) -> None:
+    async def replica(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asked.wait()
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    asked = asyncio.Event()
+    await activator.route_to(await serve_raw(replica))
+    reader, writer = await asyncio.open_connection("127.0.0.1", activator.port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: chat\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+    await activator.until(lambda: activator.report.in_flight == 1)
+    await clock.jump(activator.shared.limits.body_seconds + 1)
+    asked.set()
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
+    await clock.jump(activator.shared.limits.body_seconds + 1)
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert activator.report.in_flight == 0
 
 
 async def test_head_answers_keep_their_length_and_have_no_body(activator: Activator, serve: Serve) -> None:
@@ -248,6 +304,26 @@ async def test_heartbeats_are_only_for_clients_that_accept_event_streams(
     assert streamed.text.startswith(": waiting for a replica\n\n")
     assert streamed.text.endswith("data: hello\n\n")
     assert answered.text == "data: hello\n\n"
+
+
+async def test_a_stream_that_heartbeats_began_is_not_compressed(
+    activator: Activator, serve: Serve, clock: LoopClock
+) -> None:
+    async def stream(request: web.Request) -> web.Response:
+        response = web.Response(text="data: hello\n\n", content_type="text/event-stream")
+        response.enable_compression()
+        return response
+
+    await activator.route_to(heartbeat_seconds=1)
+    async with httpx.AsyncClient(timeout=20) as client:
+        headers = {"Accept": "text/event-stream", "Accept-Encoding": "gzip"}
+        asking = asyncio.create_task(client.get(activator.url, headers=headers))
+        await activator.until_held(1)
+        await clock.jump(1.2)
+        await activator.route_to(await serve(stream))
+        text = (await asking).text
+    assert text.startswith(": waiting for a replica\n\n")
+    assert text.endswith("data: hello\n\n")
 
 
 async def test_a_heartbeat_stream_that_ends_badly_says_so_in_the_stream(

@@ -44,6 +44,8 @@ async def test_a_client_that_stops_reading_gives_the_replica_back(start_activato
     await activator.until(lambda: activator.report.in_flight == 1)
     await activator.until(lambda: activator.report.in_flight == 0, seconds=5)
     assert activator.report.completed == 0
+    await activator.until(lambda: activator.metric("abandoned_requests_total") == 1)
+    assert activator.metric("refused_requests_total", cause="ConnectionLost") is None
     client.close()
     replica.close()
 
