@@ -117,6 +117,8 @@ class H2Session:
             await asyncio.gather(collecting, return_exceptions=True)
         self._is_carried = True
         self._log.replica, self._log.waited_seconds = visit.address, visit.place.waited_seconds
+        if not self._open:  # every call was cancelled while the connection was held
+            visit.place.rest()
         return replica
 
     async def _collect(self) -> None:

@@ -8,6 +8,8 @@ import grpc.aio
 import httpx
 import pytest_asyncio
 
+from poolkeeper.activator.http2 import frames as h2_frames
+from poolkeeper.activator.http2.frames import END_HEADERS, END_STREAM, FrameType
 from tests.component.activator.data_path import Activator, ServeRaw
 
 UNARY, STREAM = "/model/Echo", "/model/Count"
@@ -103,6 +105,26 @@ async def test_an_idle_channel_is_told_to_connect_anew_when_we_leave_the_path(
     await activator.route_to(replica, redirects_to_pods=True)
     async with asyncio.timeout(10):
         await channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
+
+
+async def test_a_connection_whose_call_was_cancelled_while_it_was_held_takes_no_slot(
+    activator: Activator, serve_raw: ServeRaw
+) -> None:
+    async def listens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    _, writer = await asyncio.open_connection("127.0.0.1", activator.port)
+    call = h2_frames.frame(FrameType.HEADERS, flags=END_HEADERS | END_STREAM, stream=1, payload=b"\x82")
+    writer.write(h2_frames.PREFACE + h2_frames.frame(FrameType.SETTINGS) + call)
+    await activator.until_held(1)
+    before = await activator.until_steady(lambda: activator.shared.budgets.bytes)
+    writer.write(h2_frames.frame(FrameType.RST_STREAM, stream=1, payload=bytes(4)))
+    await activator.until(lambda: activator.shared.budgets.bytes > before)
+    await activator.route_to(await serve_raw(listens), slots=1)
+    await activator.until(lambda: activator.metric("released_requests_total") == 1)
+    await activator.until(lambda: activator.report.in_flight == 0, seconds=3)
+    writer.close()
 
 
 async def test_httpx_with_prior_knowledge(activator: Activator, replica: str) -> None:
