@@ -238,7 +238,7 @@ COMPLAINTS = (
         "a caller who waits sees nothing meanwhile",
         "http-add-on 874, 1444",
         (
-            f"{ACTIVATOR}/passing_on/test_protocols::test_heartbeats_are_only_for_clients_that_accept_event_streams",
+            f"{ACTIVATOR}/passing_on/test_heartbeats::test_heartbeats_are_only_for_clients_that_accept_event_streams",
         ),
     ),
     Complaint(
