@@ -10,7 +10,7 @@ from poolkeeper.core.learning.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.ledger import Ledger, Sample, record
-from poolkeeper.core.values.observation import Observation, Reading, Replicas, StartingReplica
+from poolkeeper.core.values.observation import Observation, Reading, Replicas, Stage, StartingReplica
 from poolkeeper.core.values.spec import PoolSpec
 
 WAITING = 50
@@ -60,7 +60,9 @@ def others(began: float) -> dict[str, Observation]:
     if not isinstance(ledger.demand, Reading) or not isinstance(idle.demand, Reading):
         raise TypeError("a ledger with a sample holds no reading")
     full = replace(ledger.demand, in_flight=4 * SPEC.concurrency)
-    starting = tuple(StartingReplica(began + number) for number in range(4))
+    starting = tuple(
+        StartingReplica(began + number, Stage.NO_CONTAINER, began + number) for number in range(4)
+    )
     return {
         f"{WAITING} waiting, 4 replicas working": Observation((full,), Replicas(4, 4)),
         f"{WAITING} waiting, 4 replicas starting": Observation((ledger.demand,), Replicas(4, 0, starting)),

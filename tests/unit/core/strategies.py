@@ -11,6 +11,7 @@ from poolkeeper.core.values.observation import (
     Observation,
     Reading,
     Replicas,
+    Stage,
     StartingReplica,
     Unavailable,
     WarmFloor,
@@ -76,7 +77,8 @@ def replicas(
 ) -> Replicas:
     """Replicas of which some started `starting_for` seconds ago."""
     ready = desired - len(starting_for) if ready is None else ready
-    return Replicas(desired, ready, tuple(StartingReplica(now - age) for age in starting_for))
+    begun = [now - age for age in starting_for]
+    return Replicas(desired, ready, tuple(StartingReplica(at, Stage.NO_CONTAINER, at) for at in begun))
 
 
 def observe(
@@ -146,11 +148,19 @@ def readings(draw: st.DrawFn, now: float) -> Demand:
 
 
 @st.composite
+def starting_replicas(draw: st.DrawFn, now: float, age: float) -> StartingReplica:
+    """A replica that was asked for `age` seconds ago, at any stage."""
+    stage = draw(st.sampled_from(Stage))
+    begun_at = None if stage is Stage.UNADMITTED else now - draw(st.floats(0.0, age))
+    return StartingReplica(now - age, stage, begun_at)
+
+
+@st.composite
 def targets(draw: st.DrawFn, now: float, most: int = 14) -> Replicas:
     desired = draw(st.integers(0, most))
     ready = draw(st.integers(0, desired))
     starting = draw(st.lists(seconds, min_size=desired - ready, max_size=desired - ready))
-    return Replicas(desired, ready, tuple(StartingReplica(now - age) for age in starting))
+    return Replicas(desired, ready, tuple(draw(starting_replicas(now, age)) for age in starting))
 
 
 @st.composite

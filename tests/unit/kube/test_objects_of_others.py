@@ -37,7 +37,18 @@ METADATA: Json = {
     "labels": {"app": "chat", "kubernetes.io/service-name": "chat"},
     "ownerReferences": [{"apiVersion": "x/v1", "kind": "AcceleratorPool", "name": "p", "uid": "u"}],
 }
-CONTAINER: Json = {"state": {"running": {"startedAt": AT}, "waiting": {"reason": "ErrImagePull"}}}
+POD_CONTAINER: Json = {
+    "name": "model",
+    "ports": [{"name": "web", "containerPort": 80}],
+    "readinessProbe": {"httpGet": {"port": "web"}},
+    "startupProbe": {"httpGet": {"port": "web"}},
+    "resources": {"requests": {"cpu": "1"}, "limits": {"nvidia.com/gpu": "1"}},
+}
+CONTAINER: Json = {
+    "name": "model",
+    "restartCount": 2,
+    "state": {"running": {"startedAt": AT}, "waiting": {"reason": "ErrImagePull"}},
+}
 TEMPLATE: Json = {
     "metadata": {"labels": {"app": "chat"}},
     "spec": {"containers": [{"ports": [{"name": "web", "containerPort": 80}]}]},
@@ -56,14 +67,22 @@ KINDS: dict[str, tuple[Callable[[Mapping[str, Any]], object], Any, Json]] = {
         project_pod,
         Pod,
         {
+            "spec": {
+                "nodeName": "n",
+                "schedulingGates": [{"name": "kueue.x-k8s.io/admission"}],
+                "containers": [POD_CONTAINER],
+            },
             "status": {
                 "phase": "Failed",
                 "reason": "Evicted",
                 "podIPs": [{"ip": "10.0.0.1"}],
-                "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": AT}],
+                "conditions": [
+                    {"type": "Ready", "status": "True", "lastTransitionTime": AT},
+                    {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no"},
+                ],
                 "containerStatuses": [CONTAINER],
                 "initContainerStatuses": [CONTAINER],
-            }
+            },
         },
     ),
     "slice": (

@@ -21,7 +21,7 @@ from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.tuning import RELOOK_SECONDS
 from poolkeeper.core.values.decision import Decision
 from poolkeeper.core.values.ledger import Sample
-from poolkeeper.core.values.observation import Observation, Replicas, StartingReplica, Unavailable
+from poolkeeper.core.values.observation import Observation, Replicas, Stage, StartingReplica, Unavailable
 from poolkeeper.core.values.source_demand import SourceDemand
 from poolkeeper.core.values.spec import PoolSpec, SourceSpec, start_mode
 
@@ -176,7 +176,8 @@ class Poolkeeper:
 
     def _replicas(self, now: float, pool: Pool) -> Replicas:
         read = self._clock.read
-        starting = tuple(StartingReplica(read(replica.asked_at)) for replica in pool.starting)
+        asked = [read(replica.asked_at) for replica in pool.starting]
+        starting = tuple(StartingReplica(at, Stage.NO_CONTAINER, at) for at in asked)
         return Replicas(pool.desired, pool.ready, starting, pool.terminating(now))
 
     def _start_sample(self, now: float, replica: Replica, ready_at: float | None) -> StartSample:

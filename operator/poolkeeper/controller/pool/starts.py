@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from poolkeeper.core.learning import lessons
 from poolkeeper.core.learning.start_time import StartSample
-from poolkeeper.core.values.observation import Replicas, StartingReplica
+from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
 from poolkeeper.kube.watch.pod import Pod
 
 CLOCK_SKEW_SECONDS = 2.0
@@ -57,7 +57,7 @@ class Starts:
         present = [pod for pod in pods if not pod.is_finished]
         live = [pod for pod in present if not pod.is_terminating]
         ready = sum(pod.is_ready for pod in live)
-        starting = [StartingReplica(self._asked_at[pod.uid]) for pod in live if not pod.is_ready]
+        starting = [self._starting(pod) for pod in live if not pod.is_ready]
         starting += self._without_pod(desired - ready - len(starting), now)
         starting.sort(key=lambda replica: replica.asked_at)
         return Replicas(
@@ -103,7 +103,12 @@ class Starts:
         self.short_since = self.short_since or now
         known = list(self._asks)[-missing:]
         unknown = [self.short_since] * (missing - len(known))
-        return [StartingReplica(asked_at) for asked_at in (*unknown, *known)]
+        return [StartingReplica(asked_at, Stage.UNADMITTED) for asked_at in (*unknown, *known)]
+
+    def _starting(self, pod: Pod) -> StartingReplica:
+        asked_at = self._asked_at[pod.uid]
+        begun_at = asked_at if pod.has_node else None
+        return StartingReplica(asked_at, _stage(pod), begun_at, pod.failure)
 
     def _has_grown(self, pod: Pod, now: float) -> bool:
         age = now - self._asked_at[pod.uid]
@@ -130,6 +135,12 @@ class Starts:
             return None
         is_witnessed = pod.uid in self._loading and abs(now - pod.ready_at) <= WITNESS_SECONDS
         return now if is_witnessed else pod.ready_at
+
+
+def _stage(pod: Pod) -> Stage:
+    if not pod.has_node:
+        return Stage.UNADMITTED
+    return Stage.RUNNING if pod.is_running else Stage.NO_CONTAINER
 
 
 def _can_not_start(pod: Pod) -> bool:

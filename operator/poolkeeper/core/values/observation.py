@@ -5,6 +5,7 @@ All instants are Unix seconds of the one clock that `decide` is given as `now`; 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 
@@ -69,12 +70,29 @@ def of_source(demands: Iterable[AnyDemand], name: str) -> AnyDemand | None:
     return None
 
 
+class Stage(StrEnum):
+    """How far a replica is that was asked for and is not ready yet."""
+
+    UNADMITTED = "Unadmitted"
+    """It has no pod, or its pod has no node: gated, unschedulable, or refused by quota or admission."""
+    NO_CONTAINER = "NoContainer"
+    """It has a node, and none of its containers runs: images are pulled, init containers run."""
+    RUNNING = "Running"
+    """A container runs, so that it may take requests, but it has not been seen to take any."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartingReplica:
     """A replica that was asked for and is not ready yet."""
 
     asked_at: float
     """The scale write, if known; else the creation of its pod."""
+    stage: Stage
+    """How far it is."""
+    begun_at: float | None = None
+    """When the start began, as starts are learned: once it was admitted. None while it is not."""
+    failure: str = ""
+    """Why it can't get ready as it is: the kubelet's reason, such as ImagePullBackOff; empty if it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +102,14 @@ class Replicas:
     desired: int
     """`.spec.replicas` of /scale."""
     ready: int
-    """Replicas that take requests."""
+    """Replicas that take requests: Ready with a readiness probe, seen to work, or without a probe and old
+    enough that they should."""
     starting: tuple[StartingReplica, ...] = ()
     """At most `desired - ready` replicas; one that has no pod yet is among them."""
     terminating: int = 0
     """Replicas that are still paid for but take no new requests."""
+    unready_working: int = 0
+    """How many of `ready` work although Kubernetes does not call them Ready by a readiness probe."""
 
 
 @dataclass(frozen=True, slots=True)

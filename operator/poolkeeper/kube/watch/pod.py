@@ -1,10 +1,20 @@
 """A pod reduced to what a decision and the learning of start times need."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from poolkeeper.kube.transport.fields import Unreadable, entries, instant, labels, mapping, required, text
+from poolkeeper.kube.transport.fields import (
+    Unreadable,
+    entries,
+    instant,
+    labels,
+    mapping,
+    number,
+    required,
+    text,
+)
 
 FAILED_WAITS = frozenset(
     {
@@ -20,6 +30,38 @@ FAILED_WAITS = frozenset(
     }
 )
 """Reasons for which the kubelet keeps a container waiting that do not pass by themselves."""
+
+
+MESSAGE_LENGTH = 300
+"""Of the scheduler's message, which lists what each group of nodes lacks."""
+
+
+class Container(NamedTuple):
+    """A regular container of a pod, as its spec declares it."""
+
+    name: str
+    is_probed: bool
+    """Whether its readiness says more than that its process runs: it has a readiness or a startup probe."""
+    resources: tuple[str, ...]
+    """Names of the resources that it requests or is limited to, sorted."""
+    ports: tuple[str, ...]
+    """Names and numbers of the ports that it declares."""
+
+
+class Failing(NamedTuple):
+    """A container that can't run as it is."""
+
+    container: str
+    reason: str
+    """The kubelet's, such as CrashLoopBackOff."""
+
+
+class NoNode(NamedTuple):
+    """Why a pod has no node, in the scheduler's words."""
+
+    reason: str
+    """SchedulingGated or Unschedulable, for example."""
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +84,22 @@ class Pod:
     """Whether it has ended and won't run again."""
     failure: str
     """Why it can't serve (a phase or a reason of the kubelet); empty while it may still get ready."""
+    has_node: bool = False
+    """Whether it was assigned to a node."""
+    is_pending: bool = False
+    """Whether its phase is Pending, by which a ReplicaSet removes it before pods that run."""
+    is_running: bool = False
+    """Whether any of its regular containers runs now."""
+    restarts: int = 0
+    """How many times its regular containers have been started again."""
+    containers: tuple[Container, ...] = ()
+    """Its regular containers, in the order of its spec."""
+    failing: tuple[Failing, ...] = ()
+    """Its containers that can't run as they are, regular ones first; `failure` is the first one's reason."""
+    gates: tuple[str, ...] = ()
+    """Its scheduling gates that are still closed."""
+    no_node: NoNode | None = None
+    """Why it has no node; None while it has one, or before the scheduler has looked at it."""
     addresses: tuple[str, ...] = ()
     """Its IPs, the main one first."""
     controller: tuple[str, str] | None = None
@@ -62,22 +120,31 @@ class Pod:
 
 def project_pod(raw: Mapping[str, Any]) -> Pod:
     """The projection of a pod's JSON. Raises Unreadable."""
-    metadata, status = mapping(raw.get("metadata")), mapping(raw.get("status"))
+    metadata, status, spec = (mapping(raw.get(part)) for part in ("metadata", "status", "spec"))
     containers = entries(status.get("containerStatuses"))
-    ready_at = _met_at(status, "Ready")
+    scheduled_at, ready_at = _met_at(status, "PodScheduled"), _met_at(status, "Ready")
+    phase, failing = text(status.get("phase")), _failing(status, containers)
     return Pod(
         uid=required(text(metadata.get("uid"))),
         name=required(text(metadata.get("name"))),
         namespace=required(text(metadata.get("namespace"))),
         labels=labels(metadata.get("labels")),
         created_at=instant(metadata.get("creationTimestamp")),
-        scheduled_at=_met_at(status, "PodScheduled"),
+        scheduled_at=scheduled_at,
         started_at=_started_at(containers),
         ready_at=ready_at,
         is_ready=ready_at is not None,
         is_terminating=metadata.get("deletionTimestamp") is not None,
-        is_finished=text(status.get("phase")) in ("Succeeded", "Failed"),
-        failure=_failure(status, containers),
+        is_finished=phase in ("Succeeded", "Failed"),
+        failure=_failure(status, failing),
+        has_node=scheduled_at is not None or bool(text(spec.get("nodeName"))),
+        is_pending=phase == "Pending",
+        is_running=any(_state(container, "running") for container in containers),
+        restarts=sum(number(container.get("restartCount")) for container in containers),
+        containers=_containers(spec),
+        failing=failing,
+        gates=tuple(text(gate.get("name")) for gate in entries(spec.get("schedulingGates"))),
+        no_node=_no_node(status),
         addresses=tuple(ip for each in entries(status.get("podIPs")) if (ip := text(each.get("ip")))),
         controller=_controller(metadata),
         version=_version(metadata),
@@ -105,14 +172,50 @@ def _started_at(containers: Iterable[Mapping[str, Any]]) -> float | None:
     return max(known) if known and len(known) == len(starts) else None
 
 
-def _failure(status: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> str:
+def _failure(status: Mapping[str, Any], failing: Sequence[Failing]) -> str:
     if status.get("phase") == "Failed":
         return text(status.get("reason")) or "Failed"
-    for container in (*containers, *entries(status.get("initContainerStatuses"))):
-        reason = text(_state(container, "waiting").get("reason"))
-        if reason in FAILED_WAITS:
-            return reason
-    return ""
+    return failing[0].reason if failing else ""
+
+
+def _failing(status: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> tuple[Failing, ...]:
+    waits = (
+        Failing(text(each.get("name")), text(_state(each, "waiting").get("reason")))
+        for each in (*containers, *entries(status.get("initContainerStatuses")))
+    )
+    return tuple(each for each in waits if each.reason in FAILED_WAITS)
+
+
+def _no_node(status: Mapping[str, Any]) -> NoNode | None:
+    for condition in entries(status.get("conditions")):
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            message = text(condition.get("message"))[:MESSAGE_LENGTH]
+            return NoNode(text(condition.get("reason")), message)
+    return None
+
+
+def _containers(spec: Mapping[str, Any]) -> tuple[Container, ...]:
+    """Equal for all pods of one template, which then share one tuple."""
+    return _shared(tuple(_container(each) for each in entries(spec.get("containers"))))
+
+
+@lru_cache(maxsize=4096)
+def _shared(containers: tuple[Container, ...]) -> tuple[Container, ...]:
+    return containers
+
+
+def _container(raw: Mapping[str, Any]) -> Container:
+    resources = mapping(raw.get("resources"))
+    amounts = (mapping(resources.get(part)) for part in ("requests", "limits"))
+    ports = entries(raw.get("ports"))
+    names = [text(port.get("name")) for port in ports]
+    numbers = [str(number(port.get("containerPort"))) for port in ports]
+    return Container(
+        name=text(raw.get("name")),
+        is_probed=bool(mapping(raw.get("readinessProbe")) or mapping(raw.get("startupProbe"))),
+        resources=tuple(sorted({name for part in amounts for name in part})),
+        ports=tuple(name for name in (*names, *numbers) if name),
+    )
 
 
 def _state(container: Mapping[str, Any], name: str) -> Mapping[str, Any]:

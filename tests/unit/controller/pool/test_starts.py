@@ -6,7 +6,7 @@ import pytest
 
 from poolkeeper.controller.pool.starts import Starts
 from poolkeeper.core.tuning import REMEMBERED_UIDS
-from poolkeeper.core.values.observation import Replicas, StartingReplica
+from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
 from poolkeeper.kube.watch.pod import Pod
 
 
@@ -36,22 +36,25 @@ def test_a_replica_that_was_asked_for_is_starting_before_it_has_a_pod() -> None:
     starts = Starts()
     starts.scaled(0, 2, at=100.0)
     seen = starts.replicas(2, [], now=101.0)
-    assert seen == Replicas(2, 0, (StartingReplica(100.0), StartingReplica(100.0)))
+    assert seen == Replicas(
+        2, 0, (StartingReplica(100.0, Stage.UNADMITTED), StartingReplica(100.0, Stage.UNADMITTED))
+    )
 
 
 def test_a_pod_is_as_old_as_the_write_that_called_for_it() -> None:
     starts = Starts()
     starts.scaled(0, 1, at=100.6)
-    pods = [pod("a", created_at=100.0, scheduled_at=101.0)]
+    pods = [pod("a", created_at=100.0, scheduled_at=101.0, has_node=True)]
     starts.follow(pods, now=101.0)
-    assert starts.replicas(1, pods, now=101.0).starting == (StartingReplica(100.6),)
+    expected = StartingReplica(100.6, Stage.NO_CONTAINER, begun_at=100.6)
+    assert starts.replicas(1, pods, now=101.0).starting == (expected,)
 
 
 def test_a_pod_that_nobody_asked_for_is_as_old_as_itself() -> None:
     starts = Starts()
     pods = [pod("a", created_at=50.0)]
     starts.follow(pods, now=101.0)
-    assert starts.replicas(1, pods, now=101.0).starting == (StartingReplica(50.0),)
+    assert starts.replicas(1, pods, now=101.0).starting == (StartingReplica(50.0, Stage.UNADMITTED),)
 
 
 def test_lowering_takes_back_the_latest_requests() -> None:
@@ -59,7 +62,7 @@ def test_lowering_takes_back_the_latest_requests() -> None:
     starts.scaled(0, 1, at=100.0)
     starts.scaled(1, 2, at=110.0)
     starts.scaled(2, 1, at=115.0)
-    assert starts.replicas(1, [], now=116.0).starting == (StartingReplica(100.0),)
+    assert starts.replicas(1, [], now=116.0).starting == (StartingReplica(100.0, Stage.UNADMITTED),)
 
 
 def test_terminating_and_finished_pods_are_no_replicas() -> None:
@@ -145,4 +148,4 @@ def test_a_replica_that_is_ready_no_more_starts_again_now() -> None:
     starts.follow([ready("a", 100.0, 110.0)], now=120.0)
     unready = [pod("a", 100.0, scheduled_at=100.0)]
     starts.follow(unready, now=500.0)
-    assert starts.replicas(1, unready, now=501.0).starting == (StartingReplica(500.0),)
+    assert starts.replicas(1, unready, now=501.0).starting == (StartingReplica(500.0, Stage.UNADMITTED),)

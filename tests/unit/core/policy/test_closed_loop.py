@@ -13,7 +13,7 @@ from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.tuning import FIRST_SERVICE_SECONDS
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.ledger import Ledger, Sample, record
-from poolkeeper.core.values.observation import Observation, Replicas, StartingReplica
+from poolkeeper.core.values.observation import Observation, Replicas, Stage, StartingReplica
 from poolkeeper.core.values.spec import PoolSpec
 from tests.unit.core.strategies import T0, spec_of, taught
 
@@ -56,7 +56,7 @@ class Pool:
             marker = f"{len(self.waits)}"
             poll = Sample("queue", self.now, len(self.queue), len(self.busy_until), marker)
             ledger = record(ledger, poll, self.spec.sources[0])
-            starting = tuple(StartingReplica(at) for at in self.starting)
+            starting = tuple(StartingReplica(at, Stage.NO_CONTAINER, at) for at in self.starting)
             desired = self.ready + len(self.starting)
             observation = Observation((ledger.demand,), Replicas(desired, self.ready, starting))
             decision, state = decide(self.now, self.spec, observation, state)

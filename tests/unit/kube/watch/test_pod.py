@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from poolkeeper.api.timestamps import format_micro_time, format_timestamp, parse_timestamp
-from poolkeeper.kube.watch.pod import Pod, project_pod
+from poolkeeper.kube.watch.pod import MESSAGE_LENGTH, Container, Failing, NoNode, Pod, project_pod
 
 AT = 1_767_225_600.0
 
@@ -26,7 +26,7 @@ def waiting(reason: str) -> dict[str, Any]:
     return {"restartCount": 0, "state": {"waiting": {"reason": reason}}}
 
 
-def pod(status: dict[str, Any], **metadata: Any) -> Pod:
+def pod(status: dict[str, Any], spec: dict[str, Any] | None = None, **metadata: Any) -> Pod:
     named = {
         "uid": "u",
         "name": "n",
@@ -35,7 +35,7 @@ def pod(status: dict[str, Any], **metadata: Any) -> Pod:
         "resourceVersion": "1",
         **metadata,
     }
-    return project_pod({"metadata": named, "status": status})
+    return project_pod({"metadata": named, "spec": spec or {}, "status": status})
 
 
 def stages(seen: Pod) -> tuple[float | None, ...]:
@@ -93,6 +93,66 @@ FAILURES: dict[str, tuple[dict[str, Any], str]] = {
 def test_failures(status: dict[str, Any], reason: str) -> None:
     seen = pod(status)
     assert (seen.failure, seen.has_failed) == (reason, True)
+
+
+def test_each_failing_container_is_named() -> None:
+    waits = [running(9) | {"name": "model"}, waiting("ErrImagePull") | {"name": "proxy"}]
+    init = [waiting("CrashLoopBackOff") | {"name": "download"}]
+    seen = pod({"containerStatuses": waits, "initContainerStatuses": init})
+    assert seen.failing == (Failing("proxy", "ErrImagePull"), Failing("download", "CrashLoopBackOff"))
+
+
+FAR: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[bool, bool, int]]] = {
+    "gated": ({"conditions": [condition("PodScheduled", 1, "False")]}, {}, (False, False, 0)),
+    "assigned": ({}, {"nodeName": "gpu-1"}, (True, False, 0)),
+    "scheduled": ({"conditions": [SCHEDULED]}, {}, (True, False, 0)),
+    "one of two runs": (
+        {"conditions": [SCHEDULED], "containerStatuses": [running(9), waiting("ContainerCreating")]},
+        {},
+        (True, True, 0),
+    ),
+    "only a sidecar runs": (
+        {"conditions": [SCHEDULED], "initContainerStatuses": [running(9)]},
+        {},
+        (True, False, 0),
+    ),
+    "restarts": (
+        {"conditions": [SCHEDULED], "containerStatuses": [waiting("CrashLoopBackOff") | {"restartCount": 3}]},
+        {},
+        (True, False, 3),
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "spec", "expected"), FAR.values(), ids=FAR)
+def test_how_far_it_is(
+    status: dict[str, Any], spec: dict[str, Any], expected: tuple[bool, bool, int]
+) -> None:
+    seen = pod(status, spec)
+    assert (seen.has_node, seen.is_running, seen.restarts) == expected
+
+
+def test_why_it_has_no_node() -> None:
+    why = condition("PodScheduled", 1, "False") | {"reason": "SchedulingGated", "message": "x" * 9_000}
+    seen = pod({"conditions": [why]}, {"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]})
+    assert seen.gates == ("kueue.x-k8s.io/admission",)
+    assert seen.no_node == NoNode("SchedulingGated", "x" * MESSAGE_LENGTH)
+    assert pod({"conditions": [SCHEDULED]}).no_node is None
+
+
+def test_what_its_containers_declare() -> None:
+    model = {
+        "name": "model",
+        "ports": [{"name": "web", "containerPort": 8000}],
+        "resources": {"requests": {"cpu": "1"}, "limits": {"nvidia.com/gpu": "1"}},
+    }
+    probed = {"name": "proxy", "startupProbe": {"tcpSocket": {"port": 1}}}
+    seen, other = (pod({}, {"containers": [model, probed]}) for _ in range(2))
+    assert seen.containers == (
+        Container("model", is_probed=False, resources=("cpu", "nvidia.com/gpu"), ports=("web", "8000")),
+        Container("proxy", is_probed=True, resources=(), ports=()),
+    )
+    assert seen.containers is other.containers
 
 
 @pytest.mark.parametrize(
