@@ -96,6 +96,31 @@ class StartingReplica:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreign:
+    """A number of replicas that another writer has set above what the operator asked for, or that were there
+    when the pool was first seen, and that still stands."""
+
+    replicas: int
+    """The number."""
+    since: float
+    """When it was first seen."""
+    writer: str = ""
+    """Who set it, such as `kubectl (scale)`; empty where that is not known."""
+    is_found: bool = False
+    """Whether the replicas were there when the pool was first seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Another writer keeps changing the replicas: the operator does not write before an instant."""
+
+    until: float
+    """Unix seconds from which on it may write again."""
+    writer: str = ""
+    """Who keeps changing them, such as `argocd-controller (Apply)`; empty where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Replicas:
     """The target as the API server and its pods show it."""
 
@@ -110,6 +135,8 @@ class Replicas:
     """Replicas that are still paid for but take no new requests."""
     unready_working: int = 0
     """How many of `ready` work although Kubernetes does not call them Ready by a readiness probe."""
+    foreign: Foreign | None = None
+    """A number that another writer set or that was found, while it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +187,5 @@ class Observation:
     """The most replicas that quota allows now; None if only the spec's maximum counts."""
     stop: Stop = CLEAR
     """Whether the last replicas may stop: always for a pool that no Service leads to."""
+    held: Held | None = None
+    """Until when no change is written, because another writer keeps changing the replicas."""
