@@ -175,6 +175,9 @@ new start can show that starts have become faster, and one late request a day is
 MINIMUM_UP_SECONDS = 2.0
 """A replica stays up for at least so long after it became ready.
 Source: chosen; a request that waited for it has been taken and is seen within this time."""
+FOREIGN_START_SECONDS = 1800.0
+"""Replicas that another writer set are not taken back while they start, for at least so long.
+Source: chosen; a node that is bought for them takes minutes, and a large model some more."""
 LONGEST_IDLE_SECONDS = 6 * 3600.0
 """However much a late request costs, an idle pool does not wait for the next one longer than this.
 Source: chosen; bar `hurried`."""

@@ -8,6 +8,8 @@ from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.values.observation import (
     ArrivalBucket,
     Demand,
+    Foreign,
+    Held,
     Observation,
     Reading,
     Replicas,
@@ -73,18 +75,28 @@ def reading(
 
 
 def replicas(
-    desired: int, ready: int | None = None, starting_for: tuple[float, ...] = (), now: float = T0
+    desired: int,
+    ready: int | None = None,
+    starting_for: tuple[float, ...] = (),
+    now: float = T0,
+    *,
+    foreign: Foreign | None = None,
 ) -> Replicas:
     """Replicas of which some started `starting_for` seconds ago."""
     ready = desired - len(starting_for) if ready is None else ready
     begun = [now - age for age in starting_for]
-    return Replicas(desired, ready, tuple(StartingReplica(at, Stage.NO_CONTAINER, at) for at in begun))
+    starting = tuple(StartingReplica(at, Stage.NO_CONTAINER, at) for at in begun)
+    return Replicas(desired, ready, starting, foreign=foreign)
 
 
 def observe(
-    demand: Demand, target: Replicas | None, ceiling: int | None = None, floor: int = 0
+    demand: Demand,
+    target: Replicas | None,
+    ceiling: int | None = None,
+    floor: int = 0,
+    held: Held | None = None,
 ) -> Observation:
-    return Observation((demand,), target, WarmFloor(floor), ceiling)
+    return Observation((demand,), target, WarmFloor(floor), ceiling, held=held)
 
 
 def unavailable(now: float) -> Unavailable:
@@ -160,7 +172,9 @@ def targets(draw: st.DrawFn, now: float, most: int = 14) -> Replicas:
     desired = draw(st.integers(0, most))
     ready = draw(st.integers(0, desired))
     starting = draw(st.lists(seconds, min_size=desired - ready, max_size=desired - ready))
-    return Replicas(desired, ready, tuple(draw(starting_replicas(now, age)) for age in starting))
+    foreign = draw(st.none() | st.builds(Foreign, st.just(desired), st.floats(now - 3_000.0, now)))
+    found = tuple(draw(starting_replicas(now, age)) for age in starting)
+    return Replicas(desired, ready, found, foreign=foreign)
 
 
 @st.composite
@@ -170,6 +184,7 @@ def observations(draw: st.DrawFn, now: float) -> Observation:
         replicas=draw(st.none() | targets(now)),
         warm_floor=WarmFloor(draw(st.sampled_from((0, 0, 0, 2)))),
         ceiling=draw(st.none() | st.integers(0, 12)),
+        held=draw(st.none() | st.builds(Held, st.floats(now - 60.0, now + 60.0))),
     )
 
 

@@ -10,6 +10,7 @@ from poolkeeper.core.learning import history
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import bounds, outlook, say
 from poolkeeper.core.policy.case import Case, Choice
+from poolkeeper.core.policy.foreign import hold_back
 from poolkeeper.core.policy.starting import (
     cancel,
     hold_while_starting,
@@ -50,6 +51,7 @@ def decide(
     plan = plan_starts(now, spec, workload, observation.replicas, limits.ceiling, state)
     case = Case(now, spec, workload, state, observation.replicas, limits, plan)
     choice = hand_over(case, _choose(case), observation.stop)
+    choice = hold_back(case, choice, observation.held)
     if choice.replicas < observation.replicas.desired:
         state = state._replace(ahead_at=None)
     within_limits = bounds.within_limits(limits, choice.replicas, plan.more)

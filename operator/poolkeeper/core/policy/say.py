@@ -9,12 +9,13 @@ import math
 from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.demand import Workload
-from poolkeeper.core.values.observation import Replicas
+from poolkeeper.core.values.observation import Foreign, Held, Replicas
 from poolkeeper.core.values.spec import PoolSpec
 
 AT_ZERO = "no request waits and no replica runs"
 IMMEDIATELY = "coldStart.start is Immediately"
 STRICTEST = "with this coldStart.objectivePercent no start is delayed"
+ANOTHER_WRITER = "another writer"
 TARGET_UNKNOWN = "the target can't be read, so nothing is changed"
 
 
@@ -122,9 +123,8 @@ def in_flight(workload: Workload) -> str:
     return f"{count(workload.in_flight, 'request')} {'is' if workload.in_flight == 1 else 'are'} in flight"
 
 
-def idle(desired: int, idle_for: float, remaining: float, reason: Reason) -> str:
-    """Replicas that stay up without work for now."""
-    text = has_been_idle(desired, idle_for)
+def idle(text: str, remaining: float, reason: Reason) -> str:
+    """Replicas that stay up without work for now; `text` says since when they have been idle."""
     unseen = f"{text}; the source doesn't show requests in flight"
     if math.isinf(remaining):
         return f"{unseen} and maxServiceSeconds is not set, so no replica is stopped"
@@ -133,13 +133,41 @@ def idle(desired: int, idle_for: float, remaining: float, reason: Reason) -> str
     return f"{text}; the stop is due in {remaining:.0f} s unless a request arrives"
 
 
-def has_been_idle(replicas: int, seconds: float) -> str:
-    """1 replica has been idle for 5 s, 2 replicas have been idle for 5 s."""
-    return f"{count(replicas, 'replica')} {'has' if replicas == 1 else 'have'} been idle for {seconds:.0f} s"
+def have_been_idle(now: float, replicas: Replicas, seconds: float) -> str:
+    """1 replica has been idle for 5 s; 2 replicas, set by kubectl (scale) 9 s ago, have been idle for 5 s."""
+    desired, foreign = replicas.desired, replicas.foreign
+    whose = "" if foreign is None else f", {_set_by(now, foreign)},"
+    have = "has" if desired == 1 else "have"
+    return f"{count(desired, 'replica')}{whose} {have} been idle for {seconds:.0f} s"
 
 
-def stopped(desired: int, floor: int, idle_for: float, keep_seconds: float, *, is_fixed: bool) -> str:
-    """An idle pool goes down to its floor, after the keep-warm time or as long as was declared."""
+def set_elsewhere(now: float, foreign: Foreign) -> str:
+    """2 replicas were set by kubectl (scale) 12 s ago."""
+    was = "was" if foreign.replicas == 1 else "were"
+    return f"{count(foreign.replicas, 'replica')} {was} {_set_by(now, foreign)}"
+
+
+def _set_by(now: float, foreign: Foreign) -> str:
+    """Who set replicas that the operator did not ask for, and when."""
+    ago = f"{max(0.0, now - foreign.since):.0f} s ago"
+    if not foreign.is_found:
+        return f"set by {foreign.writer or ANOTHER_WRITER} {ago}"
+    by = f", set by {foreign.writer}" if foreign.writer else ""
+    return f"found when the pool was first seen {ago}{by}"
+
+
+def held_back(because: str, wanted: int, desired: int, held: Held) -> str:
+    """A change that is not written yet, because another writer would undo it."""
+    return (
+        f"no write before {time_of_day(held.until)}, because {held.writer or ANOTHER_WRITER} keeps changing "
+        f"the replicas; {count(wanted, 'replica')} {'is' if wanted == 1 else 'are'} wanted instead of "
+        f"{desired}: {because}"
+    )
+
+
+def stopped(text: str, desired: int, floor: int, keep_seconds: float, *, is_fixed: bool) -> str:
+    """An idle pool goes down to its floor, after the keep-warm time or as long as was declared; `text` says
+    since when it has been idle."""
     why = f"after {keep_seconds:.0f} s idle, a new start is expected to cost less than staying up"
     if is_fixed:
         why = f"scaleToZero.idleSeconds is {keep_seconds:g} s"
@@ -147,7 +175,7 @@ def stopped(desired: int, floor: int, idle_for: float, keep_seconds: float, *, i
     are_stopped = f"{surplus} of them {'is' if surplus == 1 else 'are'} stopped"
     if not floor:
         are_stopped = "it is stopped" if desired == 1 else "they are stopped"
-    return f"{has_been_idle(desired, idle_for)}; {why}, so {are_stopped}"
+    return f"{text}; {why}, so {are_stopped}"
 
 
 def time_of_day(seconds: float) -> str:

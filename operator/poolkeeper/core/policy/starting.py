@@ -10,6 +10,7 @@ from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import outlook, say, sizing
 from poolkeeper.core.policy.capacity import Capacity
 from poolkeeper.core.policy.case import Case, Choice, confirmed_idle_at, is_expecting, starting_are_unused
+from poolkeeper.core.policy.foreign import are_left_alone, left_alone_until
 from poolkeeper.core.policy.shortage import Need
 from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.tuning import (
@@ -201,7 +202,7 @@ def _why_not_delayed(case: Case) -> str:
 def cancel(case: Case) -> Choice | None:
     """Take back starts that are needed no more, because the queue has drained before they were ready."""
     replicas = case.replicas
-    if not replicas.starting or case.workload.queued or is_expecting(case):
+    if not replicas.starting or case.workload.queued or is_expecting(case) or are_left_alone(case):
         return None
     kept = max(case.limits.floor, replicas.desired - len(replicas.starting))
     if kept >= replicas.desired or (case.workload.in_flight and kept < max(case.state.load.recent_peak, 1)):
@@ -224,4 +225,8 @@ def hold_while_starting(case: Case) -> Choice | None:
     remaining = case.state.starts.remaining(case.now - first, 0.5)
     due_at = case.now + max(remaining, 1.0) if case.workload.queued else math.inf
     due_at = min(due_at, outgrown_at(case))
-    return Choice(replicas.desired, Reason.STARTING, say.starting(replicas, remaining), due_at)
+    message = say.starting(replicas, remaining)
+    if replicas.foreign is not None:
+        message = f"{message}; {say.set_elsewhere(case.now, replicas.foreign)}"
+        due_at = min(due_at, left_alone_until(case)) if are_left_alone(case) else due_at
+    return Choice(replicas.desired, Reason.STARTING, message, due_at)

@@ -6,6 +6,7 @@ import math
 from poolkeeper.api.pool import ZeroMode
 from poolkeeper.core.policy import outlook, say
 from poolkeeper.core.policy.case import Case, Choice, confirmed_idle_at, is_expecting, starting_are_unused
+from poolkeeper.core.policy.foreign import are_left_alone, idle_since, left_alone_until
 from poolkeeper.core.tuning import (
     DAYTIME_FROM_SECONDS,
     MINIMUM_UP_SECONDS,
@@ -18,7 +19,7 @@ def stop_surplus(case: Case) -> Choice | None:
     """Replicas that the recent load did not need stop, if that can't hit work."""
     workload, replicas = case.workload, case.replicas
     kept = max(case.limits.floor, 1, case.state.load.recent_peak)
-    if kept >= replicas.desired or workload.queued:
+    if kept >= replicas.desired or workload.queued or are_left_alone(case):
         return None
     if workload.is_empty and _stop_at(case)[0] <= case.now:
         return None
@@ -34,14 +35,20 @@ def stop(case: Case) -> Choice:
     if desired <= floor:
         return _at_floor(case)
     stop_at, reason = _stop_at(case)
-    idle_for = case.now - (case.state.idle_since if case.state.idle_since is not None else case.now)
+    left_until = left_alone_until(case)
+    if left_until > stop_at:
+        stop_at, reason = left_until, Reason.IDLE
+    idle = say.have_been_idle(case.now, case.replicas, case.now - idle_since(case))
     if case.now < stop_at:
-        fades_at = outlook.peak_fades_at(case.spec, case.state) if desired > max(floor, 1) else math.inf
+        has_surplus = desired > max(floor, 1)
+        fades_at = max(outlook.peak_fades_at(case.spec, case.state), left_until) if has_surplus else math.inf
         due_at = max(min(stop_at, fades_at), case.now)
-        return Choice(desired, reason, say.idle(desired, idle_for, stop_at - case.now, reason), due_at)
+        return Choice(desired, reason, say.idle(idle, stop_at - case.now, reason), due_at)
     is_fixed = case.spec.zero_mode is ZeroMode.FIXED
-    message = say.stopped(desired, floor, idle_for, case.state.idle_seconds or 0.0, is_fixed=is_fixed)
-    return Choice(floor, Reason.STOP_IDLE, message)
+    keep_seconds = case.state.idle_seconds or 0.0
+    if case.replicas.foreign is not None and not is_fixed:
+        keep_seconds = stop_at - idle_since(case)
+    return Choice(floor, Reason.STOP_IDLE, say.stopped(idle, desired, floor, keep_seconds, is_fixed=is_fixed))
 
 
 def hand_over(case: Case, choice: Choice, stop: Stop) -> Choice:
@@ -89,7 +96,7 @@ def lowest_safe(case: Case, target: int) -> int:
     if not workload.is_known:
         return replicas.desired
     if replicas.starting:
-        unused = starting_are_unused(case)
+        unused = starting_are_unused(case) and not are_left_alone(case)
         return max(target, replicas.desired - len(replicas.starting)) if unused else replicas.desired
     is_idle = workload.is_empty and _stop_at(case)[0] <= case.now
     return target if is_idle or case.spec.drains_on_termination else replicas.desired

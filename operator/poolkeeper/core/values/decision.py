@@ -22,6 +22,7 @@ class Reason(StrEnum):
     STOP_IDLE = "StopIdle"
     STOP_SURPLUS = "StopSurplus"
     HANDING_OVER = "HandingOver"
+    HELD_BACK = "HeldBack"
     BUSY = "Busy"
     IN_FLIGHT_UNSEEN = "InFlightUnseen"
     DEMAND_UNKNOWN = "DemandUnknown"

@@ -9,20 +9,24 @@ from tests.unit.core.strategies import T0, replicas, spec_of, taught
 STARTING = replicas(2, starting_for=(3.0, 5.0))
 
 
+def idle_for(number: int, seconds: float) -> str:
+    return say.have_been_idle(T0, replicas(number), seconds)
+
+
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [
         (
-            say.stopped(1, 0, 5.4, 5.0, is_fixed=False),
+            say.stopped(idle_for(1, 5.4), 1, 0, 5.0, is_fixed=False),
             "1 replica has been idle for 5 s; after 5 s idle, a new start is expected to cost less than "
             "staying up, so it is stopped",
         ),
         (
-            say.stopped(4, 1, 30.0, 30.0, is_fixed=True),
+            say.stopped(idle_for(4, 30.0), 4, 1, 30.0, is_fixed=True),
             "4 replicas have been idle for 30 s; scaleToZero.idleSeconds is 30 s, so 3 of them are stopped",
         ),
         (
-            say.idle(2, 7.0, 60.0, Reason.IN_FLIGHT_UNSEEN),
+            say.idle(idle_for(2, 7.0), 60.0, Reason.IN_FLIGHT_UNSEEN),
             "2 replicas have been idle for 7 s; the source doesn't show requests in flight, so no replica is "
             "stopped for another 60 s",
         ),
