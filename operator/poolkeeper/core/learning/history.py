@@ -6,16 +6,18 @@ readings is therefore worked out from their difference, and everything that a po
 flows. Example: 5 requests waited, 3 wait now and none has arrived, so 2 were taken.
 """
 
+import math
 from typing import NamedTuple
 
-from poolkeeper.core.learning import gaps, load, objective, service, start_time
+from poolkeeper.core.learning import gaps, load, objective, promise, service, start_time
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.objective import Objective
+from poolkeeper.core.learning.promise import NOT_LATE, Late, Obstacles, Promise, Spell
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.demand import Workload
-from poolkeeper.core.values.observation import Reading, Replicas, of_source
+from poolkeeper.core.values.observation import Observation, Reading, Replicas, Stage, of_source
 from poolkeeper.core.values.spec import PoolSpec
 
 
@@ -33,6 +35,8 @@ class Flow(NamedTuple):
     time."""
     capacity_late: int
     """Late requests that arrived while all replicas that the pool may have were ready."""
+    late_by: Late
+    """All late requests, by what made them late."""
 
 
 class _Estimates(NamedTuple):
@@ -42,20 +46,22 @@ class _Estimates(NamedTuple):
     service: ServiceRate
     load: Load
     objective: Objective
+    promise: Promise
 
 
 def remember(
-    now: float, spec: PoolSpec, workload: Workload, replicas: Replicas | None, state: PoolState
+    now: float, spec: PoolSpec, workload: Workload, observation: Observation, state: PoolState
 ) -> PoolState:
     """Learn from the new readings, and note since when the pool is idle and ready."""
-    # The state holds the same four estimates: a decision that sees no new reading makes no copy of them.
+    replicas = observation.replicas
+    # The state holds the same five estimates: a decision that sees no new reading makes no copy of them.
     known: _Estimates | PoolState = state
     has_moved = False
     for reading in workload.readings:
         before = of_source(state.readings, reading.source)
         if before is None or reading.observed_at <= before.observed_at:
             continue
-        flow = between(before, reading, spec, state.full_since)
+        flow = between(before, reading, spec, state.obstacles)
         has_moved = has_moved or flow.taken > 0 or flow.arrived > 0 or flow.completed > 0
         known = _learn(known, before, reading, flow, spec=spec, replicas=replicas)
     works = has_moved or not workload.is_empty or not workload.is_known
@@ -64,25 +70,26 @@ def remember(
         idle_since = idle_seconds = None
     elif idle_since is None or works:
         idle_since, idle_seconds = min(reading.observed_at for reading in workload.readings), None
-    starts, promise = state.starts, known.objective
+    starts, account = state.starts, known.objective
     if replicas is not None:
         starts = start_time.keep_running(starts, len(replicas.starting))
         # Only what the target shows counts: a decision that is not carried out starts nothing.
         if state.desired is not None and replicas.desired > state.desired:
-            promise = objective.start_begins(promise)
+            account = objective.start_begins(account)
     return PoolState(
         clock=now,
         starts=starts,
         gaps=known.gaps,
         service=known.service,
         load=known.load,
-        objective=promise,
+        objective=account,
+        promise=known.promise,
         readings=_merge(state.readings, workload.readings),
         idle_since=idle_since,
         idle_seconds=idle_seconds,
         worked_at=now if works else state.worked_at,
         ready_since=_since(now, replicas, 1, state.ready_since),
-        full_since=_since(now, replicas, spec.max_replicas, state.full_since),
+        obstacles=_obstacles(now, spec, workload, observation, state.obstacles),
         ahead_at=state.ahead_at if idle_since == state.idle_since else None,
         desired=state.desired if replicas is None else replicas.desired,
     )
@@ -98,17 +105,13 @@ def _learn(
     replicas: Replicas | None,
 ) -> _Estimates:
     """Enter what moved from one reading of a source to the next."""
-    arrivals, service_rate, offered, promise = known.gaps, known.service, known.load, known.objective
+    arrivals, service_rate, offered = known.gaps, known.service, known.load
+    account, kept = known.objective, known.promise
     if flow.arrived:
         arrivals = gaps.arrive(arrivals, flow.moved_at, flow.arrived)
     if flow.taken:
-        promise = objective.learn(
-            promise,
-            taken=flow.taken,
-            late=flow.late,
-            capacity_late=flow.capacity_late,
-            allowed_share=spec.allowed_share,
-        )
+        account = objective.learn(account, taken=flow.taken, late=flow.late, allowed_share=spec.allowed_share)
+        kept = kept.enter(flow.moved_at, flow.taken, flow.late_by)
     memory_seconds = load.smoothing_seconds(spec.budget_seconds)
     in_flight = before.in_flight or 0
     quiet_seconds, moving_seconds = flow.moved_at - before.observed_at, after.observed_at - flow.moved_at
@@ -125,16 +128,16 @@ def _learn(
     if replicas is not None:
         busy_seconds = _busy_seconds(before, after, flow.moved_at, replicas.ready, spec.concurrency)
         service_rate = service.learn(service_rate, flow.completed, busy_seconds)
-    return _Estimates(arrivals, service_rate, offered, promise)
+    return _Estimates(arrivals, service_rate, offered, account, kept)
 
 
-def between(before: Reading, after: Reading, spec: PoolSpec, full_since: float | None) -> Flow:
+def between(before: Reading, after: Reading, spec: PoolSpec, obstacles: Obstacles) -> Flow:
     """What moved from one reading of a source to the next; the oldest requests are taken first.
 
     Readings that show nothing new may have been left out in between, so everything moved within the last poll
     interval. Arrivals are dated to the beginning of that interval, and so are the requests that were taken:
     the two errors cancel out. A request that arrived while all replicas that the pool may have were ready
-    (`full_since`) could have been served in time only by a higher maximum.
+    (the ceiling of `obstacles`) could have been served in time only by a higher maximum.
     """
     poll_seconds = _poll_seconds(spec, before.source)
     moved_at = max(before.observed_at, after.observed_at - poll_seconds)
@@ -144,15 +147,19 @@ def between(before: Reading, after: Reading, spec: PoolSpec, full_since: float |
         taken = 0
     completed = max(0, after.completed - before.completed)
     late = capacity_late = 0
+    full_since = obstacles.ceiling.began_at if obstacles.ceiling.lasts else math.inf
     left = taken
     for arrived_at, requests in before.waiting:
         if left <= 0 or moved_at - arrived_at <= spec.budget_seconds:
             break
-        if full_since is not None and arrived_at >= full_since:
+        if arrived_at >= full_since:
             capacity_late += min(left, requests)
         else:
             late += min(left, requests)
         left -= requests
+    late_by = NOT_LATE
+    if late or capacity_late:
+        late_by = promise.late_among(before.waiting, taken, moved_at, spec.budget_seconds, obstacles)
     return Flow(
         moved_at=moved_at,
         arrived=arrived,
@@ -160,6 +167,7 @@ def between(before: Reading, after: Reading, spec: PoolSpec, full_since: float |
         completed=completed,
         late=late,
         capacity_late=capacity_late,
+        late_by=late_by,
     )
 
 
@@ -189,6 +197,32 @@ def _since(now: float, replicas: Replicas | None, ready: int, since: float | Non
     if replicas.ready < ready:
         return None
     return now if since is None else since
+
+
+def _obstacles(
+    now: float, spec: PoolSpec, workload: Workload, observation: Observation, known: Obstacles
+) -> Obstacles:
+    """What may keep requests waiting from now on. While the target can't be read, its replicas stay as they
+    were seen."""
+    blind = known.blind.follow(now, holds=not workload.is_known)
+    replicas = observation.replicas
+    if replicas is None:
+        return known if blind is known.blind else known._replace(blind=blind)
+    quota = _quota(now, spec, replicas, observation.ceiling, known.quota)
+    ceiling = known.ceiling.follow(now, holds=replicas.ready >= spec.max_replicas)
+    if blind is known.blind and quota is known.quota and ceiling is known.ceiling:
+        return known
+    return Obstacles(blind, quota, ceiling)
+
+
+def _quota(now: float, spec: PoolSpec, replicas: Replicas, allowed: int | None, known: Spell) -> Spell:
+    """Since when quota keeps the pool from replicas: since the oldest scale write whose replica is not
+    admitted, or since as many as are allowed have been ready."""
+    for starting in replicas.starting:
+        if starting.stage is Stage.UNADMITTED:
+            return known if known == (starting.asked_at, math.inf) else Spell(starting.asked_at, math.inf)
+    is_full = allowed is not None and allowed < spec.max_replicas and replicas.ready >= allowed
+    return known.follow(now, holds=is_full)
 
 
 def _merge(known: tuple[Reading, ...], new: tuple[Reading, ...]) -> tuple[Reading, ...]:

@@ -24,7 +24,7 @@ LEAST_BALANCE, MOST_BALANCE = math.log(LEAST_RISK_FACTOR) / RISK_GAIN, math.log(
 
 
 class Objective(NamedTuple):
-    """The account of late requests."""
+    """The balance of late requests, and what follows from it. `core.learning.promise` counts the requests."""
 
     balance: float = 0.0
     """Requests that might have been late so far, less those that were; bounded. Negative: too many were
@@ -33,12 +33,6 @@ class Objective(NamedTuple):
     """Requests that one start serves on average."""
     since_start: int = 0
     """Requests taken since the last start began."""
-    taken: int = 0
-    """Requests taken in total."""
-    late: int = 0
-    """Late requests in total."""
-    capacity_late: int = 0
-    """Late requests that only a higher ceiling could have served in time; they don't enter the balance."""
     price: float = 1.0
     """What one late request is worth, in starts. It rises while too many requests are late."""
 
@@ -56,16 +50,14 @@ def initial(allowed_share: float) -> Objective:
     return Objective(price=min(FIRST_LATE_PRICE / allowed_share, HIGHEST_LATE_PRICE))
 
 
-def learn(objective: Objective, taken: int, late: int, capacity_late: int, allowed_share: float) -> Objective:
-    """Enter requests that were taken, of which some were late, or late because of the ceiling."""
+def learn(objective: Objective, taken: int, late: int, allowed_share: float) -> Objective:
+    """Enter requests that were taken, of which some were late. Late requests that only a higher ceiling could
+    have served in time don't count as late here."""
     balance = objective.balance + allowed_share * taken - late
     return Objective(
         balance=min(max(balance, LEAST_BALANCE), MOST_BALANCE),
         per_start=objective.per_start,
         since_start=objective.since_start + taken,
-        taken=objective.taken + taken,
-        late=objective.late + late,
-        capacity_late=objective.capacity_late + capacity_late,
         price=_adapt(objective.price, late / allowed_share - taken),
     )
 

@@ -15,7 +15,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from poolkeeper.api.base import MOST_COUNTED
-from poolkeeper.core.learning import gaps, start_time
+from poolkeeper.core.learning import gaps, promise, start_time
 from poolkeeper.core.learning.daytime import ROWS, Daytime
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.objective import (
@@ -23,6 +23,7 @@ from poolkeeper.core.learning.objective import (
     MOST_BALANCE,
     Objective,
 )
+from poolkeeper.core.learning.promise import Late, Promise, Tally
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.start_time import Phases, StartTimes
 from poolkeeper.core.learning.state import PoolState, initial_state
@@ -44,6 +45,7 @@ PACKED_SCALE = 500
 """Counts of gaps fade towards 100, so that they fit into two bytes after this scaling."""
 LARGEST_INTEGER = 2**63
 """Far above each number that is saved, and small enough for every computation with it."""
+MOST_PROMISE_NUMBERS = 5 + sum(1 + promise.NUMBERS_PER_CELL * window.cells for window in promise.WINDOWS)
 MARKS_PER_SECOND = 10
 UNKNOWN_MARK = -1
 
@@ -56,12 +58,13 @@ class Learned(NamedTuple):
     starts: StartTimes
     service: ServiceRate
     objective: Objective
+    promise: Promise
     gaps: Gaps
 
 
 def learned(state: PoolState) -> Learned:
     """The part of a state that is saved. Cheap, so that callers can ask first whether it has changed."""
-    return Learned(state.starts, state.service, state.objective, state.gaps)
+    return Learned(state.starts, state.service, state.objective, state.promise, state.gaps)
 
 
 def save(state: PoolState) -> str:
@@ -82,6 +85,7 @@ def restore(saved: object, now: float, spec: PoolSpec) -> PoolState:
             starts=_restore_starts(dumped, spec.start_prior_seconds),
             service=_restore_service(dumped),
             objective=_restore_objective(dumped),
+            promise=_restore_promise(dumped, now),
             gaps=_restore_gaps(dumped, now),
         )
     except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, zlib.error):
@@ -106,7 +110,7 @@ def _inflated(text: str) -> bytes:
 
 def _dump(state: PoolState) -> Dumped:
     """Scaled integers."""
-    starts, promise = state.starts, state.objective
+    starts, account, total = state.starts, state.objective, state.promise.total
     return {
         "startMilliseconds": _scale(starts.seconds, 1000),
         "startWeights": _scale(starts.weights, 1000),
@@ -115,12 +119,13 @@ def _dump(state: PoolState) -> Dumped:
         "startMarks": list(chain(*(_marks(phases) for phases in starts.phases))),
         "service": _scale((state.service.completions, state.service.busy_seconds), 1000),
         "objective": [
-            *_scale((promise.balance, promise.per_start), 1000),
-            promise.taken,
-            promise.late,
-            promise.capacity_late,
-            *_scale((promise.price,), 1000),
+            *_scale((account.balance, account.per_start), 1000),
+            total.taken,
+            total.late.total - total.late.ceiling,
+            total.late.ceiling,
+            *_scale((account.price,), 1000),
         ],
+        "promise": list(promise.to_numbers(state.promise)),
         "gapsReached": _pack(chain(*state.gaps.reached)),
         "gapsEnded": _pack(chain(*state.gaps.ended)),
         "gaps": [
@@ -186,15 +191,20 @@ def _restore_service(dumped: Mapping[str, object]) -> ServiceRate:
 
 
 def _restore_objective(dumped: Mapping[str, object]) -> Objective:
-    balance, per_start, taken, late, capacity_late, price = _integers(dumped, "objective", 6)
+    balance, per_start, _, _, _, price = _integers(dumped, "objective", 6)
     return Objective(
         balance=min(max(balance / 1000, LEAST_BALANCE), MOST_BALANCE),
         per_start=max(per_start / 1000, 1.0),
-        taken=taken,
-        late=late,
-        capacity_late=capacity_late,
         price=min(max(price / 1000, LEAST_LATE_PRICE), HIGHEST_LATE_PRICE),
     )
+
+
+def _restore_promise(dumped: Mapping[str, object], now: float) -> Promise:
+    """A version before counted late requests as late by a start or by the ceiling, and kept no windows."""
+    _, _, taken, late, capacity_late, _ = _integers(dumped, "objective", 6)
+    if "promise" not in dumped:
+        return Promise(Tally(max(taken, 0), Late(start=max(late, 0), ceiling=max(capacity_late, 0))))
+    return promise.from_numbers(_integers(dumped, "promise", MOST_PROMISE_NUMBERS), taken, now)
 
 
 def _restore_gaps(dumped: Mapping[str, object], now: float) -> Gaps:

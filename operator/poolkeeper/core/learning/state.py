@@ -7,6 +7,7 @@ from poolkeeper.core.learning import gaps, objective, start_time
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.objective import Objective
+from poolkeeper.core.learning.promise import Obstacles, Promise
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.start_time import StartSample, StartTimes
 from poolkeeper.core.values.observation import Reading
@@ -23,6 +24,7 @@ class PoolState(NamedTuple):
     service: ServiceRate = ServiceRate()
     load: Load = Load()
     objective: Objective = Objective()
+    promise: Promise = Promise()
     readings: tuple[Reading, ...] = ()
     """The last believed ones, to see what has moved since."""
     idle_since: float | None = None
@@ -33,8 +35,8 @@ class PoolState(NamedTuple):
     """When work was last seen."""
     ready_since: float | None = None
     """Since when any replica has been ready."""
-    full_since: float | None = None
-    """Since when as many replicas as allowed have been ready."""
+    obstacles: Obstacles = Obstacles()
+    """What may have kept requests waiting besides starts, and when."""
     ahead_at: float | None = None
     """At zero, when to start for a request that is only expected; None until it is computed."""
     desired: int | None = None

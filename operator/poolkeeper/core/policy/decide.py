@@ -36,7 +36,7 @@ def decide(
     """
     now = now if now > state.clock else state.clock
     workload = survey(now, spec, observation, max(spec.idle_seconds or 0.0, state.starts.p50_seconds))
-    state = history.remember(now, spec, workload, observation.replicas, state)
+    state = history.remember(now, spec, workload, observation, state)
     attainable = bounds.budget_attainable(spec, state.starts)
     if observation.replicas is None:
         choice = Choice(state.desired or 0, Reason.TARGET_UNKNOWN, say.TARGET_UNKNOWN)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from poolkeeper.core.learning import gaps, start_time
+from poolkeeper.core.learning.promise import NOT_LATE, Late, Promise, Tally
 from poolkeeper.core.learning.saved import MOST_TEXT, PREFIX, restore, save
 from poolkeeper.core.learning.start_time import StartSample
 from poolkeeper.core.learning.state import initial_state, learn
@@ -49,7 +50,8 @@ def test_phases_outlive_a_restart() -> None:
 
 
 def test_the_largest_state_fits_into_4_kib() -> None:
-    """As many starts as are kept, and counts of gaps that no compression shortens."""
+    """As many starts as are kept, counts of gaps that no compression shortens, and late requests in all
+    cells of the windows."""
     rng = random.Random(1)
 
     def counts(each: "array[float]") -> "array[float]":
@@ -64,9 +66,41 @@ def test_the_largest_state_fits_into_4_kib() -> None:
     daytime = known.daytime._replace(ended=counts(known.daytime.ended), met=counts(known.daytime.met))
     reached = tuple(counts(row) for row in known.reached)
     ended = tuple(counts(row) for row in known.ended)
-    full = state._replace(gaps=known._replace(reached=reached, ended=ended, daytime=daytime))
+    full = state._replace(
+        gaps=known._replace(reached=reached, ended=ended, daytime=daytime), promise=busy_for_a_month(rng)
+    )
     assert len(state.starts.seconds) == REMEMBERED_STARTS
     assert len(save(full)) <= 4096
+
+
+def busy_for_a_month(rng: random.Random) -> Promise:
+    """An account of some thousand requests an hour, of which some are late by each cause."""
+    account = Promise()
+    for hour in range(31 * 24, -1, -1):
+        late = Late(*(rng.randrange(9) for _ in Late._fields))
+        account = account.enter(T0 - 3600.0 * hour, rng.randrange(1_000, 9_000), late)
+    for minute in range(60, -1, -1):
+        account = account.enter(T0 - 60.0 * minute, rng.randrange(100), NOT_LATE)
+    return account
+
+
+def test_the_account_of_the_promise_outlives_a_restart() -> None:
+    account = busy_for_a_month(random.Random(2))
+    state = restore(save(initial_state(T0, SPEC)._replace(promise=account)), T0, SPEC)
+    assert state.promise == account
+
+
+def test_a_string_without_the_account_keeps_its_totals() -> None:
+    """As a version before wrote it."""
+    content = {key: value for key, value in GOOD.items() if key != "promise"}
+    state = restore(packed({**content, "objective": [0, 1000, 60, 5, 2, 1000]}), T0, SPEC)
+    assert state.promise == Promise(Tally(60, Late(start=5, ceiling=2)))
+    assert state.starts.samples == 3
+
+
+def test_a_version_before_reads_the_totals_of_the_account() -> None:
+    account = Promise().enter(T0, 9, Late(start=1, ceiling=2, quota=3, unknown=1))
+    assert unpacked(save(initial_state(T0, SPEC)._replace(promise=account)))["objective"][2:5] == [9, 5, 2]
 
 
 def test_the_object_of_the_version_before_is_read_whole() -> None:
@@ -76,7 +110,7 @@ def test_the_object_of_the_version_before_is_read_whole() -> None:
     assert (starts.samples, starts.failures, len(starts.uids)) == (6, 1, 7)
     assert (state.service.completions, state.service.busy_seconds) == (55.5, 240.25)
     assert state.gaps.seen == 59
-    assert state.objective.taken == 60
+    assert state.promise.total.taken == 60
     spreads = start_time.spreads(starts)
     assert spreads is not None
     assert [round(spread.p50_seconds) for spread in spreads] == [3, 11, 29]
@@ -100,6 +134,10 @@ def test_the_object_of_the_version_before_is_read_whole() -> None:
         {**GOOD, "startMarks": [0] * 5},
         {**GOOD, "startMarks": [0] * 8},
         {**GOOD, "objective": [True] * 5},
+        {**GOOD, "promise": [0] * 1_000},
+        {**GOOD, "promise": [-1, *GOOD["promise"][1:]]},
+        {**GOOD, "promise": GOOD["promise"][:-1]},
+        {**GOOD, "promise": "8"},
         {**GOOD, "service": [0] * 10_000},
         {**GOOD, "service": [10**300, 1]},
         {**GOOD, "gapsEnded": "AQAB" * (gaps.CONTEXTS * GAP_BINS // 3) + "AQA="},
