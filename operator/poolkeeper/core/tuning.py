@@ -50,6 +50,10 @@ Source: chosen; a start of a second says nothing yet."""
 LONGEST_BELIEVED_SECONDS = 3600.0
 """A replica that became ready later than this after its creation had been ready before and lost its
 readiness, so its start is not learned. Source: chosen; no model server of today takes an hour to load."""
+ADMISSION_SECONDS = 5.0
+"""A replica that has a node this long after it was asked for was admitted at once, so its start begins when
+it was asked for; if later, when it had the node. Source: chosen; scheduling and the creation of a pod take a
+second or two in a busy cluster, and pods show instants in whole seconds."""
 RELOOK_SECONDS = 240.0
 """How often a target and its starts are looked at when nothing else is a reason to. Source: chosen; a
 thousand pools cost four reads a second, and a start of ten minutes is learned three times."""
@@ -147,6 +151,12 @@ Source: chosen; bar `overshoot`."""
 STRICTEST_PERCENT = 99.99
 """From this objective on no start waits. Source: chosen; it leaves no room for what can't be foreseen, such
 as one request of a minute after many of seconds."""
+
+# ## Starts that fail
+
+OVERDUE_FACTOR = 1.5
+"""A start is overdue once it has taken this many times as long as 95 % of the starts that ended. Source:
+chosen; of log-normal starts with a spread of 0.3, one in 600 is, and one that will never end soon."""
 
 # ## Starts that outlast the budget
 

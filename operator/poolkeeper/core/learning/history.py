@@ -72,7 +72,8 @@ def remember(
         idle_since, idle_seconds = min(reading.observed_at for reading in workload.readings), None
     starts, account = state.starts, known.objective
     if replicas is not None:
-        starts = start_time.keep_running(starts, len(replicas.starting))
+        begun = sum([starting.begun_at is not None for starting in replicas.starting])
+        starts = start_time.keep_running(starts, begun)
         # Only what the target shows counts: a decision that is not carried out starts nothing.
         if state.desired is not None and replicas.desired > state.desired:
             account = objective.start_begins(account)

@@ -8,11 +8,21 @@ from collections.abc import Iterable
 
 from poolkeeper.core.learning.start_time import StartSample
 from poolkeeper.core.tuning import (
+    ADMISSION_SECONDS,
     FIRST_LEARNED_AGE_SECONDS,
     LONGEST_BELIEVED_SECONDS,
     REMEMBERED_UIDS,
     RUNNING_SAMPLE_GROWTH,
 )
+
+
+def begun_at(asked_at: float, admitted_at: float) -> float:
+    """When the start of a replica began that had a node at `admitted_at`.
+
+    Examples, asked for at 100 s: a node at 102 s is the usual delay, and the start began at 100 s. A node at
+    160 s, after a gate or a quota, shows nothing about how long a start takes: it began at 160 s.
+    """
+    return asked_at if admitted_at - asked_at <= ADMISSION_SECONDS else admitted_at
 
 
 def has_grown(age_seconds: float, learned_age_seconds: float | None) -> bool:
@@ -24,7 +34,7 @@ def has_grown(age_seconds: float, learned_age_seconds: float | None) -> bool:
 
 
 def is_believed(seconds: float) -> bool:
-    """Whether a replica that became ready so long after its creation was loading all that time."""
+    """Whether a replica that became ready so long after its start began was loading all that time."""
     return seconds <= LONGEST_BELIEVED_SECONDS
 
 

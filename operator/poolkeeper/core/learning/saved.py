@@ -11,7 +11,7 @@ import zlib
 from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, starmap
 from typing import NamedTuple
 
 from poolkeeper.api.base import MOST_COUNTED
@@ -28,6 +28,7 @@ from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.start_time import Phases, StartTimes
 from poolkeeper.core.learning.state import PoolState, initial_state
 from poolkeeper.core.tuning import (
+    ADMISSION_SECONDS,
     GAP_BINS,
     HIGHEST_LATE_PRICE,
     LEAST_LATE_PRICE,
@@ -48,6 +49,8 @@ LARGEST_INTEGER = 2**63
 MOST_PROMISE_NUMBERS = 5 + sum(1 + promise.NUMBERS_PER_CELL * window.cells for window in promise.WINDOWS)
 MARKS_PER_SECOND = 10
 UNKNOWN_MARK = -1
+EXCLUDED_MARK = -2
+"""From here down, a mark is the length of an admission that is no part of the start time."""
 
 Dumped = dict[str, int | str | list[int]]
 
@@ -116,7 +119,7 @@ def _dump(state: PoolState) -> Dumped:
         "startWeights": _scale(starts.weights, 1000),
         "startUids": list(starts.uids),
         "startCounts": [starts.samples, starts.failures],
-        "startMarks": list(chain(*(_marks(phases) for phases in starts.phases))),
+        "startMarks": list(chain(*map(_marks, starts.seconds, starts.phases))),
         "service": _scale((state.service.completions, state.service.busy_seconds), 1000),
         "objective": [
             *_scale((account.balance, account.per_start), 1000),
@@ -137,11 +140,17 @@ def _dump(state: PoolState) -> Dumped:
     }
 
 
-def _marks(phases: Phases | None) -> tuple[int, int]:
-    """Tenths of a second from the scale write until the replica had a node, and until its containers ran."""
+def _marks(seconds: float, phases: Phases | None) -> tuple[int, int]:
+    """Tenths of a second from the scale write until the replica had a node, and until its containers ran.
+
+    An admission that is no part of the start time is written below UNKNOWN_MARK, and the other mark counts
+    from its end. Example: a node after 60.0 s and containers after another 2.0 s are -602 and 20.
+    """
     if phases is None:
         return UNKNOWN_MARK, UNKNOWN_MARK
     scheduled = phases.scheduling * MARKS_PER_SECOND
+    if sum(phases) - seconds > ADMISSION_SECONDS / 2:
+        return EXCLUDED_MARK - round(scheduled), round(phases.containers * MARKS_PER_SECOND)
     return round(scheduled), round(scheduled + phases.containers * MARKS_PER_SECOND)
 
 
@@ -169,11 +178,18 @@ def _restore_phases(dumped: Mapping[str, object], seconds: Sequence[float]) -> t
     if "startMarks" not in dumped:
         return _split(seconds, _integers(dumped, "startPhases", 9))
     marks = _integers(dumped, "startMarks", 2 * REMEMBERED_STARTS)
-    return tuple(
-        None
-        if scheduled == UNKNOWN_MARK
-        else start_time.phases_between(0.0, scheduled / MARKS_PER_SECOND, started / MARKS_PER_SECOND, total)
-        for total, scheduled, started in zip(seconds, marks[::2], marks[1::2], strict=True)
+    return tuple(starmap(_restore_marks, zip(seconds, marks[::2], marks[1::2], strict=True)))
+
+
+def _restore_marks(seconds: float, scheduled: int, started: int) -> Phases | None:
+    if scheduled == UNKNOWN_MARK:
+        return None
+    if scheduled > UNKNOWN_MARK:
+        marks = scheduled / MARKS_PER_SECOND, started / MARKS_PER_SECOND
+        return start_time.phases_between(0.0, *marks, seconds)
+    admission = min((EXCLUDED_MARK - scheduled) / MARKS_PER_SECOND, LONGEST_START_SECONDS)
+    return start_time.phases_between(0.0, 0.0, started / MARKS_PER_SECOND, seconds)._replace(
+        scheduling=admission
     )
 
 

@@ -42,7 +42,9 @@ class StartSample:
 
     `uid` is the pod's; a sample with a known uid counts once. Instants are None until reached; `failed` says
     that the replica went away or crashed before it was ever ready, which is never a fast start.
-    `observed_at` bounds a start that is still running (a censored sample).
+    `observed_at` bounds a start that is still running (a censored sample). `begun_at` is when the replica was
+    admitted, if that took long (None: the start began when it was asked for). Waiting for a gate, a quota or
+    a node is no part of a start.
     """
 
     uid: str
@@ -52,13 +54,20 @@ class StartSample:
     started_at: float | None = None
     ready_at: float | None = None
     failed: bool = False
+    begun_at: float | None = None
+
+    @property
+    def began_at(self) -> float:
+        """From when on the start is timed."""
+        return self.asked_at if self.begun_at is None else self.begun_at
 
 
 class Phases(NamedTuple):
-    """Where the time of one start went, in seconds; the three add up to the start time."""
+    """Where the time of one start went, in seconds. The three add up to the start time, unless scheduling
+    took longer than ADMISSION_SECONDS: then it is no part of it."""
 
     scheduling: float
-    """From the scale write until the replica has a node: waiting for a node, or for quota."""
+    """From the scale write until the replica has a node: waiting for a gate, for quota, for a node."""
     containers: float
     """Until the last of its containers runs: pulling images, init containers."""
     loading: float
@@ -140,11 +149,11 @@ def enter(times: StartTimes, sample: StartSample) -> StartTimes:
         ended = times._replace(uids=(*times.uids, uid)[-REMEMBERED_UIDS:], failures=times.failures + 1)
         return refit(ended._replace(running=running))
     if sample.ready_at is None:
-        age = sample.observed_at - sample.asked_at
+        age = sample.observed_at - sample.began_at
         if not _is_duration(age):
             return times
         return refit(times._replace(running=(*running, (uid, age))[-REMEMBERED_RUNNING_STARTS:]))
-    seconds = sample.ready_at - sample.asked_at
+    seconds = sample.ready_at - sample.began_at
     if not _is_duration(seconds):
         return times
     old = _of_old_regime(times, seconds)
@@ -168,6 +177,19 @@ def phases_between(asked_at: float, scheduled_at: float, started_at: float, read
     scheduled_at = min(max(scheduled_at, asked_at), ready_at)
     started_at = min(max(started_at, scheduled_at), ready_at)
     return Phases(scheduled_at - asked_at, started_at - scheduled_at, ready_at - started_at)
+
+
+def ended_p95_seconds(times: StartTimes) -> float:
+    """What 95 % of the starts that ended took at most, or are expected to take before any has.
+
+    `p95_seconds` also counts starts that still run, and grows with each of them: it can't tell that one of
+    them takes longer than starts do.
+    """
+    if not times.running:
+        return times.p95_seconds
+    if not times.seconds:
+        return initial(times.prior_seconds).p95_seconds
+    return _fitted(times.seconds, times.weights)[1][P95]
 
 
 def spreads(times: StartTimes) -> tuple[Spread, Spread, Spread] | None:
@@ -241,7 +263,8 @@ def _are_strange(logs: Sequence[float], known: Mixture) -> bool:
 def _phases(sample: StartSample) -> Phases | None:
     if sample.scheduled_at is None or sample.started_at is None or sample.ready_at is None:
         return None
-    return phases_between(sample.asked_at, sample.scheduled_at, sample.started_at, sample.ready_at)
+    scheduled_at = sample.scheduled_at if sample.begun_at is None else sample.begun_at
+    return phases_between(sample.asked_at, scheduled_at, sample.started_at, sample.ready_at)
 
 
 def _interpolate(xs: Sequence[float], ys: Sequence[float], x: float) -> float:

@@ -3,14 +3,18 @@
 import math
 from typing import NamedTuple
 
+from poolkeeper.core.learning.start_time import StartTimes, ended_p95_seconds
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.bounds import Limits
 from poolkeeper.core.policy.sizing import StartPlan
-from poolkeeper.core.tuning import SAME_POLL_SHARE
+from poolkeeper.core.tuning import OVERDUE_FACTOR, SAME_POLL_SHARE
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.demand import Workload
-from poolkeeper.core.values.observation import Replicas
+from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
 from poolkeeper.core.values.spec import PoolSpec
+
+_REVOCABLE = frozenset({Stage.UNADMITTED})
+_IDLE_REVOCABLE = frozenset({Stage.UNADMITTED, Stage.NO_CONTAINER})
 
 
 class Case(NamedTuple):
@@ -55,12 +59,36 @@ def confirmed_idle_at(case: Case) -> float:
     return max(idle_since, case.now) + poll_seconds
 
 
-def starting_are_unused(case: Case) -> bool:
-    """Whether no starting replica can have taken work already.
+def unseen_until(case: Case) -> float:
+    """Until when a request may be in flight that no source shows; in the past if none can be."""
+    return case.state.worked_at + case.workload.unseen_seconds
 
-    A replica may have become ready and taken a request before the pod watch delivered its readiness.
+
+def revocable(case: Case) -> int:
+    """How many replicas can be taken back now although they were asked for: none that can have taken work.
+
+    One without a node can't have. One without a running container can't have either, but what is known of
+    pods may be a moment old, so that it only counts while there is no work that it could have taken. One
+    whose container runs may work, whether it is Ready or not.
     """
-    if case.workload.is_empty and case.workload.unseen_seconds == 0.0:
-        return True
-    fastest = 0.5 * case.state.starts.quantiles[0]
-    return all(case.now - starting.asked_at < fastest for starting in case.replicas.starting)
+    is_surely_idle = case.workload.is_empty and unseen_until(case) <= case.now
+    furthest = _IDLE_REVOCABLE if is_surely_idle else _REVOCABLE
+    return sum([starting.reached in furthest for starting in case.replicas.starting])
+
+
+def overdue_at(starting: StartingReplica, starts: StartTimes) -> float:
+    """From when on a start takes longer than starts do; never while it waits to be admitted."""
+    if starting.begun_at is None:
+        return math.inf
+    return starting.begun_at + OVERDUE_FACTOR * ended_p95_seconds(starts)
+
+
+def is_loading(now: float, starting: StartingReplica, starts: StartTimes) -> bool:
+    """Whether a replica is under way to become ready, as far as can be seen."""
+    return not starting.failure and starting.is_under_way(now) and now < overdue_at(starting, starts)
+
+
+def loading(case: Case) -> list[StartingReplica]:
+    """The replicas that are under way to become ready."""
+    starting, now, starts = case.replicas.starting, case.now, case.state.starts
+    return [each for each in starting if is_loading(now, each, starts)]

@@ -9,11 +9,21 @@ from poolkeeper.core.learning import load
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import outlook, say, sizing
 from poolkeeper.core.policy.capacity import Capacity
-from poolkeeper.core.policy.case import Case, Choice, confirmed_idle_at, is_expecting, starting_are_unused
+from poolkeeper.core.policy.case import (
+    Case,
+    Choice,
+    confirmed_idle_at,
+    is_expecting,
+    loading,
+    overdue_at,
+    revocable,
+    unseen_until,
+)
 from poolkeeper.core.policy.foreign import are_left_alone, left_alone_until
 from poolkeeper.core.policy.shortage import Need
 from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.tuning import (
+    ADMISSION_SECONDS,
     CATCH_UP_PRICE_SHARE,
     EARLIEST_TAIL,
     FIRST_STEP_REPLICAS,
@@ -28,7 +38,7 @@ from poolkeeper.core.tuning import (
 )
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.demand import Workload
-from poolkeeper.core.values.observation import Replicas
+from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
 from poolkeeper.core.values.spec import PoolSpec
 
 _REQUESTS = itemgetter(1)
@@ -77,7 +87,7 @@ def _capacity(
 
 def _ready_at(now: float, replicas: Replicas, allowance: float, state: PoolState) -> tuple[float, ...]:
     tail = max(EARLIEST_TAIL, min(allowance, MOST_RISK))
-    ages = [now - starting.asked_at for starting in replicas.starting]
+    ages = [starting.age(now) for starting in replicas.starting]
     return tuple([now + state.starts.remaining(age, tail) for age in ages])
 
 
@@ -132,7 +142,7 @@ def _expected_start(case: Case) -> float:
     expected = starts.p50_seconds if starts.samples >= STARTS_BEFORE_DELAY else starts.quantile(EARLIEST_TAIL)
     if not case.replicas.starting:
         return expected
-    ages = [case.now - starting.asked_at for starting in case.replicas.starting]
+    ages = [starting.age(case.now) for starting in case.replicas.starting]
     return max([expected, *(age + starts.remaining(age, 0.5) for age in ages)])
 
 
@@ -204,10 +214,8 @@ def cancel(case: Case) -> Choice | None:
     replicas = case.replicas
     if not replicas.starting or case.workload.queued or is_expecting(case) or are_left_alone(case):
         return None
-    kept = max(case.limits.floor, replicas.desired - len(replicas.starting))
+    kept = max(case.limits.floor, replicas.desired - revocable(case))
     if kept >= replicas.desired or (case.workload.in_flight and kept < max(case.state.load.recent_peak, 1)):
-        return None
-    if not starting_are_unused(case):
         return None
     due_at = confirmed_idle_at(case)
     if case.workload.is_empty and due_at > case.now:
@@ -216,17 +224,36 @@ def cancel(case: Case) -> Choice | None:
 
 
 def hold_while_starting(case: Case) -> Choice | None:
-    """No replica stops while one is loading: Kubernetes chooses which one goes, and may choose the ready
-    one."""
-    replicas = case.replicas
+    """No replica stops while one is loading, since Kubernetes chooses which one goes, and may choose one that
+    works. Nor does one while a replica that waits to be admitted is needed, or left to another writer."""
+    replicas, now = case.replicas, case.now
     if not replicas.starting:
         return None
-    first = min(starting.asked_at for starting in replicas.starting)
-    remaining = case.state.starts.remaining(case.now - first, 0.5)
-    due_at = case.now + max(remaining, 1.0) if case.workload.queued else math.inf
-    due_at = min(due_at, outgrown_at(case))
+    coming = loading(case)
+    if not (coming or case.workload.queued or is_expecting(case) or are_left_alone(case)):
+        return None
+    remaining = None
+    if coming:
+        remaining = case.state.starts.remaining(max([starting.age(now) for starting in coming]), 0.5)
     message = say.starting(replicas, remaining)
+    due_at = min(_held_until(case, coming, remaining), outgrown_at(case))
     if replicas.foreign is not None:
-        message = f"{message}; {say.set_elsewhere(case.now, replicas.foreign)}"
+        message = f"{message}; {say.set_elsewhere(now, replicas.foreign)}"
         due_at = min(due_at, left_alone_until(case)) if are_left_alone(case) else due_at
     return Choice(replicas.desired, Reason.STARTING, message, due_at)
+
+
+def _held_until(case: Case, coming: list[StartingReplica], remaining: float | None) -> float:
+    """When a replica that is loading should be ready, while requests wait for it; else when the first may be
+    taken back, or has been loading for too long."""
+    if case.workload.queued:
+        return math.inf if remaining is None else case.now + max(remaining, 1.0)
+    return min([_loaded_until(case, starting) for starting in coming], default=math.inf)
+
+
+def _loaded_until(case: Case, starting: StartingReplica) -> float:
+    """Until when, without news, a replica of a pool without waiting requests is left to load."""
+    if starting.begun_at is None:
+        return starting.asked_at + ADMISSION_SECONDS
+    until = unseen_until(case) if starting.stage is Stage.NO_CONTAINER else math.inf
+    return min(until if until > case.now else math.inf, overdue_at(starting, case.state.starts))

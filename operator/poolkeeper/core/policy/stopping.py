@@ -5,7 +5,7 @@ import math
 
 from poolkeeper.api.pool import ZeroMode
 from poolkeeper.core.policy import outlook, say
-from poolkeeper.core.policy.case import Case, Choice, confirmed_idle_at, is_expecting, starting_are_unused
+from poolkeeper.core.policy.case import Case, Choice, confirmed_idle_at, is_expecting, loading, revocable
 from poolkeeper.core.policy.foreign import are_left_alone, idle_since, left_alone_until
 from poolkeeper.core.tuning import (
     DAYTIME_FROM_SECONDS,
@@ -95,8 +95,9 @@ def lowest_safe(case: Case, target: int) -> int:
     replicas, workload = case.replicas, case.workload
     if not workload.is_known:
         return replicas.desired
-    if replicas.starting:
-        unused = starting_are_unused(case) and not are_left_alone(case)
-        return max(target, replicas.desired - len(replicas.starting)) if unused else replicas.desired
+    if replicas.starting and are_left_alone(case):
+        return replicas.desired
     is_idle = workload.is_empty and _stop_at(case)[0] <= case.now
-    return target if is_idle or case.spec.drains_on_termination else replicas.desired
+    if not loading(case) and (is_idle or case.spec.drains_on_termination):
+        return target
+    return max(target, replicas.desired - revocable(case))

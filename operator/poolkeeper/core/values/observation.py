@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
+from poolkeeper.core.tuning import ADMISSION_SECONDS
+
 
 class ArrivalBucket(NamedTuple):
     """Requests that wait and arrived at about the same time, dated no later than they really came."""
@@ -90,9 +92,33 @@ class StartingReplica:
     stage: Stage
     """How far it is."""
     begun_at: float | None = None
-    """When the start began, as starts are learned: once it was admitted. None while it is not."""
+    """When the start began, as starts are learned: when it was asked for, or once it was admitted if that
+    took long. None while it is not admitted."""
     failure: str = ""
     """Why it can't get ready as it is: the kubelet's reason, such as ImagePullBackOff; empty if it may."""
+    removed_with: Stage | None = None
+    """The furthest stage among the replicas that Kubernetes may remove before this one; RUNNING where ready
+    ones are among them. None where it removes only replicas that are no further than this one."""
+
+    @property
+    def reached(self) -> Stage:
+        """The furthest stage of all that are removed when the target is lowered until this one goes.
+
+        Example: of a StatefulSet's replicas, 0 is not admitted and 1 is running. The highest number goes
+        first, so replica 0 can't be taken back without replica 1.
+        """
+        return self.stage if self.removed_with is None else self.removed_with
+
+    def is_under_way(self, now: float) -> bool:
+        """Whether the start has begun, or was asked for so lately that it is about to."""
+        return self.begun_at is not None or now - self.asked_at <= ADMISSION_SECONDS
+
+    def age(self, now: float) -> float:
+        """Seconds that the start has taken so far, as starts are learned: none while it waits to be admitted
+        for longer than usual, since all of the start is still to come then."""
+        if self.begun_at is not None:
+            return now - self.begun_at
+        return now - self.asked_at if self.is_under_way(now) else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +160,7 @@ class Replicas:
     terminating: int = 0
     """Replicas that are still paid for but take no new requests."""
     unready_working: int = 0
-    """How many of `ready` work although Kubernetes does not call them Ready by a readiness probe."""
+    """How many of `ready` work although Kubernetes does not call them Ready."""
     foreign: Foreign | None = None
     """A number that another writer set or that was found, while it stands."""
 

@@ -49,6 +49,17 @@ def test_phases_outlive_a_restart() -> None:
         assert phases == pytest.approx(learned, abs=0.1)
 
 
+def test_an_admission_that_is_no_part_of_a_start_stays_none_over_a_restart() -> None:
+    gated = StartSample("0", T0, T0 + 90.0, T0 + 60.0, T0 + 62.0, T0 + 90.0, begun_at=T0 + 60.4)
+    state = learn(initial_state(T0, SPEC), gated)
+    assert state.starts.seconds == pytest.approx((29.6,))
+    assert state.starts.phases[0] == pytest.approx((60.4, 1.6, 28.0))
+    restored = restore(save(state), T0, SPEC).starts
+    assert restored.seconds == pytest.approx((29.6,))
+    assert restored.phases[0] == pytest.approx((60.4, 1.6, 28.0), abs=0.1)
+    assert save(restore(save(state), T0, SPEC)) == save(state)
+
+
 def test_the_largest_state_fits_into_4_kib() -> None:
     """As many starts as are kept, counts of gaps that no compression shortens, and late requests in all
     cells of the windows."""
@@ -133,6 +144,7 @@ def test_the_object_of_the_version_before_is_read_whole() -> None:
         {**GOOD, "startCounts": []},
         {**GOOD, "startMarks": [0] * 5},
         {**GOOD, "startMarks": [0] * 8},
+        {**GOOD, "startMarks": [-602, 20] * 2},
         {**GOOD, "objective": [True] * 5},
         {**GOOD, "promise": [0] * 1_000},
         {**GOOD, "promise": [-1, *GOOD["promise"][1:]]},
