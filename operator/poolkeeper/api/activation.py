@@ -65,6 +65,10 @@ class PoolRoute(ApiModel):
     """Ports that lead to the pool."""
     replicas: tuple[Replica, ...] = ()
     """Ready pods; none while the pool is at zero."""
+    unprobed: tuple[str, ...] = ()
+    """Addresses among `replicas` of pods without a readiness probe: Ready says of these only that the process
+    runs, so each is tried until it accepts a connection. At the latest when it leaves the table, what was
+    seen of it is forgotten."""
     redirects_to_pods: Annotated[bool, _on_the_wire("leavesPath", "redirectsToPods")] = False
     """Whether clients should open new connections, because the pods now answer the Service themselves."""
     hold_seconds: Annotated[int, Field(ge=1)]
@@ -121,6 +125,9 @@ class PoolReport(ApiModel):
     """Requests that replicas are working on through this activator."""
     at_replicas: Annotated[dict[str, int], Field(default_factory=dict)]
     """The same by the replica's address, where there are any."""
+    accepting: tuple[str, ...] | None = None
+    """Addresses of `unprobed` replicas that accepted a connection when they were tried last; None from an
+    activator of a release that does not try them."""
     arrived: Total = 0
     """Requests that came."""
     completed: Total = 0

@@ -44,6 +44,13 @@ class Gate:
         """The replicas' port behind a port of this activator, also after the pool has lost that port."""
         return self._backend_ports[listen_port]
 
+    def accepted(self, address: str) -> None:
+        """A replica accepted a connection; the controller hears it where that is a proof it waits for."""
+        is_news = address in self.line.unproven
+        self.line.accepted(address)
+        if is_news:
+            self._changed()
+
     def refuse_all(self, cause: Cause, message: str) -> None:
         """Refuse every request that waits."""
         now = self._loop.time()
@@ -135,6 +142,8 @@ class Place:
 
     def connected(self) -> None:
         """The replica accepted a connection: only now is the request released."""
+        if self._ticket.granted is not None:
+            self._gate.accepted(self._ticket.granted)
         self._gate.metrics.released(self.waited_seconds)
 
     def not_connected(self, *, pause_seconds: float) -> None:

@@ -82,12 +82,21 @@ class Line:
         """Take over a newer route and release the requests that it has slots for."""
         self.route = route
         self._ready_at = None if route.ready_in_seconds is None else now + route.ready_in_seconds
-        self._slots.update(route.replicas)
+        self._slots.update(route.replicas, route.unprobed)
         self.release(now)
 
     def withdraw_replicas(self) -> None:
         """Count all replicas as gone: the controller was silent for too long to trust their addresses."""
         self._slots.update(())
+
+    @property
+    def unproven(self) -> frozenset[str]:
+        """Replicas without a readiness probe that have accepted no connection yet."""
+        return self._slots.unproven
+
+    def accepted(self, address: str) -> None:
+        """A replica accepted a connection."""
+        self._slots.accepted(address)
 
     @property
     def waiting(self) -> int:
@@ -172,8 +181,9 @@ class Line:
         if ticket.expires_at > now:
             return
         retry_after = self._retry_after(now)
+        what = "accepted a connection" if self._slots.all_refuse else "had room for the request"
         message = (
-            f"No replica of this model had room for the request within {now - ticket.arrived_at:.0f} s. "
+            f"No replica of this model {what} within {now - ticket.arrived_at:.0f} s. "
             f"Try again after {retry_after} s."
         )
         if self._refuse(ticket, Refused(Cause.TIME_LIMIT, message, retry_after_seconds=retry_after)):
@@ -209,6 +219,7 @@ class Line:
             expected_back=len(self._expected_back),
             in_flight=sum(self._slots.taken.values()),
             at_replicas=dict(self._slots.taken),
+            accepting=self._slots.accepting,
             arrived=self._arrived,
             completed=self._completed,
         )

@@ -13,24 +13,36 @@ class ReplicaSlots:
         self.taken: dict[str, int] = {}
         """Requests by replica, where there are any; to be read only."""
         self._paused_until: dict[str, float] = {}
+        self._unprobed: frozenset[str] = frozenset()
+        self._accepting: set[str] = set()
+        self._refusing: set[str] = set()
 
-    def update(self, replicas: Iterable[Replica]) -> None:
-        """Replace the replicas and their slots; what is taken stays taken."""
+    def update(self, replicas: Iterable[Replica], unprobed: Iterable[str] = ()) -> None:
+        """Replace the replicas and their slots; what is taken stays taken.
+
+        `unprobed` are the addresses of those without a readiness probe.
+        """
         self._slots = {replica.address: replica.slots for replica in replicas}
+        self._unprobed = frozenset(unprobed) & self._slots.keys()
+        self._accepting &= self._unprobed
+        self._refusing &= self._slots.keys()
         self._paused_until = {
             address: until for address, until in self._paused_until.items() if address in self._slots
         }
 
     def take(self, now: float) -> str | None:
-        """Take a slot of the replica with the fewest requests; None if no slot is free."""
+        """Take a slot of the replica with the fewest requests; None if no slot is free.
+
+        One that may not have loaded its model yet is tried last.
+        """
         free = [
-            (self.taken.get(address, 0), address)
+            (address in self.unproven, self.taken.get(address, 0), address)
             for address, slots in self._slots.items()
             if self.taken.get(address, 0) < slots and self._paused_until.get(address, 0.0) <= now
         ]
         if not free:
             return None
-        taken, address = min(free)
+        _, taken, address = min(free)
         self.taken[address] = taken + 1
         return address
 
@@ -44,9 +56,18 @@ class ReplicaSlots:
         if not self.taken[address]:
             del self.taken[address]
 
+    def accepted(self, address: str) -> None:
+        """This replica accepted a connection."""
+        self._refusing.discard(address)
+        if address in self._unprobed:
+            self._accepting.add(address)
+
     def pause(self, address: str, until: float) -> None:
         """Give this replica no request before `until`, because it accepted no connection."""
         self._paused_until[address] = until
+        self._accepting.discard(address)
+        if address in self._slots:
+            self._refusing.add(address)
 
     def next_end_of_pause(self, now: float) -> float | None:
         """When the first paused replica may be tried again; None if none is paused."""
@@ -56,3 +77,18 @@ class ReplicaSlots:
     def are_ready(self) -> bool:
         """Whether there is any replica."""
         return bool(self._slots)
+
+    @property
+    def all_refuse(self) -> bool:
+        """Whether there are replicas, and each accepted no connection when it was tried last."""
+        return bool(self._slots) and self._refusing == self._slots.keys()
+
+    @property
+    def accepting(self) -> tuple[str, ...]:
+        """Replicas without a readiness probe that accepted a connection when they were tried last."""
+        return tuple(sorted(self._accepting))
+
+    @property
+    def unproven(self) -> frozenset[str]:
+        """Replicas without a readiness probe that have accepted no connection yet."""
+        return self._unprobed - self._accepting if self._unprobed else self._unprobed

@@ -39,6 +39,10 @@ class Limits:
     """How long a client that is still sending may take to read an answer before the connection is closed."""
     refused_pause_seconds: float = 0.05
     """How long a replica that accepted no connection gets no further request."""
+    try_again_seconds: float = 1.0
+    """Pause between two tries of a replica without a readiness probe that has accepted no connection yet."""
+    tries_at_once: int = 64
+    """Such replicas that are being connected to at the same time."""
     leaving_seconds: float = 1.0
     """How long a new connection may take for its first request while connections are sent to the pods (its
     client was sent here a moment ago), and how long an HTTP/2 client has to read a first GOAWAY."""

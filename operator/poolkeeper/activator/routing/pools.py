@@ -8,6 +8,7 @@ from poolkeeper.activator.gate.gate import Gate
 from poolkeeper.activator.net.limits import Limits
 from poolkeeper.activator.net.refusals import Cause, Refused
 from poolkeeper.activator.observing.metrics import Metrics, PoolMetrics
+from poolkeeper.activator.routing.first_connections import FirstConnections
 from poolkeeper.activator.routing.idle import Idling
 from poolkeeper.api.activation import PoolReport, PoolRoute, RoutingTable
 
@@ -28,6 +29,7 @@ class Pools:
         self._metrics = metrics
         self._total_requests = total_requests
         self._absence_seconds = limits.absence_seconds
+        self._first_connections = FirstConnections(limits)
         self.idling = Idling(limits, self.sends_away)
         self.table_version = 0
         self.is_stopping = False
@@ -65,6 +67,7 @@ class Pools:
         self._ports = {
             listen_port: gate for listen_port, gate in self._ports.items() if gate.route.key in self._absent
         } | {port.listen_port: named[route.key] for route in table.pools for port in route.ports}
+        self._first_connections.follow(self._gates.values())
         self._expire_in(table.valid_seconds)
         for listen_port in self._ports:
             if self.sends_away(listen_port):
@@ -97,6 +100,7 @@ class Pools:
         self.is_stopping = self._is_closed = True
         for gate in self._all():
             gate.line.closed = Refused(Cause.STOPPING, _STOPPING)
+        self._first_connections.close()
         self.idling.send_all_away()
 
     def refuse_all(self) -> None:

@@ -118,6 +118,8 @@ class RouteFacts(NamedTuple):
     """By replica that is named; every activator is a holder."""
     activators: Sequence[str]
     """Uids of those that are sent a table."""
+    unprobed: tuple[str, ...]
+    """Those of the named replicas that have no readiness probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ def route_facts(
     replica goes. Nor is one named before the pods' port is known.
     """
     names_replicas = pool.service is not None and (switch is None or not switch.holds)
+    named = pool.ready if names_replicas else ()
     return RouteFacts(
         http=pool.http,
         service=pool.service,
@@ -155,9 +158,10 @@ def route_facts(
         elsewhere=pool.elsewhere,
         holders={
             pod.address: [_holder(key, pod.address, each, sent[each.uid]) for each in activators]
-            for pod in (pool.ready if names_replicas else ())
+            for pod in named
         },
         activators=[each.uid for each in activators if each.report],
+        unprobed=tuple(pod.address for pod in named if not pod.is_probed),
     )
 
 
@@ -177,6 +181,7 @@ def pool_routes(key: PoolKey, facts: RouteFacts) -> PoolRoutes:
             name=key.name,
             ports=(port,),
             replicas=tuple(Replica(address=at, slots=shares[uid]) for at, shares in slots.items()),
+            unprobed=facts.unprobed,
             redirects_to_pods=facts.redirects_to_pods,
             hold_seconds=facts.hold_seconds,
             ready_in_seconds=facts.ready_in_seconds,

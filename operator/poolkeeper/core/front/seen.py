@@ -4,7 +4,7 @@ Adapters in `controller.front` build them, so that a turn depends neither on Kub
 they are read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from poolkeeper.api.activation import PoolReport, Report
@@ -33,6 +33,9 @@ class SeenPod:
     """Uid of the pod."""
     address: str
     """Its main IP."""
+    is_probed: bool = True
+    """Whether its serving container has a readiness probe: without one it is Ready when its process starts,
+    long before it accepts a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,19 @@ class SeenPool:
     A slice that somebody deleted may be written again before a turn ever sees that it was gone; the number
     shows that clients were led away meanwhile.
     """
+
+
+def unproven(pool: SeenPool, reports: Iterable[PoolReport]) -> tuple[SeenPod, ...]:
+    """Ready replicas without a readiness probe that have accepted no connection of an activator yet.
+
+    None where no activator reports it: those of earlier releases don't try.
+    """
+    unprobed = tuple(pod for pod in pool.ready if not pod.is_probed)
+    if not unprobed:
+        return ()
+    told = [report.accepting for report in reports if report.accepting is not None]
+    accepting = {address for addresses in told for address in addresses}
+    return tuple(pod for pod in unprobed if told and pod.address not in accepting)
 
 
 @dataclass(frozen=True, slots=True)

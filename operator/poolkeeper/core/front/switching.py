@@ -2,7 +2,8 @@
 
 Down: the activators join the Service's endpoints → the new endpoints settle while the activators forward what
 reaches them → a table says to hold, and every activator confirms it → a later reading sees nothing in flight
-→ the pool may stop. Up: replicas are ready → held requests are released → the activators leave the endpoints.
+→ the pool may stop. Up: replicas are ready → those without a readiness probe have accepted a connection →
+held requests are released → the activators leave the endpoints.
 All of it shows in the endpoints themselves, so a controller that restarts only has to let them settle again.
 """
 
@@ -14,6 +15,10 @@ SETTLE_SECONDS = 5.0
 
 RELEASE_SECONDS = 30.0
 """How long the activators stay in the path for requests they still hold, once replicas are ready."""
+
+PROVE_SECONDS = 600.0
+"""How long the activators stay in the path for a ready pod that accepts no connection. Most models load
+within that; an activator that can't connect for longer may be kept from the pods by a NetworkPolicy."""
 
 
 class Phase(StrEnum):
@@ -27,6 +32,8 @@ class Phase(StrEnum):
     """Both, until every node knows the new endpoints."""
     GUARDED = "Guarded"
     """The activators, which hold what arrives."""
+    PROVING = "Proving"
+    """Both, until each ready pod without a readiness probe has accepted a connection."""
     LEAVING = "Leaving"
     """Both, until the activators have released what they hold."""
 
@@ -77,6 +84,8 @@ class Facts:
     activator reports."""
     may_join: bool = True
     """Whether there is an activator that may be an endpoint of the pool's Service."""
+    unproven: int = 0
+    """Ready replicas without a readiness probe that have accepted no connection yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,10 @@ def _outcome(switch: Switch, facts: Facts) -> Step:
             return _step(switch, sentence, review_at=switch.since + SETTLE_SECONDS)
         case Phase.GUARDED:
             return _guarded(switch, facts)
+        case Phase.PROVING:
+            pods = "1 ready pod" if facts.unproven == 1 else f"{facts.unproven} ready pods"
+            sentence = f"{pods} without a readiness probe must accept a connection first"
+            return _step(switch, sentence, review_at=switch.since + PROVE_SECONDS)
 
 
 def _step(switch: Switch, sentence: str, *, reason: str = "", review_at: float | None = None) -> Step:
@@ -150,7 +163,7 @@ def _next(now: float, switch: Switch, facts: Facts) -> Switch:
             holding_since = _holding_since(now, switch, facts)
             same = holding_since == switch.holding_since
             return switch if same else replace(switch, holding_since=holding_since)
-        case Phase.DIRECT | Phase.LEAVING:
+        case Phase.DIRECT | Phase.LEAVING | Phase.PROVING:
             return Switch(Phase.JOINING, now)
     return switch
 
@@ -163,6 +176,10 @@ def _next_up(now: float, switch: Switch, facts: Facts) -> Switch:
             return Switch(Phase.DIRECT, now)
         case Phase.LEAVING:
             return switch
+        case Phase.PROVING if facts.unproven and now < switch.since + PROVE_SECONDS:
+            return switch
+        case Phase.JOINING | Phase.SETTLING | Phase.GUARDED if facts.unproven:
+            return Switch(Phase.PROVING, now)
     return Switch(Phase.LEAVING, now)
 
 

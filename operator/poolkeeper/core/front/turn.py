@@ -27,7 +27,7 @@ from poolkeeper.core.front.routing import (
     pool_routes,
     route_facts,
 )
-from poolkeeper.core.front.seen import Seen, SeenPool
+from poolkeeper.core.front.seen import Seen, SeenPool, unproven
 from poolkeeper.core.front.slices import ActivatorSlice, SliceName, by_name, by_pool
 from poolkeeper.core.front.switching import Facts, Step, Switch, initial_switch, step
 from poolkeeper.core.values.identity import PoolKey
@@ -239,6 +239,7 @@ def _facts(view: _View, *, may_join: bool, is_in_place: bool) -> Facts:
         held=sum(entry.requests for report in reports for entry in report.waiting),
         table_version=view.table_version,
         confirmed=view.confirmed,
+        unproven=len(unproven(view.pool, reports)),
     )
 
 

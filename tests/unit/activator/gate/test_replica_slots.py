@@ -28,6 +28,35 @@ def test_a_paused_replica_gets_nothing_until_its_pause_ends() -> None:
     assert (replicas.next_end_of_pause(10.0), replicas.take(10.0)) == (None, "a")
 
 
+def test_a_replica_without_a_probe_is_tried_last_until_it_has_accepted_a_connection() -> None:
+    replicas = slots_of()
+    pods = [Replica(address="a", slots=2), Replica(address="b", slots=2)]
+    replicas.update(pods, unprobed=["a"])
+    assert [replicas.take(0.0) for _ in range(3)] == ["b", "b", "a"]
+    assert (replicas.unproven, replicas.accepting) == ({"a"}, ())
+    replicas.accepted("a")
+    replicas.accepted("b")
+    assert (replicas.unproven, replicas.accepting) == (frozenset(), ("a",)), "b has a probe"
+    replicas.pause("a", 1.0)
+    assert replicas.unproven == {"a"}, "it refused the next connection"
+    replicas.accepted("a")
+    replicas.update((), unprobed=[])
+    replicas.update(pods, unprobed=["a"])
+    assert replicas.unproven == {"a"}, "the address may belong to another pod now"
+
+
+def test_it_is_known_whether_every_replica_refuses() -> None:
+    replicas = slots_of()
+    assert not replicas.all_refuse, "there is none"
+    replicas = slots_of(a=1, b=1)
+    replicas.pause("a", 1.0)
+    assert not replicas.all_refuse
+    replicas.pause("b", 1.0)
+    assert replicas.all_refuse
+    replicas.accepted("b")
+    assert not replicas.all_refuse
+
+
 def test_a_replica_that_comes_back_still_has_its_requests() -> None:
     replicas = slots_of(a=1)
     replicas.take(0.0)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from poolkeeper.core.front.switching import (
+    PROVE_SECONDS,
     RELEASE_SECONDS,
     SETTLE_SECONDS,
     Facts,
@@ -99,6 +100,30 @@ def test_requests_that_stay_held_do_not_keep_the_activators_in_the_path_for_ever
     assert switch.phase is Phase.DIRECT
 
 
+def test_a_pod_without_a_probe_answers_alone_once_it_has_accepted_a_connection() -> None:
+    loading = facts(AT_ZERO, wants_zero=False, ready=2, held=0, unproven=2)
+    switch, _ = step(100.0, Switch(Phase.GUARDED, 0.0), facts(AT_ZERO, wants_zero=False))
+    switch, first = step(101.0, switch, loading)
+    assert (switch.phase, switch.holds, switch.redirects_to_pods) == (Phase.PROVING, False, False)
+    assert (first.wants_activators, first.may_stop, first.reason) == (True, False, "Proving")
+    assert first.sentence == "2 ready pods without a readiness probe must accept a connection first"
+    switch, second = step(170.0, switch, facts(loading, unproven=1))
+    assert second.sentence == "1 ready pod without a readiness probe must accept a connection first"
+    switch, _ = step(180.0, switch, facts(loading, unproven=0))
+    assert switch.phase is Phase.LEAVING
+
+
+def test_pods_that_no_activator_can_reach_are_given_their_callers_in_the_end() -> None:
+    """As behind a NetworkPolicy that admits the callers and not the activators."""
+    loading = facts(AT_ZERO, wants_zero=False, ready=1, unproven=1)
+    switch, outcome = step(100.0, Switch(Phase.GUARDED, 0.0), loading)
+    assert outcome.review_at == 100.0 + PROVE_SECONDS
+    switch, _ = step(99.9 + PROVE_SECONDS, switch, loading)
+    assert switch.phase is Phase.PROVING
+    switch, _ = step(100.0 + PROVE_SECONDS, switch, loading)
+    assert switch.phase is Phase.LEAVING
+
+
 FAULTS = [
     ("the last pod dies", Phase.DIRECT, facts(WARM, ready=0), Phase.JOINING),
     ("the last pod dies while leaving", Phase.LEAVING, facts(AT_ZERO, wants_zero=False), Phase.JOINING),
@@ -114,6 +139,15 @@ FAULTS = [
     ("work arrives while settling", Phase.SETTLING, facts(IDLE_WARM, wants_zero=False), Phase.LEAVING),
     ("work arrives once guarded", Phase.GUARDED, facts(IDLE_WARM, wants_zero=False), Phase.LEAVING),
     ("idle again while leaving", Phase.LEAVING, IDLE_WARM, Phase.JOINING),
+    ("the pod dies while it loads", Phase.PROVING, facts(AT_ZERO, wants_zero=False), Phase.JOINING),
+    ("idle again while it loads", Phase.PROVING, facts(IDLE_WARM, unproven=1), Phase.JOINING),
+    (
+        "one more pod loads while leaving",
+        Phase.LEAVING,
+        facts(WARM, ready=2, unproven=1, held=3),
+        Phase.LEAVING,
+    ),
+    ("one more pod loads later", Phase.DIRECT, facts(WARM, ready=2, unproven=1), Phase.DIRECT),
     ("demand becomes unknown", Phase.GUARDED, facts(IDLE_WARM, idle_seen_at=None), Phase.GUARDED),
 ]
 
@@ -146,15 +180,18 @@ def every_world(now: float, hold_version: int) -> list[Facts]:
             held=held,
             table_version=hold_version + 1,
             confirmed=confirmed,
+            unproven=unproven,
         )
-        for wants, ready, placed, idle, held, confirmed in product(
+        for wants, ready, placed, idle, held, confirmed, unproven in product(
             (True, False),
             (0, 1),
             (True, False),
             (None, now, now - 1.0),
             (0, 3),
             (None, hold_version - 1, hold_version, hold_version + 1),
+            (0, 1),
         )
+        if unproven <= ready
     ]
 
 
@@ -181,7 +218,10 @@ class History(NamedTuple):
         switch = self.switch
         return History(
             Switch(
-                switch.phase, _ago(switch.since, 32), VERSION if switch.hold_version else 0, _since(switch)
+                switch.phase,
+                _since(switch),
+                VERSION if switch.hold_version else 0,
+                None if switch.holding_since is None else _ago(switch.holding_since, 3),
             ),
             None if self.placed_since is None else _ago(self.placed_since, int(SETTLE_SECONDS) + 3),
             None if self.held_by is None else VERSION + self.held_by - switch.hold_version,
@@ -189,8 +229,12 @@ class History(NamedTuple):
         )
 
 
-def _since(switch: Switch) -> float | None:
-    return None if switch.holding_since is None else _ago(switch.holding_since, 3)
+def _since(switch: Switch) -> float:
+    if switch.phase is not Phase.PROVING:
+        return _ago(switch.since, int(RELEASE_SECONDS) + 2)
+    since = _ago(switch.since, int(PROVE_SECONDS) + 2)
+    # Between the first seconds of this phase and its last ones, time alone changes nothing.
+    return 2.0 - PROVE_SECONDS if 10.0 < -since < PROVE_SECONDS - 2.0 else since
 
 
 def _ago(since: float, longest: int) -> float:
@@ -212,6 +256,10 @@ def check_promises(now: float, seen: Facts, history: History, outcome: Step) -> 
         assert seen.idle_seen_at >= history.held_since
     if not outcome.wants_activators:
         assert seen.ready
+    if seen.unproven and history.switch.phase is Phase.PROVING:
+        assert outcome.wants_activators, "the pods would refuse every call"
+        assert not history.switch.holds, "an activator that names no replica can't prove it"
+        assert not history.switch.redirects_to_pods
 
 
 def test_every_history_keeps_the_promises() -> None:
