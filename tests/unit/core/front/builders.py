@@ -10,6 +10,7 @@ from poolkeeper.core.values.identity import PoolKey
 
 CHAT = PoolKey("ns", "chat")
 POD = SeenPod("pod-1", "10.1.0.1")
+UNPROBED = SeenPod("pod-1", "10.1.0.1", is_probed=False)
 SERVICE = SeenService(families=("IPv4",), port_name="web", backend_port=8000)
 
 
@@ -28,7 +29,13 @@ def seen_pool(*, service_name: str = "chat", port: int = 80, **changes: Any) -> 
     return SeenPool(**values | changes)
 
 
-def pool_report(key: PoolKey = CHAT, *, waiting: int = 0, in_flight: int = 0) -> PoolReport:
+def pool_report(
+    key: PoolKey = CHAT,
+    *,
+    waiting: int = 0,
+    in_flight: int = 0,
+    accepting: tuple[str, ...] | None = None,
+) -> PoolReport:
     """What an activator reports about a pool."""
     return PoolReport(
         namespace=key.namespace,
@@ -36,6 +43,7 @@ def pool_report(key: PoolKey = CHAT, *, waiting: int = 0, in_flight: int = 0) ->
         waiting=(WaitingRequests(age_seconds=1.0, requests=waiting),) if waiting else (),
         in_flight=in_flight,
         at_replicas={POD.address: in_flight} if in_flight else {},
+        accepting=accepting,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from poolkeeper.core.front.presence import Endpoints, Presence
+from poolkeeper.core.front.seen import SeenPod
 from poolkeeper.core.front.switching import SETTLE_SECONDS, Phase
 from poolkeeper.core.front.turn import Front, turn
 from poolkeeper.core.values.observation import CLEAR, Waiting
@@ -13,6 +14,7 @@ from tests.unit.core.front.builders import (
     CHAT,
     POD,
     SERVICE,
+    pool_report,
     seen,
     seen_activator,
     seen_pool,
@@ -227,3 +229,38 @@ def test_a_stop_that_no_activator_can_help_with_says_so(leader: Leader, activato
     assert isinstance(stop, Waiting)
     assert stop.reason == "NoActivator"
     assert "no activator that is ready and reports can listen on the port" in stop.sentence
+
+
+PROOFS: list[tuple[str, list[tuple[str, ...] | None], int]] = [
+    ("both were seen to accept", [("10.1.0.1", "10.1.0.2")], 0),
+    ("each was seen by another activator", [("10.1.0.1",), ("10.1.0.2",)], 0),
+    ("one was seen", [("10.1.0.2",), ()], 1),
+    ("none was seen", [(), ()], 2),
+    ("one activator is of an earlier release", [None, ("10.1.0.1",)], 1),
+    ("no activator tries them", [None, None], 0),
+    ("no activator reports", [], 0),
+]
+
+
+@pytest.mark.parametrize(
+    ("accepting", "missing"), [row[1:] for row in PROOFS], ids=[row[0] for row in PROOFS]
+)
+def test_pods_without_a_readiness_probe_need_a_proof(
+    leader: Leader, accepting: list[tuple[str, ...] | None], missing: int
+) -> None:
+    leader.guarded()
+    probed = SeenPod("pod-3", "10.1.0.3")
+    pods = (SeenPod("pod-1", "10.1.0.1", is_probed=False), SeenPod("pod-2", "10.1.0.2", is_probed=False))
+    activators = [
+        seen_activator(number, version=leader.versions[1], pools=(pool_report(accepting=told),))
+        for number, told in enumerate(accepting, start=1)
+    ]
+    pool = seen_pool(wants_zero=False, ready=(*pods, probed), slice_writes=leader.writes)
+    made = leader.take(seen(*activators, pool=pool, slices=dict(leader.slices)))
+    assert leader.phase is (Phase.PROVING if missing else Phase.LEAVING)
+    assert made.endpoints[CHAT].presence is Presence.JOIN
+    if activators:
+        route = routes(made)["chat"]
+        assert route.unprobed == ("10.1.0.1", "10.1.0.2")
+        assert [each.address for each in route.replicas] == ["10.1.0.1", "10.1.0.2", "10.1.0.3"]
+        assert route.redirects_to_pods == (not missing)

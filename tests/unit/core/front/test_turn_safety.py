@@ -1,5 +1,5 @@
-"""Whatever happens to activators, tables, slices and leaders: no stop while a request may be passed on, and
-no more slots than a replica has."""
+"""Whatever happens to activators, tables, slices and leaders: no stop while a request may be passed on, no
+more slots than a replica has, and no caller is sent to a pod that nobody has seen accept a connection."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -12,10 +12,18 @@ from poolkeeper.api.activation import RoutingTable
 from poolkeeper.core.front.presence import Presence
 from poolkeeper.core.front.seen import SeenActivator, SeenPool
 from poolkeeper.core.front.slices import ActivatorSlice, SliceName, by_name
-from poolkeeper.core.front.switching import SETTLE_SECONDS
+from poolkeeper.core.front.switching import PROVE_SECONDS, SETTLE_SECONDS, Phase
 from poolkeeper.core.front.turn import Front, Turn, turn
 from poolkeeper.core.values.observation import CLEAR
-from tests.unit.core.front.builders import CHAT, pool_report, seen, seen_activator, seen_pool
+from tests.unit.core.front.builders import (
+    CHAT,
+    POD,
+    UNPROBED,
+    pool_report,
+    seen,
+    seen_activator,
+    seen_pool,
+)
 
 CONCURRENCY = 8
 VALID_SECONDS = 30.0
@@ -38,6 +46,7 @@ class Activator:
     under_way: list[RoutingTable] = field(default_factory=list)
     reported: int | None = None
     reported_at: float = -math.inf
+    accepting: tuple[str, ...] = ()
 
     @property
     def uid(self) -> str:
@@ -58,8 +67,10 @@ class Activator:
         """The most that it may pass on by a table in force or on its way."""
         return max([self.slots(now), *(_slots(table) for table in self.under_way)])
 
-    def report(self, now: float) -> None:
-        """It reports the table in force; a silent one does not."""
+    def report(self, now: float, *, listens: bool = True) -> None:
+        """It reports the table in force, and whether the pod accepts connections; a silent one does not."""
+        names_pod = self.table is not None and any(route.unprobed for route in self.table.pools)
+        self.accepting = (POD.address,) if names_pod and listens else ()
         self.reported = None if self.is_silent else (self.table.table_version if self.table else 0)
         self.reported_at = self.reported_at if self.is_silent else now
 
@@ -80,7 +91,7 @@ class Activator:
             process=str(self.process),
             is_silent=self.reported is None,
             takes_new=self.takes_new,
-            pools=(pool_report(waiting=self.waiting),),
+            pools=(pool_report(waiting=self.waiting, accepting=self.accepting),),
         )
 
 
@@ -91,8 +102,11 @@ def _slots(table: RoutingTable) -> int:
 class World:
     """Two replicas of the operator, their activators, and the slices in the API server."""
 
-    def __init__(self, *, wants_zero: bool) -> None:
+    def __init__(self, *, wants_zero: bool, is_probed: bool = True) -> None:
         self.now = 1_000_000.0
+        self.is_probed = self.listens = is_probed
+        self.phase: Phase | None = None
+        self.began_proving_at = math.inf
         self.may_idle = self.wants_zero = wants_zero
         self.numbers = count(1)
         self.activators = [Activator(next(self.numbers)) for _ in range(2)]
@@ -125,7 +139,7 @@ class World:
                 self.is_leading = not self.is_leading
             case "activator joins":
                 self.activators.append(Activator(next(self.numbers)))
-            case "turn" | "read" | "list_slices" | "change_leader":
+            case "turn" | "read" | "list_slices" | "change_leader" | "listen":
                 getattr(self, what)()
             case _ if self.activators:
                 self.act_on(self.activators[which % len(self.activators)], what)
@@ -139,7 +153,7 @@ class World:
             case "lose":
                 activator.under_way = activator.under_way[1:]
             case "report":
-                activator.report(self.now)
+                activator.report(self.now, listens=self.listens)
             case "silence":
                 activator.fall_silent(self.now)
             case "takes no tables":
@@ -163,7 +177,7 @@ class World:
             if not each.is_silent and each is not cut_off:
                 while each.under_way:
                     each.deliver(self.now)
-            each.report(self.now)
+            each.report(self.now, listens=self.listens)
         if self.known is None or self.now - self.listed_at >= 10.0:
             self.list_slices()
         self.turn()
@@ -189,6 +203,10 @@ class World:
         self.known, self.listed_at = dict(self.slices), self.now
         self.apply(self.last)
 
+    def listen(self) -> None:
+        """The model begins to listen, or no longer does."""
+        self.listens = self.is_probed or not self.listens
+
     def change_leader(self) -> None:
         """The other replica leads; what the first had on its way is lost."""
         self.fronts[self.leader] = turn(self.now, self.fronts[self.leader], seen(is_leading=False)).front
@@ -203,6 +221,7 @@ class World:
             wants_zero=self.wants_zero,
             idle_seen_at=self.idle_seen_at,
             slice_writes=self.writes,
+            ready=(POD if self.is_probed else UNPROBED,),
         )
 
     def turn(self) -> None:
@@ -219,6 +238,7 @@ class World:
         assert made.tables == afresh.tables, "a route that was kept is out of date"
         self.last, self.fronts[self.leader] = made, made.front
         self.check_stop(made)
+        self.check_proof(made)
         for each in self.activators:
             if each.uid in made.tables:
                 each.under_way.append(made.tables[each.uid])
@@ -254,6 +274,19 @@ class World:
         assert self.idle_seen_at > self.passed_on_at, "the reading may have missed what was passed on"
         assert self.idle_seen_at >= self.placed_since + SETTLE_SECONDS
 
+    def check_proof(self, made: Turn) -> None:
+        """The activators only begin to leave once one of them has seen the pod accept a connection."""
+        switch = made.front.pools[CHAT].switch
+        before, self.phase = self.phase, switch.phase if switch else None
+        if self.phase is Phase.PROVING and before is not Phase.PROVING:
+            self.began_proving_at = self.now
+        if self.phase is not Phase.LEAVING or before is Phase.LEAVING:
+            return
+        reporting = [each for each in self.activators if each.reported is not None]
+        is_given_up = before is Phase.PROVING and self.now - self.began_proving_at >= PROVE_SECONDS
+        is_proven = self.is_probed or any(each.accepting for each in reporting)
+        assert is_proven or is_given_up or not reporting, "the pod would refuse every caller"
+
     def check_slots(self) -> None:
         """All activators together never give the replica more than it takes.
 
@@ -268,7 +301,7 @@ ACTS = (
     *("second",) * 4,
     *("turn", "read", "list_slices", "deliver", "report", "time", "lose", "requests wait"),
     *("silence", "restart", "drain", "end", "activator joins", "takes no tables", "demand"),
-    *("slice is deleted", "change_leader", "nobody leads"),
+    *("slice is deleted", "change_leader", "nobody leads", "listen"),
 )
 STEPS = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 2)), max_size=40)
 SETTLED = [("second", 2)] * 4
@@ -309,3 +342,19 @@ def test_a_stop_needs_no_help_once_all_goes_well_again(steps: list[tuple[str, in
 def test_tables_never_grant_more_slots_than_the_replica_has(steps: list[tuple[str, int]]) -> None:
     world = live(World(wants_zero=False), [*SETTLED, *steps])
     assert world.clear_stops == 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(STEPS)
+@example([("demand", 0), ("listen", 0), *SETTLED])
+def test_no_caller_is_sent_to_a_pod_that_nobody_has_seen_accept_a_connection(
+    steps: list[tuple[str, int]],
+) -> None:
+    live(World(wants_zero=True, is_probed=False), [*SETTLED, *steps, *SETTLED])
+
+
+def test_once_the_model_listens_the_pods_answer_alone() -> None:
+    world = live(World(wants_zero=True, is_probed=False), [*SETTLED, ("demand", 0), *SETTLED])
+    assert world.phase is Phase.PROVING
+    live(world, [("listen", 0), *SETTLED])
+    assert world.phase is Phase.DIRECT
