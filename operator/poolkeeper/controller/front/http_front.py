@@ -22,7 +22,7 @@ from poolkeeper.controller.loop.leadership import Leads
 from poolkeeper.controller.loop.restarting import keep_running
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.front.claims import shared_service
-from poolkeeper.core.front.seen import Seen
+from poolkeeper.core.front.seen import Seen, unproven
 from poolkeeper.core.front.turn import Front, Turn, turn
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey
@@ -156,8 +156,15 @@ class HttpFront:
         return Backends(
             port=service.backend_port,
             addresses=tuple(pod.address for pod in ready_pods(stored)),
+            unproven=self._unproven(pool),
             are_known=stored.target.scale is not None,
         )
+
+    def _unproven(self, key: PoolKey) -> frozenset[str]:
+        """Ready pods without a readiness probe that no activator could connect to yet, by address."""
+        pool = self._seen.pools.get(key)
+        pods = unproven(pool, self._activators.reports(key)) if pool else ()
+        return frozenset(pod.address for pod in pods)
 
     def reports(self, pool: PoolKey) -> Sequence[PoolReport]:
         """What activators reported last about a pool."""

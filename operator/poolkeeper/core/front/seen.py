@@ -86,11 +86,16 @@ def unproven(pool: SeenPool, reports: Iterable[PoolReport]) -> tuple[SeenPod, ..
     None where no activator reports it: those of earlier releases don't try.
     """
     unprobed = tuple(pod for pod in pool.ready if not pod.is_probed)
-    if not unprobed:
+    if not unprobed or (accepted := accepting(reports)) is None:
         return ()
+    return tuple(pod for pod in unprobed if pod.address not in accepted)
+
+
+def accepting(reports: Iterable[PoolReport]) -> frozenset[str] | None:
+    """Addresses of a pool's replicas without a readiness probe that accept connections, as far as it was
+    tried; None where no activator reports it."""
     told = [report.accepting for report in reports if report.accepting is not None]
-    accepting = {address for addresses in told for address in addresses}
-    return tuple(pod for pod in unprobed if told and pod.address not in accepting)
+    return frozenset(address for addresses in told for address in addresses) if told else None
 
 
 @dataclass(frozen=True, slots=True)

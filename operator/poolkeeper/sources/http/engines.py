@@ -104,17 +104,24 @@ def load_of(totals: Mapping[Series, float], engines: Iterable[Engine]) -> Server
         if running is not None:
             activity = _total(totals, engine.activity) or 0.0
             return ServerLoad(round(waiting or 0.0), round(running), activity)
-    raise SourceFailure(
-        "MetricsUnknown",
-        "The model server's metrics have no known series for running requests: set "
-        f"http.metrics.runningSeries, or use one of {', '.join(engine.name for engine in known)}.",
-    )
+    raise SourceFailure("MetricsUnknown", _no_series(known))
+
+
+def _no_series(known: tuple[Engine, ...]) -> str:
+    if known == ENGINES:
+        engines = ", ".join(engine.name for engine in known)
+        return (
+            "the metrics have no series for running requests that is known; name it under "
+            f"http.metrics.runningSeries, or use one of {engines}"
+        )
+    names = " and ".join(series.name for engine in known for series in engine.running)
+    return f"the metrics have no series {names}; correct http.metrics.runningSeries"
 
 
 def _total(totals: Mapping[Series, float], series: tuple[Series, ...]) -> float | None:
     values = [totals[one] for one in series if one in totals]
     if not all(math.isfinite(value) for value in values):
         raise SourceFailure(
-            "MetricsInvalid", "The model server's metrics give its load as infinite or as NaN."
+            "MetricsInvalid", "the metrics give the server's load as negative, infinite or as NaN"
         )
     return sum(values) if values else None

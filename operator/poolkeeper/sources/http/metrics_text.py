@@ -80,7 +80,7 @@ class MetricsText:
             labels, end = _labels(text, head.end()) if head[2] else ({}, head.end())
             value = _value(text[end:])
         except ValueError as error:
-            raise SourceFailure("MetricsInvalid", "The model server's metrics can't be parsed.") from error
+            raise SourceFailure("MetricsInvalid", "the metrics can't be parsed as Prometheus text") from error
         for series in self._by_name[head[1]]:
             if all(labels.get(key) == wanted for key, wanted in series.labels):
                 self.totals[series] = self.totals.get(series, 0.0) + value
@@ -110,7 +110,7 @@ def _value(text: str) -> float:
 def _too_large() -> SourceFailure:
     return SourceFailure(
         "MetricsUnreadable",
-        f"The model server's metrics are larger than {MAX_BYTES >> 20} MiB, {MAX_LINES} lines, "
-        f"{MAX_LINE_BYTES >> 10} KiB in one line or {MAX_WANTED_BYTES >> 20} MiB in the lines of its "
-        "load; let it publish fewer series.",
+        f"the metrics are larger than {MAX_BYTES >> 20} MiB, {MAX_LINES} lines, "
+        f"{MAX_LINE_BYTES >> 10} KiB in one line or {MAX_WANTED_BYTES >> 20} MiB in the lines of the "
+        "load; let the server publish fewer series",
     )

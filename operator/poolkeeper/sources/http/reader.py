@@ -16,7 +16,7 @@ from poolkeeper.core.values.ledger import Sample
 from poolkeeper.core.values.observation import Unavailable
 from poolkeeper.sources.base import Clock, Publish, SourceFailure
 from poolkeeper.sources.http.reading import HttpReading, engines_of
-from poolkeeper.sources.http.scrape import LoadReader, ModelServers
+from poolkeeper.sources.http.scrape import LoadReader, ModelServers, PoolLoad
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,9 @@ class Backends:
     """The pods' port that the Service leads to."""
     addresses: tuple[str, ...]
     """The ready replicas."""
-    are_known: bool
+    unproven: frozenset[str] = frozenset()
+    """Those of them that are Ready without a readiness probe and that no activator could connect to yet."""
+    are_known: bool = True
     """False while the pods of the target are not known: then no server that runs may have been asked."""
 
 
@@ -138,14 +140,14 @@ class HttpReader:
     ) -> Sample | Unavailable:
         reading.idle_seen_at = None
         held = reading.held_sample(self._around.reports(key), self._clock())
-        return held or Unavailable(reading.source.name, failure.reason, failure.message, began)
+        name = reading.source.name
+        return held or Unavailable(name, failure.reason, f"source {name}: {failure.message}", began)
 
     async def _read(self, key: PoolKey, reading: HttpReading, client: aiohttp.ClientSession) -> Sample:
         """Raises SourceFailure: what is not known for sure is no zero."""
         backends = await self._around.backends(key)
         now, reports = self._clock(), self._around.reports(key)
-        servers = self._servers(reading, backends.port)
-        reading.was_loaded(await servers.read(client, backends.addresses), reports, now)
+        reading.was_loaded(await self._load(reading, client, backends), reports, now)
         sample = reading.sample(self._around.reports(key), now)
         if not backends.are_known:
             # After an edit of the target its pods are not known for a moment: none was asked.
@@ -154,6 +156,14 @@ class HttpReader:
         if silent and not sample.queued and not sample.in_flight:
             raise SourceFailure("ActivatorSilent", f"the activator at {silent} does not report")
         return sample
+
+    async def _load(
+        self, reading: HttpReading, client: aiohttp.ClientSession, backends: Backends
+    ) -> PoolLoad:
+        """A pod that still loads has no load; that it does is seen where its metrics have no other port."""
+        servers, http = self._servers(reading, backends.port), reading.source.http
+        shares_port = http is not None and http.metrics.port in (None, backends.port)
+        return await servers.read(client, backends.addresses, backends.unproven if shares_port else ())
 
     def _servers(self, reading: HttpReading, port: int) -> LoadReader:
         """The counters of the servers are kept unless their port or the declaration has changed."""

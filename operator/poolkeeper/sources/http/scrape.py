@@ -5,13 +5,14 @@ While a pool is warm, no request passes through the operator: the metrics are al
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
 
 from poolkeeper.sources.base import SourceFailure
+from poolkeeper.sources.http import errors
 from poolkeeper.sources.http.engines import ENGINES, Engine, ServerLoad, load_of, metrics_text
 
 TIMEOUT_SECONDS = 2.0
@@ -44,8 +45,13 @@ class PoolLoad:
 class LoadReader(Protocol):
     """Reads the load of a pool's model servers."""
 
-    async def read(self, client: aiohttp.ClientSession, addresses: Iterable[str]) -> PoolLoad:
-        """The load of the servers at these addresses; raises SourceFailure if any of them can't be read."""
+    async def read(
+        self, client: aiohttp.ClientSession, addresses: Iterable[str], loading: Container[str] = ()
+    ) -> PoolLoad:
+        """The load of the servers at these addresses; raises SourceFailure if any of them can't be read.
+
+        One of `loading` that refuses the connection has no load.
+        """
 
 
 class ModelServers:
@@ -68,10 +74,13 @@ class ModelServers:
         self._spent_seconds = 0.0
         self._not_before = 0.0
 
-    async def read(self, client: aiohttp.ClientSession, addresses: Iterable[str]) -> PoolLoad:
+    async def read(
+        self, client: aiohttp.ClientSession, addresses: Iterable[str], loading: Container[str] = ()
+    ) -> PoolLoad:
         """The load of the servers at these addresses; raises SourceFailure if any of them can't be read.
 
-        Half a pool's load is no load to decide by: the one that does not answer may be the busy one.
+        Half a pool's load is no load to decide by: the one that does not answer may be the busy one. One of
+        `loading` that refuses the connection has no load: nothing listens there.
         """
         limit = asyncio.Semaphore(AT_ONCE)
         wanted = list(addresses)
@@ -80,14 +89,16 @@ class ModelServers:
             await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
         self._spent_seconds = 0.0
         try:
-            loads = await asyncio.gather(*(self._read_one(client, address, limit) for address in wanted))
+            loads = await asyncio.gather(
+                *(self._read_one(client, address, limit, may_refuse=address in loading) for address in wanted)
+            )
         finally:
             self._not_before = time.monotonic() + self._spent_seconds / SHARE_OF_TIME
-        by_address = dict(zip(wanted, loads, strict=True))
+        by_address = {at: load for at, load in zip(wanted, loads, strict=True) if load is not None}
         was_active = self._has_moved(by_address)
         self._activity = {address: load.activity for address, load in by_address.items()}
         return PoolLoad(
-            waiting=sum(load.waiting for load in loads),
+            waiting=sum(load.waiting for load in by_address.values()),
             running={address: load.running for address, load in by_address.items()},
             was_active=was_active,
         )
@@ -100,8 +111,8 @@ class ModelServers:
         )
 
     async def _read_one(
-        self, client: aiohttp.ClientSession, address: str, limit: asyncio.Semaphore
-    ) -> ServerLoad:
+        self, client: aiohttp.ClientSession, address: str, limit: asyncio.Semaphore, *, may_refuse: bool
+    ) -> ServerLoad | None:
         host = f"[{address}]" if ":" in address else address
         url = f"http://{host}:{self._port}{self._path}"
         try:
@@ -112,21 +123,21 @@ class ModelServers:
             ):
                 return await self._load(response, url)
         except (aiohttp.ClientError, OSError) as error:
-            cause = str(error) or type(error).__name__
-            raise SourceFailure("MetricsUnreadable", f"{url} gave no metrics: {cause}") from error
+            if may_refuse and errors.is_refused(error):
+                return None
+            raise errors.unreachable(error, url, self._timeout_seconds) from error
 
     async def _load(self, response: aiohttp.ClientResponse, url: str) -> ServerLoad:
-        if response.status != 200:
-            raise SourceFailure("MetricsUnreadable", f"{url} gave no metrics: status {response.status}")
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise SourceFailure(
-                "MetricsUnreadable", f"{url} gave compressed metrics, which are not asked for"
-            )
+        if (failure := errors.no_metrics(response, url)) is not None:
+            raise failure
         text = metrics_text(self._engines)
-        async for piece in response.content.iter_chunked(PIECE_BYTES):
-            await self._parse(text.feed, piece)
-        await self._parse(text.feed, b"\n")
-        return load_of(text.totals, self._engines)
+        try:
+            async for piece in response.content.iter_chunked(PIECE_BYTES):
+                await self._parse(text.feed, piece)
+            await self._parse(text.feed, b"\n")
+            return load_of(text.totals, self._engines)
+        except SourceFailure as unread:
+            raise SourceFailure(unread.reason, f"{url}: {unread.message}") from unread
 
     async def _parse(self, feed: Callable[[bytes], None], piece: bytes) -> None:
         """Parse one piece of one server in each turn of the event loop, however many have arrived."""

@@ -1,7 +1,7 @@
 """What stands for the API server, activators and model servers in tests of HTTP pools."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +159,9 @@ class Servers:
         self.problem: SourceFailure | None = None
         self.began = 0
 
-    async def read(self, client: aiohttp.ClientSession, addresses: Iterable[str]) -> PoolLoad:
+    async def read(
+        self, client: aiohttp.ClientSession, addresses: Iterable[str], loading: Container[str] = ()
+    ) -> PoolLoad:
         self.began += 1
         await asyncio.sleep(0)
         if self.problem is not None:

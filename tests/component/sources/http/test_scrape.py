@@ -116,7 +116,28 @@ async def test_one_server_that_can_not_be_read_makes_the_load_unknown(
     servers = ModelServers(port=Port.number, timeout_seconds=0.0 if fault == "silence" else 2.0)
     with pytest.raises(SourceFailure) as failure:
         await servers.read(client, addresses)
-    assert failure.value.reason == "MetricsUnreadable"
+    assert failure.value.reason == ("MetricsRefused" if fault == "nobody listens" else "MetricsUnreadable")
+
+
+async def test_a_pod_that_still_loads_has_no_load(start: Start, client: aiohttp.ClientSession) -> None:
+    """It is Ready without a readiness probe: where nothing listens, nothing is worked on."""
+    (await start("127.0.0.1")).running = 2
+    servers, both = ModelServers(port=Port.number), ["127.0.0.1", "127.0.0.2"]
+    load = await servers.read(client, both, loading={"127.0.0.2"})
+    assert (load.in_flight, dict(load.running)) == (2, {"127.0.0.1": 2})
+    (await start("127.0.0.2")).answered = 7
+    load = await servers.read(client, both, loading={"127.0.0.2"})
+    assert (load.in_flight, load.was_active) == (2, False)
+
+
+@pytest.mark.parametrize("fault", ["status", "silence"])
+async def test_a_pod_that_loads_and_does_answer_counts(
+    start: Start, client: aiohttp.ClientSession, fault: str
+) -> None:
+    (await start("127.0.0.1")).status = 503
+    servers = ModelServers(port=Port.number, timeout_seconds=0.0 if fault == "silence" else 2.0)
+    with pytest.raises(SourceFailure):
+        await servers.read(client, ["127.0.0.1"], loading={"127.0.0.1"})
 
 
 LINE = b"vllm:num_requests_running 0\n"

@@ -354,7 +354,6 @@ def test_no_caller_is_sent_to_a_pod_that_nobody_has_seen_accept_a_connection(
 
 
 def test_once_the_model_listens_the_pods_answer_alone() -> None:
-    world = live(World(wants_zero=True, is_probed=False), [*SETTLED, ("demand", 0), *SETTLED])
-    assert world.phase is Phase.PROVING
-    live(world, [("listen", 0), *SETTLED])
-    assert world.phase is Phase.DIRECT
+    loading = [*SETTLED, ("demand", 0), *SETTLED]
+    for steps, phase in ((loading, Phase.PROVING), ([*loading, ("listen", 0), *SETTLED], Phase.DIRECT)):
+        assert live(World(wants_zero=True, is_probed=False), steps).phase is phase

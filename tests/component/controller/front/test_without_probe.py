@@ -1,0 +1,92 @@
+"""A pod without a readiness probe is Ready while its model loads: the activators stay until it listens."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from poolkeeper.kube.watch.pod import Container
+from tests.component.controller.front.http_fakes import holding, ready_pod
+from tests.component.controller.front.http_scene import CHAT, ONE, POD, HttpScene
+
+pytestmark = pytest.mark.virtual_time
+
+SECOND = "10.1.0.2"
+
+
+def ready(scene: HttpScene, addresses: Iterable[str], *, is_probed: bool = False) -> None:
+    """These pods are Ready, and the pool is to have them."""
+    pool = scene.store.get(CHAT)
+    assert pool is not None
+    server = Container(name="server", is_probed=is_probed, resources=(), ports=())
+    pool.pods = tuple(replace(ready_pod(address), containers=(server,)) for address in addresses)
+    scene.decides(pool, len(pool.pods))
+    scene.http.pods_changed("ns")
+
+
+def says(scene: HttpScene, *accepting: str) -> None:
+    """The activator tells which of them accept a connection."""
+    scene.links[ONE].says(pool=holding().model_copy(update={"accepting": accepting}))
+
+
+@pytest.fixture
+async def at_zero(scene: HttpScene) -> HttpScene:
+    """The pool `chat` without replicas, behind one activator that tries pods."""
+    await scene.guarded()
+    says(scene)
+    ready(scene, ())
+    await scene.settle()
+    assert scene.slice() is not None
+    return scene
+
+
+async def test_the_activators_stay_until_every_pod_accepts(at_zero: HttpScene) -> None:
+    ready(at_zero, [POD, SECOND])
+    await at_zero.pass_by(3)
+    route = at_zero.links[ONE].route()
+    assert route is not None
+    assert (route.unprobed, route.redirects_to_pods) == ((POD, SECOND), False)
+    assert at_zero.slice() is not None
+    says(at_zero, POD)
+    await at_zero.pass_by(3)
+    assert at_zero.slice() is not None, "half of the callers would go to the pod that loads"
+    says(at_zero, POD, SECOND)
+    await at_zero.pass_by(2)
+    assert at_zero.slice() is None
+
+
+async def test_a_pod_with_a_probe_needs_no_proof(at_zero: HttpScene) -> None:
+    ready(at_zero, [POD], is_probed=True)
+    await at_zero.pass_by(2)
+    assert at_zero.slice() is None
+
+
+async def test_an_activator_of_an_earlier_release_is_not_waited_for(at_zero: HttpScene) -> None:
+    at_zero.links[ONE].says(pool=holding())
+    ready(at_zero, [POD])
+    await at_zero.pass_by(2)
+    assert at_zero.slice() is None
+
+
+async def test_a_pod_that_starts_beside_one_that_answers_calls_no_activator_back(at_zero: HttpScene) -> None:
+    """Kubernetes sends callers to it at once, and activators beside it would not change that."""
+    ready(at_zero, [POD])
+    says(at_zero, POD)
+    await at_zero.pass_by(2)
+    ready(at_zero, [POD, SECOND])
+    await at_zero.pass_by(3)
+    assert at_zero.slice() is None
+
+
+async def test_a_new_leader_waits_too(at_zero: HttpScene) -> None:
+    ready(at_zero, [POD])
+    await at_zero.settle()
+    other = at_zero.succeed()
+    other.declare()
+    ready(other, [POD])
+    other.start()
+    await other.pass_by(3)
+    assert other.slice() is not None
+    says(other, POD)
+    await other.pass_by(2)
+    assert other.slice() is None
