@@ -94,8 +94,8 @@ def unproven(pool: SeenPool, reports: Iterable[PoolReport]) -> tuple[SeenPod, ..
 def accepting(reports: Iterable[PoolReport]) -> frozenset[str] | None:
     """Addresses of a pool's replicas without a readiness probe that accept connections, as far as it was
     tried; None where no activator reports it."""
-    told = [report.accepting for report in reports if report.accepting is not None]
-    return frozenset(address for addresses in told for address in addresses) if told else None
+    known = [report.accepting for report in reports if report.accepting is not None]
+    return frozenset(address for addresses in known for address in addresses) if known else None
 
 
 @dataclass(frozen=True, slots=True)
