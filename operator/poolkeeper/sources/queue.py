@@ -18,6 +18,7 @@ class Depth:
     in_flight_marker: str = ""
     oldest_arrived_at: float | None = None
     in_flight_ends: tuple[str, ...] = ()
+    last_taken: str = ""
 
 
 Outcome = Depth | SourceFailure

@@ -102,6 +102,8 @@ class Pool:
     """Unix seconds at which this replica last wrote the status; 0 for never (reporter)."""
     status_learned: Learned | None = None
     """What that status holds of `state`; None before this replica's first write (reporter)."""
+    idle_due_at: float = 0.0
+    """Unix seconds from which on a running idle time is written again; 0 before the first look (reporter)."""
     reason_limit: ReasonLimit = field(default_factory=ReasonLimit)
     """Which reasons of conditions were events lately (reporter)."""
     stop: Stop = CLEAR

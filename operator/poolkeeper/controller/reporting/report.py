@@ -32,6 +32,9 @@ URGENT_SECONDS = 1.0
 """Shortest time between two writes. A changed decision or condition is written as soon as this allows."""
 NUMBERS_SECONDS = 60.0
 """Shortest time until a write for changed numbers, or for what was learned, alone."""
+FIRST_IDLE_SECONDS = 15.0
+"""Time until a pool's running idle time is first written after the operator's start, then NUMBERS_SECONDS
+apart. An operator that restarts every 20 s so still saves a part of it."""
 RETRY_SECONDS = 5.0
 
 Status = Mapping[str, Any]
@@ -67,15 +70,16 @@ class Reporter:
         if not self._leadership.may_write():
             return None
         status = status_of(pool)
+        pool.idle_due_at = pool.idle_due_at or now + FIRST_IDLE_SECONDS
         due_at = _due_at(pool, status)
         if due_at is None or due_at > now:
             return due_at
         return await self._write(pool, status)
 
     async def _write(self, pool: Pool, status: dict[str, Any]) -> float | None:
-        learned = _learned(pool)
-        if pool.state and learned != pool.status_learned:
-            status["learned"] = save(pool.state)
+        learned, counts_idle = _learned(pool), _counts_idle(pool)
+        if pool.state and (counts_idle or learned != pool.status_learned):
+            status["learned"] = save(pool.state, counts_idle=counts_idle)
         if (_headline(status), _numbers(status)) == (_headline(pool.status), _numbers(pool.status)):
             # What was learned has changed by less than a saved state shows.
             pool.status_learned = learned
@@ -89,7 +93,9 @@ class Reporter:
         if rejected:
             logger.error("Status rejected: %s", rejected.message, extra={"pool": str(pool.key)})
         pool.status, pool.status_learned, pool.status_at = status, learned, self._clock()
-        return None
+        if pool.idle_due_at <= pool.status_at:
+            pool.idle_due_at = pool.status_at + NUMBERS_SECONDS
+        return pool.idle_due_at if counts_idle else None
 
     def _report_condition(self, pool: Pool, condition: Condition) -> None:
         kind = EventType.NORMAL if condition.status is ConditionStatus.TRUE else EventType.WARNING
@@ -150,16 +156,22 @@ def _cold_start(starts: StartTimes) -> ColdStartStatus:
 
 
 def _learned(pool: Pool) -> Learned | None:
-    return learned(pool.state) if pool.state else None
+    return learned(pool.state, counts_idle=_counts_idle(pool)) if pool.state else None
+
+
+def _counts_idle(pool: Pool) -> bool:
+    """Whether replicas will stop once the idle time has passed: never at the floor or past that time."""
+    return pool.decision is not None and pool.decision.reason is Reason.IDLE
 
 
 def _due_at(pool: Pool, status: Status) -> float | None:
     """When to write this status, given the one that the API server has; None if nothing has changed."""
     if _headline(status) != _headline(pool.status):
         return pool.status_at + URGENT_SECONDS
+    due = [pool.idle_due_at] if _counts_idle(pool) else []
     if _numbers(status) != _numbers(pool.status) or _learned(pool) != pool.status_learned:
-        return pool.status_at + NUMBERS_SECONDS
-    return None
+        due.append(pool.status_at + NUMBERS_SECONDS)
+    return min(due, default=None)
 
 
 def _headline(status: Status) -> object:

@@ -15,7 +15,7 @@ from itertools import chain, starmap
 from typing import NamedTuple
 
 from poolkeeper.api.base import MOST_COUNTED
-from poolkeeper.core.learning import gaps, promise, start_time
+from poolkeeper.core.learning import gaps, promise, seen_idle, start_time
 from poolkeeper.core.learning.daytime import ROWS, Daytime
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.objective import (
@@ -26,7 +26,7 @@ from poolkeeper.core.learning.objective import (
 from poolkeeper.core.learning.promise import Late, Promise, Tally
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.start_time import Phases, StartTimes
-from poolkeeper.core.learning.state import PoolState, initial_state
+from poolkeeper.core.learning.state import PoolState, SeenIdle, initial_state
 from poolkeeper.core.tuning import (
     ADMISSION_SECONDS,
     GAP_BINS,
@@ -63,16 +63,27 @@ class Learned(NamedTuple):
     objective: Objective
     promise: Promise
     gaps: Gaps
+    counts_idle: bool
+    """Whether the idle time is saved too. It is not compared: it changes all the time."""
 
 
-def learned(state: PoolState) -> Learned:
+def learned(state: PoolState, *, counts_idle: bool = False) -> Learned:
     """The part of a state that is saved. Cheap, so that callers can ask first whether it has changed."""
-    return Learned(state.starts, state.service, state.objective, state.promise, state.gaps)
+    return Learned(state.starts, state.service, state.objective, state.promise, state.gaps, counts_idle)
 
 
-def save(state: PoolState) -> str:
-    """The learned part as a string of at most 4 KiB. Takes about 0.2 ms."""
-    text = json.dumps(_dump(state), separators=(",", ":"))
+def save(state: PoolState, *, counts_idle: bool = False) -> str:
+    """The learned part as a string of at most 4 KiB. Takes about 0.2 ms.
+
+    `counts_idle`: whether the pool waits for its idle time to pass. Else only an idle time from before a
+    restart is kept of which it is not known yet whether it goes on, so that an idle pool that waits for
+    nothing is saved as before.
+    """
+    dumped = _dump(state)
+    idle = seen_idle.seen(state) if counts_idle else state.idle_before
+    if idle is not None:
+        dumped["idle"] = _dump_idle(idle)
+    text = json.dumps(dumped, separators=(",", ":"))
     return PREFIX + b64encode(zlib.compress(text.encode())).decode()
 
 
@@ -90,6 +101,7 @@ def restore(saved: object, now: float, spec: PoolSpec) -> PoolState:
             objective=_restore_objective(dumped),
             promise=_restore_promise(dumped, now),
             gaps=_restore_gaps(dumped, now),
+            idle_before=_restore_idle(dumped) if "idle" in dumped else None,
         )
     except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, zlib.error):
         return fresh
@@ -221,6 +233,16 @@ def _restore_promise(dumped: Mapping[str, object], now: float) -> Promise:
     if "promise" not in dumped:
         return Promise(Tally(max(taken, 0), Late(start=max(late, 0), ceiling=max(capacity_late, 0))))
     return promise.from_numbers(_integers(dumped, "promise", MOST_PROMISE_NUMBERS), taken, now)
+
+
+def _dump_idle(idle: SeenIdle) -> list[int]:
+    keep_seconds = UNKNOWN_MARK if idle.keep_seconds is None else round(idle.keep_seconds * 10)
+    return [int(idle.seconds * 10), keep_seconds, idle.trail]
+
+
+def _restore_idle(dumped: Mapping[str, object]) -> SeenIdle:
+    seconds, keep_seconds, trail = _integers(dumped, "idle", 3)
+    return SeenIdle(max(seconds, 0) / 10, keep_seconds / 10 if keep_seconds >= 0 else None, trail)
 
 
 def _restore_gaps(dumped: Mapping[str, object], now: float) -> Gaps:

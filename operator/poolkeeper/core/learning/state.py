@@ -14,6 +14,18 @@ from poolkeeper.core.values.observation import Reading
 from poolkeeper.core.values.spec import PoolSpec
 
 
+class SeenIdle(NamedTuple):
+    """The idle time of a pool as it is saved."""
+
+    seconds: float
+    """How long the queues were seen to be empty, from the first empty reading to the last one."""
+    keep_seconds: float | None
+    """The keep-warm time that was computed for this idle time; None before that."""
+    trail: int
+    """Checksum of what the sources showed of their past. After work that no operator saw it is another one,
+    where the source can tell."""
+
+
 class PoolState(NamedTuple):
     """Everything that `decide` remembers between two calls. Instants are Unix seconds."""
 
@@ -41,6 +53,8 @@ class PoolState(NamedTuple):
     """At zero, when to start for a request that is only expected; None until it is computed."""
     desired: int | None = None
     """The last number of replicas read."""
+    idle_before: SeenIdle | None = None
+    """Idle time that was seen before a restart, until it is known whether it goes on; None otherwise."""
 
 
 def initial_state(now: float, spec: PoolSpec) -> PoolState:

@@ -6,7 +6,7 @@ returns a `Choice` wins; a rule that does not apply returns None. Rules look at 
 
 import math
 
-from poolkeeper.core.learning import history
+from poolkeeper.core.learning import history, seen_idle
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import bounds, outlook, say
 from poolkeeper.core.policy.case import Case, Choice
@@ -42,6 +42,8 @@ def decide(
         choice = Choice(state.desired or 0, Reason.TARGET_UNKNOWN, say.TARGET_UNKNOWN)
         within_limits = Verdict(None, "TargetUnknown", say.TARGET_UNKNOWN)
         return _conclude(choice, workload, attainable, within_limits), state
+    if state.idle_before is not None:
+        state = seen_idle.resume(now, spec, workload, state)
     if observation.replicas.desired:
         state = outlook.weigh_idling(now, spec, state)
         state = outlook.weigh_load(now, spec, workload, state)

@@ -43,6 +43,9 @@ def stop(case: Case) -> Choice:
         has_surplus = desired > max(floor, 1)
         fades_at = max(outlook.peak_fades_at(case.spec, case.state), left_until) if has_surplus else math.inf
         due_at = max(min(stop_at, fades_at), case.now)
+        if case.state.idle_before is not None:
+            # Idle time from before a restart goes on at the second empty poll, which is no news by itself.
+            due_at = min(due_at, case.now + case.spec.poll_seconds)
         return Choice(desired, reason, say.idle(idle, stop_at - case.now, reason), due_at)
     is_fixed = case.spec.zero_mode is ZeroMode.FIXED
     keep_seconds = case.state.idle_seconds or 0.0

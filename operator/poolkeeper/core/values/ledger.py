@@ -36,6 +36,9 @@ class Sample:
     in_flight_ends: tuple[str, ...] = ()
     """The first and last of the oldest requests in flight: one stays the same while those that hang are not
     touched."""
+    last_taken: str = ""
+    """The last request that was taken, such as a stream's last delivered id: it changes also where the
+    request is done before the next poll. Empty where the source can't tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,7 @@ def _reading(
         arrived=arrived,
         completed=completed,
         emptied_at=emptied_at,
+        trail=f"{sample.server_id} {sample.last_taken}",
     )
 
 
@@ -162,7 +166,7 @@ def _flows(last: Sample | None, sample: Sample) -> tuple[int, int, int]:
     """The fewest requests that must have arrived, been taken and been completed between two samples.
 
     Depths show only net changes, so a request that came and went between two polls stays unseen, unless the
-    marker of the in-flight set gives it away.
+    marker of the in-flight set or the last taken request gives it away.
     """
     if last is None:
         return sample.queued + (sample.in_flight or 0), 0, 0
@@ -175,6 +179,8 @@ def _flows(last: Sample | None, sample: Sample) -> tuple[int, int, int]:
     was_replaced = taken == 0 and more_in_flight == 0 and sample.in_flight > 0
     if was_replaced and sample.in_flight_marker != last.in_flight_marker:
         taken = 1
+    if sample.last_taken != last.last_taken:
+        taken = max(taken, 1)
     return taken - fewer_queued, taken, taken - more_in_flight
 
 

@@ -40,6 +40,9 @@ class Reading:
     """Requests that were completed since then; a lower bound too."""
     emptied_at: float | None = None
     """When the server came back empty after a restart: its requests may be lost or may return."""
+    trail: str = ""
+    """What the source shows of its past: another text after a restart of its server, or after a request came
+    and went, where the source can tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ class _Stream:
         lag, delivered = state.get(b"lag"), state.get(b"last-delivered-id")
         if not isinstance(delivered, bytes):
             raise SourceFailure("ServerError", f"XINFO GROUPS {self._stream!r} names no last-delivered-id.")
+        depth = replace(depth, last_taken=delivered.decode("ascii", "replace"))
         if lag is None:
             return self._count(depth, delivered)
         # The lag also counts entries that were trimmed before delivery: no more can wait than XLEN.

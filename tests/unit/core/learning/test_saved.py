@@ -14,7 +14,7 @@ from poolkeeper.core.learning import gaps, start_time
 from poolkeeper.core.learning.promise import NOT_LATE, Late, Promise, Tally
 from poolkeeper.core.learning.saved import MOST_TEXT, PREFIX, restore, save
 from poolkeeper.core.learning.start_time import StartSample
-from poolkeeper.core.learning.state import initial_state, learn
+from poolkeeper.core.learning.state import SeenIdle, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.tuning import GAP_BINS, REMEMBERED_STARTS, REMEMBERED_UIDS
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught
@@ -208,3 +208,33 @@ def test_without_an_arrival_no_time_of_day_is_proven() -> None:
     restored = restore(packed(never), T0, SPEC)
     assert restored.gaps.seen == 1000
     assert not restored.gaps.daytime.is_proven
+
+
+IDLE = SeenIdle(seconds=123.4, keep_seconds=300.0, trail=2**32 - 1)
+
+
+@pytest.mark.parametrize("idle", [IDLE, IDLE._replace(keep_seconds=None), IDLE._replace(seconds=0.0)])
+def test_an_idle_time_that_is_waited_for_outlives_a_restart(idle: SeenIdle) -> None:
+    state = taught(SPEC, ())._replace(idle_before=idle)
+    assert restore(save(state), T0, SPEC).idle_before == idle
+    assert save(restore(save(state), T0, SPEC)) == save(state)
+
+
+def test_an_idle_time_is_saved_up_to_the_last_reading_and_only_where_it_is_waited_for() -> None:
+    state = taught(SPEC, ())._replace(
+        idle_since=T0 - 50.0, idle_seconds=60.0, readings=(reading(T0 - 10.0),), clock=T0
+    )
+    restored = restore(save(state, counts_idle=True), T0, SPEC).idle_before
+    assert restored is not None
+    assert (restored.seconds, restored.keep_seconds) == (40.0, 60.0)
+    assert restore(save(state), T0, SPEC).idle_before is None
+
+
+@pytest.mark.parametrize("idle", [7, "7", [1], [1, 2], [1, 2, 3, 4], [1.5, 2, 3], [10**30, 2, 3], None])
+def test_an_idle_time_that_is_none_gives_the_initial_state(idle: object) -> None:
+    assert restore(packed({**GOOD, "idle": idle}), T0, SPEC) == initial_state(T0, SPEC)
+
+
+def test_an_idle_time_below_zero_counts_as_none_seen() -> None:
+    restored = restore(packed({**GOOD, "idle": [-5, -7, -1]}), T0, SPEC).idle_before
+    assert restored == SeenIdle(0.0, None, -1)

@@ -1,6 +1,7 @@
 """How depths become dated demand: arrivals, in-flight work, orphans, restarts and outages."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -81,6 +82,32 @@ def test_the_arrival_that_the_queue_knows_corrects_the_dates() -> None:
 def test_flows_are_the_least_that_explains_the_depths(second: Sample, arrived: int, completed: int) -> None:
     seen = reading(sample(0, 0, 1, marker="w"), second)
     assert (seen.arrived, seen.completed) == (arrived, completed)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "flows"),
+    [
+        ((0, 0, "4-0"), (0, 0, "4-0"), (0, 0)),
+        ((0, 0, "4-0"), (0, 0, "5-0"), (1, 1)),
+        ((0, 0, "4-0"), (0, 0, "9-0"), (1, 1)),
+        ((0, 0, "4-0"), (0, 1, "5-0"), (1, 0)),
+        ((0, 3, "4-0"), (0, 2, "4-0"), (0, 1)),
+        ((0, 3, "4-0"), (0, 2, "5-0"), (1, 2)),
+        ((2, 0, "4-0"), (2, 0, "5-0"), (1, 1)),
+        ((2, 0, "4-0"), (0, 0, "6-0"), (0, 2)),
+    ],
+)
+def test_the_last_taken_request_shows_one_that_came_and_went_between_two_polls(
+    before: tuple[int, int, str], after: tuple[int, int, str], flows: tuple[int, int]
+) -> None:
+    """A stream names the last entry that it delivered."""
+    samples = [
+        replace(sample(age, queued, in_flight), last_taken=last_taken)
+        for age, (queued, in_flight, last_taken) in enumerate((before, after))
+    ]
+    first, second = reading(samples[0]), reading(*samples)
+    assert (second.arrived - first.arrived, second.completed) == flows
+    assert (first.trail != second.trail) == (before[2] != after[2])
 
 
 def test_work_that_does_not_move_for_longer_than_a_request_takes_is_orphaned() -> None:
