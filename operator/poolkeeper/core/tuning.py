@@ -342,3 +342,15 @@ Source: chosen; the last quantile that the start times are tabulated for is 1e-5
 ARRIVAL_BUCKETS = 64
 """Most groups of waiting requests by arrival that are distinguished in one source.
 Source: chosen; bounds the time of a decision (`python -m hack.bench policy.decisions`)."""
+
+# ## Requests in flight that hang
+
+UNDECLARED_SERVICE_SECONDS = 3600.0
+"""A request in flight that has not moved for longer is shown where `maxServiceSeconds` is not declared.
+Source: chosen; few jobs take an hour, and nothing but the condition depends on it."""
+UNDECLARED_SERVICE_FACTOR = 20.0
+"""It is shown only once it has not moved for this many times the learned service time, if that is longer.
+Source: chosen; a job of twenty times the usual length is rare enough to be looked at."""
+EXCESS_SECONDS = 5.0
+"""How long more requests must be in flight than the replicas have slots for until the surplus is believed.
+Source: chosen; a pod that is gone is seen before the poll that no longer shows its request."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from poolkeeper.api.demand import SecretKey
+from poolkeeper.core.values.unmoved import Look
 from poolkeeper.sources.addresses import AddressPolicy
 from poolkeeper.sources.base import SourceFailure
 
@@ -17,8 +18,8 @@ class Depth:
     in_flight: int | None = None
     in_flight_marker: str = ""
     oldest_arrived_at: float | None = None
-    in_flight_ends: tuple[str, ...] = ()
     last_taken: str = ""
+    in_flight_look: Look | None = None
 
 
 Outcome = Depth | SourceFailure

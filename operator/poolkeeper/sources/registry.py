@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from pydantic.alias_generators import to_camel
 
 from poolkeeper.api.demand import DemandSource
+from poolkeeper.core.values.spec import unmoved_seconds
 from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.queue import Queue
 from poolkeeper.sources.redis.list import redis_list
@@ -15,7 +16,8 @@ from poolkeeper.sources.redis.stream import redis_stream
 class Kind(NamedTuple):
     """A kind of queue, by functions of what a pool declares."""
 
-    queue: Callable[[Any], Queue]
+    queue: Callable[[Any, float], Queue]
+    """Also given: the seconds after which a request in flight that has not moved is looked for."""
     sees_in_flight: Callable[[Any], bool]
     """Whether the queue shows requests that a replica has taken."""
 
@@ -31,12 +33,17 @@ def queue_of(source: DemandSource) -> Queue:
     for member, kind in QUEUES.items():
         declared = getattr(source, member)
         if declared is not None:
-            return kind.queue(declared)
+            return kind.queue(declared, unmoved_seconds(source.max_service_seconds))
     known = " or ".join(map(to_camel, QUEUES))
     raise SourceFailure(
         "QueueUnknown",
         f"Source {source.name!r} names no kind of queue that this version knows: use {known}.",
     )
+
+
+def keeps_in_flight(source: DemandSource) -> bool:
+    """Whether requests that a replica has taken are seen, and stay where they are when their worker dies."""
+    return source.http is None and sees_in_flight(source)
 
 
 def sees_in_flight(source: DemandSource) -> bool:

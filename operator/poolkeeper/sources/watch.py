@@ -1,7 +1,7 @@
 """One source of one pool: its queue, its poll interval, and where outcomes are published."""
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.core.values.observation import Unavailable
@@ -34,7 +34,8 @@ class Watch:
         if not self.is_current:
             return
         self.unavailable_since = None
-        self._publish(Sample(self.source, observed_at, server_id=server_id, **asdict(depth)))
+        found = {field.name: getattr(depth, field.name) for field in fields(depth)}
+        self._publish(Sample(self.source, observed_at, server_id=server_id, **found))
 
     def fail(self, failure: SourceFailure, at: float) -> None:
         """Publish that demand is unknown since the first of the failures in a row."""

@@ -5,7 +5,7 @@ from poolkeeper.api.demand import DemandSource
 from poolkeeper.api.pool import AcceleratorPoolSpec, TargetReference
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.core.values.spec import PoolSpec, SourceSpec, start_mode
-from poolkeeper.sources.registry import sees_in_flight
+from poolkeeper.sources.registry import keeps_in_flight, sees_in_flight
 
 DEFAULT_START_SECONDS = 60
 """Expected start time where neither the pool nor its class says anything."""
@@ -41,6 +41,7 @@ def source_spec(source: DemandSource) -> SourceSpec:
         stale_after_seconds=source.stale_after_seconds,
         sees_in_flight=sees_in_flight(source),
         max_service_seconds=source.max_service_seconds,
+        outlives_workers=keeps_in_flight(source),
     )
 
 

@@ -14,6 +14,7 @@ from poolkeeper.core.tuning import (
 )
 from poolkeeper.core.values.observation import ArrivalBucket, Demand, Reading, Unavailable
 from poolkeeper.core.values.spec import SourceSpec
+from poolkeeper.core.values.unmoved import NOTHING_SEEN, Look, Movement, follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,11 @@ class Sample:
     """Arrival of the request that has waited longest, if the queue knows it."""
     server_id: str = ""
     """Changes when the server restarts, for example Redis' run id."""
-    in_flight_ends: tuple[str, ...] = ()
-    """The first and last of the oldest requests in flight: one stays the same while those that hang are not
-    touched."""
     last_taken: str = ""
     """The last request that was taken, such as a stream's last delivered id: it changes also where the
     request is done before the next poll. Empty where the source can't tell."""
+    in_flight_look: Look | None = None
+    """What a look at each request in flight showed; None where none was due, or the source can't look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,8 @@ class Ledger:
     """The queued requests by arrival, oldest first."""
     arrived: int = 0
     completed: int = 0
-    in_flight_since: float = 0.0
-    """When the set of requests in flight last changed."""
-    orphaned: int = 0
-    orphans_between: tuple[str, ...] = ()
-    """The ends of that set when some were found to be orphaned."""
+    movement: Movement = NOTHING_SEEN
+    """Which requests in flight move."""
     emptied_at: float | None = None
     """When the server came back empty."""
 
@@ -82,7 +79,7 @@ def record(ledger: Ledger, sample: Sample | Unavailable, spec: SourceSpec) -> Le
     if ledger.last is not None and sample.observed_at < ledger.last.observed_at:
         return ledger
     if _came_back_empty(ledger.last, sample):
-        return _restart_empty(ledger, sample)
+        return _restart_empty(ledger, sample, spec)
     return _record_sample(ledger, sample, spec)
 
 
@@ -102,16 +99,14 @@ def _came_back_empty(last: Sample | None, sample: Sample) -> bool:
     return restarted and sample.queued == 0 and not sample.in_flight
 
 
-def _restart_empty(ledger: Ledger, sample: Sample) -> Ledger:
+def _restart_empty(ledger: Ledger, sample: Sample, spec: SourceSpec) -> Ledger:
     """What waited was lost with the server or will return: neither taken nor completed."""
     return replace(
         ledger,
-        demand=_reading(ledger.source, sample, 0, (), ledger.arrived, ledger.completed, sample.observed_at),
+        demand=_reading(sample, spec, NOTHING_SEEN, (), ledger.arrived, ledger.completed, sample.observed_at),
         last=sample,
         waiting=(),
-        orphaned=0,
-        orphans_between=(),
-        in_flight_since=sample.observed_at,
+        movement=Movement(since=sample.observed_at),
         emptied_at=sample.observed_at,
     )
 
@@ -120,45 +115,58 @@ def _record_sample(ledger: Ledger, sample: Sample, spec: SourceSpec) -> Ledger:
     arrived, taken, completed = _flows(ledger.last, sample)
     since = ledger.last.observed_at if ledger.last else sample.observed_at - spec.poll_seconds
     waiting = _date(ledger.waiting, arrived, taken, since, sample)
-    changed_at = _in_flight_since(ledger, sample)
-    orphaned, between = _orphans(ledger, sample, changed_at, spec)
+    movement = _follow(ledger, sample, taken, spec)
     is_empty = sample.queued == 0 and not sample.in_flight
     arrived, completed = ledger.arrived + arrived, ledger.completed + completed
     emptied_at = ledger.emptied_at if is_empty else None
     return Ledger(
         source=ledger.source,
-        demand=_reading(ledger.source, sample, orphaned, waiting, arrived, completed, emptied_at),
+        demand=_reading(sample, spec, movement, waiting, arrived, completed, emptied_at),
         last=sample,
         waiting=waiting,
         arrived=arrived,
         completed=completed,
-        in_flight_since=changed_at,
-        orphaned=orphaned,
-        orphans_between=between,
+        movement=movement,
         emptied_at=emptied_at,
     )
 
 
 def _reading(
-    source: str,
     sample: Sample,
-    orphaned: int,
+    spec: SourceSpec,
+    movement: Movement,
     waiting: tuple[ArrivalBucket, ...],
     arrived: int,
     completed: int,
     emptied_at: float | None,
 ) -> Reading:
+    orphaned = movement.unmoved.requests if spec.max_service_seconds is not None else 0
     return Reading(
-        source=source,
+        source=sample.source,
         observed_at=sample.observed_at,
         queued=sample.queued,
         in_flight=None if sample.in_flight is None else sample.in_flight - orphaned,
         orphaned=orphaned,
+        unmoved=movement.unmoved,
         waiting=waiting,
         arrived=arrived,
         completed=completed,
         emptied_at=emptied_at,
         trail=f"{sample.server_id} {sample.last_taken}",
+    )
+
+
+def _follow(ledger: Ledger, sample: Sample, taken: int, spec: SourceSpec) -> Movement:
+    last = ledger.last
+    return follow(
+        ledger.movement,
+        sample.observed_at,
+        sample.in_flight,
+        sample.in_flight_look,
+        is_same=last is not None
+        and (last.in_flight, last.in_flight_marker) == (sample.in_flight, sample.in_flight_marker),
+        taken=taken,
+        limit_seconds=spec.unmoved_seconds,
     )
 
 
@@ -222,29 +230,3 @@ def _merge_closest(buckets: list[ArrivalBucket]) -> None:
     at = gaps.index(min(gaps))
     buckets[at] = ArrivalBucket(buckets[at].arrived_at, buckets[at].requests + buckets[at + 1].requests)
     del buckets[at + 1]
-
-
-def _in_flight_since(ledger: Ledger, sample: Sample) -> float:
-    last = ledger.last
-    if last is None or (last.in_flight, last.in_flight_marker) != (sample.in_flight, sample.in_flight_marker):
-        return sample.observed_at
-    return ledger.in_flight_since
-
-
-def _orphans(
-    ledger: Ledger, sample: Sample, changed_at: float, spec: SourceSpec
-) -> tuple[int, tuple[str, ...]]:
-    """In-flight requests whose worker is gone: unchanged for longer than any request may take.
-
-    Once found they stay orphans while others come and go beside them. Where there are fewer, or neither end
-    is what it was, a worker has taken them up again, and the requests in flight may be worked on.
-    """
-    if not sample.in_flight:
-        return 0, ()
-    if spec.max_service_seconds is not None and sample.observed_at - changed_at > spec.max_service_seconds:
-        return sample.in_flight, sample.in_flight_ends
-    ends = zip(ledger.orphans_between, sample.in_flight_ends, strict=False)
-    is_touched = bool(ledger.orphans_between) and not any(before == now for before, now in ends)
-    if is_touched or sample.in_flight < ledger.orphaned:
-        return 0, ()
-    return ledger.orphaned, ledger.orphans_between

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from poolkeeper.core.tuning import ADMISSION_SECONDS
+from poolkeeper.core.values.unmoved import NONE, Unmoved
 
 
 class ArrivalBucket(NamedTuple):
@@ -30,7 +31,10 @@ class Reading:
     in_flight: int | None = None
     """Requests that replicas work on, without orphaned ones; None if the source can't see them."""
     orphaned: int = 0
-    """Requests in flight whose worker is gone."""
+    """Requests in flight whose worker is gone: they have not moved for longer than `maxServiceSeconds`."""
+    unmoved: Unmoved = NONE
+    """The requests in flight that have not moved for longer than the source's limit. Where
+    `maxServiceSeconds` is not declared they may be worked on, and are among those in flight."""
     waiting: tuple[ArrivalBucket, ...] = ()
     """The queued requests by arrival, oldest first: at most ARRIVAL_BUCKETS buckets that add up to
     `queued`."""

@@ -8,6 +8,7 @@ from poolkeeper.core.tuning import (
     SAFETY_MARGIN_BUDGET_SHARE,
     SAFETY_MARGIN_SECONDS,
     STRICTEST_PERCENT,
+    UNDECLARED_SERVICE_SECONDS,
 )
 
 
@@ -24,6 +25,19 @@ class SourceSpec:
     """Whether requests that a replica has taken are visible."""
     max_service_seconds: float | None = None
     """The longest that a request may be in flight; needed if requests in flight are not visible."""
+    outlives_workers: bool = False
+    """Whether a request in flight stays where it is when its worker dies: an entry in Redis does, a call over
+    HTTP does not."""
+
+    @property
+    def unmoved_seconds(self) -> float:
+        """Seconds after which a request in flight that has not moved is shown: its worker may be gone."""
+        return unmoved_seconds(self.max_service_seconds)
+
+
+def unmoved_seconds(max_service_seconds: float | None) -> float:
+    """The limit for requests in flight, where a source declares this longest service time or none."""
+    return UNDECLARED_SERVICE_SECONDS if max_service_seconds is None else max_service_seconds
 
 
 def start_mode(declared: StartMode, *, is_held: bool) -> StartMode:

@@ -3,10 +3,9 @@
 A drained list has no key, so a missing key is an empty queue. Entries carry no arrival times.
 """
 
-from hashlib import blake2b
-
 from poolkeeper.api.demand import RedisList
 from poolkeeper.sources.queue import Depth
+from poolkeeper.sources.redis.processing_list import ProcessingList, digest
 from poolkeeper.sources.redis.question import (
     Command,
     Question,
@@ -20,12 +19,14 @@ from poolkeeper.sources.redis.queue import RedisQueue
 from poolkeeper.sources.redis.replies import Reply
 
 
-def redis_list(declared: RedisList) -> RedisQueue:
+def redis_list(declared: RedisList, unmoved_seconds: float) -> RedisQueue:
     """A queue that is read with LLEN, and LINDEX for what is in flight."""
     if declared.processing_list is None:
         question = _waiting_only(declared.list)
     else:
-        question = _waiting_and_in_flight(declared.list, declared.processing_list)
+        question = _waiting_and_in_flight(
+            declared.list, declared.processing_list, ProcessingList(declared.processing_list, unmoved_seconds)
+        )
     return RedisQueue(declared, question)
 
 
@@ -37,7 +38,7 @@ def _waiting_only(key: str) -> Question:
     return Question.of([("LLEN", key)], interpret)
 
 
-def _waiting_and_in_flight(key: str, processing: str) -> Question:
+def _waiting_and_in_flight(key: str, processing: str, entries: ProcessingList) -> Question:
     """Both lists in one transaction: a job that moves between them meanwhile is counted exactly once.
 
     A job missed in both could stop the replica that works on it.
@@ -54,26 +55,16 @@ def _waiting_and_in_flight(key: str, processing: str) -> Question:
     def interpret(replies: list[Reply]) -> Depth | Question:
         for queued in replies[:-1]:
             refuse_errors(queued, key)
-        waiting, taken, newest, oldest = rows(replies[-1], key)
+        waiting, taken, first, last = rows(replies[-1], key)
         if is_wrong_type(waiting):
             return ask_for_type(key, "list")
         if is_wrong_type(taken):
             return ask_for_type(processing, "list")
-        return Depth(
+        depth = Depth(
             queued=integer(waiting, key),
             in_flight=integer(taken, processing),
-            in_flight_marker=_digest(processing, newest, oldest),
-            in_flight_ends=(_digest(processing, newest), _digest(processing, oldest)),
+            in_flight_marker=digest(processing, first, last),
         )
+        return entries.look(depth, first, last)
 
     return Question.of(commands, interpret)
-
-
-def _digest(key: str, *entries: Reply) -> str:
-    """Changes with the entries at both ends; entries may be large or secret and are not kept themselves."""
-    digest = blake2b(digest_size=8)
-    for entry in entries:
-        refuse_errors(entry, key)
-        content = entry if isinstance(entry, bytes) else b""
-        digest.update(len(content).to_bytes(8, "big") + content)
-    return digest.hexdigest()

@@ -125,7 +125,7 @@ class ReplyReader:
         bulk.left -= len(piece)
         if bulk.digest is not None:
             bulk.digest.update(piece)
-            piece = b"" if bulk.left else bulk.digest.digest()
+            piece = b"" if bulk.left else Digest(bulk.digest.digest())
         if bulk.left or len(self._buffer) - self._at < 2:
             return INCOMPLETE
         if self._buffer[self._at : self._at + 2] != b"\r\n":
@@ -141,6 +141,10 @@ class ReplyReader:
         ReplyReader._kept_by_all = kept_by_all
         if self._kept > MAX_KEPT_BYTES or (self._kept > FREE_BYTES and kept_by_all > MAX_KEPT_BYTES_OF_ALL):
             raise too_large()
+
+
+class Digest(bytes):
+    """Stands for a string that was too long to be kept."""
 
 
 class _Array:

@@ -3,6 +3,9 @@
 XINFO GROUPS gives both at once. Its `lag` is null once entries ahead of the group were deleted, and absent
 before Redis 7: then the undelivered entries are counted, in pages and up to a bound. An entry's id begins
 with the millisecond of its arrival (redis.io, "Redis streams"), unless the producer chose ids of its own.
+
+For each pending entry Redis knows how long ago it was delivered or claimed last. Now and then the entries are
+listed for which that is longer than a job may take: the consumer that holds one is gone.
 """
 
 from dataclasses import replace
@@ -12,6 +15,8 @@ from hiredis import ReplyError
 from poolkeeper.api.demand import RedisStream
 from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.queue import Depth
+from poolkeeper.sources.redis.entry_ids import after, arrived_at, entry_id
+from poolkeeper.sources.redis.pending import PendingEntries
 from poolkeeper.sources.redis.question import Command, Question, ask_for_type, integer, is_wrong_type, rows
 from poolkeeper.sources.redis.queue import RedisQueue
 from poolkeeper.sources.redis.replies import Reply
@@ -21,20 +26,18 @@ MAX_COUNTED_ENTRIES = 1_000
 """Where the lag is counted entry by entry, a longer queue counts as this long: entries come with their
 bodies."""
 
-_EARLIEST_MILLISECONDS = 10**12
-"""September 2001: a smaller number in an id is not a time."""
-_MAX_SEQUENCE = 2**64 - 1
 
-
-def redis_stream(declared: RedisStream) -> RedisQueue:
+def redis_stream(declared: RedisStream, unmoved_seconds: float) -> RedisQueue:
     """A queue that is read with XINFO GROUPS, XPENDING and XRANGE."""
-    return RedisQueue(declared, _Stream(declared.stream, declared.group).question())
+    pending = PendingEntries(declared.stream, declared.group, unmoved_seconds)
+    return RedisQueue(declared, _Stream(declared.stream, declared.group, pending).question())
 
 
 class _Stream:
-    def __init__(self, stream: str, group: str) -> None:
+    def __init__(self, stream: str, group: str, pending: PendingEntries) -> None:
         self._stream = stream
         self._group = group
+        self._pending = pending
 
     def question(self) -> Question:
         """What waits and what is in flight."""
@@ -55,7 +58,6 @@ class _Stream:
             queued=0,
             in_flight=in_flight,
             in_flight_marker=self._marker(pending),
-            in_flight_ends=(self._oldest(pending),),
         )
         lag, delivered = state.get(b"lag"), state.get(b"last-delivered-id")
         if not isinstance(delivered, bytes):
@@ -65,7 +67,8 @@ class _Stream:
             return self._count(depth, delivered)
         # The lag also counts entries that were trimmed before delivery: no more can wait than XLEN.
         waiting = min(integer(lag, self._stream), integer(length, self._stream))
-        return self._date(replace(depth, queued=waiting), delivered) if waiting else depth
+        depth = replace(depth, queued=waiting)
+        return self._date(depth, delivered) if waiting else self._pending.look(depth)
 
     def _group_state(self, groups: Reply) -> dict[Reply, Reply]:
         if isinstance(groups, ReplyError) and "no such key" in str(groups).lower():
@@ -93,22 +96,15 @@ class _Stream:
         ends = (end.decode("ascii", "replace") if isinstance(end, bytes) else "" for end in (first, last))
         return ":".join((str(count), *ends))
 
-    def _oldest(self, pending: Reply) -> str:
-        """The first pending entry and the consumers with pending entries: one that claims entries is a new
-        name."""
-        _, first, _, consumers = rows(pending, self._stream)
-        listed = rows(consumers, self._stream) if consumers else []
-        names = sorted(str(rows(consumer, self._stream)[0]) for consumer in listed)
-        return f"{first!s} {' '.join(names)}"
-
     def _date(self, depth: Depth, delivered: bytes) -> Question:
         """Ask when the first undelivered entry arrived."""
 
-        def interpret(replies: list[Reply]) -> Depth:
+        def interpret(replies: list[Reply]) -> Depth | Question:
             entries = rows(replies[0], self._stream)
-            return replace(depth, oldest_arrived_at=_arrived_at(entries[0])) if entries else depth
+            dated = replace(depth, oldest_arrived_at=arrived_at(entries[0])) if entries else depth
+            return self._pending.look(dated)
 
-        return Question.of([("XRANGE", self._stream, _after(delivered), "+", "COUNT", 1)], interpret)
+        return Question.of([("XRANGE", self._stream, after(delivered), "+", "COUNT", 1)], interpret)
 
     def _count(self, depth: Depth, last_seen: bytes) -> Question:
         """Count undelivered entries, one page per question."""
@@ -116,39 +112,16 @@ class _Stream:
         def interpret(replies: list[Reply]) -> Depth | Question:
             entries = rows(replies[0], self._stream)
             if not entries:
-                return depth
+                return self._pending.look(depth)
             counted = replace(
                 depth,
                 queued=depth.queued + len(entries),
-                oldest_arrived_at=_arrived_at(entries[0]) if depth.queued == 0 else depth.oldest_arrived_at,
+                oldest_arrived_at=arrived_at(entries[0]) if depth.queued == 0 else depth.oldest_arrived_at,
             )
             if len(entries) < PAGE_ENTRIES or counted.queued >= MAX_COUNTED_ENTRIES:
-                return counted
-            return self._count(counted, _entry_id(entries[-1]))
+                return self._pending.look(counted)
+            return self._count(counted, entry_id(entries[-1]))
 
         return Question.of(
-            [("XRANGE", self._stream, _after(last_seen), "+", "COUNT", PAGE_ENTRIES)], interpret
+            [("XRANGE", self._stream, after(last_seen), "+", "COUNT", PAGE_ENTRIES)], interpret
         )
-
-
-def _entry_id(entry: Reply) -> bytes:
-    if isinstance(entry, list) and entry and isinstance(entry[0], bytes):
-        return entry[0]
-    raise SourceFailure("ServerError", "XRANGE returned an entry without an id.")
-
-
-def _arrived_at(entry: Reply) -> float | None:
-    """The instant in an entry's id; None where the producer counts instead of taking Redis' own ids."""
-    milliseconds, _ = _split(_entry_id(entry))
-    return milliseconds / 1000 if milliseconds >= _EARLIEST_MILLISECONDS else None
-
-
-def _after(entry_id: bytes) -> str:
-    """The smallest id after this one; the exclusive form `(id` is only known since Redis 6.2."""
-    milliseconds, sequence = _split(entry_id)
-    return f"{milliseconds + 1}-0" if sequence == _MAX_SEQUENCE else f"{milliseconds}-{sequence + 1}"
-
-
-def _split(entry_id: bytes) -> tuple[int, int]:
-    milliseconds, _, sequence = entry_id.partition(b"-")
-    return int(milliseconds), int(sequence or 0)

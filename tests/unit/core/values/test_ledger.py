@@ -11,6 +11,7 @@ from poolkeeper.core.tuning import ARRIVAL_BUCKETS
 from poolkeeper.core.values.ledger import Ledger, Sample, record
 from poolkeeper.core.values.observation import ArrivalBucket, Reading, Unavailable
 from poolkeeper.core.values.spec import SourceSpec
+from poolkeeper.core.values.unmoved import Entries, Unmoved
 from tests.unit.core.strategies import T0, unavailable
 
 SPEC = SourceSpec("queue", max_service_seconds=100.0)
@@ -23,9 +24,11 @@ def sample(
     *,
     marker: str = "",
     server: str = "a",
-    ends: tuple[str, ...] = (),
+    look: str | None = None,
 ) -> Sample:
-    return Sample("queue", T0 + age, queued, in_flight, marker, server_id=server, in_flight_ends=ends)
+    """`look` has one letter for each request in flight."""
+    entries = None if look is None else Entries(tuple(look))
+    return Sample("queue", T0 + age, queued, in_flight, marker, server_id=server, in_flight_look=entries)
 
 
 def after(*samples: Sample | Unavailable) -> Ledger:
@@ -120,15 +123,23 @@ def test_work_that_does_not_move_for_longer_than_a_request_takes_is_orphaned() -
     assert (removed.in_flight, removed.orphaned) == (0, 0)
 
 
-def test_orphans_that_somebody_takes_up_again_count_as_work() -> None:
-    stuck = [sample(age, 0, 3, marker="m", ends=("a", "c")) for age in (0, 101)]
-    assert reading(*stuck).orphaned == 3
-    beside = reading(*stuck, sample(102, 0, 4, marker="n", ends=("d", "c")))
-    assert (beside.in_flight, beside.orphaned) == (1, 3)
-    returned_and_one_taken = reading(*stuck, sample(102, 2, 1, marker="o", ends=("c", "c")))
-    assert (returned_and_one_taken.in_flight, returned_and_one_taken.orphaned) == (1, 0)
-    all_taken_up = reading(*stuck, sample(102, 0, 3, marker="o", ends=("f", "d")))
-    assert (all_taken_up.in_flight, all_taken_up.orphaned) == (3, 0)
+def test_orphans_are_found_one_by_one_beside_work() -> None:
+    looks = ("as", "bs", "cs", "ds", "es")
+    polls = [sample(30.0 * at, 0, 2, marker=look, look=look) for at, look in enumerate(looks)]
+    found = reading(*polls)
+    assert (found.in_flight, found.orphaned, found.unmoved) == (1, 1, Unmoved(1, T0))
+    put_back = reading(*polls, sample(130, 1, 1, marker="a", look="e"))
+    assert (put_back.in_flight, put_back.orphaned) == (1, 0)
+
+
+def test_without_a_declared_limit_nothing_is_orphaned_but_what_has_not_moved_is_known() -> None:
+    polls = [sample(1_000.0 * at, 0, 1, look="s") for at in range(5)]
+    ledger = Ledger.empty("queue")
+    for taken in polls:
+        ledger = record(ledger, taken, SourceSpec("queue"))
+    demand = ledger.demand
+    assert isinstance(demand, Reading)
+    assert (demand.in_flight, demand.orphaned, demand.unmoved) == (1, 0, Unmoved(1, T0))
 
 
 def test_a_server_that_came_back_empty_is_marked_until_there_is_work_again() -> None:

@@ -1,0 +1,28 @@
+"""When to look at the requests in flight one by one: seldom, since each look costs an answer per request."""
+
+import time
+from collections.abc import Callable
+
+LIMIT_SHARE = 0.1
+"""Seconds between two looks, as a share of the limit. Source: chosen; an orphan is found a tenth later."""
+LONGEST_SECONDS = 30.0
+SHORTEST_SECONDS = 1.0
+"""Bounds of that time, and the time between two looks where something has happened that only a look shows."""
+
+
+class Pace:
+    """The rhythm of the looks of one queue, whose requests may be in flight for `limit_seconds`."""
+
+    def __init__(self, limit_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = min(max(LIMIT_SHARE * limit_seconds, SHORTEST_SECONDS), LONGEST_SECONDS)
+        self._clock = clock
+        self._looked_at: float | None = None
+
+    def is_due(self, *, hurries: bool) -> bool:
+        """Whether to look now; if so, it counts as done."""
+        now = self._clock()
+        seconds = SHORTEST_SECONDS if hurries else self._seconds
+        if self._looked_at is not None and now - self._looked_at < seconds:
+            return False
+        self._looked_at = now
+        return True

@@ -1,0 +1,92 @@
+"""The entries of a processing list, one by one.
+
+Redis knows no times for them, so each is recognised by a digest; entries may be large or secret and are not
+kept themselves. An entry that lies there at look after look is not worked on (`core/values/unmoved.py`).
+"""
+
+from dataclasses import replace
+from hashlib import blake2b
+
+from hiredis import ReplyError
+
+from poolkeeper.core.values.unmoved import Entries
+from poolkeeper.sources.queue import Depth
+from poolkeeper.sources.redis.pace import Pace
+from poolkeeper.sources.redis.question import Command, Question, integer, refuse_errors, rows
+from poolkeeper.sources.redis.replies import Digest, Reply
+
+MOST_ENTRIES = 64
+"""Entries that are looked at from each end."""
+FEWEST_ENTRIES = 8
+"""The same where entries are large."""
+LOOK_BYTES = 32 * 1024
+"""Bytes that a look may take, by the size of the entries at both ends."""
+_NEVER_ALLOWED = ("NOPERM", "unknown command")
+"""How a server answers whose user may not use LRANGE."""
+
+
+class ProcessingList:
+    """Looks at the entries of one processing list."""
+
+    def __init__(self, key: str, unmoved_seconds: float) -> None:
+        self._key = key
+        self._pace = Pace(unmoved_seconds)
+        self._ends: tuple[str, str] | None = None
+        self._is_refused = False
+
+    def look(self, depth: Depth, first: Reply, last: Reply) -> Depth | Question:
+        """Ask for the entries, if there are any and it is time to look. Up to two are known from the ends."""
+        ends = (digest(self._key, first), digest(self._key, last))
+        if not depth.in_flight:
+            self._ends = None
+            return depth
+        if depth.in_flight <= len(ends):
+            self._ends = ends
+            return replace(depth, in_flight_look=Entries(ends[: depth.in_flight]))
+        have_both_changed = self._ends is not None and not any(map(str.__eq__, self._ends, ends))
+        if self._is_refused or not self._pace.is_due(hurries=have_both_changed):
+            return depth
+        self._ends = ends
+        return self._ask(depth, _window(first, last))
+
+    def _ask(self, depth: Depth, window: int) -> Question:
+        """Both ends and the length in one transaction, so that it is known whether the ends overlap."""
+        commands: list[Command] = [
+            ("MULTI",),
+            ("LLEN", self._key),
+            ("LRANGE", self._key, 0, window - 1),
+            ("LRANGE", self._key, -window, -1),
+            ("EXEC",),
+        ]
+
+        def interpret(replies: list[Reply]) -> Depth:
+            errors = [str(reply) for reply in replies if isinstance(reply, ReplyError)]
+            if errors:
+                # The depth is known all the same.
+                self._is_refused = any(words in each for words in _NEVER_ALLOWED for each in errors)
+                return depth
+            length, head, tail = rows(replies[-1], self._key)
+            total = integer(length, self._key)
+            entries = [*rows(head, self._key), *rows(tail, self._key)[max(2 * window - total, 0) :]]
+            digests = tuple(digest(self._key, entry) for entry in entries)
+            return replace(depth, in_flight_look=Entries(digests, is_all=total <= 2 * window))
+
+        return Question.of(commands, interpret)
+
+
+def digest(key: str, *entries: Reply) -> str:
+    """Differs where one of the entries does."""
+    content_digest = blake2b(digest_size=8)
+    for entry in entries:
+        refuse_errors(entry, key)
+        content = entry if isinstance(entry, bytes) else b""
+        content_digest.update(len(content).to_bytes(8, "big") + content)
+    return content_digest.hexdigest()
+
+
+def _window(*ends: Reply) -> int:
+    """How many entries to look at from each end."""
+    if any(isinstance(entry, Digest) for entry in ends):
+        return FEWEST_ENTRIES
+    size = max(len(entry) if isinstance(entry, bytes) else 0 for entry in ends)
+    return min(max(LOOK_BYTES // (2 * max(size, 1)), FEWEST_ENTRIES), MOST_ENTRIES)
