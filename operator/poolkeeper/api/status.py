@@ -131,5 +131,5 @@ class AcceleratorPoolStatus(ApiModel):
     and the share of late requests. Packed; only the operator reads it."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap(("type",))] = ()
     """Statements about the pool: Ready, DemandKnown, BudgetAttainable, WithinLimits, SoleWriter,
-    PlacementMatches and, with an http source, ServiceSuitable. True means that all is well. ScaledToZero is a
-    state, neither good nor bad."""
+    StartsSucceed, PlacementMatches and, with an http source, ServiceSuitable. True means that all is well.
+    ScaledToZero is a state, neither good nor bad."""

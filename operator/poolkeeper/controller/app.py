@@ -30,6 +30,7 @@ from poolkeeper.controller.loop.leadership import AlwaysLeading, Leadership, Lea
 from poolkeeper.controller.loop.loop import Loop
 from poolkeeper.controller.loop.restarting import keep_running
 from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
 from poolkeeper.controller.reconcile.reconciler import Reconciler
@@ -39,6 +40,7 @@ from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.conflicts import scalers_in
 from poolkeeper.kube.objects.events import EventRecorder
 from poolkeeper.kube.objects.leases import LeaseClient
+from poolkeeper.kube.objects.refused_pods import read_refusal
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.objects.secrets import read_secret
 from poolkeeper.kube.objects.status import write_status
@@ -234,6 +236,7 @@ class Controller:
             surroundings=SurroundingsReader(
                 self._read_target, partial(scalers_in, self._client), self._clock
             ),
+            refusals=RefusalReader(partial(read_refusal, self._client, self._discovery), self._clock),
             leadership=self._leadership,
             reporter=Reporter(
                 partial(write_status, self._client), self._events, self._leadership, self._clock

@@ -154,9 +154,18 @@ as one request of a minute after many of seconds."""
 
 # ## Starts that fail
 
+FIRST_RETRY_SECONDS = 10.0
+"""Pause between an attempt to start that failed and the next one. Source: chosen; the first back-off of the
+kubelet. It doubles with each further failure: 10 s, 20 s, 40 s."""
+ADMISSION_PATIENCE_SECONDS = 300.0
+"""A pod may be gated or find no node for so long before that counts as trouble. Source: chosen; a cluster
+autoscaler adds a node within a few minutes."""
 OVERDUE_FACTOR = 1.5
 """A start is overdue once it has taken this many times as long as 95 % of the starts that ended. Source:
 chosen; of log-normal starts with a spread of 0.3, one in 600 is, and one that will never end soon."""
+LONGEST_RETRY_SECONDS = 300.0
+"""Longest pause between two attempts to start.
+Source: the longest back-off of the kubelet for a container that crashes or an image that can't be pulled."""
 
 # ## Starts that outlast the budget
 

@@ -14,6 +14,7 @@ from poolkeeper.controller.intake.updates import Updates
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.loop.leadership import AlwaysLeading, NotLeading
 from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
 from poolkeeper.controller.reconcile.reconciler import Reconciler
@@ -22,6 +23,7 @@ from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.kube.objects.conflicts import NamespaceScalers
 from poolkeeper.kube.objects.events import EventRecorder, EventType
+from poolkeeper.kube.objects.refused_pods import Refusal
 from poolkeeper.kube.objects.scale import Scale, ScaleClient
 from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.errors import KubeFailure, TargetMissing
@@ -122,6 +124,8 @@ class FakeCluster:
         self.events: list[tuple[str, str]] = []
         self.scalers: NamespaceScalers | KubeFailure = NamespaceScalers()
         self.looked_around: list[str] = []
+        self.refusal: Refusal | KubeFailure | None = None
+        self.asked_for_refusals: list[float] = []
         self.while_looking_around: Callable[[], object] = lambda: None
         self.registry = CollectorRegistry()
         self.store = Store()
@@ -141,6 +145,7 @@ class FakeCluster:
             scales=cast(ScaleClient, self.scales),
             pods=cast(PodWatch, self.pods),
             surroundings=SurroundingsReader(self.read_target, self.list_scalers, self.clock),
+            refusals=RefusalReader(self.read_refusal, self.clock),
             leadership=self.lease,
             reporter=Reporter(self.statuses.write, cast(EventRecorder, self), self.lease, self.clock),
             timings=Timings(self.registry),
@@ -166,6 +171,12 @@ class FakeCluster:
         self.looked_around.append(target.name)
         self.while_looking_around()
         return Target("uid", 1, {"spec": {"containers": []}})
+
+    async def read_refusal(self, target: TargetKey, now: float) -> Refusal | None:
+        self.asked_for_refusals.append(now)
+        if isinstance(self.refusal, KubeFailure):
+            raise self.refusal
+        return self.refusal
 
     async def list_scalers(self, namespace: str) -> NamespaceScalers:
         if isinstance(self.scalers, KubeFailure):

@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from poolkeeper.api.pool import AcceleratorPoolSpec
 from poolkeeper.controller.pool.demand import PoolDemand
 from poolkeeper.controller.pool.history import History, ReasonLimit
+from poolkeeper.controller.pool.refusals import NO_SHORTAGE, Shortage
 from poolkeeper.controller.pool.starts import Starts
 from poolkeeper.controller.pool.surroundings import Surroundings
 from poolkeeper.controller.pool.target import Target
 from poolkeeper.controller.pool.translate import target_key
+from poolkeeper.core.learning.attempts import Attempts
 from poolkeeper.core.learning.saved import Learned
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.decision import Decision, Verdict
@@ -110,6 +112,8 @@ class Pool:
     """Whether the last replicas may stop; always where no Service leads to the pool (readings)."""
     service: Verdict | None = None
     """Whether requests to the pool's Service can be held; None where it names no Service (readings)."""
+    shortage: Shortage = NO_SHORTAGE
+    """Why replicas have no pods (observer)."""
     surroundings: Surroundings = field(default_factory=Surroundings)
     """The pod template and other scalers of the target (observer, reconciler)."""
     news: int = 0
@@ -151,7 +155,9 @@ class Pool:
         """Use this declaration from now on; what was learned and measured stays."""
         if declaration.target != self.declaration.target:
             self.target, self.starts, self.pods = Target(), Starts(), ()
-            self.surroundings = Surroundings()
+            self.surroundings, self.shortage = Surroundings(), NO_SHORTAGE
+            self.history.conditions.pop("StartsSucceed", None)
+            self.state = self.state and self.state._replace(attempts=Attempts())
         self.declaration = declaration
         self.resolved = self.warm_floor = self.service = None
         self.stop = NOT_SEEN_YET if declaration.may_have_service else CLEAR

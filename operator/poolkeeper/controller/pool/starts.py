@@ -29,6 +29,8 @@ class Starts:
         """Pods whose start has ended and was returned as a sample."""
         self._running: dict[str, float] = {}
         """Age in seconds of each running start when it was last returned as a sample."""
+        self._failures: dict[str, str] = {}
+        """Why pods that are not ready have failed last: a container that crashes runs in between."""
         self._loading: set[str] = set()
         """Pods that were seen before they were ready."""
         self.short_since: float | None = None
@@ -83,13 +85,17 @@ class Starts:
             del self._asked_at[uid]
             self._running.pop(uid, None)
             self._served.discard(uid)
+            self._failures.pop(uid, None)
             self._loading.discard(uid)
             self._learned.discard(uid)
 
     def _note_service(self, pod: Pod, now: float) -> None:
         """Note whether a pod is ready. One that was and no longer is counts as a start that begins now."""
+        if pod.failure:
+            self._failures[pod.uid] = pod.failure
         if pod.is_ready:
             self._served.add(pod.uid)
+            self._failures.pop(pod.uid, None)
         elif pod.uid in self._served:
             self._served.discard(pod.uid)
             self._asked_at[pod.uid] = now
@@ -108,7 +114,8 @@ class Starts:
     def _starting(self, pod: Pod) -> StartingReplica:
         asked_at = self._asked_at[pod.uid]
         begun_at = asked_at if pod.has_node else None
-        return StartingReplica(asked_at, _stage(pod), begun_at, pod.failure)
+        failure = pod.failure or self._failures.get(pod.uid, "")
+        return StartingReplica(asked_at, _stage(pod), begun_at, failure, pod=pod.name)
 
     def _has_grown(self, pod: Pod, now: float) -> bool:
         age = now - self._asked_at[pod.uid]

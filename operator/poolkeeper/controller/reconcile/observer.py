@@ -5,14 +5,16 @@ from collections.abc import Callable
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.pool.pod_selection import PodSelection
 from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.pool.refusals import NO_SHORTAGE, RefusalReader
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
 from poolkeeper.controller.pool.translate import pool_spec
+from poolkeeper.controller.pool.troubles import explained
 from poolkeeper.controller.pool.windows import warm_floor
 from poolkeeper.core.learning.saved import restore
 from poolkeeper.core.learning.state import PoolState, learn
 from poolkeeper.core.values.identity import TargetKey
-from poolkeeper.core.values.observation import CLEAR, Observation, Stop, WarmFloor
+from poolkeeper.core.values.observation import CLEAR, Observation, Replicas, Stop, WarmFloor
 from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.transport.errors import KubeFailure
@@ -30,12 +32,14 @@ class Observer:
         scales: ScaleClient,
         pods: PodWatch,
         surroundings: SurroundingsReader,
+        refusals: RefusalReader,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._scales = scales
         self._pods = pods
         self._surroundings = surroundings
+        self._refusals = refusals
         self._clock = clock
 
     def specification(self, pool: Pool) -> PoolSpec | None:
@@ -66,6 +70,17 @@ class Observer:
         # The pool may have been edited meanwhile, and may name another target or class now.
         if pool.declaration is declaration:
             pool.surroundings = found
+
+    async def look_for_refusals(self, pool: Pool, target: TargetKey) -> None:
+        """Read why pods are refused, while replicas have had none for longer than their controller needs."""
+        starts, due_at = pool.starts, pool.shortage.due_at(pool.starts.short_since)
+        if due_at is None:
+            pool.shortage = NO_SHORTAGE
+        elif self._clock() >= due_at:
+            found = await self._refusals.read(target, pool.shortage)
+            # The pool may have been edited meanwhile, and may name another target now.
+            if pool.starts is starts:
+                pool.shortage = found
 
     async def read_scale(self, pool: Pool, target: TargetKey) -> int | None:
         """Read /scale. Returns the replicas before, where somebody has changed them since the last read."""
@@ -105,7 +120,7 @@ class Observer:
         is_seen = pool.target.has_selector and self.pods_failure(pool) is None
         pool.observation = Observation(
             demand=pool.demand.current(),
-            replicas=pool.starts.replicas(scale.replicas, pool.pods, now) if scale and is_seen else None,
+            replicas=_replicas(pool, scale.replicas, now) if scale and is_seen else None,
             warm_floor=_warm_floor(pool, now),
             stop=_stop(pool),
         )
@@ -114,6 +129,11 @@ class Observer:
     def pods_failure(self, pool: Pool) -> KubeFailure | None:
         """Why the pods of a pool may be out of date; None while they are current."""
         return self._pods.failure(pool.key.namespace)
+
+
+def _replicas(pool: Pool, desired: int, now: float) -> Replicas:
+    replicas = pool.starts.replicas(desired, pool.pods, now)
+    return explained(replicas, pool.pods, pool.declaration.target, pool.shortage.refusal)
 
 
 def _stop(pool: Pool) -> Stop:

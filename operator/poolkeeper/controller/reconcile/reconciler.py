@@ -7,6 +7,7 @@ from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.controller.loop.timings import Timings
 from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
 from poolkeeper.controller.reconcile.observer import Observer
@@ -41,6 +42,7 @@ class Reconciler:
         scales: ScaleClient,
         pods: PodWatch,
         surroundings: SurroundingsReader,
+        refusals: RefusalReader,
         leadership: Leads,
         reporter: Reporter,
         timings: Timings,
@@ -48,7 +50,9 @@ class Reconciler:
     ) -> None:
         self._store = store
         self._scales = scales
-        self._observer = Observer(store, scales=scales, pods=pods, surroundings=surroundings, clock=clock)
+        self._observer = Observer(
+            store, scales=scales, pods=pods, surroundings=surroundings, refusals=refusals, clock=clock
+        )
         self._leadership = leadership
         self._reporter = reporter
         self._timings = timings
@@ -82,6 +86,8 @@ class Reconciler:
             return await self._reporter.report(pool, self._verdicts(pool))
         if pool.target.is_due(self._clock()):
             await self._read(pool, target)
+        if self._leadership.may_write():
+            await self._observer.look_for_refusals(pool, target)
         remembered = self._learn(pool, spec)
         self._decide(pool, spec, remembered)
         if self._may_write(pool) and _is_change(pool):
@@ -149,7 +155,8 @@ class Reconciler:
         due_at = pool.decision.due_at if pool.decision else None
         changes_at = pool.warm_floor.changes_at if pool.warm_floor else None
         rival_due_at = pool.surroundings.expires_at if pool.surroundings.scalers else None
-        times = (come_back_at, due_at, changes_at, rival_due_at, pool.target.next_read_at)
+        shortage_due_at = pool.shortage.due_at(pool.starts.short_since)
+        times = (come_back_at, due_at, changes_at, rival_due_at, shortage_due_at, pool.target.next_read_at)
         return min(at for at in times if at is not None)
 
     async def _enforce(self, pool: Pool, target: TargetKey, spec: PoolSpec, remembered: PoolState) -> None:

@@ -22,6 +22,7 @@ class ConditionType(StrEnum):
     SCALED_TO_ZERO = "ScaledToZero"
     WITHIN_LIMITS = "WithinLimits"
     SOLE_WRITER = "SoleWriter"
+    STARTS_SUCCEED = "StartsSucceed"
     PLACEMENT_MATCHES = "PlacementMatches"
     SERVICE_SUITABLE = "ServiceSuitable"
 

@@ -6,6 +6,7 @@ from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.windows import window_problems
 from poolkeeper.controller.reporting import conditions
 from poolkeeper.controller.reporting.conditions import UNDECIDED, ConditionType
+from poolkeeper.controller.reporting.starts_succeed import starts_succeed
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.kube.transport.errors import KubeFailure
 
@@ -20,6 +21,7 @@ def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: fl
         ConditionType.WITHIN_LIMITS: decision.within_limits if decision else UNDECIDED,
         ConditionType.SCALED_TO_ZERO: conditions.scaled_to_zero(replicas),
         ConditionType.SOLE_WRITER: rival(store, pool) or _contest(pool, now),
+        ConditionType.STARTS_SUCCEED: starts_succeed(pool),
         ConditionType.PLACEMENT_MATCHES: pool.surroundings.placement,
         **({ConditionType.SERVICE_SUITABLE: pool.service} if pool.service else {}),
     }

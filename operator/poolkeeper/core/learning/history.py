@@ -94,6 +94,8 @@ def remember(
         ahead_at=state.ahead_at if idle_since == state.idle_since else None,
         desired=state.desired if replicas is None else replicas.desired,
         idle_before=state.idle_before,
+        ready=state.ready,
+        attempts=state.attempts,
     )
 
 

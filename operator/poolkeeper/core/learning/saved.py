@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from poolkeeper.api.base import MOST_COUNTED
 from poolkeeper.core.learning import gaps, promise, seen_idle, start_time
+from poolkeeper.core.learning.attempts import Attempts
 from poolkeeper.core.learning.daytime import ROWS, Daytime
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.objective import (
@@ -47,6 +48,8 @@ PACKED_SCALE = 500
 LARGEST_INTEGER = 2**63
 """Far above each number that is saved, and small enough for every computation with it."""
 MOST_PROMISE_NUMBERS = 5 + sum(1 + promise.NUMBERS_PER_CELL * window.cells for window in promise.WINDOWS)
+LONGEST_REASON = 64
+"""Of the reason why an attempt failed."""
 MARKS_PER_SECOND = 10
 UNKNOWN_MARK = -1
 EXCLUDED_MARK = -2
@@ -63,13 +66,15 @@ class Learned(NamedTuple):
     objective: Objective
     promise: Promise
     gaps: Gaps
+    attempts: Attempts
     counts_idle: bool
     """Whether the idle time is saved too. It is not compared: it changes all the time."""
 
 
 def learned(state: PoolState, *, counts_idle: bool = False) -> Learned:
     """The part of a state that is saved. Cheap, so that callers can ask first whether it has changed."""
-    return Learned(state.starts, state.service, state.objective, state.promise, state.gaps, counts_idle)
+    parts = (state.starts, state.service, state.objective, state.promise, state.gaps, state.attempts)
+    return Learned(*parts, counts_idle)
 
 
 def save(state: PoolState, *, counts_idle: bool = False) -> str:
@@ -102,6 +107,7 @@ def restore(saved: object, now: float, spec: PoolSpec) -> PoolState:
             promise=_restore_promise(dumped, now),
             gaps=_restore_gaps(dumped, now),
             idle_before=_restore_idle(dumped) if "idle" in dumped else None,
+            attempts=_restore_attempts(dumped, now),
         )
     except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, zlib.error):
         return fresh
@@ -149,6 +155,8 @@ def _dump(state: PoolState) -> Dumped:
         ],
         "daytime": _pack(chain(state.gaps.daytime.ended, state.gaps.daytime.met)),
         "daytimeScore": _scale((state.gaps.daytime.score,), 1000),
+        "attempts": [state.attempts.failed, *_scale((max(state.attempts.settled_at, 0.0),), 10)],
+        "attemptReason": state.attempts.reason[:LONGEST_REASON],
     }
 
 
@@ -262,6 +270,18 @@ def _restore_daytime(dumped: Mapping[str, object]) -> Daytime:
     ended, met = _unpack(dumped, "daytime", 2, ROWS)
     (score,) = _integers(dumped, "daytimeScore", 1)
     return Daytime(ended, met, score / 1000)
+
+
+def _restore_attempts(dumped: Mapping[str, object], now: float) -> Attempts:
+    """None where an operator of a version before saved the state."""
+    if "attempts" not in dumped:
+        return Attempts()
+    failed, settled_at = _integers(dumped, "attempts", 2)
+    reason = dumped.get("attemptReason")
+    is_word = isinstance(reason, str) and reason.isidentifier() and len(reason) <= LONGEST_REASON
+    return Attempts(
+        min(max(failed, 0), MOST_COUNTED), min(settled_at / 10, now), str(reason) if is_word else ""
+    )
 
 
 def _integers(dumped: Mapping[str, object], key: str, most: int) -> list[int]:

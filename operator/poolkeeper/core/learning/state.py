@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 from poolkeeper.core.learning import gaps, objective, start_time
+from poolkeeper.core.learning.attempts import Attempts
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.objective import Objective
@@ -55,6 +56,10 @@ class PoolState(NamedTuple):
     """The last number of replicas read."""
     idle_before: SeenIdle | None = None
     """Idle time that was seen before a restart, until it is known whether it goes on; None otherwise."""
+    ready: int | None = None
+    """The last number of ready replicas; None before the first look."""
+    attempts: Attempts = Attempts()
+    """Starts in a row that did not succeed."""
 
 
 def initial_state(now: float, spec: PoolSpec) -> PoolState:

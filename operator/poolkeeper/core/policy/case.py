@@ -8,7 +8,7 @@ from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.bounds import Limits
 from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.tuning import OVERDUE_FACTOR, SAME_POLL_SHARE
-from poolkeeper.core.values.decision import Reason
+from poolkeeper.core.values.decision import Reason, Trouble
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
 from poolkeeper.core.values.spec import PoolSpec
@@ -27,6 +27,16 @@ class Case(NamedTuple):
     replicas: Replicas
     limits: Limits
     plan: StartPlan
+    failing: tuple[StartingReplica, ...] = ()
+    """The starting replicas that can't get ready as they are, or take far longer than starts do."""
+    trouble: Trouble | None = None
+    """What a start suffers from now."""
+
+    @property
+    def coming(self) -> tuple[StartingReplica, ...]:
+        """The other starting replicas."""
+        starting, failing = self.replicas.starting, self.failing
+        return tuple([each for each in starting if each not in failing]) if failing else starting
 
 
 class Choice(NamedTuple):

@@ -10,6 +10,7 @@ from poolkeeper.core.learning import history, seen_idle
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import bounds, outlook, say
 from poolkeeper.core.policy.case import Case, Choice
+from poolkeeper.core.policy.failing import note, restrain, trouble, without
 from poolkeeper.core.policy.foreign import hold_back
 from poolkeeper.core.policy.starting import (
     cancel,
@@ -20,7 +21,7 @@ from poolkeeper.core.policy.starting import (
     start_ahead,
 )
 from poolkeeper.core.policy.stopping import hand_over, lowest_safe, stop, stop_surplus
-from poolkeeper.core.values.decision import Decision, Reason, Verdict
+from poolkeeper.core.values.decision import Decision, Reason, Trouble, Verdict
 from poolkeeper.core.values.demand import Workload, survey
 from poolkeeper.core.values.observation import Observation
 from poolkeeper.core.values.spec import PoolSpec
@@ -50,14 +51,18 @@ def decide(
     else:
         state = outlook.expect_arrival(now, spec, state)
     limits = bounds.limits(spec, observation, state.starts, _up_seconds(now, state))
-    plan = plan_starts(now, spec, workload, observation.replicas, limits.ceiling, state)
-    case = Case(now, spec, workload, state, observation.replicas, limits, plan)
-    choice = hand_over(case, _choose(case), observation.stop)
+    state, failing = note(now, observation.replicas, state)
+    counted = without(observation.replicas, failing)
+    plan = plan_starts(now, spec, workload, counted, limits.ceiling, state)
+    found = trouble(now, observation.replicas, failing, state)
+    case = Case(now, spec, workload, state, observation.replicas, limits, plan, failing, found)
+    choice = hand_over(case, restrain(case, _choose(case)), observation.stop)
     choice = hold_back(case, choice, observation.held)
     if choice.replicas < observation.replicas.desired:
         state = state._replace(ahead_at=None)
-    within_limits = bounds.within_limits(limits, choice.replicas, plan.more)
-    return _conclude(choice, workload, attainable, within_limits), state
+    more = 0 if choice.reason is Reason.STARTS_FAILING else plan.more
+    within_limits = bounds.within_limits(limits, choice.replicas, more)
+    return _conclude(choice, workload, attainable, within_limits, found), state
 
 
 def _up_seconds(now: float, state: PoolState) -> float:
@@ -82,7 +87,13 @@ def _choose(case: Case) -> Choice:
     )
 
 
-def _conclude(choice: Choice, workload: Workload, attainable: Verdict, within_limits: Verdict) -> Decision:
+def _conclude(
+    choice: Choice,
+    workload: Workload,
+    attainable: Verdict,
+    within_limits: Verdict,
+    found: Trouble | None = None,
+) -> Decision:
     review_at = min(choice.due_at, workload.fresh_until)
     # In the order of the fields: keywords take longer, and this is done at every poll of every pool.
     return Decision(
@@ -94,6 +105,7 @@ def _conclude(choice: Choice, workload: Workload, attainable: Verdict, within_li
         attainable,
         within_limits,
         None if math.isinf(choice.due_at) else choice.due_at,
+        found,
     )
 
 

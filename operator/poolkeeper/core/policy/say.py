@@ -9,7 +9,7 @@ import math
 from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.demand import Workload
-from poolkeeper.core.values.observation import Foreign, Held, Replicas
+from poolkeeper.core.values.observation import Foreign, Held, Replicas, Stage, StartingReplica
 from poolkeeper.core.values.spec import PoolSpec
 
 AT_ZERO = "no request waits and no replica runs"
@@ -82,6 +82,67 @@ def starting(replicas: Replicas, remaining: float | None = None) -> str:
     """Replicas on their way."""
     text = f"{count(len(replicas.starting), 'replica')} starting, {replicas.ready} ready"
     return text if remaining is None else f"{text}; the next should be ready in {remaining:.0f} s"
+
+
+def fails(starting: StartingReplica) -> str:
+    """A replica that can't start as it is."""
+    return f"{_where(starting)}: {starting.failure} (asked for at {time_of_day(starting.asked_at)})"
+
+
+def late(starting: StartingReplica, p95_seconds: float, samples: int) -> str:
+    """A replica that takes longer to start than others did. It names an instant, because the sentence is
+    written when the reason changes."""
+    since = time_of_day(starting.asked_at if starting.begun_at is None else starting.begun_at)
+    return f"{_where(starting)} has been starting since {since}, and {usual(p95_seconds, samples)}"
+
+
+def overdue(starting: StartingReplica, p95_seconds: float, samples: int) -> str:
+    """A replica that takes so long to start that it will hardly become ready."""
+    runs = starting.stage is Stage.RUNNING
+    so_far = "it runs and is not Ready" if runs else "none of its containers runs"
+    return f"{late(starting, p95_seconds, samples)}; {so_far}"
+
+
+def usual(p95_seconds: float, samples: int) -> str:
+    """How long starts take that end."""
+    take = "take" if samples else "are expected to take"
+    return f"95 % of starts {take} no longer than {p95_seconds:.0f} s"
+
+
+def unadmitted(starting: StartingReplica) -> str:
+    """A replica without a node, and why."""
+    words = f": {starting.words.rstrip('.')}" if starting.words else ""
+    since = time_of_day(starting.asked_at)
+    if not starting.pod:
+        return (
+            f"no pod could be created for a replica that was asked for at {since} ({starting.failure}{words})"
+        )
+    return f"pod {starting.pod} has waited for a node since {since} ({starting.failure}{words})"
+
+
+def _where(starting: StartingReplica) -> str:
+    return ", ".join(filter(None, (f"pod {starting.pod}" if starting.pod else "a replica", starting.words)))
+
+
+def failing(waits: str, sentence: str) -> str:
+    """Why no replica is started beside those that do not become ready."""
+    return f"{waits}; no other replica is started, since the present start does not succeed: {sentence}"
+
+
+def next_attempt(waits: str, failed: int, reason: str, next_at: float | None) -> str:
+    """A start that waits because those before it failed."""
+    why = f" ({reason})" if reason else ""
+    have = "the last attempt to start has" if failed == 1 else f"the last {failed} attempts to start have"
+    due = "once the outcome of the present start is known"
+    if next_at is not None:
+        due = f"due at {time_of_day(next_at)}"
+    return f"{waits}; {have} failed{why}, so the next one is {due}"
+
+
+def one_at_a_time(explained: str, failed: int) -> str:
+    """A start of fewer replicas than are needed."""
+    have = "the last attempt" if failed == 1 else f"the last {failed} attempts"
+    return f"{explained}, with a single replica because {have} failed"
 
 
 def cancelled(now: float, replicas: Replicas, kept: int) -> str:

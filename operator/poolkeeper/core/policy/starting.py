@@ -140,9 +140,10 @@ def _expected_start(case: Case) -> float:
     """The expected start time: the median, but no less than what the running starts show."""
     starts = case.state.starts
     expected = starts.p50_seconds if starts.samples >= STARTS_BEFORE_DELAY else starts.quantile(EARLIEST_TAIL)
-    if not case.replicas.starting:
+    coming = case.coming
+    if not coming:
         return expected
-    ages = [starting.age(case.now) for starting in case.replicas.starting]
+    ages = [starting.age(case.now) for starting in coming]
     return max([expected, *(age + starts.remaining(age, 0.5) for age in ages)])
 
 

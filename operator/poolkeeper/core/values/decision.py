@@ -27,6 +27,9 @@ class Reason(StrEnum):
     IN_FLIGHT_UNSEEN = "InFlightUnseen"
     DEMAND_UNKNOWN = "DemandUnknown"
     TARGET_UNKNOWN = "TargetUnknown"
+    START_OVERDUE = "StartOverdue"
+    STARTS_FAILING = "StartsFailing"
+    AWAITING_ADMISSION = "AwaitingAdmission"
     AT_CEILING = "AtCeiling"
     OUT_OF_BOUNDS = "OutOfBounds"
 
@@ -38,6 +41,22 @@ class Verdict:
     holds: bool | None
     reason: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a start of a pool does not succeed now."""
+
+    reason: str
+    """A CamelCase word, such as CrashLoopBackOff."""
+    sentence: str
+    """The same for people, with the pod and since when."""
+    pod: str
+    """Name of the pod; empty where none could be created."""
+    is_failure: bool = True
+    """Whether the start can't succeed as it is; False while it only waits to be admitted."""
+    may_pass: bool = False
+    """Whether this is how a start often begins: nodes are added, and gates opened, within minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +76,8 @@ class Decision:
     due_at: float | None = None
     """The same without the instant at which the readings become too old, so that it stays while reads
     repeat."""
+    trouble: Trouble | None = None
+    """Why a start does not succeed now; None while none is known to be in trouble."""
 
     @property
     def aims_at_zero(self) -> bool:

@@ -102,10 +102,15 @@ class StartingReplica:
     """When the start began, as starts are learned: when it was asked for, or once it was admitted if that
     took long. None while it is not admitted."""
     failure: str = ""
-    """Why it can't get ready as it is: the kubelet's reason, such as ImagePullBackOff; empty if it may."""
+    """Why it can't get ready as it is: the kubelet's reason, such as ImagePullBackOff; empty if it may.
+    While it is not admitted, the reason for that where one is known, such as QuotaExceeded."""
     removed_with: Stage | None = None
     """The furthest stage among the replicas that Kubernetes may remove before this one; RUNNING where ready
     ones are among them. None where it removes only replicas that are no further than this one."""
+    pod: str = ""
+    """Name of its pod; empty while it has none."""
+    words: str = ""
+    """What the cluster says about the failure beside its reason, in one line; may be empty."""
 
     @property
     def reached(self) -> Stage:

@@ -100,6 +100,8 @@ class Pod:
     """Its scheduling gates that are still closed."""
     no_node: NoNode | None = None
     """Why it has no node; None while it has one, or before the scheduler has looked at it."""
+    ends_by: float | None = None
+    """When its grace period ends, while it is terminating."""
     addresses: tuple[str, ...] = ()
     """Its IPs, the main one first."""
     controller: tuple[str, str] | None = None
@@ -145,6 +147,7 @@ def project_pod(raw: Mapping[str, Any]) -> Pod:
         failing=failing,
         gates=tuple(text(gate.get("name")) for gate in entries(spec.get("schedulingGates"))),
         no_node=_no_node(status),
+        ends_by=instant(metadata.get("deletionTimestamp")),
         addresses=tuple(ip for each in entries(status.get("podIPs")) if (ip := text(each.get("ip")))),
         controller=_controller(metadata),
         version=_version(metadata),

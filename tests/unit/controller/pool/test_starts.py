@@ -46,7 +46,7 @@ def test_a_pod_is_as_old_as_the_write_that_called_for_it() -> None:
     starts.scaled(0, 1, at=100.6)
     pods = [pod("a", created_at=100.0, scheduled_at=101.0, has_node=True)]
     starts.follow(pods, now=101.0)
-    expected = StartingReplica(100.6, Stage.NO_CONTAINER, begun_at=100.6)
+    expected = StartingReplica(100.6, Stage.NO_CONTAINER, begun_at=100.6, pod="a")
     assert starts.replicas(1, pods, now=101.0).starting == (expected,)
 
 
@@ -54,7 +54,7 @@ def test_a_pod_that_nobody_asked_for_is_as_old_as_itself() -> None:
     starts = Starts()
     pods = [pod("a", created_at=50.0)]
     starts.follow(pods, now=101.0)
-    assert starts.replicas(1, pods, now=101.0).starting == (StartingReplica(50.0, Stage.UNADMITTED),)
+    assert starts.replicas(1, pods, now=101.0).starting == (StartingReplica(50.0, Stage.UNADMITTED, pod="a"),)
 
 
 def test_lowering_takes_back_the_latest_requests() -> None:
@@ -148,4 +148,6 @@ def test_a_replica_that_is_ready_no_more_starts_again_now() -> None:
     starts.follow([ready("a", 100.0, 110.0)], now=120.0)
     unready = [pod("a", 100.0, scheduled_at=100.0)]
     starts.follow(unready, now=500.0)
-    assert starts.replicas(1, unready, now=501.0).starting == (StartingReplica(500.0, Stage.UNADMITTED),)
+    assert starts.replicas(1, unready, now=501.0).starting == (
+        StartingReplica(500.0, Stage.UNADMITTED, pod="a"),
+    )

@@ -99,10 +99,12 @@ def test_what_is_known_of_the_writer_is_said(foreign: Foreign, said: str) -> Non
 @pytest.mark.parametrize("ready", [0, 1])
 def test_a_start_that_another_writer_asked_for_is_not_taken_back(spec: PoolSpec, ready: int) -> None:
     state = idle_for_hours(spec)
-    for after in (0.0, 1.0, 2.0, 300.0, FOREIGN_START_SECONDS - 1.0):
+    failing_from = 300.0
+    for after in (0.0, 1.0, 2.0, failing_from, FOREIGN_START_SECONDS - 1.0):
         target = replicas(2, ready, (after,) * (2 - ready), T0 + after, foreign=set_by_hand())
         decision, state = look(spec, target, after, state)
-        assert (decision.replicas, decision.reason) == (2, Reason.STARTING), decision.message
+        reason = Reason.STARTING if after < failing_from else Reason.STARTS_FAILING
+        assert (decision.replicas, decision.reason) == (2, reason), decision.message
     assert decision.message.endswith("2 replicas were set by kubectl (scale) 1799 s ago")
 
 

@@ -21,7 +21,7 @@ def settled(drains: bool, peak: int) -> PoolState:
         (True, 1, (), 2, 2, Reason.STOP_SURPLUS),
         (True, 1, (), 4, 4, Reason.BUSY),
         (False, 1, (), 2, 4, Reason.BUSY),
-        (True, 1, (40.0,), 2, 4, Reason.STARTING),
+        (True, 1, (40.0,), 2, 4, Reason.START_OVERDUE),
     ],
 )
 def test_surplus_goes_only_where_that_cannot_hit_work(

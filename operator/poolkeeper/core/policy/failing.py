@@ -1,0 +1,170 @@
+"""Starts that fail or take far longer than starts do, and what follows: no replica beside them, and pauses
+between attempts.
+
+Another replica of the same pod template most likely fails as well, and each costs an accelerator:
+
+- While no replica is ready and all that are starting fail, no other is started. Kubernetes goes on trying
+  with these.
+- Once an attempt has failed and until one succeeds, replicas are started one at a time: the next after a
+  pause that doubles with each failure, and only once the outcome of the one before is known.
+- Replicas that fail are not counted as capacity that comes.
+
+A declared floor is always kept, and a replica that waits to be admitted (a gate, a quota, no node) has not
+failed.
+"""
+
+import math
+from dataclasses import replace
+
+from poolkeeper.core.learning import attempts, start_time
+from poolkeeper.core.learning.start_time import StartTimes
+from poolkeeper.core.learning.state import PoolState
+from poolkeeper.core.policy import say
+from poolkeeper.core.policy.case import Case, Choice, overdue_at
+from poolkeeper.core.tuning import ADMISSION_PATIENCE_SECONDS
+from poolkeeper.core.values.decision import Reason, Trouble
+from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
+
+READINESS_OVERDUE = "ReadinessOverdue"
+CONTAINERS_OVERDUE = "ContainersOverdue"
+_EXPLAINED_BY_FAILURE = frozenset(
+    {Reason.STARTING, Reason.AT_CEILING, Reason.WITHIN_BUDGET, Reason.WAITING_FOR_DEADLINE}
+)
+"""Reasons that would let users expect that the replicas under way become ready."""
+
+
+def note(now: float, replicas: Replicas, state: PoolState) -> tuple[PoolState, tuple[StartingReplica, ...]]:
+    """The state with the outcomes of attempts that are seen now, and the starting replicas that fail."""
+    known, ready = state.attempts, replicas.ready
+    if state.ready is not None and ready > state.ready:
+        known = attempts.succeeded(known, now)
+    failing: tuple[StartingReplica, ...] = ()
+    if replicas.starting:
+        failing = tuple([each for each in replicas.starting if _is_failing(now, each, state.starts)])
+    if failing:
+        newest = max(failing, key=lambda each: each.asked_at)
+        known = attempts.failed(known, newest.asked_at, now, _reason(newest))
+    elif state.ready is None and ready and known.failed:
+        # The operator has restarted, and the last attempt has succeeded meanwhile.
+        known = attempts.succeeded(known, now)
+    if known is state.attempts and ready == state.ready:
+        return state, failing
+    return state._replace(attempts=known, ready=ready), failing
+
+
+def without(replicas: Replicas, failing: tuple[StartingReplica, ...]) -> Replicas:
+    """The replicas that can be counted on."""
+    if not failing:
+        return replicas
+    return replace(replicas, starting=tuple(each for each in replicas.starting if each not in failing))
+
+
+def trouble(
+    now: float, replicas: Replicas, failing: tuple[StartingReplica, ...], state: PoolState
+) -> Trouble | None:
+    """What the first start in trouble suffers from; one that fails counts before one that is not admitted."""
+    if failing:
+        first = next((each for each in failing if each.failure), failing[0])
+        return Trouble(_reason(first), _sentence(first, state), first.pod)
+    for each in replicas.starting:
+        if each.stage is Stage.UNADMITTED and each.failure:
+            may_pass = bool(each.pod) and now < _admitted_by(each)
+            sentence = say.unadmitted(each)
+            return Trouble(each.failure, sentence, each.pod, is_failure=False, may_pass=may_pass)
+    return None
+
+
+def restrain(case: Case, choice: Choice) -> Choice:
+    """What remains of a choice where starts do not succeed."""
+    replicas, failed = case.replicas, case.state.attempts.failed
+    if not (replicas.starting or failed) or choice.replicas < replicas.desired:
+        return choice
+    if choice.replicas == replicas.desired:
+        return _explained(case, choice)
+    if choice.replicas <= case.limits.floor:
+        return choice
+    most, due_at = _most(case)
+    if choice.replicas <= most:
+        return choice
+    if most > replicas.desired:
+        return choice._replace(replicas=most, message=say.one_at_a_time(choice.message, failed))
+    return Choice(most, Reason.STARTS_FAILING, _message(case), due_at)
+
+
+def _explained(case: Case, choice: Choice) -> Choice:
+    """A choice that keeps the replicas, with the reason why those that are starting do not become ready."""
+    coming, starts, found = case.coming, case.state.starts, case.trouble
+    due_at = min([choice.due_at, *(_turns_at(case.now, each, starts) for each in coming)])
+    if choice.reason not in _EXPLAINED_BY_FAILURE:
+        return choice._replace(due_at=due_at)
+    if case.workload.queued and case.failing and not (coming or case.replicas.ready):
+        return Choice(choice.replicas, Reason.STARTS_FAILING, _message(case), due_at)
+    late = [each for each in coming if case.now >= _late_at(each, starts)]
+    if choice.reason is not Reason.STARTING or not (found or late):
+        return choice._replace(due_at=due_at)
+    reason = Reason.START_OVERDUE
+    sentence = say.late(late[0], start_time.ended_p95_seconds(starts), starts.samples) if late else ""
+    if found is not None:
+        reason = Reason.STARTS_FAILING if found.is_failure else Reason.AWAITING_ADMISSION
+        sentence = found.sentence
+    parts = [say.starting(case.replicas), sentence]
+    if case.replicas.foreign is not None:
+        parts.append(say.set_elsewhere(case.now, case.replicas.foreign))
+    return Choice(choice.replicas, reason, "; ".join(parts), due_at)
+
+
+def _most(case: Case) -> tuple[int, float]:
+    """The most replicas that may be wanted now, and when that changes without news."""
+    known, desired = case.state.attempts, case.replicas.desired
+    if case.failing and not case.coming and not case.replicas.ready:
+        return desired, math.inf
+    if not known.failed:
+        return case.limits.ceiling, math.inf
+    if under_way := _under_way(case):
+        return desired, min(overdue_at(each, case.state.starts) for each in under_way)
+    return (desired, known.next_at) if case.now < known.next_at else (desired + 1, math.inf)
+
+
+def _under_way(case: Case) -> list[StartingReplica]:
+    """The replicas of an attempt whose outcome is not known yet."""
+    return [each for each in case.coming if each.asked_at > case.state.attempts.settled_at]
+
+
+def _message(case: Case) -> str:
+    known, waits = case.state.attempts, say.waits(case.now, case.workload)
+    if case.failing and case.trouble is not None and not case.replicas.ready:
+        return say.failing(waits, case.trouble.sentence)
+    next_at = None if _under_way(case) else known.next_at
+    return say.next_attempt(waits, known.failed, known.reason, next_at)
+
+
+def _is_failing(now: float, starting: StartingReplica, starts: StartTimes) -> bool:
+    if starting.stage is Stage.UNADMITTED:
+        return False
+    return bool(starting.failure) or now >= overdue_at(starting, starts)
+
+
+def _late_at(starting: StartingReplica, starts: StartTimes) -> float:
+    """When a start outlasts 95 % of those before it."""
+    return math.inf if starting.begun_at is None else starting.begun_at + start_time.ended_p95_seconds(starts)
+
+
+def _admitted_by(starting: StartingReplica) -> float:
+    return starting.asked_at + ADMISSION_PATIENCE_SECONDS
+
+
+def _turns_at(now: float, starting: StartingReplica, starts: StartTimes) -> float:
+    """The next of these instants."""
+    instants = (_admitted_by(starting), _late_at(starting, starts), overdue_at(starting, starts))
+    return min([at for at in instants if at > now], default=math.inf)
+
+
+def _reason(starting: StartingReplica) -> str:
+    overdue = READINESS_OVERDUE if starting.stage is Stage.RUNNING else CONTAINERS_OVERDUE
+    return starting.failure or overdue
+
+
+def _sentence(starting: StartingReplica, state: PoolState) -> str:
+    if starting.failure:
+        return say.fails(starting)
+    return say.overdue(starting, start_time.ended_p95_seconds(state.starts), state.starts.samples)

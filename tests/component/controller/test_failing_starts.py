@@ -1,0 +1,236 @@
+"""Starts that can't succeed: what users read about them, and that it stays until one succeeds."""
+
+from typing import Any
+
+import pytest
+
+from poolkeeper.api.timestamps import format_timestamp
+from poolkeeper.controller.pool.refusals import SHORT_SECONDS
+from poolkeeper.kube.objects.refused_pods import refusal
+from poolkeeper.kube.transport.errors import ApiError
+from poolkeeper.kube.watch.pod import Pod, project_pod
+from tests.component.controller.fake_cluster import FakeCluster
+
+pytestmark = pytest.mark.virtual_time
+
+QUOTA = 'pods "worker-1" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1'
+WEBHOOK = 'admission webhook "policy.example.com" denied the request:\n  no'
+GATED = {"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]}
+ON_NODE = {"nodeName": "n1"}
+
+
+def waiting(reason: str) -> list[dict[str, Any]]:
+    """The status of a container that the kubelet keeps waiting."""
+    return [{"name": "model", "state": {"waiting": {"reason": reason}}}]
+
+
+RUNNING = [{"name": "model", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}]
+
+
+def pod_of(
+    cluster: FakeCluster, name: str = "worker-1", *, spec: dict[str, Any] | None = None, **status: Any
+) -> Pod:
+    """A pod of the target that was created now."""
+    created = {"creationTimestamp": format_timestamp(cluster.now), "resourceVersion": "1"}
+    metadata = {"uid": name, "name": name, "namespace": "ns", "labels": {"app": "worker"}, **created}
+    containers = [{"name": "model", "readinessProbe": {"httpGet": {}}}]
+    return project_pod(
+        {"metadata": metadata, "spec": {"containers": containers, **(spec or {})}, "status": status}
+    )
+
+
+def unscheduled(message: str) -> list[dict[str, Any]]:
+    """The conditions of a pod that the scheduler finds no node for."""
+    return [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}]
+
+
+async def asked(cluster: FakeCluster, **changes: Any) -> None:
+    """A pool at zero that a request has just started a replica of."""
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare(**changes)
+    cluster.publish(1)
+    await cluster.look()
+    assert cluster.scales.writes == [("worker", 1)]
+
+
+async def show(cluster: FakeCluster, *pods: Pod, seconds: float = 1.0, queued: int = 1) -> None:
+    """The target has these pods some time later."""
+    cluster.now += seconds
+    cluster.pods.present = {pod.uid: pod for pod in pods}
+    cluster.readings.pods_changed("ns", cluster.pods.present)
+    cluster.publish(queued)
+    await cluster.look()
+
+
+def message_of(cluster: FakeCluster) -> str:
+    """The message of the condition."""
+    conditions = cluster.statuses.written[-1]["conditions"]
+    return str(next(each["message"] for each in conditions if each["type"] == "StartsSucceed"))
+
+
+def decided(cluster: FakeCluster) -> tuple[str, str]:
+    """Reason and message of the decision in the status: what STATE and `explain` show."""
+    decision = cluster.statuses.written[-1]["decision"]
+    return decision["reason"], decision["message"]
+
+
+@pytest.mark.parametrize("reason", ["CrashLoopBackOff", "ImagePullBackOff", "CreateContainerConfigError"])
+async def test_a_container_that_can_not_run_is_named_with_what_to_look_at(
+    cluster: FakeCluster, reason: str
+) -> None:
+    await asked(cluster)
+    await show(cluster, pod_of(cluster, spec=ON_NODE, containerStatuses=waiting(reason)))
+    assert cluster.condition("StartsSucceed") == ("False", reason)
+    assert f"pod worker-1, container model: {reason}" in message_of(cluster)
+    assert "kubectl describe pod worker-1 -n ns" in message_of(cluster)
+    assert ("--previous" in message_of(cluster)) == (reason == "CrashLoopBackOff")
+    assert decided(cluster)[0] == "StartsFailing"
+    assert reason in decided(cluster)[1]
+    assert cluster.events.count(("Warning", reason)) == 1
+
+
+async def test_a_probe_that_never_passes_is_overdue_and_starts_no_second_replica(
+    cluster: FakeCluster,
+) -> None:
+    await asked(cluster)
+    running = pod_of(cluster, spec=ON_NODE, containerStatuses=RUNNING, phase="Running")
+    for _ in range(40):
+        await show(cluster, running, seconds=30.0)
+    assert cluster.condition("StartsSucceed") == ("False", "ReadinessOverdue")
+    assert "it runs and is not Ready. Check its readiness probe" in message_of(cluster)
+    assert cluster.scales.writes == [("worker", 1)]
+    assert cluster.events.count(("Warning", "ReadinessOverdue")) == 1
+
+
+@pytest.mark.parametrize(("message", "reason"), [(QUOTA, "QuotaExceeded"), (WEBHOOK, "AdmissionRefused")])
+async def test_a_refused_pod_is_explained_in_the_words_of_the_api_server(
+    cluster: FakeCluster, message: str, reason: str
+) -> None:
+    cluster.refusal = refusal(message, cluster.now)
+    await asked(cluster)
+    await show(cluster)
+    assert cluster.asked_for_refusals == [], "its controller needs a moment"
+    await show(cluster, seconds=SHORT_SECONDS + 1.0)
+    assert cluster.condition("StartsSucceed") == ("False", reason)
+    assert " ".join(message.split()) in message_of(cluster)
+    assert decided(cluster)[0] == "AwaitingAdmission"
+    assert reason in decided(cluster)[1]
+
+
+async def test_a_gate_is_named_and_becomes_trouble_after_minutes(cluster: FakeCluster) -> None:
+    await asked(cluster)
+    gated = pod_of(cluster, spec=GATED)
+    await show(cluster, gated)
+    assert cluster.condition("StartsSucceed") == ("Unknown", "SchedulingGated")
+    assert "kueue.x-k8s.io/admission" in message_of(cluster)
+    assert decided(cluster)[0] == "AwaitingAdmission"
+    await show(cluster, gated, seconds=301.0)
+    assert cluster.condition("StartsSucceed") == ("False", "SchedulingGated")
+    assert cluster.events.count(("Warning", "SchedulingGated")) == 1
+
+
+async def test_a_pod_without_a_node_is_explained_in_the_words_of_the_scheduler(cluster: FakeCluster) -> None:
+    await asked(cluster)
+    lonely = pod_of(
+        cluster, conditions=unscheduled("0/3 nodes are available: 3 Insufficient nvidia.com/gpu.")
+    )
+    await show(cluster, lonely)
+    assert cluster.condition("StartsSucceed") == ("Unknown", "Unschedulable")
+    assert "3 Insufficient nvidia.com/gpu). Add a node" in message_of(cluster)
+
+
+async def test_a_pod_that_holds_the_name_of_the_next_one_is_named(cluster: FakeCluster) -> None:
+    await asked(cluster, targetRef={"name": "worker", "kind": "StatefulSet"})
+    metadata = {
+        "uid": "old",
+        "name": "worker-0",
+        "namespace": "ns",
+        "labels": {"app": "worker"},
+        "resourceVersion": "1",
+        "deletionTimestamp": "2026-01-01T00:00:00Z",
+        "ownerReferences": [{"kind": "StatefulSet", "name": "worker", "controller": True}],
+    }
+    stuck = project_pod({"metadata": metadata})
+    await show(cluster, stuck)
+    await show(cluster, stuck, seconds=SHORT_SECONDS + 1.0)
+    assert cluster.condition("StartsSucceed") == ("False", "OrdinalOccupied")
+    assert "worker-0, is still terminating, and should have ended by 2026-01-01T00:00:00Z" in message_of(
+        cluster
+    )
+
+
+async def test_what_was_seen_stands_until_a_start_succeeds_also_after_a_restart(cluster: FakeCluster) -> None:
+    await asked(cluster)
+    await show(cluster, pod_of(cluster, spec=ON_NODE, containerStatuses=waiting("CrashLoopBackOff")))
+    message = message_of(cluster)
+    cluster.scales.replicas["worker"] = 0
+    await show(cluster, seconds=400.0, queued=0)
+    assert cluster.condition("StartsSucceed") == ("False", "CrashLoopBackOff")
+
+    restarted = FakeCluster()
+    restarted.now = cluster.now + 5.0
+    restarted.scales.replicas["worker"] = 0
+    restarted.declare(status=cluster.statuses.written[-1])
+    restarted.publish(1)
+    await restarted.look()
+    assert restarted.condition("StartsSucceed") == ("False", "CrashLoopBackOff")
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": "1970-01-12T13:55:00Z"}
+    up = pod_of(restarted, spec=ON_NODE, containerStatuses=RUNNING, conditions=[ready])
+    await show(restarted, pod_of(restarted, spec=ON_NODE))
+    assert message_of(restarted) == message, "an attempt that is under way proves nothing"
+    await show(restarted, up)
+    assert restarted.condition("StartsSucceed") == ("True", "LastStartSucceeded")
+
+
+async def test_another_target_has_a_past_of_its_own(cluster: FakeCluster) -> None:
+    await asked(cluster)
+    await show(cluster, pod_of(cluster, spec=ON_NODE, containerStatuses=waiting("CrashLoopBackOff")))
+    cluster.scales.replicas["other"] = 0
+    cluster.declare(generation=2, targetRef={"name": "other"})
+    cluster.publish(0)
+    await cluster.look()
+    assert cluster.condition("StartsSucceed")[0] != "False"
+
+
+async def test_the_next_attempt_waits_and_says_until_when(cluster: FakeCluster) -> None:
+    await asked(cluster)
+    await show(cluster, pod_of(cluster, spec=ON_NODE, containerStatuses=waiting("CrashLoopBackOff")))
+    cluster.scales.replicas["worker"] = 0
+    cluster.scales.writes.clear()
+    await show(cluster, seconds=2.0)
+    assert decided(cluster)[0] == "StartsFailing"
+    assert "the next one is due at 13:46:51 UTC" in decided(cluster)[1]
+    assert cluster.scales.writes == []
+    await show(cluster, seconds=9.0)
+    assert cluster.scales.writes == [("worker", 1)]
+
+
+async def test_nothing_is_asked_while_each_replica_has_its_pod(cluster: FakeCluster) -> None:
+    await asked(cluster)
+    starting = pod_of(cluster, spec=ON_NODE)
+    await show(cluster, starting)
+    for _ in range(20):
+        await show(cluster, starting, seconds=10.0)
+    assert cluster.asked_for_refusals == []
+
+
+async def test_a_refusal_is_asked_for_less_and_less_often(cluster: FakeCluster) -> None:
+    await asked(cluster)
+    for _ in range(600):
+        await show(cluster)
+    times = cluster.asked_for_refusals
+    assert 9 <= len(times) <= 17
+    assert times[-1] - times[-2] >= 45.0
+
+
+async def test_a_right_that_is_missing_stops_nothing_and_is_logged_once(
+    cluster: FakeCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster.refusal = ApiError(403, "Forbidden", "events is forbidden")
+    await asked(cluster)
+    for _ in range(600):
+        await show(cluster)
+    assert decided(cluster)[0] == "Starting"
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "It can't be read why pods are not created: events is forbidden"
+    ]
