@@ -99,6 +99,6 @@ def split_address(address: str) -> tuple[str, int]:
     if not parts or not 0 < port < 65_536:
         raise SourceFailure(
             "AddressInvalid",
-            f"{address!r} is not an address: write host:port, for example redis.serving.svc:6379.",
+            f"{address!r} is not an address: write host:port, for example redis.serving.svc:6379",
         )
     return parts["v6"] or parts["host"], port

@@ -77,7 +77,8 @@ class DemandHub:
         try:
             queue = queue_of(source)
         except SourceFailure as failure:
-            unavailable = Unavailable(source.name, failure.reason, failure.message, self._clock())
+            message = f"source {source.name}: {failure.message}"
+            unavailable = Unavailable(source.name, failure.reason, message, self._clock())
             asyncio.get_running_loop().call_soon(self._publish, pool, unavailable)
             return None
         watch = Watch(
@@ -131,7 +132,7 @@ class DemandHub:
             self._without_room.add(watch)
             raise SourceFailure(
                 "TooManyConnections",
-                f"All {self._max_connections} connections are in use: let pools share a server and a login.",
+                f"all {self._max_connections} connections are in use: let pools share a server and a login",
             )
         link = Link(server, allowed=self._allowed, clock=self._clock, rejected=self._login_rejected)
         return link, asyncio.get_running_loop().create_task(link.run(), name="demand link")

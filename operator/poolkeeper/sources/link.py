@@ -106,12 +106,12 @@ class Link:
             for batch in _batches(self._take_due()):
                 await self._read(batch)
         except SourceFailure as failure:
-            return self._fail(failure, started_at)
+            return self._fail(await self._server.diagnosed(failure, self._allowed), started_at)
         except Exception:
             logger.exception("Reading queues has failed unexpectedly")
             fault = SourceFailure(
                 "InternalError",
-                "Reading the queue failed: this is a bug, see the operator's log.",
+                "reading the queue failed: this is a bug, see the operator's log",
             )
             return self._fail(fault, started_at)
         return None

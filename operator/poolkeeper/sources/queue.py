@@ -50,9 +50,16 @@ class Server(Hashable, Protocol):
     async def open(self, allowed: AddressPolicy) -> Session:
         """Connect and log in; raises SourceFailure."""
 
+    async def diagnosed(self, failure: SourceFailure, allowed: AddressPolicy) -> SourceFailure:
+        """A failure of this server with its cause, where that takes a closer look; else the same failure."""
+
 
 class Queue(Protocol):
     """One declared queue."""
+
+    @property
+    def address(self) -> str:
+        """Where its server is, for messages."""
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -68,6 +75,6 @@ def secret_value(key: SecretKey, values: SecretValues) -> bytes:
     if key.key not in secret:
         raise SourceFailure(
             "SecretKeyMissing",
-            f"Secret {key.name} has no key {key.key}: add it, or name another key in the pool's demand.",
+            f"Secret {key.name} has no key {key.key}: add it, or name another key in the pool's demand",
         )
     return secret[key.key].rstrip(b"\r\n")

@@ -37,7 +37,7 @@ def queue_of(source: DemandSource) -> Queue:
     known = " or ".join(map(to_camel, QUEUES))
     raise SourceFailure(
         "QueueUnknown",
-        f"Source {source.name!r} names no kind of queue that this version knows: use {known}.",
+        f"it names no kind of queue that this version knows: use {known}",
     )
 
 

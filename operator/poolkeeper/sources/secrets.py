@@ -84,7 +84,7 @@ class SecretFollower:
                 return known
             return SecretUnavailable(
                 "SecretUnreadable",
-                f"Secret {secret.name} can't be read now; it is read again every {RETRY_SECONDS:g} s.",
+                f"Secret {secret.name} can't be read now; it is read again every {RETRY_SECONDS:g} s",
             )
 
 

@@ -43,7 +43,8 @@ class Watch:
             return
         if self.unavailable_since is None:
             self.unavailable_since = at
-        self._publish(Unavailable(self.source, failure.reason, failure.message, self.unavailable_since))
+        message = f"source {self.source} ({self.queue.address}): {failure.message}"
+        self._publish(Unavailable(self.source, failure.reason, message, self.unavailable_since))
 
     def _publish(self, outcome: Sample | Unavailable) -> None:
         """Publish. A failure while one pool takes it in must not end the polling of the others."""

@@ -21,7 +21,7 @@ async def test_a_restart_with_the_same_data_shows_as_another_server(
     listener = listening.to(list_source(server))
     before = await listener.sample()
     server.stop()
-    await listener.unavailable("ConnectionFailed")
+    await listener.unavailable("ConnectionRefused")
     server.start()
     after = await listener.sample()
     assert (before.queued, after.queued) == (2, 2)
@@ -65,7 +65,7 @@ async def test_an_outage_ends_when_the_pool_names_another_server(
     gone, healthy = start_redis(), start_redis()
     gone.stop()
     listener = listening.to(list_source(gone))
-    await listener.unavailable("ConnectionFailed")
+    await listener.unavailable("ConnectionRefused")
     listening.to(list_source(healthy))
     await listener.sample()
     assert POOL in {pool for pool, _ in listener.heard}

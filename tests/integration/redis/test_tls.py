@@ -76,9 +76,10 @@ async def test_a_server_without_tls_is_an_outage(
     start_redis: Callable[..., LocalRedis], listening: Listening
 ) -> None:
     plain = start_redis()
-    outage = await listening.to(list_source(plain, tls=RedisTls())).unavailable("Timeout")
-    assert "does this port speak TLS?" in outage.message
+    outage = await listening.to(list_source(plain, tls=RedisTls())).unavailable("TlsNotExpected")
+    assert "remove tls from the pool's demand" in outage.message
 
 
 async def test_plain_text_to_a_tls_port_is_an_outage(server: LocalRedis, listening: Listening) -> None:
-    await listening.to(list_source(server)).unavailable("ConnectionLost")
+    outage = await listening.to(list_source(server)).unavailable("TlsExpected")
+    assert "tls.caSecret" in outage.message

@@ -39,5 +39,5 @@ def test_which_sources_see_work_in_flight(source: DemandSource, expected: bool) 
 
 
 def test_a_source_of_a_newer_version_is_named() -> None:
-    with pytest.raises(SourceFailure, match="'q' names no kind of queue that this version knows"):
+    with pytest.raises(SourceFailure, match="it names no kind of queue that this version knows"):
         queue_of(DemandSource(name="q"))

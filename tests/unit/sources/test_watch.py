@@ -54,10 +54,10 @@ def test_an_outage_begins_with_its_first_failure_and_ends_with_a_sample(
     watch.report(Depth(0), 110.0, "run")
     watch.fail(TIMEOUT, 120.0)
     assert published == [
-        Unavailable("queue", "Timeout", "no answer", 100.0),
-        Unavailable("queue", "ConnectionFailed", "refused", 100.0),
+        Unavailable("queue", "Timeout", "source queue (redis:6379): no answer", 100.0),
+        Unavailable("queue", "ConnectionFailed", "source queue (redis:6379): refused", 100.0),
         Sample("queue", 110.0, 0, server_id="run"),
-        Unavailable("queue", "Timeout", "no answer", 120.0),
+        Unavailable("queue", "Timeout", "source queue (redis:6379): no answer", 120.0),
     ]
 
 

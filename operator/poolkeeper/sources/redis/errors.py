@@ -15,22 +15,26 @@ _MAX_QUOTED = 200
 _LOGIN = {
     "NOAUTH": (
         "AuthRequired",
-        "asks for a login; name a Secret in the pool's demand under auth.passwordSecret.",
+        "asks for a login; name a Secret in the pool's demand under auth.passwordSecret",
     ),
-    "WRONGPASS": ("AuthRejected", "refused the user name or password; correct the Secret named under auth."),
+    "WRONGPASS": ("AuthRejected", "refused the user name or password; correct the Secret named under auth"),
 }
 _SERVER_STATES = {
-    "LOADING": ("Loading", "is loading its data set; the operator asks again until it is loaded."),
-    "BUSY": ("Busy", "is blocked by a long-running script; end the script with SCRIPT KILL."),
-    "MASTERDOWN": ("MasterDown", "is a replica without its master; use the address of a master."),
-    "CLUSTERDOWN": ("ClusterDown", "belongs to a Redis Cluster that is down."),
+    "LOADING": ("Loading", "is loading its data set; the operator asks again until it is loaded"),
+    "BUSY": ("Busy", "is blocked by a long-running script; end the script with SCRIPT KILL"),
+    "DENIED": (
+        "ProtectedMode",
+        "is in protected mode and refuses other hosts; give it a password, or set protected-mode no",
+    ),
+    "MASTERDOWN": ("MasterDown", "is a replica without its master; use the address of a master"),
+    "CLUSTERDOWN": ("ClusterDown", "belongs to a Redis Cluster that is down"),
     "MOVED": (
         "NotThisNode",
-        "is a Redis Cluster node that does not hold this key; use the address of the one that does.",
+        "is a Redis Cluster node that does not hold this key; use the address of the one that does",
     ),
     "ASK": (
         "NotThisNode",
-        "is a Redis Cluster node that is handing this key over; the operator asks it again.",
+        "is a Redis Cluster node that is handing this key over; the operator asks it again",
     ),
 }
 
@@ -45,17 +49,17 @@ def failure(error: ReplyError, key: str) -> SourceFailure:
     word = code(error)
     if word in _LOGIN:
         reason, text = _LOGIN[word]
-        return CredentialsRejected(reason, f"The Redis server {text}")
+        return CredentialsRejected(reason, f"the server {text}")
     if word in _SERVER_STATES:
         reason, text = _SERVER_STATES[word]
-        return SourceFailure(reason, f"The Redis server {text}")
+        return SourceFailure(reason, f"the server {text}")
     if word == "NOPERM":
         needed = "; ".join(f"{kind} need {rights}" for kind, rights in RIGHTS.items())
         return SourceFailure(
             "PermissionDenied",
-            f"The Redis user may not read {key!r} ({quoted(error)}); grant it with ACL SETUSER: {needed}.",
+            f"the Redis user may not read {key!r} ({quoted(error)}); grant it with ACL SETUSER: {needed}",
         )
-    return SourceFailure("ServerError", f"The Redis server answered for {key!r}: {quoted(error)}")
+    return SourceFailure("ServerError", f"the server answered for {key!r}: {quoted(error)}")
 
 
 def login_failure(error: ReplyError) -> SourceFailure:
@@ -68,7 +72,7 @@ def login_failure(error: ReplyError) -> SourceFailure:
         return failure(error, "")
     return CredentialsRejected(
         "AuthRejected",
-        "The Redis server refused the login; if it requires no password, remove auth from the pool's demand.",
+        "the server refused the login; if it requires no password, remove auth from the pool's demand",
     )
 
 

@@ -44,8 +44,8 @@ def ask_for_type(key: str, expected: str) -> Question:
         found = replies[0].decode("ascii", "replace") if isinstance(replies[0], bytes) else "something else"
         raise SourceFailure(
             "WrongType",
-            f"Key {key!r} holds a {found}, not a {expected}; correct the key in the pool's demand, "
-            "or use the source for that type.",
+            f"key {key!r} holds a {found}, not a {expected}; correct the key in the pool's demand, "
+            "or use the source for that type",
         )
 
     return Question.of([("TYPE", key)], interpret)
@@ -62,7 +62,7 @@ def integer(reply: Reply, key: str) -> int:
     refuse_errors(reply, key)
     if not isinstance(reply, int):
         raise SourceFailure(
-            "ServerError", f"The Redis server answered for {key!r} with something that is not a number."
+            "ServerError", f"the server answered for {key!r} with something that is not a number"
         )
     return reply
 
@@ -72,6 +72,6 @@ def rows(reply: Reply, key: str) -> list[Reply]:
     refuse_errors(reply, key)
     if not isinstance(reply, list):
         raise SourceFailure(
-            "ServerError", f"The Redis server answered for {key!r} with something that is not an array."
+            "ServerError", f"the server answered for {key!r} with something that is not an array"
         )
     return reply

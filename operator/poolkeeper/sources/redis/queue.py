@@ -18,6 +18,11 @@ class RedisQueue:
     question: Question
 
     @property
+    def address(self) -> str:
+        """Host and port, for messages."""
+        return self.connection.address
+
+    @property
     def secrets(self) -> frozenset[str]:
         """Names of the Secrets that the connection needs."""
         auth, tls = self.connection.auth or RedisAuth(), self.connection.tls or RedisTls()
@@ -50,4 +55,4 @@ def _text(key: SecretKey | None, values: SecretValues) -> str | None:
     try:
         return secret_value(key, values).decode()
     except UnicodeDecodeError as error:
-        raise SourceFailure("SecretInvalid", f"Key {key.key} of Secret {key.name} is not text.") from error
+        raise SourceFailure("SecretInvalid", f"key {key.key} of Secret {key.name} is not text") from error

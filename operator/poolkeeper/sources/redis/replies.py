@@ -171,13 +171,13 @@ def _number(line: bytes) -> int:
 
 def not_redis() -> SourceFailure:
     """The failure of a server that answers with something else than the replies asked for."""
-    return SourceFailure("NotRedis", "The server does not speak the Redis protocol; check the port.")
+    return SourceFailure("NotRedis", "the server does not speak the Redis protocol; check the port")
 
 
 def too_large() -> ReplyTooLarge:
     """The failure of a server that answers, or claims to answer, with more than is kept."""
     return ReplyTooLarge(
         "ReplyTooLarge",
-        "The Redis server sent more at once than a queue's state can take; check that the address and the "
-        "key are those of a queue, and remove consumers and groups that are gone.",
+        "the server sent more at once than a queue's state can take; check that the address and the key are "
+        "those of a queue, and remove consumers and groups that are gone",
     )

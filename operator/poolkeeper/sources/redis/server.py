@@ -1,7 +1,6 @@
 """A Redis server: address, database, TLS and login, and how a session with it is opened."""
 
 import asyncio
-import os
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from ipaddress import ip_address
 
 from poolkeeper.sources.addresses import AddressPolicy
 from poolkeeper.sources.base import SourceFailure
+from poolkeeper.sources.redis import diagnosis
 from poolkeeper.sources.redis.session import RedisSession, log_in
 from poolkeeper.sources.redis.wire import Wire
 
@@ -48,10 +48,22 @@ class RedisServer:
                 wire = await self._connect(await self._addresses(allowed))
                 return await self._log_in(wire)
         except TimeoutError as error:
-            hint = "does this port speak TLS?" if self.tls else "demand is unknown until it does."
             raise SourceFailure(
-                "Timeout", f"{self.address} did not answer within {self.timeout_seconds:g} s; {hint}"
+                "Timeout",
+                f"no connection within {self.timeout_seconds:g} s, and no refusal; check the address, and "
+                "that no NetworkPolicy or firewall keeps the operator from it",
             ) from error
+
+    async def diagnosed(self, failure: SourceFailure, allowed: AddressPolicy) -> SourceFailure:
+        """The failure with its cause, where that may be that only one of both sides uses TLS."""
+        if failure.reason not in (("Timeout", "TlsFailed") if self.tls else ("ConnectionLost",)):
+            return failure
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                ip = (await self._addresses(allowed))[0]
+                return await diagnosis.of_silence(failure, ip, self.port, uses_tls=self.tls is not None)
+        except (SourceFailure, TimeoutError):
+            return failure
 
     async def _addresses(self, allowed: AddressPolicy) -> list[str]:
         if _is_ip(self.host):
@@ -61,9 +73,7 @@ class RedisServer:
                 self.host, self.port, type=socket.SOCK_STREAM
             )
         except (OSError, UnicodeError) as error:
-            raise SourceFailure(
-                "NameNotFound", f"{self.host!r} can't be resolved; check the address in the pool's demand."
-            ) from error
+            raise diagnosis.unresolved(self.host, error) from error
         return self._accepted(list(dict.fromkeys(str(address[0]) for *_, address in found)), allowed)
 
     def _accepted(self, candidates: list[str], allowed: AddressPolicy) -> list[str]:
@@ -73,7 +83,7 @@ class RedisServer:
             ip, refusal = next(iter(refusals.items()))
             raise SourceFailure(
                 "AddressDenied",
-                f"{self.address} is refused: connecting to {ip} is not allowed, because {refusal}.",
+                f"connecting to {ip} is not allowed, because {refusal}",
             )
         return accepted
 
@@ -85,20 +95,14 @@ class RedisServer:
             try:
                 return await Wire.connect(ip, self.port, context, server_name)
             except ssl.SSLCertVerificationError as error:
-                raise SourceFailure(
-                    "TlsUntrusted",
-                    f"The certificate of {self.address} is not trusted: {error.verify_message}; "
-                    "check tls.caSecret and tls.serverName.",
-                ) from error
+                raise diagnosis.untrusted(error) from error
             except ssl.SSLError as error:
                 raise SourceFailure(
-                    "TlsFailed",
-                    f"No TLS session with {self.address} ({error.reason}); does this port speak TLS?",
+                    "TlsFailed", f"the TLS handshake failed ({error.reason}); does this port speak TLS?"
                 ) from error
             except OSError as error:
                 problem = error
-        text = os.strerror(problem.errno) if problem and problem.errno else "the connection failed"
-        raise SourceFailure("ConnectionFailed", f"{self.address} can't be reached: {text}.") from problem
+        raise diagnosis.unconnected(problem) from problem
 
     async def _log_in(self, wire: Wire) -> RedisSession:
         try:
@@ -124,5 +128,5 @@ def _tls_context(ca: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cadata=ca)
     except (ssl.SSLError, ValueError) as error:
         raise SourceFailure(
-            "CertificateInvalid", "The CA in the Secret named under tls.caSecret is not a PEM certificate."
+            "CertificateInvalid", "the CA in the Secret named under tls.caSecret is not a PEM certificate"
         ) from error

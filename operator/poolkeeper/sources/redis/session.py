@@ -62,8 +62,7 @@ class RedisSession:
         except TimeoutError as error:
             raise SourceFailure(
                 "Timeout",
-                f"The Redis server did not answer within {self._timeout_seconds:g} s; "
-                "demand is unknown until it does.",
+                f"the server accepted the connection and did not answer within {self._timeout_seconds:g} s",
             ) from error
 
     def close(self) -> None:
@@ -110,11 +109,11 @@ def _answer(question: Question, replies: list[Reply]) -> Outcome | Question:
     except SourceFailure as failure:
         return failure
     except (IndexError, TypeError, ValueError):
-        return SourceFailure("ServerError", "The Redis server's answer has an unexpected form.")
+        return SourceFailure("ServerError", "the server's answer has an unexpected form")
 
 
 def _unsettled() -> SourceFailure:
     return SourceFailure(
         "ServerError",
-        f"The queue changed while it was read, {MAX_ROUNDS} times in a row; the next poll reads it again.",
+        f"the queue changed while it was read, {MAX_ROUNDS} times in a row; the next poll reads it again",
     )

@@ -61,7 +61,7 @@ class _Stream:
         )
         lag, delivered = state.get(b"lag"), state.get(b"last-delivered-id")
         if not isinstance(delivered, bytes):
-            raise SourceFailure("ServerError", f"XINFO GROUPS {self._stream!r} names no last-delivered-id.")
+            raise SourceFailure("ServerError", f"XINFO GROUPS {self._stream!r} names no last-delivered-id")
         depth = replace(depth, last_taken=delivered.decode("ascii", "replace"))
         if lag is None:
             return self._count(depth, delivered)
@@ -74,7 +74,7 @@ class _Stream:
         if isinstance(groups, ReplyError) and "no such key" in str(groups).lower():
             raise SourceFailure(
                 "StreamMissing",
-                f"There is no stream {self._stream!r}; create it with: {self._create_command()}.",
+                f"there is no stream {self._stream!r}; create it with: {self._create_command()}",
             )
         for group in rows(groups, self._stream):
             fields = rows(group, self._stream)
@@ -83,8 +83,8 @@ class _Stream:
                 return state
         raise SourceFailure(
             "GroupMissing",
-            f"Stream {self._stream!r} has no consumer group {self._group!r}; "
-            f"create it with: {self._create_command()}.",
+            f"stream {self._stream!r} has no consumer group {self._group!r}; "
+            f"create it with: {self._create_command()}",
         )
 
     def _create_command(self) -> str:

@@ -74,4 +74,4 @@ class Wire:
 
 
 def _lost() -> ConnectionLost:
-    return ConnectionLost("ConnectionLost", "The Redis server closed the connection; it is opened again.")
+    return ConnectionLost("ConnectionLost", "the server closed the connection; it is opened again")
