@@ -1,0 +1,190 @@
+"""One replica of the operator in a simulated world: its real parts, and what the world delivers to it.
+
+Real are the store, the loop, the reconciler with everything below it, the lease, the reports, and the
+sources' questions and answers. Simulated are the watches (a change is delivered after a moment) and the
+connections to Redis.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from prometheus_client import CollectorRegistry
+
+from hack.bench.queue.scene.memory_api import MemoryApi
+from hack.bench.queue.scene.memory_redis import MemoryRedis, MemoryWire
+from hack.bench.queue.scene.world_time import WorldTime
+from poolkeeper.api.demand import DemandSource
+from poolkeeper.controller.intake.readings import Readings
+from poolkeeper.controller.intake.updates import Updates
+from poolkeeper.controller.loop.agenda import Agenda
+from poolkeeper.controller.loop.leadership import Leadership
+from poolkeeper.controller.loop.loop import Loop
+from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.controller.pool.store import Store
+from poolkeeper.controller.pool.surroundings import SurroundingsReader
+from poolkeeper.controller.reconcile.reconciler import Reconciler
+from poolkeeper.controller.reporting.report import Reporter
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.objects.conflicts import scalers_in
+from poolkeeper.kube.objects.events import EventRecorder
+from poolkeeper.kube.objects.leases import LeaseClient
+from poolkeeper.kube.objects.scale import ScaleClient
+from poolkeeper.kube.objects.status import write_status
+from poolkeeper.kube.objects.targets import read_target
+from poolkeeper.kube.transport.client import KubeClient
+from poolkeeper.kube.transport.discovery import Discovery
+from poolkeeper.kube.transport.errors import KubeFailure
+from poolkeeper.kube.watch.pod import Pod
+from poolkeeper.kube.watch.pods import PodWatch
+from poolkeeper.sources.base import SourceFailure
+from poolkeeper.sources.redis.session import RedisSession
+from poolkeeper.sources.registry import queue_of
+from poolkeeper.sources.watch import Watch
+
+CLASS = {"spec": {"vendor": "None", "displayName": "CPU", "nodeTailSeconds": 0, "expectedStartSeconds": 20}}
+READ_SECONDS = 2.0
+
+
+class Pods:
+    """The pods of all namespaces, as the API server shows them."""
+
+    def __init__(self) -> None:
+        self.by_namespace: dict[str, dict[str, Pod]] = {}
+
+    def pods(self, namespace: str) -> dict[str, Pod]:
+        """The pods of one namespace by uid, as a snapshot."""
+        return dict(self.by_namespace.get(namespace, {}))
+
+    def failure(self, namespace: str) -> KubeFailure | None:
+        """They are always current."""
+        return None
+
+    def follow(self, namespaces: set[str]) -> None:
+        """Every namespace is followed."""
+
+
+@dataclass
+class Surroundings:
+    """What all replicas of the operator see."""
+
+    time: WorldTime
+    api: MemoryApi
+    pods: Pods
+    servers: dict[str, MemoryRedis]
+    """Redis servers by the namespace of their pool."""
+
+
+class OperatorReplica:
+    """Starts at once and runs until it is killed."""
+
+    def __init__(self, identity: str, around: Surroundings) -> None:
+        self._read_at: dict[str, float] = {}
+        self._around = around
+        self._polls: dict[PoolKey, list[asyncio.Task[None]]] = {}
+        self._store = Store()
+        self._agenda: Agenda[PoolKey] = Agenda(around.time)
+        self._readings = Readings(self._store, self._agenda)
+        client = cast(KubeClient, around.api)
+        self.leadership = Leadership(
+            LeaseClient(client, "poolkeeper-system", "poolkeeper", around.time),
+            identity,
+            around.time.monotonic,
+            on_change=self._readings.leadership_changed,
+        )
+        self._timings = Timings(CollectorRegistry())
+        events = EventRecorder(client, around.time, on_drop=lambda: None)
+        self._updates = Updates(
+            self._store,
+            self._agenda,
+            self._readings.mark,
+            queues=self,
+            services=_NoServices(),
+            pods=cast(PodWatch, around.pods),
+            is_leading=self.leadership.may_write,
+        )
+        loop = Loop(self._agenda, self._reconciler(client, events), self._timings, around.time)
+        parts = (self.leadership.run(), loop.run(), events.run())
+        self._parts = [asyncio.create_task(part) for part in parts]
+        self._updates.class_seen("cpu", CLASS)
+        for namespace in around.api.pools:
+            self.pool_seen(namespace)
+
+    @property
+    def failed_looks(self) -> int:
+        """How many looks at a pool ended in a bug."""
+        samples = (sample for metric in self._timings.pool_errors.collect() for sample in metric.samples)
+        return int(next(sample.value for sample in samples if sample.name.endswith("_total")))
+
+    def last_look(self, namespace: str) -> tuple[float, str]:
+        """When it has last read the queue of a namespace, and the reason of its last decision there."""
+        pool = self._store.get(PoolKey(namespace, "pool"))
+        reason = pool.decision.reason if pool and pool.decision else ""
+        return self._read_at.get(namespace, 0.0), reason
+
+    def pool_seen(self, namespace: str) -> None:
+        """The watch delivers a pool."""
+        self._updates.pool_seen(self._around.api.pools[namespace])
+
+    def pods_changed(self, namespace: str) -> None:
+        """The watch delivers a change of pods."""
+        self._readings.pods_changed(namespace, self._around.pods.pods(namespace))
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        for task in (*self._parts, *(task for tasks in self._polls.values() for task in tasks)):
+            task.cancel()
+
+    def assign(self, pool: PoolKey, sources: Sequence[DemandSource]) -> None:
+        """Read exactly these for a pool."""
+        self.forget(pool)
+        self._polls[pool] = [asyncio.create_task(self._poll(pool, source)) for source in sources]
+
+    def forget(self, pool: PoolKey) -> None:
+        """Read nothing for a pool any more."""
+        for task in self._polls.pop(pool, ()):
+            task.cancel()
+
+    async def _poll(self, pool: PoolKey, source: DemandSource) -> None:
+        """As the hub's links do, at a phase of its own."""
+        time, queue = self._around.time, queue_of(source)
+        poll_seconds = source.poll_milliseconds / 1000
+        watch = Watch(pool, source.name, poll_seconds, queue, self._readings.published)
+        session = RedisSession(cast(Any, MemoryWire(self._around.servers[pool.namespace])), READ_SECONDS)
+        await asyncio.sleep(time.chance.uniform(0, poll_seconds))
+        while True:
+            asked_at = time()
+            (outcome,) = await session.read([cast(Any, queue)])
+            if isinstance(outcome, SourceFailure):
+                raise outcome
+            self._read_at[pool.namespace] = asked_at
+            watch.report(outcome, asked_at, session.server_id)
+            await asyncio.sleep(poll_seconds)
+
+    def _reconciler(self, client: KubeClient, events: EventRecorder) -> Reconciler:
+        around = self._around
+        discovery = Discovery(client, around.time.monotonic)
+        return Reconciler(
+            self._store,
+            scales=ScaleClient(client, discovery),
+            pods=cast(PodWatch, around.pods),
+            surroundings=SurroundingsReader(
+                partial(read_target, client, discovery), partial(scalers_in, client), around.time
+            ),
+            leadership=self.leadership,
+            reporter=Reporter(partial(write_status, client), events, self.leadership, around.time),
+            timings=self._timings,
+            clock=around.time,
+        )
+
+
+class _NoServices:
+    """No pool has an http source."""
+
+    def assign(self, pool: PoolKey, sources: Sequence[DemandSource]) -> None:
+        """Nothing to read."""
+
+    def forget(self, pool: PoolKey) -> None:
+        """Nothing was read."""
