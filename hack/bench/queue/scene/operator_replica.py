@@ -23,6 +23,7 @@ from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.loop.leadership import Leadership
 from poolkeeper.controller.loop.loop import Loop
 from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
 from poolkeeper.controller.reconcile.reconciler import Reconciler
@@ -31,6 +32,7 @@ from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.conflicts import scalers_in
 from poolkeeper.kube.objects.events import EventRecorder
 from poolkeeper.kube.objects.leases import LeaseClient
+from poolkeeper.kube.objects.refused_pods import read_refusal
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.objects.status import write_status
 from poolkeeper.kube.objects.targets import read_target
@@ -173,6 +175,7 @@ class OperatorReplica:
             surroundings=SurroundingsReader(
                 partial(read_target, client, discovery), partial(scalers_in, client), around.time
             ),
+            refusals=RefusalReader(partial(read_refusal, client, discovery), around.time),
             leadership=self.leadership,
             reporter=Reporter(partial(write_status, client), events, self.leadership, around.time),
             timings=self._timings,
