@@ -168,8 +168,9 @@ class World(FakeCluster):
                     "resourceVersion": "1",
                     "labels": {"app": "worker"},
                     "creationTimestamp": timestamp(asked_at),
+                    "ownerReferences": [{"kind": "ReplicaSet", "name": "worker-1", "controller": True}],
                 },
-                "status": {"phase": "Running", "conditions": conditions},
+                "status": {"phase": "Pending" if ready_at is None else "Running", "conditions": conditions},
             }
         )
         self.readings.pods_changed("ns", self.pods.present)

@@ -1,40 +1,63 @@
-"""When each replica was asked for: new pods are matched to the scale writes before them, and become
-samples."""
+"""When each replica was asked for, how far it is, and whether it serves; what ends becomes a sample.
 
+A replica serves once it is Ready by a readiness probe. A worker takes requests from a queue without asking
+its probe, so it also serves once it is seen to have taken one; and without a probe on the serving container,
+Ready alone says nothing, so such a replica is presumed to serve when it has run for as long as starts usually
+take. One that lost its readiness goes on serving in a queue pool, until requests have waited for a usual
+start and none was taken: then, or when its containers start again, it is a new start.
+"""
+
+import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from poolkeeper.core.learning import lessons
+from poolkeeper.controller.pool.replicas.removal import Member, furthest_removed
+from poolkeeper.controller.pool.replicas.serving import Serving, is_probed
+from poolkeeper.controller.pool.replicas.start import Start, stage_of
+from poolkeeper.core.learning import lessons, takes
 from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.takes import Takes
+from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
+from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.kube.watch.pod import Pod
 
 CLOCK_SKEW_SECONDS = 2.0
 """A pod's creation is a whole second of the API server's clock: it may look earlier than the scale write."""
-WITNESS_SECONDS = 5.0
-"""A pod whose Ready condition is older than this was not seen when it got ready."""
+IN_VAIN_SECONDS = 5.0
+"""A replica that has a free slot takes a request that waits within this time: ten polls."""
+_LEAST_FAR = (Stage.UNADMITTED, Stage.NO_CONTAINER, Stage.RUNNING)
+
+
+class Rules(NamedTuple):
+    """What decides whether a replica of a pool serves."""
+
+    serving: Serving = Serving()
+    """How to know the container that serves."""
+    usual_seconds: float = math.inf
+    """How long a start takes at most, 95 times out of 100."""
+    takes_unready: bool = True
+    """Whether a replica takes requests without being Ready, as from a queue; a Service sends it none."""
 
 
 class Starts:
-    """The starts of one pool. Sets and mappings of pods are by uid."""
+    """The starts of one pool."""
 
     def __init__(self) -> None:
         self._asks: deque[float] = deque(maxlen=10_000)
         """Unix seconds of the scale writes whose replicas have no pod yet, one entry per replica."""
-        self._asked_at: dict[str, float] = {}
-        """When each known pod was asked for."""
-        self._served: set[str] = set()
-        """Pods that are ready, or were at the last look."""
-        self._learned: set[str] = set()
-        """Pods whose start has ended and was returned as a sample."""
-        self._running: dict[str, float] = {}
-        """Age in seconds of each running start when it was last returned as a sample."""
-        self._failures: dict[str, str] = {}
-        """Why pods that are not ready have failed last: a container that crashes runs in between."""
-        self._loading: set[str] = set()
-        """Pods that were seen before they were ready."""
+        self._known: dict[str, Start] = {}
+        """The start of each pod, by uid."""
+        self._pods: tuple[Pod, ...] = ()
+        """The pods that were followed last."""
+        self._rules = Rules()
+        self._takes: Takes | None = None
+        """What was seen of the requests while a replica ran that may serve unseen; None while none does."""
         self.short_since: float | None = None
         """Since when some desired replicas have had no pod; None while all have one."""
+        self.works_unready = False
+        """Whether the last starts that were seen took requests before they were Ready."""
 
     def scaled(self, before: int, after: int, at: float) -> None:
         """The replicas of the target were set from `before` to `after`."""
@@ -42,118 +65,210 @@ class Starts:
         for _ in range(min(before - after, len(self._asks))):
             self._asks.pop()
 
-    def follow(self, pods: Iterable[Pod], now: float) -> None:
-        """Match new pods to the oldest scale writes without a pod; forget deleted pods."""
+    def follow(self, pods: Iterable[Pod], now: float, rules: Rules | None = None) -> None:
+        """Match new pods to the oldest scale writes without a pod, forget deleted pods, and note how far the
+        others are."""
+        self._rules = rules or self._rules
         present = {pod.uid: pod for pod in pods}
-        self._forget_others(present)
-        new = [pod for uid, pod in present.items() if uid not in self._asked_at]
+        self._pods = tuple(present.values())
+        for uid in self._known.keys() - present.keys():
+            del self._known[uid]
+        new = [pod for uid, pod in present.items() if uid not in self._known]
         for pod in sorted(new, key=lambda pod: pod.created_at or now):
             created_at = pod.created_at or now
-            is_answer = self._asks and self._asks[0] <= created_at + CLOCK_SKEW_SECONDS
-            self._asked_at[pod.uid] = self._asks.popleft() if is_answer else created_at
-        for pod in present.values():
-            self._note_service(pod, now)
+            is_answer = bool(self._asks) and self._asks[0] <= created_at + CLOCK_SKEW_SECONDS
+            asked_at = self._asks.popleft() if is_answer else created_at
+            self._known[pod.uid] = Start(asked_at, is_witnessed=is_answer, restarts=pod.restarts)
+        for pod in self._pods:
+            self._judge(pod, self._known[pod.uid], now)
+
+    @property
+    def has_unproven(self) -> bool:
+        """Whether any replica runs that may serve although its readiness does not say so."""
+        return any(self._is_unproven(pod) for pod in self._pods)
+
+    def note_work(self, now: float, spec: PoolSpec, workload: Workload) -> None:
+        """Learn from the requests which replicas serve although their readiness does not say so. Needed at
+        each look while there are such replicas."""
+        live = [pod for pod in self._pods if not pod.is_finished]
+        unproven = [pod for pod in live if self._is_unproven(pod)]
+        if not unproven:
+            self._takes = None
+            return
+        takers = sum(pod.is_terminating or self._known[pod.uid].serves for pod in live)
+        if self._takes is None:
+            self._takes = takes.begin(now, spec, workload, takers)
+            return
+        self._takes, seen = takes.look(now, spec, workload, takers, self._takes)
+        unproven.sort(key=lambda pod: pod.started_at or math.inf)
+        new = [pod for pod in unproven if not self._known[pod.uid].serves]
+        workers = new[: seen.working]
+        if seen.taken and not workers and takers == len(unproven) - len(new):
+            # All that may have taken it served before: one of them still does, whatever its probe says.
+            workers = [pod for pod in unproven if self._known[pod.uid].serves][:1]
+        for pod in workers:
+            self._known[pod.uid].works(now, waited=seen.waited)
+            self.works_unready = self.works_unready or not pod.is_ready
+
+    def accepted(self, address: str, at: float) -> None:
+        """A replica without a readiness probe has accepted its first connection."""
+        for pod in self._pods:
+            start = self._known[pod.uid]
+            if address in pod.addresses and not start.serves and not self._is_probed(pod):
+                start.works(max(at, pod.ready_at or at), waited=True)
 
     def replicas(self, desired: int, pods: Iterable[Pod], now: float) -> Replicas:
         """The replicas for a decision; a replica that has no pod yet counts as starting."""
         present = [pod for pod in pods if not pod.is_finished]
         live = [pod for pod in present if not pod.is_terminating]
-        ready = sum(pod.is_ready for pod in live)
-        starting = [self._starting(pod) for pod in live if not pod.is_ready]
-        starting += self._without_pod(desired - ready - len(starting), now)
-        starting.sort(key=lambda replica: replica.asked_at)
+        serving = [pod for pod in live if self._known[pod.uid].serves]
         return Replicas(
             desired=desired,
-            ready=ready,
-            starting=tuple(starting[: max(0, desired - ready)]),
+            ready=len(serving),
+            starting=self._starting(desired, live, len(serving), now),
             terminating=len(present) - len(live),
+            unready_working=sum(
+                not pod.is_ready and self._known[pod.uid].works_since is not None for pod in serving
+            ),
         )
 
     def samples(self, pods: Iterable[Pod], now: float) -> list[StartSample]:
         """New samples of starts since the last call, in the order in which they are learned."""
-        new = [pod for pod in pods if pod.uid not in self._learned and not pod.is_terminating]
-        ready = sorted((pod for pod in new if pod.is_ready), key=lambda pod: pod.ready_at or now)
-        failed = [pod for pod in new if _can_not_start(pod) and pod.uid not in self._served]
-        loading = [pod for pod in new if not pod.is_ready and not _can_not_start(pod)]
-        self._learned.update(pod.uid for pod in (*ready, *failed))
-        believed = [pod for pod in ready if lessons.is_believed(_took_seconds(pod))]
-        growing = [pod for pod in loading if self._has_grown(pod, now)]
-        return lessons.in_order(self._sample(pod, now) for pod in (*failed, *believed, *growing))
+        found: list[StartSample] = []
+        for pod in pods:
+            start = self._known[pod.uid]
+            if start.is_learned or pod.is_terminating:
+                continue
+            if start.ended_at is not None:
+                start.is_learned = True
+                if lessons.is_believed(start.ended_at - (start.begun_at or start.asked_at)):
+                    found.append(start.sample(pod, now))
+            elif _can_not_start(pod):
+                start.is_learned = True
+                found.append(start.sample(pod, now, failed=True))
+            elif not start.serves and _has_grown(start, now):
+                found.append(start.sample(pod, now))
+        return lessons.in_order(found)
 
-    def _forget_others(self, present: Mapping[str, Pod]) -> None:
-        for uid in self._asked_at.keys() - present.keys():
-            del self._asked_at[uid]
-            self._running.pop(uid, None)
-            self._served.discard(uid)
-            self._failures.pop(uid, None)
-            self._loading.discard(uid)
-            self._learned.discard(uid)
+    def changes_at(self, now: float) -> float:
+        """When the replicas may count otherwise although nothing happens: one is presumed to serve, or one
+        that was is so no longer."""
+        usual_seconds, due = self._rules.usual_seconds, math.inf
+        for pod in self._pods:
+            start = self._known[pod.uid]
+            if self._is_unproven(pod) and pod.is_ready and not start.serves and start.begun_at is not None:
+                due = min(due, start.begun_at + usual_seconds)
+        if self._takes is not None and self._takes.untaken_since is not None:
+            due = min(due, self._takes.untaken_since + usual_seconds)
+        return due if due > now else math.inf
 
-    def _note_service(self, pod: Pod, now: float) -> None:
-        """Note whether a pod is ready. One that was and no longer is counts as a start that begins now."""
-        if pod.failure:
-            self._failures[pod.uid] = pod.failure
+    def _judge(self, pod: Pod, start: Start, now: float) -> None:
+        """Note how far a pod is, and whether it serves."""
+        start.note(pod, now)
+        has_restarted, start.restarts = pod.restarts > start.restarts, pod.restarts
+        if start.serves and has_restarted:
+            start.begins_again(now)
+        if pod.is_ready and self._is_probed(pod):
+            self._note_readiness(pod, start, now)
+        elif start.serves and not self._can_take(pod):
+            start.begins_again(now)
+        elif start.serves and self._waits_in_vain(now, self._rules.usual_seconds):
+            start.goes_on(now)
+        elif not start.serves and pod.is_ready and self._is_presumed(start, now):
+            start.serves = True
+
+    def _note_readiness(self, pod: Pod, start: Start, now: float) -> None:
+        """A readiness probe says that a pod serves. If requests wait for it, it did not before."""
+        has_waited = self._takes is not None and self._takes.untaken_since is not None
+        if not start.serves and has_waited:
+            self.works_unready = False
+        start.is_ready(pod, now)
+
+    def _can_take(self, pod: Pod) -> bool:
+        """Whether a pod that served, and that no readiness probe calls Ready, may still take requests."""
+        return pod.is_ready or (pod.is_running and self._rules.takes_unready)
+
+    def _is_presumed(self, start: Start, now: float) -> bool:
+        """Whether a pod without a readiness probe has run for as long as a start usually takes."""
+        if start.begun_at is None or self._waits_in_vain(now, IN_VAIN_SECONDS):
+            return False
+        return now - start.begun_at >= self._rules.usual_seconds
+
+    def _waits_in_vain(self, now: float, seconds: float) -> bool:
+        """Whether requests have waited for so long, and none was taken."""
+        since = self._takes.untaken_since if self._takes is not None else None
+        return since is not None and now - since >= seconds
+
+    def _is_unproven(self, pod: Pod) -> bool:
+        """Whether it may serve although no readiness probe says so."""
+        if pod.is_terminating or pod.is_finished:
+            return False
         if pod.is_ready:
-            self._served.add(pod.uid)
-            self._failures.pop(pod.uid, None)
-        elif pod.uid in self._served:
-            self._served.discard(pod.uid)
-            self._asked_at[pod.uid] = now
-        else:
-            self._loading.add(pod.uid)
+            return not self._is_probed(pod)
+        return self._can_take(pod)
 
-    def _without_pod(self, missing: int, now: float) -> list[StartingReplica]:
+    def _is_probed(self, pod: Pod) -> bool:
+        return is_probed(pod.containers, self._rules.serving)
+
+    def _starting(
+        self, desired: int, live: list[Pod], serving: int, now: float
+    ) -> tuple[StartingReplica, ...]:
+        """The replicas that don't serve yet; where there are more than are desired, those that are furthest,
+        since the others are about to go."""
+        asks = self._without_pod(desired - len(live), now)
+        most = max(0, desired - serving)
+        if not most:
+            return ()
+        members = [*(self._member(pod) for pod in live), *([Member(None, Stage.UNADMITTED)] * len(asks))]
+        furthest = furthest_removed(members)
+        starting = [
+            self._starting_replica(pod, reached)
+            for pod, reached in zip(live, furthest[: len(live)], strict=True)
+            if not self._known[pod.uid].serves
+        ]
+        starting += [
+            StartingReplica(asked_at, Stage.UNADMITTED, removed_with=_beyond(Stage.UNADMITTED, reached))
+            for asked_at, reached in zip(asks, furthest[len(live) :], strict=True)
+        ]
+        starting.sort(key=lambda replica: (-_LEAST_FAR.index(replica.stage), replica.asked_at))
+        return tuple(sorted(starting[:most], key=lambda replica: replica.asked_at))
+
+    def _without_pod(self, missing: int, now: float) -> list[float]:
+        """When each of the replicas that have no pod was asked for."""
         if missing <= 0:
             self.short_since = None
             return []
         self.short_since = self.short_since or now
         known = list(self._asks)[-missing:]
-        unknown = [self.short_since] * (missing - len(known))
-        return [StartingReplica(asked_at, Stage.UNADMITTED) for asked_at in (*unknown, *known)]
+        return [*([self.short_since] * (missing - len(known))), *known]
 
-    def _starting(self, pod: Pod) -> StartingReplica:
-        asked_at = self._asked_at[pod.uid]
-        begun_at = asked_at if pod.has_node else None
-        failure = pod.failure or self._failures.get(pod.uid, "")
-        return StartingReplica(asked_at, _stage(pod), begun_at, failure, pod=pod.name)
+    def _member(self, pod: Pod) -> Member:
+        return Member(pod, Stage.RUNNING if self._known[pod.uid].serves else stage_of(pod))
 
-    def _has_grown(self, pod: Pod, now: float) -> bool:
-        age = now - self._asked_at[pod.uid]
-        if not lessons.has_grown(age, self._running.get(pod.uid)):
-            return False
-        self._running[pod.uid] = age
-        return True
-
-    def _sample(self, pod: Pod, now: float) -> StartSample:
-        return StartSample(
-            uid=pod.uid,
-            asked_at=self._asked_at[pod.uid],
-            observed_at=now,
-            scheduled_at=pod.scheduled_at,
-            started_at=pod.started_at,
-            ready_at=self._ready_at(pod, now),
-            failed=_can_not_start(pod),
+    def _starting_replica(self, pod: Pod, reached: Stage) -> StartingReplica:
+        start, stage = self._known[pod.uid], stage_of(pod)
+        return StartingReplica(
+            asked_at=start.asked_at,
+            stage=stage,
+            begun_at=start.begun_at,
+            failure=start.failure,
+            pod=pod.name,
+            removed_with=_beyond(stage, reached),
         )
 
-    def _ready_at(self, pod: Pod, now: float) -> float | None:
-        """This process's clock if it saw the pod get ready, since the pod has whole seconds of another
-        clock."""
-        if pod.ready_at is None or not pod.is_ready:
-            return None
-        is_witnessed = pod.uid in self._loading and abs(now - pod.ready_at) <= WITNESS_SECONDS
-        return now if is_witnessed else pod.ready_at
+
+def _beyond(stage: Stage, reached: Stage) -> Stage | None:
+    return None if reached is stage else reached
 
 
-def _stage(pod: Pod) -> Stage:
-    if not pod.has_node:
-        return Stage.UNADMITTED
-    return Stage.RUNNING if pod.is_running else Stage.NO_CONTAINER
+def _has_grown(start: Start, now: float) -> bool:
+    """Whether a running start should be learned again. While it waits for a node, it has not begun."""
+    if start.begun_at is None or not lessons.has_grown(now - start.begun_at, start.learned_age):
+        return False
+    start.learned_age = now - start.begun_at
+    return True
 
 
 def _can_not_start(pod: Pod) -> bool:
     """Whether the pod won't start: its image can't be pulled, or it keeps crashing, maybe for days."""
     return (pod.is_finished or pod.has_failed) and not pod.is_ready
-
-
-def _took_seconds(pod: Pod) -> float:
-    return (pod.ready_at or 0.0) - (pod.created_at or 0.0)

@@ -6,13 +6,17 @@ from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.pool.pod_selection import PodSelection
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.refusals import NO_SHORTAGE, RefusalReader
+from poolkeeper.controller.pool.replicas.serving import serving
+from poolkeeper.controller.pool.starts import Rules
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
 from poolkeeper.controller.pool.translate import pool_spec
 from poolkeeper.controller.pool.troubles import explained
 from poolkeeper.controller.pool.windows import warm_floor
 from poolkeeper.core.learning.saved import restore
+from poolkeeper.core.learning.start_time import ended_p95_seconds
 from poolkeeper.core.learning.state import PoolState, learn
+from poolkeeper.core.values.demand import Workload, survey
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.core.values.observation import CLEAR, Observation, Replicas, Stop, WarmFloor
 from poolkeeper.core.values.spec import PoolSpec
@@ -105,7 +109,9 @@ class Observer:
         now = self._clock()
         failed: list[Pod] = []
         state = pool.state or restore(pool.learned, now, spec)
-        pool.starts.follow(pool.pods, now)
+        pool.starts.follow(pool.pods, now, self._rules(pool, state))
+        if pool.starts.has_unproven:
+            pool.starts.note_work(now, spec, _workload(pool, now, spec, state))
         for sample in pool.starts.samples(pool.pods, now):
             before, state = state, learn(state, sample)
             if sample.failed and state is not before:
@@ -113,10 +119,23 @@ class Observer:
         pool.state = state
         return state, failed
 
+    def _rules(self, pool: Pool, state: PoolState) -> Rules:
+        """What decides whether a replica of the pool serves."""
+        declared = pool.declaration.spec
+        sources = declared.demand if declared else ()
+        accelerator = self._store.classes.get(declared.accelerator.class_) if declared else None
+        return Rules(
+            serving=serving(accelerator, sources),
+            usual_seconds=ended_p95_seconds(state.starts),
+            takes_unready=any(source.http is None for source in sources),
+        )
+
     def observe(self, pool: Pool, now: float) -> Observation:
         """Everything that a decision is made from. The replicas are None where they can't be seen: the target
         is unread, does not say which pods are its own, or its pods may be out of date."""
         scale = pool.target.scale
+        # The pods may have changed while the API server was waited for.
+        pool.starts.follow(pool.pods, now)
         is_seen = pool.target.has_selector and self.pods_failure(pool) is None
         pool.observation = Observation(
             demand=pool.demand.current(),
@@ -140,6 +159,12 @@ def _stop(pool: Pool) -> Stop:
     """In mode Observe nothing is written, so activators never come and the decision shows the stop itself."""
     spec = pool.declaration.spec
     return CLEAR if spec is not None and spec.mode is PoolMode.OBSERVE else pool.stop
+
+
+def _workload(pool: Pool, now: float, spec: PoolSpec, state: PoolState) -> Workload:
+    """The demand that a decision would see now."""
+    hold_seconds = max(spec.idle_seconds or 0.0, state.starts.p50_seconds)
+    return survey(now, spec, Observation(pool.demand.current(), None), hold_seconds)
 
 
 def _warm_floor(pool: Pool, now: float) -> WarmFloor:

@@ -156,8 +156,9 @@ class Reconciler:
         changes_at = pool.warm_floor.changes_at if pool.warm_floor else None
         rival_due_at = pool.surroundings.expires_at if pool.surroundings.scalers else None
         shortage_due_at = pool.shortage.due_at(pool.starts.short_since)
-        times = (come_back_at, due_at, changes_at, rival_due_at, shortage_due_at, pool.target.next_read_at)
-        return min(at for at in times if at is not None)
+        starts_change_at = pool.starts.changes_at(self._clock())
+        times = (come_back_at, due_at, changes_at, rival_due_at, shortage_due_at, starts_change_at)
+        return min(pool.target.next_read_at, *(at for at in times if at is not None))
 
     async def _enforce(self, pool: Pool, target: TargetKey, spec: PoolSpec, remembered: PoolState) -> None:
         """Write what was decided over what was just read; after a conflict, read and decide again."""

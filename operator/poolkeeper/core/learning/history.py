@@ -85,7 +85,7 @@ def remember(
         load=known.load,
         objective=account,
         promise=known.promise,
-        readings=_merge(state.readings, workload.readings),
+        readings=merged(state.readings, workload.readings),
         idle_since=idle_since,
         idle_seconds=idle_seconds,
         worked_at=now if works else state.worked_at,
@@ -145,10 +145,7 @@ def between(before: Reading, after: Reading, spec: PoolSpec, obstacles: Obstacle
     """
     poll_seconds = _poll_seconds(spec, before.source)
     moved_at = max(before.observed_at, after.observed_at - poll_seconds)
-    arrived = max(0, after.arrived - before.arrived)
-    taken = max(0, arrived + before.queued - after.queued)
-    if after.emptied_at is not None and after.emptied_at != before.emptied_at:
-        taken = 0
+    arrived, taken = max(0, after.arrived - before.arrived), taken_between(before, after)
     completed = max(0, after.completed - before.completed)
     late = capacity_late = 0
     full_since = obstacles.ceiling.began_at if obstacles.ceiling.lasts else math.inf
@@ -173,6 +170,13 @@ def between(before: Reading, after: Reading, spec: PoolSpec, obstacles: Obstacle
         capacity_late=capacity_late,
         late_by=late_by,
     )
+
+
+def taken_between(before: Reading, after: Reading) -> int:
+    """Requests that replicas took between two readings of a source; none where its server lost them."""
+    if after.emptied_at is not None and after.emptied_at != before.emptied_at:
+        return 0
+    return max(0, after.arrived - before.arrived + before.queued - after.queued)
 
 
 def _busy_seconds(before: Reading, after: Reading, moved_at: float, ready: int, concurrency: int) -> float:
@@ -229,7 +233,7 @@ def _quota(now: float, spec: PoolSpec, replicas: Replicas, allowed: int | None, 
     return known.follow(now, holds=is_full)
 
 
-def _merge(known: tuple[Reading, ...], new: tuple[Reading, ...]) -> tuple[Reading, ...]:
+def merged(known: tuple[Reading, ...], new: tuple[Reading, ...]) -> tuple[Reading, ...]:
     """The latest believed reading of every source."""
     if len(new) >= len(known):
         return new

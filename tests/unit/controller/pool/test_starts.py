@@ -29,7 +29,11 @@ def pod(uid: str, created_at: float, **changes: Any) -> Pod:
 
 
 def ready(uid: str, created_at: float, ready_at: float, **changes: Any) -> Pod:
-    return pod(uid, created_at, ready_at=ready_at, is_ready=True, scheduled_at=created_at, **changes)
+    return pod(
+        uid,
+        created_at,
+        **{"ready_at": ready_at, "is_ready": True, "scheduled_at": created_at, "has_node": True, **changes},
+    )
 
 
 def test_a_replica_that_was_asked_for_is_starting_before_it_has_a_pod() -> None:
@@ -116,10 +120,10 @@ def test_a_failed_start_is_told_as_such_and_once() -> None:
 @pytest.mark.parametrize("failure", ["CrashLoopBackOff", "ImagePullBackOff"])
 def test_a_pod_that_can_not_start_is_a_failure_and_no_slow_start(failure: str) -> None:
     starts = Starts()
-    loading = [pod("a", 100.0)]
+    loading = [pod("a", 100.0, has_node=True)]
     starts.follow(loading, now=110.0)
     assert [sample.failed for sample in starts.samples(loading, now=110.0)] == [False]
-    stuck = [pod("a", 100.0, failure=failure)]
+    stuck = [pod("a", 100.0, has_node=True, failure=failure)]
     starts.follow(stuck, now=200.0)
     assert [sample.failed for sample in starts.samples(stuck, now=200.0)] == [True]
     assert starts.samples(stuck, now=90_000.0) == []
@@ -137,17 +141,43 @@ def test_no_more_is_told_than_a_restarted_operator_can_recognise() -> None:
 
 def test_a_start_that_goes_on_is_told_again_only_as_it_grows() -> None:
     starts = Starts()
-    pods = [pod("a", 100.0)]
+    pods = [pod("a", 100.0, has_node=True)]
     starts.follow(pods, now=110.0)
     reported = [bool(starts.samples(pods, now=now)) for now in (110.0, 110.5, 111.0, 113.0)]
     assert reported == [True, False, False, True]
 
 
-def test_a_replica_that_is_ready_no_more_starts_again_now() -> None:
+ADMISSIONS: dict[str, tuple[float, float | None, float]] = {
+    "the usual delay": (102.0, None, 100.0),
+    "a gate, a quota or no node for a minute, which was seen": (160.0, 150.0, 160.4),
+    "the same, found by an operator that was restarted": (160.0, None, 160.0),
+}
+
+
+@pytest.mark.parametrize(("scheduled_at", "seen_at", "begun_at"), ADMISSIONS.values(), ids=ADMISSIONS)
+def test_a_long_admission_is_no_part_of_the_start(
+    scheduled_at: float, seen_at: float | None, begun_at: float
+) -> None:
     starts = Starts()
-    starts.follow([ready("a", 100.0, 110.0)], now=120.0)
-    unready = [pod("a", 100.0, scheduled_at=100.0)]
-    starts.follow(unready, now=500.0)
-    assert starts.replicas(1, unready, now=501.0).starting == (
-        StartingReplica(500.0, Stage.UNADMITTED, pod="a"),
-    )
+    if seen_at is not None:
+        starts.follow([pod("a", 100.0)], now=seen_at)
+        (waits,) = starts.replicas(1, [pod("a", 100.0)], now=seen_at).starting
+        assert (waits.stage, waits.begun_at) == (Stage.UNADMITTED, None)
+        assert starts.samples([pod("a", 100.0)], now=seen_at) == []
+    admitted = [pod("a", 100.0, has_node=True, scheduled_at=scheduled_at)]
+    starts.follow(admitted, now=scheduled_at + 0.4)
+    (begun,) = starts.replicas(1, admitted, now=scheduled_at + 0.4).starting
+    assert (begun.stage, begun.begun_at) == (Stage.NO_CONTAINER, begun_at)
+    pods = [ready("a", 100.0, 190.0, scheduled_at=scheduled_at)]
+    starts.follow(pods, now=190.0)
+    (sample,) = starts.samples(pods, now=190.0)
+    assert sample.began_at == begun_at
+    assert sample.ready_at == 190.0
+
+
+def test_a_start_behind_a_gate_of_hours_is_believed() -> None:
+    starts = Starts()
+    pods = [ready("a", 100.0, 90_020.0, scheduled_at=90_000.0)]
+    starts.follow(pods, now=90_021.0)
+    (sample,) = starts.samples(pods, now=90_021.0)
+    assert (sample.began_at, sample.ready_at) == (90_000.0, 90_020.0)

@@ -1,0 +1,49 @@
+"""Which container of a pod serves the requests, and whether it says when it is ready to."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec
+from poolkeeper.api.demand import DemandSource
+from poolkeeper.kube.watch.pod import Container
+
+
+class Serving(NamedTuple):
+    """What the container that serves is known by, the surest first."""
+
+    resources: tuple[str, ...] = ()
+    """Names of the accelerator resources, of which it requests one; a `*` at the end matches any ending."""
+    ports: tuple[str, ...] = ()
+    """Names or numbers of the port that requests are sent to."""
+
+
+def serving(accelerator: AcceleratorClassSpec | None, sources: tuple[DemandSource, ...]) -> Serving:
+    """What the container is known by in a pool of this class, with these sources."""
+    resources: tuple[str, ...] = ()
+    if accelerator is not None:
+        first = (accelerator.resource_name,) if accelerator.resource_name else ()
+        resources = (*first, *accelerator.other_resource_names)
+    return Serving(resources, tuple(str(source.http.port) for source in sources if source.http))
+
+
+@lru_cache(maxsize=4096)
+def serving_container(containers: tuple[Container, ...], serving: Serving) -> Container | None:
+    """The container that requests the accelerator, else the one that has the port, else the first; None where
+    none is known."""
+    for container in containers:
+        if any(_matches(name, wanted) for name in container.resources for wanted in serving.resources):
+            return container
+    for container in containers:
+        if any(port in serving.ports for port in container.ports):
+            return container
+    return containers[0] if containers else None
+
+
+def is_probed(containers: tuple[Container, ...], serving: Serving) -> bool:
+    """Whether Ready says that the pod serves; also where its containers aren't known."""
+    container = serving_container(containers, serving)
+    return container is None or container.is_probed
+
+
+def _matches(name: str, wanted: str) -> bool:
+    return name.startswith(wanted[:-1]) if wanted.endswith("*") else name == wanted

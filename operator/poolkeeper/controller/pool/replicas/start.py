@@ -1,0 +1,110 @@
+"""The start of one pod: when it was asked for, when it began, and whether the pod serves by now."""
+
+from dataclasses import dataclass
+
+from poolkeeper.core.learning import lessons
+from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.values.observation import Stage
+from poolkeeper.kube.watch.pod import Pod
+
+WITNESS_SECONDS = 5.0
+"""A change of a pod that is older than this was not seen when it happened."""
+
+
+@dataclass(slots=True)
+class Start:
+    """What is remembered of one pod. Instants are Unix seconds of this process's clock where it saw the
+    change, since a pod shows whole seconds of another clock."""
+
+    asked_at: float
+    """The scale write that called for it, if known; else its creation."""
+    is_witnessed: bool = False
+    """Whether it was seen before any of its containers ran, so that its first request is known."""
+    begun_at: float | None = None
+    """When its start began; None while it has no node."""
+    ended_at: float | None = None
+    """When it began to serve, where that is known; None before, and where it isn't."""
+    serves: bool = False
+    """Whether it counts as ready."""
+    works_since: float | None = None
+    """When it was first seen to have taken a request that its readiness does not explain."""
+    restarts: int = 0
+    """How many times its containers had been started again at the last look."""
+    was_without_node: bool = False
+    """Whether it was seen before it had a node."""
+    was_loading: bool = False
+    """Whether it was seen before it was Ready."""
+    failure: str = ""
+    """Why it failed last, until it is Ready: a container that crashes runs in between."""
+    is_learned: bool = False
+    """Whether its start has ended and nothing more is learned from it."""
+    learned_age: float | None = None
+    """Age in seconds of the running start when it was last returned as a sample."""
+
+    def note(self, pod: Pod, now: float) -> None:
+        """Note how far the pod is."""
+        self.is_witnessed = self.is_witnessed or not (pod.is_running or pod.is_ready)
+        self.was_loading = self.was_loading or not pod.is_ready
+        self.failure = "" if pod.is_ready else pod.failure or self.failure
+        if self.begun_at is not None:
+            return
+        if not pod.has_node:
+            self.was_without_node = True
+            return
+        admitted_at = pod.scheduled_at or self.asked_at
+        if self.was_without_node and (pod.scheduled_at is None or _is_recent(pod.scheduled_at, now)):
+            admitted_at = now
+        self.begun_at = lessons.begun_at(self.asked_at, admitted_at)
+
+    def is_ready(self, pod: Pod, now: float) -> None:
+        """Its readiness probe says that it serves."""
+        if self.ended_at is None and pod.ready_at is not None:
+            self.ended_at = now if self.was_loading and _is_recent(pod.ready_at, now) else pod.ready_at
+        self.serves = True
+
+    def works(self, at: float, *, waited: bool) -> None:
+        """It has taken a request. Only one that had waited for it shows when it became able to."""
+        if self.ended_at is None and waited and self.is_witnessed and not self.serves:
+            self.ended_at = at
+        elif self.ended_at is None:
+            self.is_learned = True
+        self.serves, self.works_since = True, at
+
+    def begins_again(self, at: float) -> None:
+        """It serves no more: a start that begins now, from which nothing is learned."""
+        self.serves, self.works_since = False, None
+        self.is_learned, self.asked_at, self.begun_at = True, at, at
+
+    def goes_on(self, at: float) -> None:
+        """It was presumed to serve, or has served, but takes nothing: its start goes on if its end was not
+        seen yet."""
+        if self.is_learned or self.ended_at is not None:
+            self.begins_again(at)
+        else:
+            self.serves = False
+
+    def sample(self, pod: Pod, now: float, *, failed: bool = False) -> StartSample:
+        """The start as far as it has come."""
+        is_long = self.begun_at is not None and self.begun_at > self.asked_at
+        return StartSample(
+            uid=pod.uid,
+            asked_at=self.asked_at,
+            observed_at=now,
+            scheduled_at=pod.scheduled_at,
+            started_at=pod.started_at,
+            ready_at=None if failed else self.ended_at,
+            failed=failed,
+            begun_at=self.begun_at if is_long else None,
+        )
+
+
+def stage_of(pod: Pod) -> Stage:
+    """How far a pod is that is not known to serve. One that is Ready runs, whatever is known of its
+    containers."""
+    if not pod.has_node and not pod.is_ready:
+        return Stage.UNADMITTED
+    return Stage.RUNNING if pod.is_running or pod.is_ready else Stage.NO_CONTAINER
+
+
+def _is_recent(at: float, now: float) -> bool:
+    return abs(now - at) <= WITNESS_SECONDS

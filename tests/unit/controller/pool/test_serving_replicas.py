@@ -1,0 +1,207 @@
+"""Which replicas count as ready: by a probe, by the requests that they take, or by their age."""
+
+from typing import Any
+
+import pytest
+
+from poolkeeper.controller.pool.starts import Rules, Starts
+from poolkeeper.core.values.demand import Workload, survey
+from poolkeeper.core.values.observation import ArrivalBucket, Observation, Reading, Stage
+from poolkeeper.core.values.spec import PoolSpec, SourceSpec
+from poolkeeper.kube.watch.pod import Container, Pod
+from tests.unit.controller.pool.test_starts import pod, ready
+
+USUAL_SECONDS = 60.0
+SPEC = PoolSpec(max_replicas=5, budget_seconds=60.0, sources=(SourceSpec("queue"),))
+QUEUE = Rules(usual_seconds=USUAL_SECONDS)
+SERVICE = Rules(usual_seconds=USUAL_SECONDS, takes_unready=False)
+PROBED = (Container("model", is_probed=True, resources=(), ports=()),)
+UNPROBED = (Container("model", is_probed=False, resources=(), ports=()),)
+
+
+def workload(
+    now: float, *, waiting_since: tuple[float, ...] = (), in_flight: int = 0, arrived: int
+) -> Workload:
+    """One reading: requests that have waited since these instants, and how many have arrived in all."""
+    buckets = tuple(ArrivalBucket(at, 1) for at in waiting_since)
+    reading = Reading("queue", now, len(buckets), in_flight, waiting=buckets, arrived=arrived)
+    return survey(now, SPEC, Observation((reading,), None), 0.0)
+
+
+def runs(uid: str, created_at: float = 100.0, **changes: Any) -> Pod:
+    """A pod whose container runs, and that is not Ready."""
+    values = {"has_node": True, "is_running": True, "started_at": created_at + 2.0, "containers": PROBED}
+    return pod(uid, created_at, **(values | changes))
+
+
+def unprobed(uid: str, created_at: float = 100.0) -> Pod:
+    """A pod that is Ready since its process started."""
+    return ready(uid, created_at, created_at + 2.0, is_running=True, containers=UNPROBED)
+
+
+class Scene:
+    """Pods, looked at again and again."""
+
+    def __init__(self, *pods: Pod, rules: Rules = QUEUE) -> None:
+        self.starts, self.rules = Starts(), rules
+        self.starts.scaled(0, len(pods), at=100.0)
+        still = [pod(each.uid, 100.0, has_node=True, containers=each.containers) for each in pods]
+        self.starts.follow(still, 101.0, rules)
+
+    def look(self, now: float, pods: list[Pod], seen: Workload | None = None) -> tuple[int, int, int]:
+        """How many count as ready, as starting, and as working without being Ready."""
+        self.starts.follow(pods, now, self.rules)
+        if seen is not None:
+            self.starts.note_work(now, SPEC, seen)
+        replicas = self.starts.replicas(len(pods), pods, now)
+        return replicas.ready, len(replicas.starting), replicas.unready_working
+
+
+def test_a_request_that_is_taken_is_the_readiness_of_the_longest_running_replica() -> None:
+    pods = [runs("b", 101.0), runs("a", 100.0)]
+    scene = Scene(*pods)
+    assert scene.look(103.0, pods, workload(103.0, waiting_since=(95.0,), arrived=1)) == (0, 2, 0)
+    assert scene.look(120.0, pods, workload(120.0, in_flight=1, arrived=1)) == (1, 1, 1)
+    (sample,) = [each for each in scene.starts.samples(pods, 120.0) if each.ready_at]
+    assert (sample.uid, sample.asked_at, sample.ready_at) == ("a", 100.0, 120.0)
+    late = [runs("b", 101.0), ready("a", 100.0, 140.0, is_running=True, containers=PROBED)]
+    assert scene.look(140.0, late, workload(140.0, arrived=1)) == (1, 1, 0)
+    assert [each for each in scene.starts.samples(late, 140.0) if each.ready_at] == []
+
+
+def test_requests_in_flight_beyond_the_slots_of_those_that_work_are_on_others() -> None:
+    pods = [ready("r", 90.0, 95.0, containers=PROBED, is_running=True), runs("a"), runs("b")]
+    scene = Scene(*pods)
+    scene.look(103.0, pods, workload(103.0, waiting_since=(95.0,) * 3, in_flight=1, arrived=4))
+    assert scene.look(110.0, pods, workload(110.0, in_flight=3, waiting_since=(95.0,), arrived=4)) == (
+        3,
+        0,
+        2,
+    )
+
+
+def test_a_request_of_a_worker_that_is_gone_shows_nothing() -> None:
+    pods = [runs("a")]
+    scene = Scene(*pods)
+    for now in (103.0, 104.0, 110.0):
+        assert scene.look(now, pods, workload(now, in_flight=1, arrived=1)) == (0, 1, 0)
+
+
+def test_a_request_that_a_terminating_replica_may_have_taken_shows_nothing() -> None:
+    leaving = ready("old", 50.0, 60.0, is_terminating=True, is_running=True)
+    pods = [runs("a")]
+    scene = Scene(*pods)
+    for now, seen in (
+        (103.0, workload(103.0, waiting_since=(95.0,), arrived=1)),
+        (104.0, workload(104.0, in_flight=1, arrived=1)),
+    ):
+        scene.starts.follow([leaving, *pods], now, QUEUE)
+        scene.starts.note_work(now, SPEC, seen)
+        assert scene.starts.replicas(1, [leaving, *pods], now).ready == 0
+
+
+def test_a_request_that_was_taken_at_once_ends_no_start() -> None:
+    """The replica may have been able to take one for long."""
+    pods = [runs("a")]
+    scene = Scene(*pods)
+    scene.look(103.0, pods, workload(103.0, arrived=0))
+    assert scene.look(140.0, pods, workload(140.0, in_flight=1, arrived=1)) == (1, 0, 1)
+    assert scene.starts.samples(pods, 140.0) == []
+
+
+def test_a_start_that_was_not_seen_from_the_beginning_is_not_ended_by_a_request() -> None:
+    starts, pods = Starts(), [runs("a")]
+    starts.follow(pods, 900.0, QUEUE)
+    starts.note_work(900.0, SPEC, workload(900.0, waiting_since=(890.0,), arrived=1))
+    starts.follow(pods, 910.0, QUEUE)
+    starts.note_work(910.0, SPEC, workload(910.0, in_flight=1, arrived=1))
+    assert starts.replicas(1, pods, 910.0).ready == 1
+    assert starts.samples(pods, 910.0) == []
+
+
+def test_without_a_probe_ready_says_nothing() -> None:
+    pods = [unprobed("a")]
+    scene = Scene(*pods)
+    assert scene.look(103.0, pods, workload(103.0, waiting_since=(95.0,), arrived=1)) == (0, 1, 0)
+    (starting,) = scene.starts.replicas(1, pods, 103.0).starting
+    assert starting.stage is Stage.RUNNING
+    assert scene.look(150.0, pods, workload(150.0, in_flight=1, arrived=1)) == (1, 0, 0)
+    (sample,) = [each for each in scene.starts.samples(pods, 150.0) if each.ready_at]
+    assert sample.ready_at == 150.0
+
+
+def test_without_a_probe_a_replica_is_presumed_ready_after_a_usual_start_and_teaches_nothing() -> None:
+    pods = [unprobed("a")]
+    scene = Scene(*pods)
+    assert scene.look(103.0, pods, workload(103.0, arrived=0)) == (0, 1, 0)
+    assert scene.starts.changes_at(103.0) == 100.0 + USUAL_SECONDS
+    assert scene.look(160.0, pods, workload(160.0, arrived=0)) == (1, 0, 0)
+    scene.look(900.0, pods, workload(900.0, waiting_since=(890.0,), arrived=1))
+    assert scene.look(901.0, pods, workload(901.0, in_flight=1, arrived=1)) == (1, 0, 0)
+    assert [each for each in scene.starts.samples(pods, 901.0) if each.ready_at] == []
+
+
+def test_without_a_probe_nothing_is_presumed_while_requests_wait_in_vain() -> None:
+    pods = [unprobed("a")]
+    scene = Scene(*pods)
+    for now in (103.0, 160.0, 170.0, 300.0):
+        seen = workload(now, waiting_since=(95.0,), arrived=1)
+        assert scene.look(now, pods, seen) == (0, 1, 0)
+    assert scene.look(310.0, pods, workload(310.0, in_flight=1, arrived=1)) == (1, 0, 0)
+    (sample,) = [each for each in scene.starts.samples(pods, 310.0) if each.ready_at]
+    assert sample.ready_at == 310.0
+
+
+def test_the_first_accepted_connection_ends_a_start_without_a_probe() -> None:
+    pods = [ready("a", 100.0, 102.0, is_running=True, containers=UNPROBED, addresses=("10.0.0.1",))]
+    scene = Scene(*pods, rules=SERVICE)
+    assert scene.look(103.0, pods) == (0, 1, 0)
+    scene.starts.accepted("10.0.0.2", 120.0)
+    assert scene.look(121.0, pods) == (0, 1, 0)
+    scene.starts.accepted("10.0.0.1", 130.0)
+    assert scene.look(131.0, pods) == (1, 0, 0)
+    assert [each.ready_at for each in scene.starts.samples(pods, 131.0) if each.ready_at] == [130.0]
+
+
+LOST: dict[str, tuple[Rules, dict[str, Any], tuple[int, int, int]]] = {
+    "in a queue pool it still counts: a worker does not ask its probe": (QUEUE, {}, (1, 0, 0)),
+    "a Service sends it nothing": (SERVICE, {}, (0, 1, 0)),
+    "its container has started again": (QUEUE, {"restarts": 1}, (0, 1, 0)),
+    "its container does not run": (QUEUE, {"is_running": False}, (0, 1, 0)),
+}
+
+
+@pytest.mark.parametrize(("rules", "changes", "expected"), LOST.values(), ids=LOST)
+def test_a_replica_that_is_ready_no_more(
+    rules: Rules, changes: dict[str, Any], expected: tuple[int, int, int]
+) -> None:
+    pods = [ready("a", 100.0, 110.0, containers=PROBED, is_running=True)]
+    scene = Scene(*pods, rules=rules)
+    assert scene.look(110.0, pods) == (1, 0, 0)
+    scene.starts.samples(pods, 110.0)
+    lost = [runs("a", **changes)]
+    assert scene.look(500.0, lost) == expected
+    for starting in scene.starts.replicas(1, lost, 500.0).starting:
+        assert (starting.asked_at, starting.begun_at) == (500.0, 500.0)
+    assert scene.starts.samples(lost, 700.0) == []
+
+
+def test_a_replica_that_is_ready_no_more_counts_until_requests_wait_in_vain() -> None:
+    pods = [ready("a", 100.0, 110.0, containers=PROBED, is_running=True)]
+    scene = Scene(*pods)
+    scene.look(110.0, pods)
+    lost = [runs("a")]
+    waits = [workload(now, waiting_since=(500.0,), arrived=1) for now in (500.0, 510.0, 560.0, 561.0)]
+    counted = [scene.look(seen.readings[0].observed_at, lost, seen) for seen in waits]
+    assert counted == [(1, 0, 0), (1, 0, 0), (0, 1, 0), (0, 1, 0)]
+    assert scene.look(562.0, lost, workload(562.0, in_flight=1, arrived=1)) == (1, 0, 1)
+
+
+def test_a_replica_that_works_after_its_probe_gave_up_is_named() -> None:
+    pods = [ready("a", 100.0, 110.0, containers=PROBED, is_running=True)]
+    scene = Scene(*pods)
+    scene.look(110.0, pods)
+    lost = [runs("a")]
+    scene.look(500.0, lost, workload(500.0, arrived=1))
+    assert scene.look(501.0, lost, workload(501.0, in_flight=1, arrived=2)) == (1, 0, 1)
+    assert scene.starts.works_unready
