@@ -96,7 +96,7 @@ def observe(
     floor: int = 0,
     held: Held | None = None,
 ) -> Observation:
-    return Observation((demand,), target, WarmFloor(floor), ceiling, held=held)
+    return Observation((demand,), target, WarmFloor(floor, window="office"), ceiling, held=held)
 
 
 def unavailable(now: float) -> Unavailable:
@@ -182,7 +182,7 @@ def observations(draw: st.DrawFn, now: float) -> Observation:
     return Observation(
         demand=(draw(readings(now)),),
         replicas=draw(st.none() | targets(now)),
-        warm_floor=WarmFloor(draw(st.sampled_from((0, 0, 0, 2)))),
+        warm_floor=WarmFloor(draw(st.sampled_from((0, 0, 0, 2))), window="office"),
         ceiling=draw(st.none() | st.integers(0, 12)),
         held=draw(st.none() | st.builds(Held, st.floats(now - 60.0, now + 60.0))),
     )

@@ -1,5 +1,6 @@
 """Warm windows: declared times in which some replicas stay up, as cron expressions in a time zone."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -8,6 +9,9 @@ from cronsim import CronSim, CronSimError
 
 from poolkeeper.api.pool import WarmWindow
 from poolkeeper.core.values.observation import WarmFloor
+
+DAYS_OF_A_WEEK = 7
+"""A weekday alone names a day up to six days ahead."""
 
 
 def window_problems(windows: Sequence[WarmWindow]) -> list[str]:
@@ -22,9 +26,26 @@ def warm_floor(now: float, windows: Sequence[WarmWindow]) -> WarmFloor:
     left out.
     """
     followed = [window for window in windows if not _problem(window)]
-    floor = max((window.replicas for window in followed if _is_open(now, window)), default=0)
-    changes = [_occurrence(now, window, field) for window in followed for field in ("start", "end")]
-    return WarmFloor(floor, min(filter(None, changes), default=None))
+    changes = [_next(now, window, field) for window in followed for field in ("start", "end")]
+    changes_at = min(filter(None, changes), default=None)
+    is_open = [window for window in followed if _is_open(now, window)]
+    if not is_open:
+        return WarmFloor(changes_at=changes_at)
+    # Of several that ask for as many, the one that closes last is named.
+    named = max(is_open, key=lambda window: (window.replicas, _next(now, window, "end") or math.inf))
+    return WarmFloor(named.replicas, changes_at, named.name, _closes(now, named))
+
+
+def _closes(now: float, window: WarmWindow) -> str:
+    """When an open window closes, on its own clock: 18:00, on another day Fri 18:00, later with the date."""
+    end_at = _next(now, window, "end")
+    if end_at is None:
+        return ""
+    zone = ZoneInfo(window.time_zone)
+    today, end = (datetime.fromtimestamp(at, zone) for at in (now, end_at))
+    days = (end.date() - today.date()).days
+    day = "" if not days else "%a " if days < DAYS_OF_A_WEEK else "%Y-%m-%d "
+    return f"{end.strftime(f'{day}%H:%M')} {window.time_zone.removeprefix('Etc/')}"
 
 
 def _problem(window: WarmWindow) -> str | None:
@@ -52,7 +73,11 @@ def _last(now: float, window: WarmWindow, field: str) -> float | None:
     return _occurrence(now + 1.0, window, field, reverse=True)
 
 
-def _occurrence(now: float, window: WarmWindow, field: str, *, reverse: bool = False) -> float | None:
+def _next(now: float, window: WarmWindow, field: str) -> float | None:
+    return _occurrence(now, window, field, reverse=False)
+
+
+def _occurrence(now: float, window: WarmWindow, field: str, *, reverse: bool) -> float | None:
     instant = datetime.fromtimestamp(int(now), UTC).astimezone(ZoneInfo(window.time_zone))
     found = next(CronSim(getattr(window, field), instant, reverse=reverse), None)
     return found.timestamp() if isinstance(found, datetime) else None

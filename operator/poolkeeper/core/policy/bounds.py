@@ -50,7 +50,7 @@ def limits(spec: PoolSpec, observation: Observation, starts: StartTimes, up_seco
         )
     if window.replicas > floor:
         floor, reason = window.replicas, Reason.WARM_WINDOW
-        message = f"a warm window asks for {say.count(window.replicas, 'replica')}"
+        message = say.warm_window(window)
     return Limits(floor if floor < ceiling else ceiling, ceiling, reason, message, changes_at)
 
 

@@ -9,7 +9,7 @@ import math
 from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.demand import Workload
-from poolkeeper.core.values.observation import Foreign, Held, Replicas, Stage, StartingReplica
+from poolkeeper.core.values.observation import Foreign, Held, Replicas, Stage, StartingReplica, WarmFloor
 from poolkeeper.core.values.spec import PoolSpec
 
 AT_ZERO = "no request waits and no replica runs"
@@ -154,6 +154,12 @@ def cancelled(now: float, replicas: Replicas, kept: int) -> str:
         f"no request waits any more, so {count(taken_back, 'replica')}, starting for up to {oldest:.0f} s "
         f"and not ready yet, {are} stopped{f'; {stay(kept)}' if kept else ''}"
     )
+
+
+def warm_window(floor: WarmFloor) -> str:
+    """The window that raises the floor, and until when."""
+    until = f" until {floor.until}" if floor.until else ""
+    return f"warm window {floor.window} asks for {count(floor.replicas, 'replica')}{until}"
 
 
 def stay(replicas: int) -> str:

@@ -185,6 +185,10 @@ class WarmFloor:
     """The number now."""
     changes_at: float | None = None
     """When that number changes next; None for never."""
+    window: str = ""
+    """Name of the open window that asks for that number; empty where none is open."""
+    until: str = ""
+    """When that window closes, in its own time zone, for example 18:00 Europe/Berlin; empty for never."""
 
 
 @dataclass(frozen=True, slots=True)

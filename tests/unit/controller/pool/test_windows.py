@@ -32,7 +32,8 @@ def at(text: str, zone: str = "Europe/Berlin") -> float:
     ids=["before", "opening", "inside", "closing", "over the weekend", "over a change of the clocks"],
 )
 def test_a_window_is_open_from_its_start_until_its_end(now: str, replicas: int, changes_at: str) -> None:
-    assert warm_floor(at(now), [OFFICE]) == WarmFloor(replicas, at(changes_at))
+    floor = warm_floor(at(now), [OFFICE])
+    assert (floor.replicas, floor.changes_at) == (replicas, at(changes_at))
 
 
 def test_a_window_may_span_midnight() -> None:
@@ -41,7 +42,32 @@ def test_a_window_may_span_midnight() -> None:
 
 def test_of_several_open_windows_the_largest_counts() -> None:
     larger = OFFICE.model_copy(update={"name": "larger", "replicas": 5})
-    assert warm_floor(at("2026-03-02 12:00"), [OFFICE, larger]).replicas == 5
+    floor = warm_floor(at("2026-03-02 12:00"), [OFFICE, larger])
+    assert (floor.replicas, floor.window) == (5, "larger")
+
+
+@pytest.mark.parametrize(
+    ("now", "changes", "until"),
+    [
+        ("2026-03-02 12:00", {}, "18:00 Europe/Berlin"),
+        ("2026-03-02 12:00", {"end": "30 6 * * *"}, "Tue 06:30 Europe/Berlin"),
+        ("2026-03-02 12:00", {"end": "0 18 * * FRI"}, "Fri 18:00 Europe/Berlin"),
+        ("2026-03-02 12:00", {"end": "0 18 9 3 *"}, "2026-03-09 18:00 Europe/Berlin"),
+        ("2026-03-28 23:00", {"start": "0 20 * * *", "end": "0 4 * * *"}, "Sun 04:00 Europe/Berlin"),
+        ("2026-03-02 12:00", {"time_zone": "Etc/UTC"}, "18:00 UTC"),
+    ],
+    ids=["today", "tomorrow", "this week", "next week", "over a change of the clocks", "in UTC"],
+)
+def test_an_open_window_says_its_name_and_its_end(now: str, changes: dict[str, str], until: str) -> None:
+    floor = warm_floor(at(now), [OFFICE.model_copy(update=changes)])
+    assert (floor.window, floor.until) == ("office", until)
+
+
+def test_of_windows_that_ask_for_as_many_the_one_that_closes_last_is_named() -> None:
+    longer = OFFICE.model_copy(update={"name": "longer", "end": "0 20 * * MON-FRI"})
+    for windows in ([OFFICE, longer], [longer, OFFICE]):
+        floor = warm_floor(at("2026-03-02 12:00"), windows)
+        assert (floor.window, floor.until) == ("longer", "20:00 Europe/Berlin")
 
 
 def test_without_windows_nothing_is_demanded_and_nothing_changes() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from poolkeeper.core.policy import bounds, say
 from poolkeeper.core.values.decision import Reason
+from poolkeeper.core.values.observation import WarmFloor
 from tests.unit.core.strategies import T0, replicas, spec_of, taught
 
 STARTING = replicas(2, starting_for=(3.0, 5.0))
@@ -43,6 +44,11 @@ def idle_for(number: int, seconds: float) -> str:
             say.demand_unknown(0, "source jobs has not reported yet"),
             "demand is unknown, so the pool stays at zero: source jobs has not reported yet",
         ),
+        (
+            say.warm_window(WarmFloor(2, None, "office-hours", "18:00 Europe/Berlin")),
+            "warm window office-hours asks for 2 replicas until 18:00 Europe/Berlin",
+        ),
+        (say.warm_window(WarmFloor(1, None, "always")), "warm window always asks for 1 replica"),
         (say.above_ceiling(1, 0, 0), "1 replica is more than the 0 allowed, so 1 is stopped"),
         (
             say.above_ceiling_but_busy(6, 4),
