@@ -75,6 +75,8 @@ class PoolRoute(ApiModel):
     """Longest that a request without a time limit of its own is held."""
     ready_in_seconds: Age | None = None
     """When the next replica is expected, from the learned start time; None until it has been learned."""
+    start_trouble: str = ""
+    """Why starts of the pool do not succeed, in a few words for its callers; empty while none fails."""
     held_requests: Annotated[int, Field(ge=1)] = 10_000
     """Most requests held for this pool."""
     held_bytes: Annotated[int, Field(ge=0)] = 64 * 1024 * 1024

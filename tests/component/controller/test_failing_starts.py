@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from poolkeeper.api.timestamps import format_timestamp
+from poolkeeper.controller.front.coming import ready_in_seconds, start_trouble
 from poolkeeper.controller.pool.refusals import SHORT_SECONDS
 from poolkeeper.kube.objects.refused_pods import refusal
 from poolkeeper.kube.transport.errors import ApiError
@@ -234,3 +235,32 @@ async def test_a_right_that_is_missing_stops_nothing_and_is_logged_once(
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
         "It can't be read why pods are not created: events is forbidden"
     ]
+
+
+async def test_callers_get_the_reason_and_come_back_for_the_next_attempt(
+    cluster: FakeCluster,
+) -> None:
+    await asked(cluster)
+    pool = cluster.store.all()[0]
+    assert (start_trouble(pool), ready_in_seconds(pool, cluster.now)) == ("", None)
+    await show(cluster, pod_of(cluster, spec=ON_NODE, containerStatuses=waiting("CrashLoopBackOff")))
+    assert start_trouble(pool) == "pod worker-1: CrashLoopBackOff"
+    assert ready_in_seconds(pool, cluster.now) == 10.0
+    cluster.scales.replicas["worker"] = 0
+    assert pool.state is not None
+    pool.state = pool.state._replace(attempts=pool.state.attempts._replace(failed=4))
+    await show(cluster, seconds=1.0)
+    assert start_trouble(pool) == "CrashLoopBackOff", "the pod is gone"
+    assert ready_in_seconds(pool, cluster.now) == 80.0
+    assert ready_in_seconds(pool, cluster.now + 35.0) == 50.0
+
+
+@pytest.mark.parametrize(("message", "expected"), [(QUOTA, "QuotaExceeded"), (WEBHOOK, "AdmissionRefused")])
+async def test_callers_learn_nothing_of_quotas_and_policies_but_that_they_refuse(
+    cluster: FakeCluster, message: str, expected: str
+) -> None:
+    cluster.refusal = refusal(message, cluster.now)
+    await asked(cluster)
+    await show(cluster)
+    await show(cluster, seconds=SHORT_SECONDS + 1.0)
+    assert start_trouble(cluster.store.all()[0]) == expected

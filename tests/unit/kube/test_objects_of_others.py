@@ -16,6 +16,7 @@ from poolkeeper.kube.objects.conflicts import SCALER_KINDS, Scaler, project_scal
 from poolkeeper.kube.objects.endpoint_slices import project_ready_uids, project_slice
 from poolkeeper.kube.objects.leases import StoredLease, project_lease
 from poolkeeper.kube.objects.network_policies import NetworkPolicy, project_policy
+from poolkeeper.kube.objects.refused_pods import Refusal, project_event, refusal_in_status
 from poolkeeper.kube.objects.scale import Scale, project_scale
 from poolkeeper.kube.objects.services import Service, ServiceUnsuitable, project_service
 from poolkeeper.kube.objects.targets import Target, project_target
@@ -84,6 +85,22 @@ KINDS: dict[str, tuple[Callable[[Mapping[str, Any]], object], Any, Json]] = {
                 "initContainerStatuses": [CONTAINER],
             },
         },
+    ),
+    "refusal of a Deployment": (
+        refusal_in_status,
+        Refusal | None,
+        {
+            "status": {
+                "conditions": [
+                    {"type": "ReplicaFailure", "status": "True", "message": "no", "lastTransitionTime": AT}
+                ]
+            }
+        },
+    ),
+    "event of a refusal": (
+        project_event,
+        Refusal,
+        {"message": "no", "lastTimestamp": None, "eventTime": AT, "series": {"lastObservedTime": AT}},
     ),
     "slice": (
         project_slice,

@@ -183,7 +183,7 @@ class Line:
         retry_after = self._retry_after(now)
         what = "accepted a connection" if self._slots.all_refuse else "had room for the request"
         message = (
-            f"No replica of this model {what} within {now - ticket.arrived_at:.0f} s. "
+            f"No replica of this model {what} within {now - ticket.arrived_at:.0f} s{self._because()}. "
             f"Try again after {retry_after} s."
         )
         if self._refuse(ticket, Refused(Cause.TIME_LIMIT, message, retry_after_seconds=retry_after)):
@@ -229,11 +229,19 @@ class Line:
             return
         ready_in, retry_after = self._ready_at - now, self._retry_after(now)
         self._expect_back(client, now, retry_after)
+        what, then = "is at zero and", "The model is being started: try"
+        if self.route.start_trouble:
+            what, then = f"has failed to start ({self.route.start_trouble}) and, at best, is", "Try"
         message = (
-            f"The model is at zero and expected to be ready in {ready_in:.0f} s; this request can't wait "
-            f"longer than {hold_seconds:.0f} s. The model is being started: try again after {retry_after} s."
+            f"The model {what} expected to be ready in {ready_in:.0f} s; this request can't wait longer than "
+            f"{hold_seconds:.0f} s. {then} again after {retry_after} s."
         )
         raise Refused(Cause.NOT_READY_IN_TIME, message, retry_after_seconds=retry_after)
+
+    def _because(self) -> str:
+        """Why there is no replica, where its starts fail."""
+        trouble = "" if self._slots.are_ready else self.route.start_trouble
+        return f", since its starts do not succeed ({trouble})" if trouble else ""
 
     def _expect_back(self, client: str, now: float, after_seconds: int) -> None:
         """Count a refused client as demand until it should be here again.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from poolkeeper.api.demand import DemandSource, Http
 from poolkeeper.api.pool import AcceleratorPoolSpec, PoolMode
 from poolkeeper.controller.front.activators import Activator
+from poolkeeper.controller.front.coming import ready_in_seconds, start_trouble
 from poolkeeper.controller.front.endpoints import EndpointsLane
 from poolkeeper.controller.front.services import Services
 from poolkeeper.controller.front.tables import Outbox
@@ -91,7 +92,8 @@ class View:
             ready=ready_pods(pool),
             idle_seen_at=reading.idle_seen_at if reading else None,
             elsewhere=reading.elsewhere if reading else {},
-            ready_in_seconds=_ready_in_seconds(pool, now),
+            ready_in_seconds=ready_in_seconds(pool, now),
+            start_trouble=start_trouble(pool),
             slice_writes=self._endpoints.writes(pool.key),
         )
 
@@ -126,12 +128,3 @@ def _activator(activator: Activator, outbox: Outbox) -> SeenActivator:
         unsent_version=outbox.unsent_version,
         failed_version=outbox.failed_version,
     )
-
-
-def _ready_in_seconds(pool: Pool, now: float) -> float | None:
-    """The median of the learned start times, less the time that the oldest start under way has taken."""
-    if pool.state is None or not pool.state.starts.samples:
-        return None
-    starting = pool.observation.replicas.starting if pool.observation and pool.observation.replicas else ()
-    begun = min((replica.asked_at for replica in starting), default=now)
-    return max(0.0, round(pool.state.starts.p50_seconds - (now - begun)))

@@ -112,6 +112,7 @@ class RouteFacts(NamedTuple):
     redirects_to_pods: bool
     hold_seconds: int
     ready_in_seconds: float | None
+    start_trouble: str
     concurrency: int
     elsewhere: Mapping[str, int]
     holders: Mapping[str, Sequence[Holder]]
@@ -154,6 +155,7 @@ def route_facts(
         redirects_to_pods=switch is not None and switch.redirects_to_pods,
         hold_seconds=pool.hold_seconds,
         ready_in_seconds=pool.ready_in_seconds,
+        start_trouble=pool.start_trouble,
         concurrency=pool.concurrency,
         elsewhere=pool.elsewhere,
         holders={
@@ -185,6 +187,7 @@ def pool_routes(key: PoolKey, facts: RouteFacts) -> PoolRoutes:
             redirects_to_pods=facts.redirects_to_pods,
             hold_seconds=facts.hold_seconds,
             ready_in_seconds=facts.ready_in_seconds,
+            start_trouble=facts.start_trouble,
             held_requests=http.held_requests,
             fair_by=http.fair_by,
             fair_header=http.fair_header,

@@ -72,6 +72,8 @@ class SeenPool:
     """Requests that replicas received past the activators, by address."""
     ready_in_seconds: float | None = None
     """When the next replica is expected; None until start times have been learned."""
+    start_trouble: str = ""
+    """Why starts do not succeed, in a few words; empty while none fails."""
     slice_writes: int = 0
     """How many slices of this pool were written so far.
 

@@ -51,7 +51,7 @@ async def read_refusal(
     selector = f"involvedObject.name={target.name},reason=FailedCreate"
     path = namespaced_path("v1", target.namespace, "events")
     answer = await client.request("GET", path, query=(("fieldSelector", selector), ("limit", MOST_EVENTS)))
-    return latest(readable(answer.get("items"), _project_event), now)
+    return latest(readable(answer.get("items"), project_event), now)
 
 
 def refusal_in_status(target: Mapping[str, Any]) -> Refusal | None:
@@ -75,8 +75,11 @@ def refusal(message: str, at: float | None) -> Refusal:
     return Refusal(reason, line if len(line) <= MESSAGE_LENGTH else f"{line[: MESSAGE_LENGTH - 1]}…", at)
 
 
-def _project_event(raw: Mapping[str, Any]) -> Refusal:
-    """Events of client-go have lastTimestamp; those of events.k8s.io have a series or only eventTime."""
+def project_event(raw: Mapping[str, Any]) -> Refusal:
+    """The refusal that an event is about. Raises Unreadable.
+
+    Events of client-go have lastTimestamp, those of events.k8s.io a series or only eventTime.
+    """
     series = mapping(raw.get("series")).get("lastObservedTime")
     times = (raw.get("lastTimestamp"), series, raw.get("eventTime"))
     at = next((found for each in times if (found := instant(each)) is not None), None)

@@ -20,6 +20,22 @@ async def test_an_early_503_says_when_to_come_back_and_still_counts_as_demand(ac
     assert (activator.held, activator.report.expected_back) == (0, 1)
 
 
+async def test_a_caller_of_a_model_that_can_not_start_is_answered_with_the_reason(
+    activator: Activator,
+) -> None:
+    trouble = "pod chat-1: CrashLoopBackOff"
+    async with httpx.AsyncClient() as client:
+        await activator.route_to(ready_in_seconds=80.0, start_trouble=trouble)
+        at_once = await client.get(activator.url, headers={"Request-Timeout": "20"})
+        await activator.route_to(ready_in_seconds=0.0, start_trouble=trouble)
+        in_the_end = await client.get(activator.url, headers={"Request-Timeout": "0.2"})
+    assert (at_once.status_code, in_the_end.status_code) == (503, 503)
+    assert 75 <= int(at_once.headers["retry-after"]) <= 80
+    assert "The model has failed to start (pod chat-1: CrashLoopBackOff) and" in at_once.text
+    assert "being started" not in at_once.text
+    assert "since its starts do not succeed (pod chat-1: CrashLoopBackOff). Try" in in_the_end.text
+
+
 async def test_the_time_limit_is_kept_when_the_start_takes_longer_than_expected(activator: Activator) -> None:
     await activator.route_to(ready_in_seconds=0.0)
     async with httpx.AsyncClient() as client:
