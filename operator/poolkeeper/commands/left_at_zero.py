@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from poolkeeper.api.base import API_VERSION, POOLS
 from poolkeeper.api.pool import AcceleratorPoolSpec, PoolMode
+from poolkeeper.controller.pool.contest import CONTESTED
 from poolkeeper.controller.pool.pool import Declaration
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.core.values.identity import PoolKey, TargetKey
@@ -16,8 +17,6 @@ from poolkeeper.kube.transport.listing import list_in
 
 WRITE_ATTEMPTS = 3
 AT_ONCE = 8
-WRITTEN_BY_US_NEVERTHELESS = "ReplicasChangedElsewhere"
-"""The one conflict in which the operator goes on scaling the pool."""
 
 
 class Managed(NamedTuple):
@@ -114,7 +113,8 @@ def _belongs_to_others(body: Mapping[str, Any]) -> bool:
     return any(
         condition.get("type") == ConditionType.SOLE_WRITER
         and condition.get("status") == "False"
-        and condition.get("reason") != WRITTEN_BY_US_NEVERTHELESS
+        # The one conflict in which the operator goes on scaling the pool.
+        and condition.get("reason") != CONTESTED
         for condition in (body.get("status") or {}).get("conditions") or ()
     )
 

@@ -24,6 +24,7 @@ from poolkeeper.core.values.ledger import Sample
 from poolkeeper.kube.objects.conflicts import NamespaceScalers
 from poolkeeper.kube.objects.events import EventRecorder, EventType
 from poolkeeper.kube.objects.refused_pods import Refusal
+from poolkeeper.kube.objects.managed_fields import ReplicaWriter
 from poolkeeper.kube.objects.scale import Scale, ScaleClient
 from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.errors import KubeFailure, TargetMissing
@@ -126,6 +127,7 @@ class FakeCluster:
         self.looked_around: list[str] = []
         self.refusal: Refusal | KubeFailure | None = None
         self.asked_for_refusals: list[float] = []
+        self.writers: tuple[ReplicaWriter, ...] = ()
         self.while_looking_around: Callable[[], object] = lambda: None
         self.registry = CollectorRegistry()
         self.store = Store()
@@ -170,7 +172,7 @@ class FakeCluster:
     async def read_target(self, target: TargetKey) -> Target:
         self.looked_around.append(target.name)
         self.while_looking_around()
-        return Target("uid", 1, {"spec": {"containers": []}})
+        return Target("uid", 1, {"spec": {"containers": []}}, self.writers)
 
     async def read_refusal(self, target: TargetKey, now: float) -> Refusal | None:
         self.asked_for_refusals.append(now)

@@ -3,7 +3,8 @@
 import pytest
 
 from poolkeeper.controller.reporting import conditions
-from poolkeeper.core.values.observation import Replicas
+from poolkeeper.core.values.observation import Held, Replicas
+from poolkeeper.kube.objects.managed_fields import ReplicaWriter
 
 
 @pytest.mark.parametrize(
@@ -27,8 +28,27 @@ def test_an_unknown_class_says_which_figures_are_used() -> None:
     )
 
 
-def test_a_contested_target_names_what_usually_contests_it() -> None:
-    assert conditions.contested(3).message == (
-        "something other than the operator has changed the replicas 3 times in 10 minutes. Often a "
-        "deployment tool applies spec.replicas: remove that field from its manifests"
+ARGO = ReplicaWriter("argocd-controller", "Apply", "", 1_700_000_000.0)
+
+
+def test_a_contested_target_names_the_writer_the_time_and_the_remedy() -> None:
+    assert conditions.contested(ARGO, 1_700_000_099.0).message == (
+        "argocd-controller (Apply) keeps changing the replicas, last at 22:13:20 UTC; it is Argo CD: add the "
+        "target to ignoreDifferences of the Application with jsonPointers: [/spec/replicas], and set the "
+        "sync option RespectIgnoreDifferences=true"
+    )
+
+
+def test_a_contested_target_names_what_usually_contests_it_where_the_writer_is_not_known() -> None:
+    message = conditions.contested(None, 1_700_000_000.0).message
+    assert message.startswith("another writer keeps changing the replicas, last at 22:13:20 UTC; often a ")
+
+
+@pytest.mark.parametrize(("held", "when"), [(Held(1_700_000_060.0), ", not before 22:14:20 UTC"), (None, "")])
+def test_a_contested_pool_says_how_rarely_it_writes(held: Held | None, when: str) -> None:
+    verdict = conditions.written_rarely(ARGO, 120.0, held)
+    assert (verdict.holds, verdict.reason) == (False, "ReplicasChangedElsewhere")
+    assert verdict.message == (
+        "argocd-controller (Apply) keeps changing the replicas, so the operator writes them at most once in "
+        f"120 s{when}: the condition SoleWriter says what to do"
     )

@@ -37,6 +37,10 @@ METADATA: Json = {
     "deletionTimestamp": AT,
     "labels": {"app": "chat", "kubernetes.io/service-name": "chat"},
     "ownerReferences": [{"apiVersion": "x/v1", "kind": "AcceleratorPool", "name": "p", "uid": "u"}],
+    "managedFields": [
+        {"manager": "kubectl", "operation": "Update", "time": AT, "subresource": "scale"},
+        {"manager": "argo", "operation": "Apply", "time": AT, "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+    ],
 }
 POD_CONTAINER: Json = {
     "name": "model",

@@ -6,6 +6,7 @@ import logging
 from poolkeeper.api.base import API_VERSION, CLASSES
 from poolkeeper.api.catalogue import Figure, catalogue
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
+from poolkeeper.kube.objects.managed_fields import FIELD_MANAGER
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 from poolkeeper.kube.transport.paths import api_path
@@ -38,7 +39,7 @@ async def _apply(client: KubeClient, leadership: Leads, manifest: Figure) -> Non
             await client.request(
                 "PATCH",
                 path,
-                query=[("fieldManager", "poolkeeper")],
+                query=[("fieldManager", FIELD_MANAGER)],
                 body=manifest,
                 content_type="application/apply-patch+yaml",
             )

@@ -10,6 +10,7 @@ from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.conflicts import NamespaceScalers, Scaler
+from poolkeeper.kube.objects.managed_fields import ReplicaWriter
 from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.errors import KubeFailure
 
@@ -77,6 +78,13 @@ class SurroundingsReader:
             expires_at=expires_at,
             placement_expires_at=placement_expires_at,
         )
+
+    async def replica_writers(self, target: TargetKey) -> tuple[ReplicaWriter, ...]:
+        """Who set the present replicas of a target; empty where that can't be read or is not recorded."""
+        try:
+            return (await self._read_target(target)).writers
+        except KubeFailure:
+            return ()
 
     async def _placement(
         self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec

@@ -1,10 +1,13 @@
 """What a pool knows about the replicas of its target, and when /scale is read again."""
 
 import random
-from collections import deque
+from dataclasses import replace
 
 from poolkeeper.backoff import Backoff
+from poolkeeper.controller.pool.contest import Contest
 from poolkeeper.core.tuning import RELOOK_SECONDS
+from poolkeeper.core.values.observation import Foreign
+from poolkeeper.kube.objects.managed_fields import ReplicaWriter
 from poolkeeper.kube.objects.scale import Scale
 from poolkeeper.kube.transport.errors import KubeFailure
 from poolkeeper.kube.transport.selectors import selects_pods
@@ -14,9 +17,6 @@ FRESH_SECONDS = 0.5
 SHORT_REREAD_SECONDS = 10.0
 """While replicas have no pods, /scale is read again after this time."""
 RETRIES = Backoff(first_seconds=1.0, longest_seconds=60.0)
-FOREIGN_WRITES_KEPT_SECONDS = 600.0
-FOREIGN_WRITES_TOLERATED = 1
-"""One change by hand is no conflict; a second one within FOREIGN_WRITES_KEPT_SECONDS is."""
 
 
 class Target:
@@ -27,9 +27,14 @@ class Target:
         self.failure: KubeFailure | None = None
         self.next_read_at = 0.0
         """When /scale must be read again."""
+        self.asked: int | None = None
+        """The replicas that decisions of ours explain; None until that is known."""
+        self.foreign: Foreign | None = None
+        """More replicas than that, which another writer has set or which were found."""
+        self.contest = Contest()
+        """Whether another writer keeps changing the replicas."""
         self._failures = 0
         self._read_at = 0.0
-        self._foreign_writes: deque[float] = deque(maxlen=16)
 
     @property
     def selector(self) -> str:
@@ -65,28 +70,49 @@ class Target:
         before, self.scale = self.scale, scale
         self.failure, self._failures, self._read_at = None, 0, now
         self.next_read_at = now + RELOOK_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
-        if before is None or before.uid != scale.uid or before.replicas == scale.replicas:
-            return None
-        return before.replicas
+        if before is None:
+            self._go_on_after_failure(scale.replicas)
+        elif before.uid != scale.uid:
+            self.disown()
+        elif before.replicas != scale.replicas:
+            return before.replicas
+        return None
 
-    def was_changed_elsewhere(self, now: float) -> None:
+    def was_written(self, scale: Scale, now: float, *, only_corrected: bool) -> None:
+        """The operator has written the replicas. Where it only brought a foreign number within the bounds,
+        the rest of it stays foreign."""
+        self.scale, self.asked = scale, scale.replicas
+        self.contest.wrote(now)
+        if only_corrected and self.foreign and scale.replicas:
+            self.foreign = replace(self.foreign, replicas=scale.replicas)
+        else:
+            self.foreign = None
+
+    def was_changed_elsewhere(self, before: int, writer: ReplicaWriter | None, now: float) -> None:
         """The replicas were changed by another writer while this replica of the operator leads."""
-        self._foreign_writes.append(now)
+        self.contest.changed(writer, now)
+        replicas = self.scale.replicas if self.scale else 0
+        self.asked = min(before if self.asked is None else self.asked, replicas)
+        self.foreign = Foreign(replicas, now, str(writer or "")) if replicas > self.asked else None
+
+    def disown(self) -> None:
+        """The operator does not decide on these replicas: the next look that may write finds them."""
+        self.asked = self.foreign = None
 
     def forget(self) -> None:
         """Leadership changed: changes made by another replica of the operator are not foreign writes."""
         self.scale = None
-        self._foreign_writes.clear()
+        self.contest = Contest()
+        self.disown()
         self.expire()
+
+    def _go_on_after_failure(self, replicas: int) -> None:
+        """Other replicas than before count as ours: they may be a write of ours without an answer."""
+        if self.asked is not None and not (self.foreign and self.foreign.replicas == replicas):
+            self.asked, self.foreign = replicas, None
 
     def has_failed(self, failure: KubeFailure, now: float) -> None:
         """/scale can't be read or written; it is read again after a pause that grows."""
         self.scale, self.failure = None, failure
         self.next_read_at = now + RETRIES.pause_seconds(self._failures)
         self._failures += 1
-
-    def contesting_writes(self, now: float) -> int:
-        """How often other writers have changed the replicas in the last FOREIGN_WRITES_KEPT_SECONDS; 0 where
-        that is no conflict."""
-        writes = sum(now - at <= FOREIGN_WRITES_KEPT_SECONDS for at in self._foreign_writes)
-        return writes if writes > FOREIGN_WRITES_TOLERATED else 0

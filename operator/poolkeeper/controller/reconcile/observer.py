@@ -1,6 +1,7 @@
 """What one look at a pool sees: its target's /scale, its pods, what is around it, and what they teach."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.pool.pod_selection import PodSelection
@@ -142,6 +143,7 @@ class Observer:
             replicas=_replicas(pool, scale.replicas, now) if scale and is_seen else None,
             warm_floor=_warm_floor(pool, now),
             stop=_stop(pool),
+            held=None if _is_observed(pool) else pool.target.contest.held(now),
         )
         return pool.observation
 
@@ -152,13 +154,18 @@ class Observer:
 
 def _replicas(pool: Pool, desired: int, now: float) -> Replicas:
     replicas = pool.starts.replicas(desired, pool.pods, now)
-    return explained(replicas, pool.pods, pool.declaration.target, pool.shortage.refusal)
+    replicas = explained(replicas, pool.pods, pool.declaration.target, pool.shortage.refusal)
+    return replace(replicas, foreign=pool.target.foreign) if pool.target.foreign else replicas
 
 
 def _stop(pool: Pool) -> Stop:
     """In mode Observe nothing is written, so activators never come and the decision shows the stop itself."""
+    return CLEAR if _is_observed(pool) else pool.stop
+
+
+def _is_observed(pool: Pool) -> bool:
     spec = pool.declaration.spec
-    return CLEAR if spec is not None and spec.mode is PoolMode.OBSERVE else pool.stop
+    return spec is not None and spec.mode is PoolMode.OBSERVE
 
 
 def _workload(pool: Pool, now: float, spec: PoolSpec, state: PoolState) -> Workload:

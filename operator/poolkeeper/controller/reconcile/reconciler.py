@@ -1,7 +1,6 @@
 """One look at one pool: observe, decide, write if anything is to change, and explain."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
@@ -11,13 +10,14 @@ from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
 from poolkeeper.controller.reconcile.observer import Observer
+from poolkeeper.controller.reconcile.other_writers import OtherWriters
 from poolkeeper.controller.reporting import conditions
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.controller.reporting.report import Reporter
 from poolkeeper.controller.reporting.verdicts import rival, verdicts
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.decide import decide
-from poolkeeper.core.values.decision import Verdict
+from poolkeeper.core.values.decision import Reason, Verdict
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.kube.objects.events import EventType
@@ -50,6 +50,7 @@ class Reconciler:
     ) -> None:
         self._store = store
         self._scales = scales
+        self._other_writers = OtherWriters(surroundings, reporter, clock)
         self._observer = Observer(
             store, scales=scales, pods=pods, surroundings=surroundings, refusals=refusals, clock=clock
         )
@@ -103,17 +104,16 @@ class Reconciler:
     async def _read(self, pool: Pool, target: TargetKey) -> None:
         """Read /scale, and note it where somebody else has changed the replicas."""
         before, scale = await self._observer.read_scale(pool, target), pool.target.scale
-        if before is None or scale is None:
+        if scale is None:
             return
-        pool.starts.scaled(before, scale.replicas, self._clock())
+        if before is not None:
+            pool.starts.scaled(before, scale.replicas, self._clock())
         if not self._may_write(pool):
-            return
-        pool.target.was_changed_elsewhere(self._clock())
-        # Read again who scales the target: it may be an autoscaler that was created since the last list.
-        pool.surroundings = replace(pool.surroundings, expires_at=0.0)
-        change = f"from {before} to {scale.replicas} replicas"
-        message = f"something other than the operator has changed the target {change}"
-        self._reporter.happened(pool, "ReplicasChangedElsewhere", message)
+            pool.target.disown()
+        elif pool.target.asked is None:
+            await self._other_writers.found(pool, target)
+        elif before is not None:
+            await self._other_writers.changed(pool, target, before)
 
     def _learn(self, pool: Pool, spec: PoolSpec) -> PoolState:
         """The pool's state with what its pods show, before a decision is made from it."""
@@ -152,12 +152,15 @@ class Reconciler:
     def _quiet_until(self, pool: Pool, come_back_at: float | None) -> float:
         """When the next look is due although nothing happens and the queues give the same readings."""
         pool.target.mistrust(pool.starts.short_since)
-        due_at = pool.decision.due_at if pool.decision else None
-        changes_at = pool.warm_floor.changes_at if pool.warm_floor else None
-        rival_due_at = pool.surroundings.expires_at if pool.surroundings.scalers else None
-        shortage_due_at = pool.shortage.due_at(pool.starts.short_since)
-        starts_change_at = pool.starts.changes_at(self._clock())
-        times = (come_back_at, due_at, changes_at, rival_due_at, shortage_due_at, starts_change_at)
+        times = (
+            come_back_at,
+            pool.decision.due_at if pool.decision else None,
+            pool.warm_floor.changes_at if pool.warm_floor else None,
+            pool.surroundings.expires_at if pool.surroundings.scalers else None,
+            pool.target.contest.ends_at(),
+            pool.shortage.due_at(pool.starts.short_since),
+            pool.starts.changes_at(self._clock()),
+        )
         return min(pool.target.next_read_at, *(at for at in times if at is not None))
 
     async def _enforce(self, pool: Pool, target: TargetKey, spec: PoolSpec, remembered: PoolState) -> None:
@@ -178,6 +181,7 @@ class Reconciler:
             except (KubeFailure, TimeoutError) as error:
                 failure = error if isinstance(error, KubeFailure) else UNANSWERED
                 self._timings.failed_writes.labels(failure.reason).inc()
+                pool.target.contest.wrote(self._clock())
                 pool.target.has_failed(failure, self._clock())
                 return
             else:
@@ -193,7 +197,8 @@ class Reconciler:
         async with self._leadership.writing():
             written = await self._scales.write(target, scale, decision.replicas)
         now = self._clock()
-        pool.target.scale = written
+        is_corrected = decision.reason is Reason.OUT_OF_BOUNDS
+        pool.target.was_written(written, now, only_corrected=is_corrected)
         pool.starts.scaled(scale.replicas, written.replicas, now)
         pool.writes["up" if written.replicas > scale.replicas else "down"] += 1
         self._timings.reaction.observe(now - pool.published_at)

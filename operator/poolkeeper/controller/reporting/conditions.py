@@ -3,9 +3,13 @@
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 
+from poolkeeper.advice.writers import writer_advice
+from poolkeeper.controller.pool.contest import CONTESTED
+from poolkeeper.core.policy import say
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey
-from poolkeeper.core.values.observation import Replicas
+from poolkeeper.core.values.observation import Held, Replicas
+from poolkeeper.kube.objects.managed_fields import ReplicaWriter
 from poolkeeper.kube.transport.errors import ApiUnreachable, KubeFailure
 
 HOLDING = "Until then, the replicas stay as they are."
@@ -124,12 +128,24 @@ def unknown_scalers(why: str) -> Verdict:
     )
 
 
-def contested(times: int) -> Verdict:
+def contested(writer: ReplicaWriter | None, changed_at: float) -> Verdict:
+    """Another writer keeps changing the replicas; `changed_at` is when that was last seen."""
+    at = say.time_of_day(changed_at if writer is None or writer.at is None else writer.at)
     return Verdict(
         False,
-        "ReplicasChangedElsewhere",
-        f"something other than the operator has changed the replicas {times} times in 10 minutes. Often a "
-        "deployment tool applies spec.replicas: remove that field from its manifests",
+        CONTESTED,
+        f"{writer or say.ANOTHER_WRITER} keeps changing the replicas, last at {at}; {writer_advice(writer)}",
+    )
+
+
+def written_rarely(writer: ReplicaWriter | None, pause_seconds: float, held: Held | None) -> Verdict:
+    """What follows for the pool: it writes, but rarely."""
+    next_at = f", not before {say.time_of_day(held.until)}" if held else ""
+    return Verdict(
+        False,
+        CONTESTED,
+        f"{writer or say.ANOTHER_WRITER} keeps changing the replicas, so the operator writes them at most "
+        f"once in {pause_seconds:.0f} s{next_at}: the condition SoleWriter says what to do",
     )
 
 

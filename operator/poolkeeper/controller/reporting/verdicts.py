@@ -15,7 +15,7 @@ def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: fl
     """All conditions of a pool. `pods_failure` says why the known pods may be out of date, if they may."""
     replicas, decision = pool.observation.replicas if pool.observation else None, pool.decision
     return {
-        ConditionType.READY: _readiness(store, pool, pods_failure),
+        ConditionType.READY: _readiness(store, pool, pods_failure, now),
         ConditionType.DEMAND_KNOWN: decision.demand_known if decision else UNDECIDED,
         ConditionType.BUDGET_ATTAINABLE: decision.budget_attainable if decision else UNDECIDED,
         ConditionType.WITHIN_LIMITS: decision.within_limits if decision else UNDECIDED,
@@ -49,16 +49,16 @@ def _can_be_followed(store: Store, pool: Pool) -> bool:
 
 
 def _contest(pool: Pool, now: float) -> Verdict:
-    declared = pool.declaration.spec
+    declared, contest = pool.declaration.spec, pool.target.contest
     is_enforced = declared is not None and declared.mode is PoolMode.ENFORCE
-    if is_enforced and (writes := pool.target.contesting_writes(now)):
-        return conditions.contested(writes)
+    if is_enforced and contest.pause_seconds(now):
+        return conditions.contested(contest.writer, contest.changed_at)
     if pool.surroundings.scalers_unknown:
         return conditions.unknown_scalers(pool.surroundings.scalers_unknown)
     return conditions.SOLE_WRITER
 
 
-def _readiness(store: Store, pool: Pool, pods_failure: KubeFailure | None) -> Verdict:
+def _readiness(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: float) -> Verdict:
     declared = pool.declaration.spec
     if declared is None:
         return conditions.invalid_spec(pool.declaration.problem)
@@ -76,6 +76,9 @@ def _readiness(store: Store, pool: Pool, pods_failure: KubeFailure | None) -> Ve
         return conditions.OBSERVED
     if conflict := rival(store, pool):
         return conflict
+    contest = pool.target.contest
+    if pause_seconds := contest.pause_seconds(now):
+        return conditions.written_rarely(contest.writer, pause_seconds, contest.held(now))
     if problems := window_problems(declared.scale_to_zero.windows):
         return conditions.invalid_windows(problems)
     return conditions.MANAGED

@@ -20,7 +20,7 @@ from poolkeeper.core.policy.starting import (
     start,
     start_ahead,
 )
-from poolkeeper.core.policy.stopping import hand_over, lowest_safe, stop, stop_surplus
+from poolkeeper.core.policy.stopping import hand_over, lowest_safe, safe_at, stop, stop_surplus
 from poolkeeper.core.values.decision import Decision, Reason, Trouble, Verdict
 from poolkeeper.core.values.demand import Workload, survey
 from poolkeeper.core.values.observation import Observation
@@ -119,7 +119,8 @@ def _keep_in_bounds(case: Case) -> Choice | None:
     lowered = lowest_safe(case, limits.ceiling)
     if lowered < desired:
         return Choice(lowered, Reason.OUT_OF_BOUNDS, say.above_ceiling(desired, limits.ceiling, lowered))
-    return Choice(desired, Reason.OUT_OF_BOUNDS, say.above_ceiling_but_busy(desired, limits.ceiling))
+    message = say.above_ceiling_but_busy(desired, limits.ceiling)
+    return Choice(desired, Reason.OUT_OF_BOUNDS, message, safe_at(case))
 
 
 def _hold_while_unknown(case: Case) -> Choice | None:

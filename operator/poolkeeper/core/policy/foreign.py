@@ -54,4 +54,6 @@ def hold_back(case: Case, choice: Choice, held: Held | None) -> Choice:
 
 
 def _seen_idle_since(case: Case, since: float) -> float:
-    return since if case.state.ready_since is None else max(since, case.state.ready_since)
+    """A replica that loads is not idle yet. Of a later readiness it is not known which replica it is."""
+    ready_since = since if case.state.ready_since is None else case.state.ready_since
+    return max(since, min(ready_since, since + FOREIGN_START_SECONDS))

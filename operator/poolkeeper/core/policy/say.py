@@ -200,27 +200,27 @@ def idle(text: str, remaining: float, reason: Reason) -> str:
     return f"{text}; the stop is due in {remaining:.0f} s unless a request arrives"
 
 
-def have_been_idle(now: float, replicas: Replicas, seconds: float) -> str:
-    """1 replica has been idle for 5 s; 2 replicas, set by kubectl (scale) 9 s ago, have been idle for 5 s."""
+def have_been_idle(replicas: Replicas, seconds: float) -> str:
+    """2 replicas, set by kubectl (scale) at 13:46:37 UTC, have been idle for 5 s."""
     desired, foreign = replicas.desired, replicas.foreign
-    whose = "" if foreign is None else f", {_set_by(now, foreign)},"
+    whose = "" if foreign is None else f", {_set_by(foreign)},"
     have = "has" if desired == 1 else "have"
     return f"{count(desired, 'replica')}{whose} {have} been idle for {seconds:.0f} s"
 
 
-def set_elsewhere(now: float, foreign: Foreign) -> str:
-    """2 replicas were set by kubectl (scale) 12 s ago."""
+def set_elsewhere(foreign: Foreign) -> str:
+    """2 replicas were set by kubectl (scale) at 13:46:37 UTC."""
     was = "was" if foreign.replicas == 1 else "were"
-    return f"{count(foreign.replicas, 'replica')} {was} {_set_by(now, foreign)}"
+    return f"{count(foreign.replicas, 'replica')} {was} {_set_by(foreign)}"
 
 
-def _set_by(now: float, foreign: Foreign) -> str:
-    """Who set replicas that the operator did not ask for, and when."""
-    ago = f"{max(0.0, now - foreign.since):.0f} s ago"
+def _set_by(foreign: Foreign) -> str:
+    """Who set replicas that the operator did not ask for, and when: an instant, as in `handing_over`."""
+    at = f"at {time_of_day(foreign.since)}"
     if not foreign.is_found:
-        return f"set by {foreign.writer or ANOTHER_WRITER} {ago}"
+        return f"set by {foreign.writer or ANOTHER_WRITER} {at}"
     by = f", set by {foreign.writer}" if foreign.writer else ""
-    return f"found when the pool was first seen {ago}{by}"
+    return f"found when the pool was first seen {at}{by}"
 
 
 def held_back(because: str, wanted: int, desired: int, held: Held) -> str:

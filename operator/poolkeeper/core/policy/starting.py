@@ -239,7 +239,7 @@ def hold_while_starting(case: Case) -> Choice | None:
     message = say.starting(replicas, remaining)
     due_at = min(_held_until(case, coming, remaining), outgrown_at(case))
     if replicas.foreign is not None:
-        message = f"{message}; {say.set_elsewhere(now, replicas.foreign)}"
+        message = f"{message}; {say.set_elsewhere(replicas.foreign)}"
         due_at = min(due_at, left_alone_until(case)) if are_left_alone(case) else due_at
     return Choice(replicas.desired, Reason.STARTING, message, due_at)
 

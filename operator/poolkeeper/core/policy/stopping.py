@@ -38,7 +38,7 @@ def stop(case: Case) -> Choice:
     left_until = left_alone_until(case)
     if left_until > stop_at:
         stop_at, reason = left_until, Reason.IDLE
-    idle = say.have_been_idle(case.now, case.replicas, case.now - idle_since(case))
+    idle = say.have_been_idle(case.replicas, case.now - idle_since(case))
     if case.now < stop_at:
         has_surplus = desired > max(floor, 1)
         fades_at = max(outlook.peak_fades_at(case.spec, case.state), left_until) if has_surplus else math.inf
@@ -100,7 +100,14 @@ def lowest_safe(case: Case, target: int) -> int:
         return replicas.desired
     if replicas.starting and are_left_alone(case):
         return replicas.desired
-    is_idle = workload.is_empty and _stop_at(case)[0] <= case.now
-    if not loading(case) and (is_idle or case.spec.drains_on_termination):
-        return target
-    return max(target, replicas.desired - revocable(case))
+    return target if safe_at(case) <= case.now else max(target, replicas.desired - revocable(case))
+
+
+def safe_at(case: Case) -> float:
+    """When replicas may be lowered without hitting work, as far as is known now; infinity while work or a
+    start goes on."""
+    if loading(case) or not case.workload.is_known:
+        return math.inf
+    if case.spec.drains_on_termination:
+        return case.now
+    return _stop_at(case)[0] if case.workload.is_empty else math.inf

@@ -11,6 +11,7 @@ from typing import Any
 from poolkeeper.api.base import API_VERSION
 from poolkeeper.core.front.slices import ActivatorSlice
 from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.objects.managed_fields import FIELD_MANAGER
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import NotFound
 from poolkeeper.kube.transport.fields import entries, labels, mapping, number, readable, required, text, texts
@@ -19,7 +20,6 @@ from poolkeeper.kube.transport.paths import namespaced_path
 
 DISCOVERY = "discovery.k8s.io/v1"
 MANAGED_BY = "activator.poolkeeper.dev"
-FIELD_MANAGER = "poolkeeper"
 MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by"
 _SERVICE_LABEL = "kubernetes.io/service-name"
 _POOL_KIND = "AcceleratorPool"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.objects.managed_fields import FIELD_MANAGER
 from poolkeeper.kube.transport.client import REQUEST_TIMEOUT_SECONDS, JsonObject, KubeClient
 from poolkeeper.kube.transport.discovery import Discovery, Resource
 from poolkeeper.kube.transport.errors import ApiError, ApiUnreachable, KubeFailure, ScaleConflict
@@ -74,8 +75,9 @@ class ScaleClient:
                 resource = await self._discovery.resolve_scalable(target.api_version, target.kind)
                 path = resource.path(target.namespace, target.name, "scale")
                 try:
+                    query = (("fieldManager", FIELD_MANAGER),) if body else ()
                     answer = await self._client.request(
-                        method, path, body=body, timeout_seconds=timeout_seconds
+                        method, path, query=query, body=body, timeout_seconds=timeout_seconds
                     )
                 except ApiError as failure:
                     raise self._explained(failure, target, method, resource) from failure

@@ -1,10 +1,11 @@
-"""The pod template of a target: read to advise on it, never changed."""
+"""The pod template of a target, read to advise on it and never changed, and who set its replicas."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.objects.managed_fields import ReplicaWriter, replica_writers
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.discovery import Discovery
 from poolkeeper.kube.transport.errors import ApiError
@@ -20,6 +21,8 @@ class Target:
     """Changes with every change of the spec."""
     pod_template: dict[str, Any] | None
     """None for a kind that keeps it in a field not known here."""
+    writers: tuple[ReplicaWriter, ...] = ()
+    """Who set the present replicas; empty where that is not recorded."""
 
 
 async def read_target(client: KubeClient, discovery: Discovery, target: TargetKey) -> Target:
@@ -39,6 +42,7 @@ def project_target(raw: Mapping[str, Any]) -> Target:
         uid=required(text(metadata.get("uid"))),
         generation=number(metadata.get("generation")),
         pod_template=_template_of(mapping(raw.get("spec"))),
+        writers=replica_writers(metadata),
     )
 
 

@@ -11,7 +11,7 @@ STARTING = replicas(2, starting_for=(3.0, 5.0))
 
 
 def idle_for(number: int, seconds: float) -> str:
-    return say.have_been_idle(T0, replicas(number), seconds)
+    return say.have_been_idle(replicas(number), seconds)
 
 
 @pytest.mark.parametrize(
