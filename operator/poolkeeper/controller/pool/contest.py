@@ -41,8 +41,8 @@ class Contest:
         return self._pause_seconds
 
     def ends_at(self) -> float | None:
-        """When the contest ends: once there was, or could have been, something to undo for QUIET_SECONDS. None
-        where there is no contest."""
+        """When the contest ends: once there was, or could have been, something to undo for QUIET_SECONDS;
+        None for no contest."""
         return self._quiet_at() if self._pause_seconds else None
 
     def _quiet_at(self) -> float:
