@@ -1,12 +1,15 @@
 """Kinds of other people with a /scale of their own are targets like any other."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from hack.testing.control_plane import ControlPlane
 from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.kube.objects.managed_fields import other_writer
 from poolkeeper.kube.objects.scale import ScaleClient
+from poolkeeper.kube.objects.targets import read_target
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.discovery import Discovery
 from poolkeeper.kube.transport.errors import ApiError, NoScaleSubresource, ScaleConflict, TargetMissing
@@ -79,6 +82,24 @@ async def test_reads_and_writes(scales: ScaleClient, kube_client: KubeClient, na
     assert (await scales.write(target, seen, 0)).replicas == 0
     with pytest.raises(ScaleConflict):
         await scales.write(target, seen, 5)
+
+
+async def test_our_writes_and_those_of_others_are_told_apart(
+    scales: ScaleClient, kube_client: KubeClient, namespace: str
+) -> None:
+    target = await create_gang(kube_client, namespace, replicas=1)
+    read = partial(read_target, kube_client, Discovery(kube_client))
+    await scales.write(target, await scales.read(target), 2)
+    assert [str(each) for each in (await read(target)).writers] == ["poolkeeper (scale)"]
+    path = namespaced_path(API_VERSION, namespace, "gangs", "llm")
+    await kube_client.request(
+        "PATCH",
+        path,
+        query=(("fieldManager", "helm"),),
+        body={"spec": {"replicas": 3}},
+        content_type="application/merge-patch+json",
+    )
+    assert str(other_writer((await read(target)).writers)) == "helm (Update)"
 
 
 async def test_one_that_was_made_anew_is_a_conflict(
