@@ -23,8 +23,8 @@ from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.kube.objects.conflicts import NamespaceScalers
 from poolkeeper.kube.objects.events import EventRecorder, EventType
-from poolkeeper.kube.objects.refused_pods import Refusal
 from poolkeeper.kube.objects.managed_fields import ReplicaWriter
+from poolkeeper.kube.objects.refused_pods import Refusal
 from poolkeeper.kube.objects.scale import Scale, ScaleClient
 from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.errors import KubeFailure, TargetMissing

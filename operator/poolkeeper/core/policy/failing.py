@@ -109,7 +109,7 @@ def _explained(case: Case, choice: Choice) -> Choice:
         sentence = found.sentence
     parts = [say.starting(case.replicas), sentence]
     if case.replicas.foreign is not None:
-        parts.append(say.set_elsewhere(case.now, case.replicas.foreign))
+        parts.append(say.set_elsewhere(case.replicas.foreign))
     return Choice(choice.replicas, reason, "; ".join(parts), due_at)
 
 
