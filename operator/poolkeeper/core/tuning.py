@@ -360,6 +360,6 @@ Source: chosen; few jobs take an hour, and nothing but the condition depends on 
 UNDECLARED_SERVICE_FACTOR = 20.0
 """It is shown only once it has not moved for this many times the learned service time, if that is longer.
 Source: chosen; a job of twenty times the usual length is rare enough to be looked at."""
-EXCESS_SECONDS = 5.0
-"""How long more requests must be in flight than the replicas have slots for until the surplus is believed.
-Source: chosen; a pod that is gone is seen before the poll that no longer shows its request."""
+EXCESS_SECONDS = 2.0
+"""How long, besides a poll, more requests must be in flight than there are slots until that is believed.
+Source: chosen; the end of a pod may be seen a moment before the poll that no longer shows its request."""

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from poolkeeper.api.pool import StartMode, WhenUnattainable, ZeroMode
 from poolkeeper.core.learning.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
+from poolkeeper.core.values.demand import Workload, survey
 from poolkeeper.core.values.observation import (
     ArrivalBucket,
     Demand,
@@ -97,6 +98,11 @@ def observe(
     held: Held | None = None,
 ) -> Observation:
     return Observation((demand,), target, WarmFloor(floor, window="office"), ceiling, held=held)
+
+
+def survey_of(spec: PoolSpec, demand: Reading) -> Workload:
+    """The workload of a pool whose only source was read now."""
+    return survey(demand.observed_at, spec, Observation((demand,), None), 0.0)
 
 
 def unavailable(now: float) -> Unavailable:

@@ -93,6 +93,7 @@ def remember(
         obstacles=_obstacles(now, spec, workload, observation, state.obstacles),
         ahead_at=state.ahead_at if idle_since == state.idle_since else None,
         desired=state.desired if replicas is None else replicas.desired,
+        excess=state.excess,
         idle_before=state.idle_before,
         ready=state.ready,
         attempts=state.attempts,

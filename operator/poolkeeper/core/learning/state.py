@@ -11,6 +11,7 @@ from poolkeeper.core.learning.objective import Objective
 from poolkeeper.core.learning.promise import Obstacles, Promise
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.start_time import StartSample, StartTimes
+from poolkeeper.core.values.excess import NO_EXCESS, Excess
 from poolkeeper.core.values.observation import Reading
 from poolkeeper.core.values.spec import PoolSpec
 
@@ -54,6 +55,8 @@ class PoolState(NamedTuple):
     """At zero, when to start for a request that is only expected; None until it is computed."""
     desired: int | None = None
     """The last number of replicas read."""
+    excess: Excess = NO_EXCESS
+    """Requests in flight that no replica can be working on."""
     idle_before: SeenIdle | None = None
     """Idle time that was seen before a restart, until it is known whether it goes on; None otherwise."""
     ready: int | None = None

@@ -21,8 +21,10 @@ from poolkeeper.core.policy.starting import (
     start_ahead,
 )
 from poolkeeper.core.policy.stopping import hand_over, lowest_safe, safe_at, stop, stop_surplus
+from poolkeeper.core.values import excess
 from poolkeeper.core.values.decision import Decision, Reason, Trouble, Verdict
 from poolkeeper.core.values.demand import Workload, survey
+from poolkeeper.core.values.excess import NO_EXCESS, Excess
 from poolkeeper.core.values.observation import Observation
 from poolkeeper.core.values.spec import PoolSpec
 
@@ -37,12 +39,17 @@ def decide(
     """
     now = now if now > state.clock else state.clock
     workload = survey(now, spec, observation, max(spec.idle_seconds or 0.0, state.starts.p50_seconds))
+    surplus = excess.weigh(state.excess, now, spec, workload, observation.replicas)
+    if surplus is not state.excess:
+        state = state._replace(excess=surplus)
+    if surplus is not NO_EXCESS:
+        workload = excess.without(workload, surplus)
     state = history.remember(now, spec, workload, observation, state)
     attainable = bounds.budget_attainable(spec, state.starts)
     if observation.replicas is None:
         choice = Choice(state.desired or 0, Reason.TARGET_UNKNOWN, say.TARGET_UNKNOWN)
         within_limits = Verdict(None, "TargetUnknown", say.TARGET_UNKNOWN)
-        return _conclude(choice, workload, attainable, within_limits), state
+        return _conclude(choice, workload, surplus, attainable, within_limits), state
     if state.idle_before is not None:
         state = seen_idle.resume(now, spec, workload, state)
     if observation.replicas.desired:
@@ -62,7 +69,7 @@ def decide(
         state = state._replace(ahead_at=None)
     more = 0 if choice.reason is Reason.STARTS_FAILING else plan.more
     within_limits = bounds.within_limits(limits, choice.replicas, more)
-    return _conclude(choice, workload, attainable, within_limits, found), state
+    return _conclude(choice, workload, surplus, attainable, within_limits, found), state
 
 
 def _up_seconds(now: float, state: PoolState) -> float:
@@ -90,11 +97,13 @@ def _choose(case: Case) -> Choice:
 def _conclude(
     choice: Choice,
     workload: Workload,
+    surplus: Excess,
     attainable: Verdict,
     within_limits: Verdict,
     found: Trouble | None = None,
 ) -> Decision:
-    review_at = min(choice.due_at, workload.fresh_until)
+    due_at = choice.due_at if choice.due_at < surplus.believed_at else surplus.believed_at
+    review_at = min(due_at, workload.fresh_until)
     # In the order of the fields: keywords take longer, and this is done at every poll of every pool.
     return Decision(
         choice.replicas,
@@ -104,8 +113,9 @@ def _conclude(
         workload.verdict,
         attainable,
         within_limits,
-        None if math.isinf(choice.due_at) else choice.due_at,
+        None if math.isinf(due_at) else due_at,
         found,
+        surplus.beside(workload.orphaned),
     )
 
 

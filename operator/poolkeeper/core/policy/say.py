@@ -182,7 +182,14 @@ def within_budget(spec: PoolSpec, workload: Workload, desired: int) -> str:
 
 def busy(workload: Workload, desired: int) -> str:
     """Replicas that work."""
-    return f"{in_flight(workload)} on {count(desired, 'replica')}"
+    if not desired:
+        return f"{in_flight(workload)}, and no replica of this pool runs: see the condition NoOrphans"
+    text = f"{in_flight(workload)} on {count(desired, 'replica')}"
+    if not workload.unworked:
+        return text
+    return (
+        f"{text}; the replicas can't be working on {workload.unworked} of them: see the condition NoOrphans"
+    )
 
 
 def in_flight(workload: Workload) -> str:

@@ -77,11 +77,11 @@ def _capacity(
     """What the ready and the starting replicas can take."""
     ready = min(replicas.ready, replicas.desired)
     return Capacity(
-        free=max(0.0, ready * spec.concurrency - workload.in_flight) if ready else 0.0,
+        free=max(0.0, ready * spec.concurrency - workload.worked) if ready else 0.0,
         ready=ready,
         ready_at=_ready_at(now, replicas, allowance, state) if replicas.starting else (),
         slots=spec.concurrency,
-        rate=SERVICE_RATE_MARGIN * state.service.per_replica(spec.concurrency, workload.in_flight),
+        rate=SERVICE_RATE_MARGIN * state.service.per_replica(spec.concurrency, workload.worked),
     )
 
 
@@ -156,7 +156,7 @@ def _usable(case: Case, start_seconds: float) -> int:
     workload, offered, spec = case.workload, case.state.load, case.spec
     watched_seconds = load.smoothing_seconds(spec.budget_seconds)
     expected = max(offered.lasting_growth, 0.0) * min(start_seconds, watched_seconds)
-    requests = workload.queued + max(workload.in_flight, offered.in_flight) + expected
+    requests = workload.queued + max(workload.worked, offered.in_flight) + expected
     return math.ceil(requests / spec.concurrency)
 
 
@@ -171,7 +171,7 @@ def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
     replicas.
     """
     spec, state = case.spec, case.state
-    rate = state.service.per_replica(spec.concurrency, case.workload.in_flight)
+    rate = state.service.per_replica(spec.concurrency, case.workload.worked)
     busy_replicas = state.load.replicas(spec.concurrency, rate)
     hurry = math.sqrt(CATCH_UP_PRICE_SHARE * state.objective.price * rate * shortfall_seconds)
     return int(busy_replicas * (1.0 + hurry))

@@ -78,6 +78,8 @@ class Decision:
     repeat."""
     trouble: Trouble | None = None
     """Why a start does not succeed now; None while none is known to be in trouble."""
+    unworked: int = 0
+    """Requests in flight that no replica can be working on, orphans not included."""
 
     @property
     def aims_at_zero(self) -> bool:

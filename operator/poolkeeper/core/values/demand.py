@@ -33,6 +33,14 @@ class Workload(NamedTuple):
     unseen_seconds: float
     """How long a request may be in flight without being seen: 0 if every source sees it, infinity if there is
     no limit."""
+    unworked: int = 0
+    """Of the requests in flight, those that no replica can be working on: more than there are slots. They are
+    not in the readings' numbers any more."""
+
+    @property
+    def worked(self) -> int:
+        """Requests in flight that replicas may be working on."""
+        return self.in_flight - self.unworked
 
     @property
     def is_known(self) -> bool:

@@ -55,7 +55,7 @@ def start_mode(declared: StartMode, *, is_held: bool) -> StartMode:
 class PoolSpec:
     """One pool's bounds, promise and prices, as declared.
 
-    The last four fields are derived once, because every decision asks for them.
+    The last five fields are derived once, because every decision asks for them.
     """
 
     max_replicas: int
@@ -84,6 +84,8 @@ class PoolSpec:
     """Whether a start may wait at all."""
     poll_seconds: float = field(init=False, repr=False, compare=False)
     """The longest poll interval of a source."""
+    outlives_workers: bool = field(init=False, repr=False, compare=False)
+    """Whether each source keeps requests in flight whose workers are gone."""
     margin_seconds: float = field(init=False, repr=False, compare=False)
     """Seconds between a need and its effect besides the start: polling, writing, taking."""
 
@@ -94,6 +96,7 @@ class PoolSpec:
         is_delayed = self.start is not StartMode.IMMEDIATELY and self.objective_percent < STRICTEST_PERCENT
         derive(self, "may_delay", is_delayed)
         derive(self, "poll_seconds", poll_seconds)
+        derive(self, "outlives_workers", all(source.outlives_workers for source in self.sources))
         derive(
             self,
             "margin_seconds",
