@@ -32,7 +32,7 @@ class Surroundings:
     """Whether the pod template fits the class."""
     scalers: tuple[Scaler, ...] = ()
     """Other scalers of the target."""
-    scalers_unknown: str = ""
+    scalers_unknown: str = "they have not been looked for yet"
     """Why there may be more scalers; empty where all are known."""
     expires_at: float = 0.0
     """Unix seconds at which the surroundings are read again."""

@@ -25,6 +25,7 @@ REMEDIES = {
     READINESS_OVERDUE: "Check its readiness probe",
 }
 """What helps, by reason."""
+_HOLDS = {ConditionStatus.TRUE: True, ConditionStatus.FALSE: False, ConditionStatus.UNKNOWN: None}
 
 
 def starts_succeed(pool: Pool) -> Verdict:
@@ -33,6 +34,9 @@ def starts_succeed(pool: Pool) -> Verdict:
     if decision is not None and decision.trouble is not None:
         return in_trouble(decision.trouble, pool.key.namespace)
     before = pool.history.conditions.get(ConditionType.STARTS_SUCCEED)
+    if decision is None or not pool.are_replicas_known:
+        # Nothing is seen of the pods now.
+        return Verdict(_HOLDS[before.status], before.reason, before.message) if before else NO_START_YET
     failed = state.attempts.failed if state else 0
     is_up = state is not None and bool(state.ready) and pool.are_replicas_known
     if before is not None and before.status is ConditionStatus.FALSE and not (is_up and not failed):

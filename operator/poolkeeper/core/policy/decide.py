@@ -28,6 +28,10 @@ from poolkeeper.core.values.excess import NO_EXCESS, Excess
 from poolkeeper.core.values.observation import Observation
 from poolkeeper.core.values.spec import PoolSpec
 
+_NEED_UNKNOWN = Verdict(
+    None, "DemandUnknown", "demand is unknown, so it is unknown whether it needs more replicas than allowed"
+)
+
 
 def decide(
     now: float, spec: PoolSpec, observation: Observation, state: PoolState
@@ -102,6 +106,8 @@ def _conclude(
     within_limits: Verdict,
     found: Trouble | None = None,
 ) -> Decision:
+    if within_limits.holds and not workload.is_known:
+        within_limits = _NEED_UNKNOWN
     due_at = choice.due_at if choice.due_at < surplus.believed_at else surplus.believed_at
     review_at = min(due_at, workload.fresh_until)
     # In the order of the fields: keywords take longer, and this is done at every poll of every pool.
