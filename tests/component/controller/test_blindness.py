@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -183,6 +182,24 @@ async def test_no_condition_turns_good_after_a_restart(lose: Callable[[FakeClust
     await check(other, before | {ConditionType.DEMAND_KNOWN: ConditionStatus.UNKNOWN}, reads=False)
 
 
+@pytest.mark.parametrize("lose", [without_scale, without_target, blind], ids=lambda each: each.__name__)
+async def test_a_writer_who_keeps_changing_the_replicas_is_not_gone_because_nobody_looks(
+    cluster: FakeCluster, lose: Callable[[FakeCluster], None]
+) -> None:
+    cluster.scales.replicas["worker"] = 2
+    cluster.declare()
+    await again(cluster)
+    pool = cluster.store.get(KEY)
+    assert pool is not None
+    for queued in (51, 52):
+        pool.target.contest.changed(None, cluster.now)
+        await again(cluster, queued=queued)
+    assert cluster.condition("SoleWriter") == ("False", "ReplicasChangedElsewhere")
+    before = found(cluster)
+    lose(cluster)
+    await check(cluster, before, reads=False)
+
+
 async def test_a_stale_reading_is_no_need_that_the_ceiling_allows(cluster: FakeCluster) -> None:
     cluster.scales.replicas["worker"] = 2
     cluster.declare()
@@ -192,9 +209,6 @@ async def test_a_stale_reading_is_no_need_that_the_ceiling_allows(cluster: FakeC
     await again(cluster, queued=None, seconds=60.0)
     assert cluster.condition("DemandKnown") == ("False", "Stale")
     assert cluster.condition("WithinLimits") == ("Unknown", "DemandUnknown")
-
-
-ZERO: dict[str, Any] = {"queued": 0, "seconds": 1.0}
 
 
 async def test_a_pool_is_not_at_zero_by_lack_of_knowledge(cluster: FakeCluster) -> None:

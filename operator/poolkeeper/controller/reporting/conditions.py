@@ -36,6 +36,9 @@ OBSERVED = Verdict(
     True, "Observed", "mode is Observe: decisions are recorded, and nothing is written to the target"
 )
 SOLE_WRITER = Verdict(True, "NoOtherWriter", "only this pool changes the replicas of the target")
+WRITERS_UNSEEN = Verdict(
+    None, "TargetUnknown", "the target can't be read, so nobody knows who changes its replicas"
+)
 
 
 def scaled_to_zero(replicas: Replicas | None) -> Verdict:

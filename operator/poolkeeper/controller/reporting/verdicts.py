@@ -55,7 +55,7 @@ def _contest(pool: Pool, now: float) -> Verdict:
         return conditions.contested(contest.writer, contest.changed_at)
     if pool.surroundings.scalers_unknown:
         return conditions.unknown_scalers(pool.surroundings.scalers_unknown)
-    return conditions.SOLE_WRITER
+    return conditions.WRITERS_UNSEEN if pool.target.failure else conditions.SOLE_WRITER
 
 
 def _readiness(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: float) -> Verdict:
