@@ -108,7 +108,8 @@ class RedisList(RedisConnection):
     list: Annotated[str, Field(min_length=1, max_length=253)]
     """Key of the list that jobs wait in."""
     processing_list: Annotated[str, Field(min_length=1, max_length=253)] | None = None
-    """Key of the list that a worker moves a job to while it works on it."""
+    """Key of the list that a worker moves a job to while it works on it. Without it, a job that a waiting
+    worker takes at once (BRPOP) is never seen."""
 
 
 class RedisStream(RedisConnection):
@@ -201,5 +202,5 @@ class DemandSource(ApiModel):
     stale_after_seconds: Annotated[int, Field(ge=1, le=3_600)] = 10
     """Age of a reading, in seconds, from which demand counts as unknown and the replicas stay as they are."""
     max_service_seconds: PositiveSeconds | None = None
-    """Longest time that one job may take, in seconds. Required if work in flight can't be seen and the pool
-    may scale to zero."""
+    """Longest time that one job may take, in seconds. Required if work in flight can't be seen (a redisList
+    without processingList) and the pool may scale to zero."""

@@ -174,9 +174,10 @@ class AcceleratorPoolSpec(ApiModel):
             "self.replicas.min > 0 || self.scaleToZero.mode == 'Never' || self.demand.all(source, "
             "!has(source.redisList) || has(source.redisList.processingList) "
             "|| has(source.maxServiceSeconds))",
-            "a pool that may go to zero must know when its workers are done: set maxServiceSeconds (the "
-            "longest that a job may take) on each redisList without a processingList, or name its "
-            "processingList",
+            "a pool that may go to zero must know when its workers are done: name the processingList of each "
+            "redisList, with workers that take jobs with LMOVE or BLMOVE. Where that is not possible, set "
+            "maxServiceSeconds (the longest that a job may take); jobs that a waiting worker takes at once "
+            "(BRPOP) are not seen then",
         ),
         Cel(
             "self.scaleToZero.windows.all(window, window.replicas <= self.replicas.max)",

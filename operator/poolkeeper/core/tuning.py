@@ -189,6 +189,20 @@ RETEST_SECONDS = 86_400.0
 """A pool that is kept warm is let down after it has been up for so long and is idle. Source: chosen; only a
 new start can show that starts have become faster, and one late request a day is its price."""
 
+# ## Sources that show requests only at zero
+
+SOON_SHARE = 0.2
+"""After a stop, a request came soon if the pool had then been at zero for at most this share of the silence
+before. Source: derived; if requests came as often before, that happens by chance at one stop in six. Requests
+that come further apart than a start and 1.2 times the idle time never count against a source."""
+BLIND_STOPS = 2
+"""After so many stops in a row after which a request came soon, the silence of the source is not believed.
+Source: chosen; each such stop costs a start, and one may be chance."""
+BLIND_SECONDS = 1800.0
+"""How long the silence is not believed at first; twice as long after each further stop of that kind, at most
+RETEST_SECONDS. Source: chosen; only a stop can show that requests come no more, and half an hour of idling
+is what a wrong guess costs."""
+
 # ## When to stop
 
 MINIMUM_UP_SECONDS = 2.0

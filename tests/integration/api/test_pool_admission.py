@@ -21,7 +21,7 @@ from tests.integration.api.specs import (
 )
 
 UNSEEN = list_with({"processingList": REMOVED})
-NEEDS_SERVICE_TIME = "a pool that may go to zero must know when its workers are done: set maxServiceSeconds"
+NEEDS_SERVICE_TIME = "a pool that may go to zero must know when its workers are done: name the processingList"
 ADDRESS_FORM = "must be HOST:PORT, for example redis.serving.svc:6379"
 SERVICE_FORM = "must be the name of a Service in the pool's own namespace, not a host name"
 OBJECTIVE = "must lie between 50 and 99.99"

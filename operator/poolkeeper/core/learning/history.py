@@ -15,6 +15,7 @@ from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.objective import Objective
 from poolkeeper.core.learning.promise import NOT_LATE, Late, Obstacles, Promise, Spell
 from poolkeeper.core.learning.service import ServiceRate
+from poolkeeper.core.learning.silence import Silence, stopped, watch
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Observation, Reading, Replicas, Stage, of_source
@@ -69,7 +70,7 @@ def remember(
     if not workload.is_known or not workload.is_empty:
         idle_since = idle_seconds = None
     elif idle_since is None or works:
-        idle_since, idle_seconds = min(reading.observed_at for reading in workload.readings), None
+        idle_since, idle_seconds = _silent_since(workload), None
     starts, account = state.starts, known.objective
     if replicas is not None:
         begun = sum([starting.begun_at is not None for starting in replicas.starting])
@@ -88,16 +89,41 @@ def remember(
         readings=merged(state.readings, workload.readings),
         idle_since=idle_since,
         idle_seconds=idle_seconds,
-        worked_at=now if works else state.worked_at,
+        worked_at=_worked_at(now, workload, state) if not works else now,
         ready_since=_since(now, replicas, 1, state.ready_since),
         obstacles=_obstacles(now, spec, workload, observation, state.obstacles),
         ahead_at=state.ahead_at if idle_since == state.idle_since else None,
         desired=state.desired if replicas is None else replicas.desired,
         excess=state.excess,
+        silence=_silence(now, spec, workload, replicas, state),
         idle_before=state.idle_before,
         ready=state.ready,
         attempts=state.attempts,
     )
+
+
+def _silent_since(workload: Workload) -> float:
+    """Since when all sources are seen to be silent."""
+    if workload.silent_since is not None:
+        return workload.silent_since
+    return min(reading.observed_at for reading in workload.readings)
+
+
+def _worked_at(now: float, workload: Workload, state: PoolState) -> float:
+    """When work was last seen, or may have been taken unseen."""
+    return state.worked_at if workload.silent_since is None else min(workload.silent_since, now)
+
+
+def _silence(
+    now: float, spec: PoolSpec, workload: Workload, replicas: Replicas | None, state: PoolState
+) -> Silence:
+    """Every stop of a pool with unseen work is a test of whether the silence before it was true."""
+    silence = state.silence
+    if replicas is None or not workload.unseen_seconds:
+        return silence
+    if state.desired and not replicas.desired:
+        silence = stopped(now, silence, state.idle_since)
+    return watch(now, spec, silence, workload, replicas, state.readings)
 
 
 def _learn(

@@ -15,7 +15,7 @@ from itertools import chain, starmap
 from typing import NamedTuple
 
 from poolkeeper.api.base import MOST_COUNTED
-from poolkeeper.core.learning import gaps, promise, seen_idle, start_time
+from poolkeeper.core.learning import gaps, promise, seen_idle, silence, start_time
 from poolkeeper.core.learning.attempts import Attempts
 from poolkeeper.core.learning.daytime import ROWS, Daytime
 from poolkeeper.core.learning.gaps import Gaps
@@ -26,6 +26,7 @@ from poolkeeper.core.learning.objective import (
 )
 from poolkeeper.core.learning.promise import Late, Promise, Tally
 from poolkeeper.core.learning.service import ServiceRate
+from poolkeeper.core.learning.silence import Doubt, Silence
 from poolkeeper.core.learning.start_time import Phases, StartTimes
 from poolkeeper.core.learning.state import PoolState, SeenIdle, initial_state
 from poolkeeper.core.tuning import (
@@ -67,6 +68,7 @@ class Learned(NamedTuple):
     promise: Promise
     gaps: Gaps
     attempts: Attempts
+    doubts: tuple[Doubt, ...]
     counts_idle: bool
     """Whether the idle time is saved too. It is not compared: it changes all the time."""
 
@@ -74,7 +76,7 @@ class Learned(NamedTuple):
 def learned(state: PoolState, *, counts_idle: bool = False) -> Learned:
     """The part of a state that is saved. Cheap, so that callers can ask first whether it has changed."""
     parts = (state.starts, state.service, state.objective, state.promise, state.gaps, state.attempts)
-    return Learned(*parts, counts_idle)
+    return Learned(*parts, state.silence.doubts, counts_idle)
 
 
 def save(state: PoolState, *, counts_idle: bool = False) -> str:
@@ -88,6 +90,8 @@ def save(state: PoolState, *, counts_idle: bool = False) -> str:
     idle = seen_idle.seen(state) if counts_idle else state.idle_before
     if idle is not None:
         dumped["idle"] = _dump_idle(idle)
+    if state.silence.doubts:
+        dumped["doubts"] = silence.to_numbers(state.silence)
     text = json.dumps(dumped, separators=(",", ":"))
     return PREFIX + b64encode(zlib.compress(text.encode())).decode()
 
@@ -106,6 +110,7 @@ def restore(saved: object, now: float, spec: PoolSpec) -> PoolState:
             objective=_restore_objective(dumped),
             promise=_restore_promise(dumped, now),
             gaps=_restore_gaps(dumped, now),
+            silence=_restore_silence(dumped, now, spec),
             idle_before=_restore_idle(dumped) if "idle" in dumped else None,
             attempts=_restore_attempts(dumped, now),
         )
@@ -251,6 +256,11 @@ def _dump_idle(idle: SeenIdle) -> list[int]:
 def _restore_idle(dumped: Mapping[str, object]) -> SeenIdle:
     seconds, keep_seconds, trail = _integers(dumped, "idle", 3)
     return SeenIdle(max(seconds, 0) / 10, keep_seconds / 10 if keep_seconds >= 0 else None, trail)
+
+
+def _restore_silence(dumped: Mapping[str, object], now: float, spec: PoolSpec) -> Silence:
+    numbers = _integers(dumped, "doubts", silence.MOST_NUMBERS) if "doubts" in dumped else ()
+    return silence.from_numbers(numbers, now, spec)
 
 
 def _restore_gaps(dumped: Mapping[str, object], now: float) -> Gaps:

@@ -10,6 +10,7 @@ from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.objective import Objective
 from poolkeeper.core.learning.promise import Obstacles, Promise
 from poolkeeper.core.learning.service import ServiceRate
+from poolkeeper.core.learning.silence import Silence
 from poolkeeper.core.learning.start_time import StartSample, StartTimes
 from poolkeeper.core.values.excess import NO_EXCESS, Excess
 from poolkeeper.core.values.observation import Reading
@@ -57,6 +58,8 @@ class PoolState(NamedTuple):
     """The last number of replicas read."""
     excess: Excess = NO_EXCESS
     """Requests in flight that no replica can be working on."""
+    silence: Silence = Silence()
+    """Which sources' silence is not believed."""
     idle_before: SeenIdle | None = None
     """Idle time that was seen before a restart, until it is known whether it goes on; None otherwise."""
     ready: int | None = None

@@ -7,6 +7,7 @@ returns a `Choice` wins; a rule that does not apply returns None. Rules look at 
 import math
 
 from poolkeeper.core.learning import history, seen_idle
+from poolkeeper.core.learning.silence import disbelieved
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import bounds, outlook, say
 from poolkeeper.core.policy.case import Case, Choice
@@ -23,7 +24,7 @@ from poolkeeper.core.policy.starting import (
 from poolkeeper.core.policy.stopping import hand_over, lowest_safe, safe_at, stop, stop_surplus
 from poolkeeper.core.values import excess
 from poolkeeper.core.values.decision import Decision, Reason, Trouble, Verdict
-from poolkeeper.core.values.demand import Workload, survey
+from poolkeeper.core.values.demand import Workload, distrust, survey
 from poolkeeper.core.values.excess import NO_EXCESS, Excess
 from poolkeeper.core.values.observation import Observation
 from poolkeeper.core.values.spec import PoolSpec
@@ -48,6 +49,8 @@ def decide(
         state = state._replace(excess=surplus)
     if surplus is not NO_EXCESS:
         workload = excess.without(workload, surplus)
+    if blind := disbelieved(now, spec, state.silence, observation.replicas):
+        workload = distrust(workload, spec, blind)
     state = history.remember(now, spec, workload, observation, state)
     attainable = bounds.budget_attainable(spec, state.starts)
     if observation.replicas is None:
@@ -143,8 +146,10 @@ def _hold_while_unknown(case: Case) -> Choice | None:
     """Unknown demand is not zero demand: no replica stops."""
     if case.workload.is_known:
         return None
-    desired = case.replicas.desired
-    return Choice(desired, Reason.DEMAND_UNKNOWN, say.demand_unknown(desired, case.workload.verdict.message))
+    desired, workload = case.replicas.desired, case.workload
+    message = say.demand_unknown(desired, workload.verdict.message)
+    due_at = max(workload.believed_at, case.now + case.spec.poll_seconds)
+    return Choice(desired, Reason.DEMAND_UNKNOWN, message, due_at)
 
 
 def _hold_while_working(case: Case) -> Choice | None:

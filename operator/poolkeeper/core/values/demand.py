@@ -1,6 +1,7 @@
 """The demand of all sources of a pool together, and whether it is known."""
 
 import math
+from collections.abc import Mapping
 from heapq import merge
 from typing import NamedTuple
 
@@ -36,6 +37,10 @@ class Workload(NamedTuple):
     unworked: int = 0
     """Of the requests in flight, those that no replica can be working on: more than there are slots. They are
     not in the readings' numbers any more."""
+    silent_since: float | None = None
+    """Since when no request has come, where the server of a blind source shows that; None elsewhere."""
+    believed_at: float = math.inf
+    """When the silence of a blind source may be believed."""
 
     @property
     def worked(self) -> int:
@@ -79,6 +84,42 @@ def survey(now: float, spec: PoolSpec, observation: Observation, empty_hold_seco
     # In the order of the fields: keywords take longer, and this is done at every decision.
     return Workload(
         queued, in_flight, orphaned, waiting, tuple(readings), verdict, fresh_until, unseen_seconds
+    )
+
+
+def distrust(workload: Workload, spec: PoolSpec, blind: Mapping[str, float]) -> Workload:
+    """The same demand, where an empty reading of these sources does not mean that there is no work.
+
+    It is believed if the server shows that no worker has taken a request for as long as an idle pool stays up
+    and a request may take. `blind`: until when each is blind.
+    """
+    silent_since, believed_at, verdict = -math.inf, math.inf, workload.verdict
+    for reading in workload.readings:
+        until = blind.get(reading.source)
+        if until is None or reading.queued:
+            silent_since = max(silent_since, reading.observed_at)
+            continue
+        needed = max(_service_seconds(spec, reading.source), spec.idle_seconds or 0.0)
+        quiet = -math.inf if reading.quiet_seconds is None else reading.quiet_seconds
+        silent_since = max(silent_since, reading.observed_at - quiet)
+        if quiet < needed:
+            verdict = _arrivals_unseen(reading.source) if workload.is_known else verdict
+            believed_at = min(believed_at, until, reading.observed_at - quiet + needed)
+    return workload._replace(verdict=verdict, silent_since=silent_since, believed_at=believed_at)
+
+
+def _service_seconds(spec: PoolSpec, name: str) -> float:
+    declared = next((source.max_service_seconds for source in spec.sources if source.name == name), None)
+    return declared or math.inf
+
+
+def _arrivals_unseen(name: str) -> Verdict:
+    return Verdict(
+        False,
+        "ArrivalsUnseen",
+        f"source {name} shows requests only while no replica runs: waiting workers take them from Redis "
+        "before they can be counted (BRPOP), so an empty list does not mean that there is no work; declare "
+        "redisList.processingList, with workers that take jobs with LMOVE or BLMOVE, or use a redisStream",
     )
 
 

@@ -39,6 +39,9 @@ class Sample:
     request is done before the next poll. Empty where the source can't tell."""
     in_flight_look: Look | None = None
     """What a look at each request in flight showed; None where none was due, or the source can't look."""
+    quiet_seconds: float | None = None
+    """For how long at least no worker has taken a request, as the server shows it lately; None where it does
+    not. A change of this alone is no news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,7 @@ def _reading(
         arrived=arrived,
         completed=completed,
         emptied_at=emptied_at,
+        quiet_seconds=sample.quiet_seconds,
         trail=f"{sample.server_id} {sample.last_taken}",
     )
 

@@ -44,6 +44,8 @@ class Reading:
     """Requests that were completed since then; a lower bound too."""
     emptied_at: float | None = None
     """When the server came back empty after a restart: its requests may be lost or may return."""
+    quiet_seconds: float | None = None
+    """For how long at least no worker has taken a request, as the server shows; None where it does not."""
     trail: str = ""
     """What the source shows of its past: another text after a restart of its server, or after a request came
     and went, where the source can tell."""

@@ -14,7 +14,8 @@ from poolkeeper.core.values.ledger import Ledger, Sample, record
 from poolkeeper.core.values.observation import Demand, Reading, Unavailable
 from poolkeeper.core.values.spec import SourceSpec
 
-_content = attrgetter(*(field.name for field in fields(Sample) if field.name != "observed_at"))
+_MOVES_BY_ITSELF = {"observed_at", "quiet_seconds"}
+_content = attrgetter(*(field.name for field in fields(Sample) if field.name not in _MOVES_BY_ITSELF))
 
 
 @dataclass(slots=True)
@@ -67,5 +68,6 @@ class SourceDemand:
 
 def _is_alike(before: Demand, after: Demand) -> bool:
     if isinstance(before, Reading) and isinstance(after, Reading):
-        return replace(before, observed_at=after.observed_at) == after
+        as_late = replace(before, observed_at=after.observed_at, quiet_seconds=after.quiet_seconds)
+        return as_late == after
     return before == after

@@ -13,10 +13,18 @@ import pytest
 from poolkeeper.core.learning import gaps, start_time
 from poolkeeper.core.learning.promise import NOT_LATE, Late, Promise, Tally
 from poolkeeper.core.learning.saved import MOST_TEXT, PREFIX, restore, save
+from poolkeeper.core.learning.silence import Doubt, Silence, Stop
 from poolkeeper.core.learning.start_time import StartSample
 from poolkeeper.core.learning.state import SeenIdle, initial_state, learn
 from poolkeeper.core.policy.decide import decide
-from poolkeeper.core.tuning import GAP_BINS, REMEMBERED_STARTS, REMEMBERED_UIDS
+from poolkeeper.core.tuning import (
+    BLIND_SECONDS,
+    BLIND_STOPS,
+    GAP_BINS,
+    REMEMBERED_STARTS,
+    REMEMBERED_UIDS,
+    RETEST_SECONDS,
+)
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught
 
 SPEC = spec_of()
@@ -78,10 +86,23 @@ def test_the_largest_state_fits_into_4_kib() -> None:
     reached = tuple(counts(row) for row in known.reached)
     ended = tuple(counts(row) for row in known.ended)
     full = state._replace(
-        gaps=known._replace(reached=reached, ended=ended, daytime=daytime), promise=busy_for_a_month(rng)
+        gaps=known._replace(reached=reached, ended=ended, daytime=daytime),
+        promise=busy_for_a_month(rng),
+        idle_before=IDLE,
+        silence=doubtful(rng),
     )
     assert len(state.starts.seconds) == REMEMBERED_STARTS
     assert len(save(full)) <= 4096
+
+
+def doubtful(rng: random.Random) -> Silence:
+    """As many sources as a pool may have, and none of them is believed."""
+    return Silence(
+        tuple(
+            Doubt(f"{rng.random()}", 2, 1800.0 * 2 ** rng.randrange(6), T0 + rng.uniform(0.0, 86_400.0))
+            for _ in range(16)
+        )
+    )
 
 
 def busy_for_a_month(rng: random.Random) -> Promise:
@@ -238,3 +259,40 @@ def test_an_idle_time_that_is_none_gives_the_initial_state(idle: object) -> None
 def test_an_idle_time_below_zero_counts_as_none_seen() -> None:
     restored = restore(packed({**GOOD, "idle": [-5, -7, -1]}), T0, SPEC).idle_before
     assert restored == SeenIdle(0.0, None, -1)
+
+
+MINUTE = 60.0 * int(T0 / 60)
+DOUBTS = (Doubt("queue", BLIND_STOPS, 3600.0, MINUTE + 1800.0),)
+LONGEST = Doubt("queue", BLIND_STOPS, RETEST_SECONDS, T0 + RETEST_SECONDS)
+
+
+@pytest.mark.parametrize(
+    "doubts", [(), DOUBTS, (Doubt("queue", 1),), (DOUBTS[0]._replace(seconds=BLIND_SECONDS),)]
+)
+def test_what_speaks_against_a_silence_outlives_a_restart(doubts: tuple[Doubt, ...]) -> None:
+    state = taught(SPEC, ())._replace(silence=Silence(doubts, Stop(20.0)))
+    assert restore(save(state), T0, SPEC).silence == Silence(doubts)
+    assert save(restore(save(state), T0, SPEC)) == save(state)
+
+
+def test_doubts_about_a_source_that_is_gone_are_forgotten() -> None:
+    state = taught(SPEC, ())._replace(silence=Silence((DOUBTS[0]._replace(source="other"), *DOUBTS)))
+    assert restore(save(state), T0, SPEC).silence.doubts == DOUBTS
+
+
+def test_no_doubt_lasts_longer_than_the_operator_would_let_it() -> None:
+    saved = unpacked(save(taught(SPEC, ())._replace(silence=Silence((LONGEST,)))))
+    far = {**saved, "doubts": [*saved["doubts"][:2], 10**12]}
+    assert restore(packed(far), T0, SPEC).silence.doubts == (LONGEST,)
+
+
+@pytest.mark.parametrize("level", [-1, 0, 9, 10**12])
+def test_a_doubt_of_no_known_length_is_none(level: int) -> None:
+    saved = unpacked(save(taught(SPEC, ())._replace(silence=Silence((LONGEST,)))))
+    checksum, _, minutes = saved["doubts"]
+    assert restore(packed({**saved, "doubts": [checksum, level, minutes]}), T0, SPEC).silence == Silence()
+
+
+@pytest.mark.parametrize("doubts", [7, "7", [1], [1, 2], [1.5, 2, 3], [0] * 51, None])
+def test_doubts_that_are_none_give_the_initial_state(doubts: object) -> None:
+    assert restore(packed({**GOOD, "doubts": doubts}), T0, SPEC) == initial_state(T0, SPEC)

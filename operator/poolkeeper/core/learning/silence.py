@@ -1,0 +1,173 @@
+"""Which sources' silence is not believed, because they show requests only while no replica runs.
+
+A list in Redis hands a job directly to a worker that waits in BRPOP, so its length is always 0 while the pool
+is up, however many jobs come. At zero no worker waits, and each job shows. So a stop is a test: requests that
+come as often as before would wait about as long as the silence before the stop. Example: the list was silent
+for 20 s, the pool stopped, and a job came 1 s later. If jobs came evenly, that would happen once in
+(20 + 1) / 1 = 21 such stops; twice in a row is no chance.
+
+Replicas then stay, and the next test is made after a pause that grows. Where Redis shows how long its waiting
+workers have waited (`Reading.quiet_seconds`), that is believed at any time.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
+from zlib import crc32
+
+from poolkeeper.core.tuning import BLIND_SECONDS, BLIND_STOPS, RETEST_SECONDS, SOON_SHARE
+from poolkeeper.core.values.demand import Workload
+from poolkeeper.core.values.observation import Reading, Replicas, of_source
+from poolkeeper.core.values.spec import PoolSpec
+
+
+class Doubt(NamedTuple):
+    """What speaks against the silence of one source."""
+
+    source: str
+    stops: int
+    """Stops in a row after which a request came soon, up to BLIND_STOPS."""
+    seconds: float = 0.0
+    """How long the silence is not believed after the last of them; 0 while it is believed."""
+    until: float = 0.0
+    """Until when it is not believed, in Unix seconds."""
+
+
+class Stop(NamedTuple):
+    """The last stop, while no request has come since."""
+
+    silent_seconds: float
+    """How long the pool had been idle, as far as was seen."""
+    gone_at: float | None = None
+    """When the last replica was gone: until then one may have taken requests. None while one is left."""
+
+
+class Silence(NamedTuple):
+    """What the stops of a pool have shown about the silence of its sources."""
+
+    doubts: tuple[Doubt, ...] = ()
+    """One for each source whose silence was followed by a request too soon."""
+    stop: Stop | None = None
+    """Not saved: a stop whose first request no operator sees is forgotten."""
+
+
+BELIEVED: Mapping[str, float] = {}
+MOST_NUMBERS = 3 * 16
+"""Of as many sources as a pool may have."""
+
+
+def disbelieved(
+    now: float, spec: PoolSpec, silence: Silence, replicas: Replicas | None
+) -> Mapping[str, float]:
+    """The sources whose silence is not believed now, and until when. At zero all silence is believed: no
+    replica can take a request away."""
+    if not silence.doubts or replicas is None or not replicas.desired:
+        return BELIEVED
+    blind = [doubt for doubt in silence.doubts if now < doubt.until]
+    return {doubt.source: doubt.until for doubt in blind if not _sees_in_flight(spec, doubt.source)}
+
+
+def watch(
+    now: float,
+    spec: PoolSpec,
+    silence: Silence,
+    workload: Workload,
+    replicas: Replicas,
+    before: tuple[Reading, ...],
+) -> Silence:
+    """Note when the last replica is gone, and what the first request after a stop says.
+
+    `before`: the readings of the look before this one.
+    """
+    stop = silence.stop
+    if stop is None:
+        return silence
+    if replicas.desired:
+        return silence._replace(stop=None)
+    first = _first_arrival(before, workload)
+    if first is None:
+        is_gone = not (replicas.ready or replicas.starting or replicas.terminating)
+        if is_gone and stop.gone_at is None:
+            return silence._replace(stop=stop._replace(gone_at=now))
+        return silence
+    gone_at = now if stop.gone_at is None else stop.gone_at
+    at_zero_seconds = max(0.0, min(first.arrived_at, now) - gone_at)
+    is_soon = at_zero_seconds <= SOON_SHARE * stop.silent_seconds
+    if not _sees_in_flight(spec, first.source):
+        return Silence(_judge(now, silence.doubts, first.source, is_soon=is_soon))
+    return silence._replace(stop=None)
+
+
+def stopped(now: float, silence: Silence, idle_since: float | None) -> Silence:
+    """The replicas have gone down to zero, where the pool had been idle since `idle_since`.
+
+    While a silence was not believed, a stop says nothing: it was made by hand, or Redis showed that nothing
+    came.
+    """
+    if idle_since is None or any(now < doubt.until for doubt in silence.doubts):
+        return silence._replace(stop=None)
+    return silence._replace(stop=Stop(now - idle_since))
+
+
+def _sees_in_flight(spec: PoolSpec, name: str) -> bool:
+    return any(source.name == name and source.sees_in_flight for source in spec.sources)
+
+
+class _Arrival(NamedTuple):
+    arrived_at: float
+    source: str
+
+
+def _first_arrival(before: tuple[Reading, ...], workload: Workload) -> _Arrival | None:
+    """The oldest request that waits now and did not at the look before."""
+    arrivals = []
+    for reading in workload.readings:
+        known = of_source(before, reading.source)
+        if known is not None and reading.arrived > known.arrived:
+            arrived_at = reading.waiting[0].arrived_at if reading.waiting else known.observed_at
+            arrivals.append(_Arrival(arrived_at, reading.source))
+    return min(arrivals, default=None)
+
+
+def _judge(now: float, doubts: tuple[Doubt, ...], source: str, *, is_soon: bool) -> tuple[Doubt, ...]:
+    """A request that came soon speaks against the silence, one that took long speaks for it."""
+    others = tuple(doubt for doubt in doubts if doubt.source != source)
+    if not is_soon:
+        return others
+    doubt = next((each for each in doubts if each.source == source), Doubt(source, 0))
+    stops = min(doubt.stops + 1, BLIND_STOPS)
+    if stops < BLIND_STOPS:
+        return (*others, Doubt(source, stops))
+    seconds = min(2.0 * doubt.seconds, RETEST_SECONDS) if doubt.seconds else BLIND_SECONDS
+    return (*others, Doubt(source, stops, seconds, now + seconds))
+
+
+def to_numbers(silence: Silence) -> list[int]:
+    """The doubts as saved, briefly: a source's checksum, how long it is not believed, and until when."""
+    rows = ((_checksum(each.source), _level(each), math.ceil(each.until / 60)) for each in silence.doubts)
+    return list(chain(*rows))
+
+
+def from_numbers(numbers: Sequence[int], now: float, spec: PoolSpec) -> Silence:
+    """The doubts about sources that the pool still declares. Raises ValueError for anything that was not
+    saved."""
+    rows = {row[0]: row[1:] for row in zip(*[iter(numbers)] * 3, strict=True)}
+    doubts = []
+    for source in spec.sources:
+        level, minutes = rows.get(_checksum(source.name), (0, 0))
+        if level == 1:
+            doubts.append(Doubt(source.name, 1))
+        elif 1 < level <= _level(Doubt("", BLIND_STOPS, RETEST_SECONDS)):
+            seconds = min(BLIND_SECONDS * 2.0 ** (level - 2), RETEST_SECONDS)
+            doubts.append(Doubt(source.name, BLIND_STOPS, seconds, min(60.0 * minutes, now + seconds)))
+    return Silence(tuple(doubts))
+
+
+def _checksum(source: str) -> int:
+    return crc32(source.encode()) & 0xFFFF
+
+
+def _level(doubt: Doubt) -> int:
+    """1 for a source that is still believed, 2 for BLIND_SECONDS, 3 for twice as long, and so on."""
+    return 2 + math.ceil(math.log2(doubt.seconds / BLIND_SECONDS)) if doubt.seconds else 1
