@@ -6,6 +6,16 @@ from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.selectors import InvalidSelector, Requirement, parse_selector
 from poolkeeper.kube.watch.pod import Pod
 
+_ONE_PER_NODE = frozenset({"DaemonSet", "Node"})
+"""What makes as many pods as there are nodes, so nothing with /scale makes its pods through it."""
+_MAKERS = {
+    ("apps", "Deployment"): "ReplicaSet",
+    ("apps", "ReplicaSet"): "ReplicaSet",
+    ("apps", "StatefulSet"): "StatefulSet",
+    ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"): "StatefulSet",
+}
+"""By the target's group and kind: the kind that makes its pods."""
+
 
 class PodSelection:
     """The pods of one namespace, indexed by their labels so that many pools are matched quickly."""
@@ -44,10 +54,11 @@ def _is_foreign(pod: Pod, target: TargetKey | None) -> bool:
     """Whether something else than the target certainly made the pod, for example a Job with the same labels.
 
     A Deployment may have adopted a ReplicaSet of any name, and a kind of another group may own its pods
-    through anything: such pods count.
+    through anything that makes some number of pods: such pods count.
     """
-    if pod.controller is None or target is None or target.group != "apps":
+    if pod.controller is None or target is None:
         return False
-    if target.kind == "Deployment":
-        return pod.controller[0] != "ReplicaSet"
-    return target.kind in ("StatefulSet", "ReplicaSet") and pod.controller != (target.kind, target.name)
+    kind, name = pod.controller
+    if kind in _ONE_PER_NODE or (kind == target.kind and name != target.name):
+        return True
+    return kind != _MAKERS.get((target.group, target.kind), kind)

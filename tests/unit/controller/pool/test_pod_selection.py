@@ -10,6 +10,8 @@ DEPLOYMENT = TargetKey("ns", "apps/v1", "Deployment", "chat")
 STATEFUL_SET = TargetKey("ns", "apps/v1", "StatefulSet", "chat")
 LEADER_WORKER_SET = TargetKey("ns", "leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "chat")
 
+CUSTOM = TargetKey("ns", "example.com/v1", "Model", "chat")
+
 
 @pytest.mark.parametrize(
     ("target", "controller", "counts"),
@@ -23,6 +25,15 @@ LEADER_WORKER_SET = TargetKey("ns", "leaderworkerset.x-k8s.io/v1", "LeaderWorker
         (STATEFUL_SET, ("StatefulSet", "other"), False),
         (STATEFUL_SET, ("ReplicaSet", "chat-5d4f"), False),
         (LEADER_WORKER_SET, ("StatefulSet", "chat-0"), True),
+        (LEADER_WORKER_SET, ("Job", "chat"), False),
+        (CUSTOM, ("Model", "chat"), True),
+        (CUSTOM, ("Model", "other"), False),
+        (CUSTOM, ("ReplicaSet", "chat-5d4f"), True),
+        (CUSTOM, ("Job", "chat-0"), True),
+        (CUSTOM, ("DaemonSet", "logs"), False),
+        (CUSTOM, ("Node", "node-1"), False),
+        (CUSTOM, None, True),
+        (DEPLOYMENT, ("DaemonSet", "logs"), False),
     ],
 )
 def test_a_pod_counts_unless_something_else_certainly_made_it(
