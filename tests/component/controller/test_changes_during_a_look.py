@@ -5,9 +5,19 @@ from collections.abc import Callable
 import pytest
 
 from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.watch.pod import project_pod
 from tests.component.controller.fake_cluster import FakeCluster
 
 pytestmark = pytest.mark.virtual_time
+
+METADATA = {
+    "uid": "uid",
+    "name": "pod",
+    "namespace": "ns",
+    "labels": {"app": "worker"},
+    "resourceVersion": "1",
+}
+NEW_POD = {"metadata": METADATA}
 
 
 async def look_during(cluster: FakeCluster, change: Callable[[], object]) -> None:
@@ -60,3 +70,13 @@ async def test_what_is_around_the_old_target_is_not_believed_of_the_new_one(clus
     cluster.while_looking_around = lambda: None
     await cluster.look()
     assert cluster.looked_around == ["worker", "other"]
+
+
+async def test_a_pod_that_appears_meanwhile_is_one_of_the_replicas(cluster: FakeCluster) -> None:
+    def appear() -> None:
+        cluster.pods.present = {"uid": project_pod(NEW_POD)}
+        cluster.readings.pods_changed("ns", cluster.pods.present)
+
+    await look_during(cluster, appear)
+    assert cluster.scales.writes == [("worker", 2)]
+    assert cluster.condition("Ready")[0] == "True"

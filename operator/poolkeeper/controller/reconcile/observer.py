@@ -153,6 +153,8 @@ class Observer:
 
 
 def _replicas(pool: Pool, desired: int, now: float) -> Replicas:
+    # Pods may have come while /scale was read or written.
+    pool.starts.follow(pool.pods, now)
     replicas = pool.starts.replicas(desired, pool.pods, now)
     replicas = explained(replicas, pool.pods, pool.declaration.target, pool.shortage.refusal)
     return replace(replicas, foreign=pool.target.foreign) if pool.target.foreign else replicas

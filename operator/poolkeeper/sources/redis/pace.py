@@ -1,7 +1,6 @@
 """When to look at the requests in flight one by one: seldom, since each look costs an answer per request."""
 
-import time
-from collections.abc import Callable
+import asyncio
 
 LIMIT_SHARE = 0.1
 """Seconds between two looks, as a share of the limit. Source: chosen; an orphan is found a tenth later."""
@@ -11,16 +10,16 @@ SHORTEST_SECONDS = 1.0
 
 
 class Pace:
-    """The rhythm of the looks of one queue, whose requests may be in flight for `limit_seconds`."""
+    """The rhythm of the looks of one queue, whose requests may be in flight for `limit_seconds`. Its clock is
+    that of the event loop on which the queue is polled."""
 
-    def __init__(self, limit_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limit_seconds: float) -> None:
         self._seconds = min(max(LIMIT_SHARE * limit_seconds, SHORTEST_SECONDS), LONGEST_SECONDS)
-        self._clock = clock
         self._looked_at: float | None = None
 
     def is_due(self, *, hurries: bool) -> bool:
         """Whether to look now; if so, it counts as done."""
-        now = self._clock()
+        now = asyncio.get_running_loop().time()
         seconds = SHORTEST_SECONDS if hurries else self._seconds
         if self._looked_at is not None and now - self._looked_at < seconds:
             return False
