@@ -72,6 +72,9 @@ def decide(
     case = Case(now, spec, workload, state, observation.replicas, limits, plan, failing, found)
     choice = hand_over(case, restrain(case, _choose(case)), observation.stop)
     choice = hold_back(case, choice, observation.held)
+    if observation.replicas.unready_working:
+        hint = say.working_unready(observation.replicas.unready_working)
+        choice = choice._replace(message=f"{choice.message}; {hint}")
     if choice.replicas < observation.replicas.desired:
         state = state._replace(ahead_at=None)
     more = 0 if choice.reason is Reason.STARTS_FAILING else plan.more

@@ -84,6 +84,12 @@ def starting(replicas: Replicas, remaining: float | None = None) -> str:
     return text if remaining is None else f"{text}; the next should be ready in {remaining:.0f} s"
 
 
+def working_unready(replicas: int) -> str:
+    """Replicas that take requests although Kubernetes does not call them Ready."""
+    run = "1 replica runs and is" if replicas == 1 else f"{replicas} replicas run and are"
+    return f"{run} not Ready, yet work is being taken: check the readiness probe"
+
+
 def fails(starting: StartingReplica) -> str:
     """A replica that can't start as it is."""
     return f"{_where(starting)}: {starting.failure} (asked for at {time_of_day(starting.asked_at)})"
