@@ -199,8 +199,13 @@ class Controller:
         # Unique for each process: two processes with the same pod name must not share the lease.
         identity = f"{self._identity}_{uuid.uuid4().hex[:12]}"
         leases = LeaseClient(self._client, self._options.namespace, self._options.lease_name, self._clock)
-        changed = self._readings.leadership_changed
-        return Leadership(leases, identity, monotonic_seconds, on_change=changed)
+        return Leadership(
+            leases,
+            identity,
+            monotonic_seconds,
+            on_change=self._readings.leadership_changed,
+            on_resume=self._readings.writes_resumed,
+        )
 
     def _make_pod_watch(self) -> PodWatch:
         return PodWatch(

@@ -127,3 +127,26 @@ async def test_leading_and_losing_are_told_once_each() -> None:
     await leadership.resign()
     task.cancel()
     assert changes == [True, False]
+
+
+async def test_pools_are_looked_at_again_once_after_a_starved_process_was_not_sure_of_its_lease() -> None:
+    """A look in that time has written nothing, and nothing else may ever cause another."""
+    changes: list[bool] = []
+    resumed_at: list[float] = []
+    starved_seconds = 0.0
+    leadership = Leadership(
+        Leases(),
+        "only",
+        lambda: monotonic() + starved_seconds,
+        timing=QUICK,
+        on_change=changes.append,
+        on_resume=lambda: resumed_at.append(monotonic()),
+    )
+    task = await led(leadership)
+    starved_seconds = QUICK.renew_deadline_seconds
+    assert not leadership.may_write()
+    await leads(leadership)
+    await asyncio.sleep(1.0)
+    task.cancel()
+    assert changes == [True]
+    assert len(resumed_at) == 1

@@ -59,6 +59,11 @@ class Readings:
             pool.target.forget()
             self.mark(pool)
 
+    def writes_resumed(self) -> None:
+        """This replica may write again after its lease was renewed late: no look in between has written."""
+        for pool in self._store.all():
+            self.mark(pool)
+
     def mark(self, pool: Pool) -> None:
         pool.news += 1
         self._agenda.mark(pool.key)

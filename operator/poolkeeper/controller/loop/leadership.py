@@ -19,7 +19,11 @@ class NotLeading(Exception):
 
 
 class Leadership:
-    """Runs the state machine of core.lease; `on_change(is_leading)` is called when leadership changes."""
+    """Runs the state machine of core.lease.
+
+    `on_change(is_leading)` is called when leadership changes. `on_resume()` is called when this replica may
+    write again after a renewal that came late: what was decided in between was not written.
+    """
 
     def __init__(
         self,
@@ -29,12 +33,15 @@ class Leadership:
         *,
         timing: LeaseTiming | None = None,
         on_change: Callable[[bool], None] = lambda _: None,
+        on_resume: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._monotonic = monotonic
         self._state = LeaseState(identity, timing or LeaseTiming())
         self._on_change = on_change
+        self._on_resume = on_resume
         self._was_leading = False
+        self._was_refused = False
         self._named_holder = identity
         self._named_problem = ""
         self._writes = 0
@@ -47,15 +54,17 @@ class Leadership:
         return self._state.timing.request_timeout_seconds
 
     def may_write(self) -> bool:
-        return lease.may_write(self._state, self._monotonic())
+        may_write = lease.may_write(self._state, self._monotonic())
+        self._was_refused = self._was_refused or not may_write
+        return may_write
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
         """The context of one write request: it begins and is cut off while this replica is sure to hold the
         lease. Raises NotLeading, or TimeoutError."""
-        now = self._monotonic()
-        if not lease.may_write(self._state, now):
+        if not self.may_write():
             raise NotLeading
+        now = self._monotonic()
         allowance_seconds = lease.remaining_seconds(self._state, now)
         self._writes += 1
         self._idle.clear()
@@ -118,11 +127,14 @@ class Leadership:
         return await self._store.write(request.record, request.version, timeout_seconds=timeout_seconds)
 
     def _tell(self) -> None:
-        is_leading = self.may_write()
+        was_refused, is_leading = self._was_refused, self.may_write()
+        self._was_refused = False
         if is_leading != self._was_leading:
             self._was_leading = is_leading
             logger.info("This replica %s", "leads" if is_leading else "does not lead")
             self._on_change(is_leading)
+        elif is_leading and was_refused:
+            self._on_resume()
         holder = self._state.record.holder if self._state.record else ""
         if holder not in ("", self._named_holder):
             self._named_holder = holder
