@@ -63,6 +63,9 @@ class DemandStatus(ApiModel):
     """Requests that wait."""
     in_flight: Count | None = None
     """Requests that replicas are working on."""
+    orphaned: Count | None = None
+    """Requests that have been in flight without a move for longer than maxServiceSeconds, so that their
+    worker is gone; they keep no replica up. Absent if there are none."""
 
 
 class ColdStartStatus(ApiModel):
@@ -131,5 +134,5 @@ class AcceleratorPoolStatus(ApiModel):
     and the share of late requests. Packed; only the operator reads it."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap(("type",))] = ()
     """Statements about the pool: Ready, DemandKnown, BudgetAttainable, WithinLimits, SoleWriter,
-    StartsSucceed, PlacementMatches and, with an http source, ServiceSuitable. True means that all is well.
-    ScaledToZero is a state, neither good nor bad."""
+    StartsSucceed, PlacementMatches; NoOrphans where a queue shows requests in flight; with an http source,
+    ServiceSuitable. True means that all is well. ScaledToZero is a state, neither good nor bad."""

@@ -110,6 +110,11 @@ def in_flight(observation: Observation) -> int | None:
     return _total(observation, lambda reading: reading.in_flight)
 
 
+def orphaned(observation: Observation) -> int | None:
+    """Requests whose worker is gone; None where there are none, or a source is unknown."""
+    return _total(observation, lambda reading: reading.orphaned) or None
+
+
 def _total(observation: Observation, number: Callable[[Reading], int | None]) -> int | None:
     """At most what the status has room for, which a queue may exceed."""
     numbers = [number(demand) if isinstance(demand, Reading) else None for demand in observation.demand]

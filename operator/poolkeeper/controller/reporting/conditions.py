@@ -27,6 +27,7 @@ class ConditionType(StrEnum):
     WITHIN_LIMITS = "WithinLimits"
     SOLE_WRITER = "SoleWriter"
     STARTS_SUCCEED = "StartsSucceed"
+    NO_ORPHANS = "NoOrphans"
     PLACEMENT_MATCHES = "PlacementMatches"
     SERVICE_SUITABLE = "ServiceSuitable"
 

@@ -15,14 +15,14 @@ from poolkeeper.api.status import (
 )
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
-from poolkeeper.controller.pool.history import MESSAGE_LENGTH, in_flight, queued
+from poolkeeper.controller.pool.history import MESSAGE_LENGTH, in_flight, orphaned, queued
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.core.learning.saved import Learned, learned, save
 from poolkeeper.core.learning.start_time import Phases, StartTimes, spreads
 from poolkeeper.core.values.decision import Reason, Verdict
 from poolkeeper.core.values.identity import PoolKey
-from poolkeeper.core.values.observation import Replicas
+from poolkeeper.core.values.observation import Observation, Replicas
 from poolkeeper.kube.objects.events import EventRecorder, EventType
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 
@@ -111,9 +111,7 @@ def status_of(pool: Pool) -> dict[str, Any]:
     status = AcceleratorPoolStatus(
         observed_generation=pool.declaration.generation,
         replicas=_replicas(replicas) if replicas else None,
-        demand=DemandStatus(queued=queued(observation), in_flight=in_flight(observation))
-        if observation
-        else None,
+        demand=_demand(observation) if observation else None,
         cold_start=_cold_start(pool.state.starts) if pool.state else None,
         decision=DecisionStatus(
             replicas=decision.replicas,
@@ -128,6 +126,12 @@ def status_of(pool: Pool) -> dict[str, Any]:
         conditions=tuple(pool.history.conditions.values()),
     )
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _demand(observation: Observation) -> DemandStatus:
+    return DemandStatus(
+        queued=queued(observation), in_flight=in_flight(observation), orphaned=orphaned(observation)
+    )
 
 
 def _replicas(replicas: Replicas) -> ReplicaStatus:

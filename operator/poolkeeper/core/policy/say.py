@@ -19,6 +19,14 @@ ANOTHER_WRITER = "another writer"
 TARGET_UNKNOWN = "the target can't be read, so nothing is changed"
 
 
+def at_zero(workload: Workload) -> str:
+    """Nothing waits, and nothing runs; requests without a worker may lie there all the same."""
+    if not workload.orphaned:
+        return AT_ZERO
+    are = "is" if workload.orphaned == 1 else "are"
+    return f"{AT_ZERO}; {count(workload.orphaned, 'request')} {are} orphaned: see the condition NoOrphans"
+
+
 def count(number: int, noun: str) -> str:
     """A number with its noun: 1 request, 2 requests."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

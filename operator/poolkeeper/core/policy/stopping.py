@@ -70,7 +70,7 @@ def _at_floor(case: Case) -> Choice:
             age = case.now - case.state.gaps.arrived_at
             return Choice(1, Reason.START_AHEAD, say.expected(age, by_daytime=_is_by_daytime(case, age)))
         due_at = math.inf if case.state.ahead_at is None else case.state.ahead_at
-        return Choice(0, Reason.AT_ZERO, say.AT_ZERO, min(limits.changes_at, due_at))
+        return Choice(0, Reason.AT_ZERO, say.at_zero(case.workload), min(limits.changes_at, due_at))
     return Choice(case.replicas.desired, limits.floor_reason, limits.floor_message, limits.changes_at)
 
 

@@ -1,0 +1,200 @@
+"""Requests whose worker is gone: what users read about them, and what the pool does meanwhile."""
+
+from typing import Any
+
+import pytest
+
+from poolkeeper.api.status import AcceleratorPoolStatus
+from poolkeeper.commands.explain import explanation
+from poolkeeper.controller.pool.history import MESSAGE_LENGTH
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.core.values.ledger import Sample
+from poolkeeper.core.values.unmoved import Entries, Look
+from poolkeeper.kube.watch.pod import Pod, project_pod
+from tests.component.controller.fake_cluster import FakeCluster
+
+KEY = PoolKey("ns", "pool")
+
+
+def demand(max_service_seconds: int | None, **keys: str) -> list[dict[str, Any]]:
+    queue = {"address": "redis:6379", "list": "jobs", "processingList": "jobs-in-progress", **keys}
+    return [{"name": "jobs", "redisList": queue, "maxServiceSeconds": max_service_seconds}]
+
+
+def ready_pod(number: int) -> Pod:
+    metadata = {
+        "uid": f"{number}",
+        "name": f"worker-{number}",
+        "namespace": "ns",
+        "labels": {"app": "worker"},
+        "creationTimestamp": "1970-01-12T13:00:00Z",
+        "resourceVersion": "1",
+    }
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": "1970-01-12T13:01:00Z"}
+    spec = {"containers": [{"name": "model", "readinessProbe": {"httpGet": {}}}]}
+    return project_pod({"metadata": metadata, "spec": spec, "status": {"conditions": [ready]}})
+
+
+def runs(cluster: FakeCluster, replicas: int) -> None:
+    """So many replicas are ready."""
+    cluster.scales.replicas["worker"] = replicas
+    cluster.pods.present = {str(number): ready_pod(number) for number in range(replicas)}
+    cluster.readings.pods_changed("ns", cluster.pods.present)
+
+
+class Cluster(FakeCluster):
+    """Pods follow the replicas at once."""
+
+    def follow_scale(self) -> None:
+        if len(self.pods.present) > self.scales.replicas["worker"]:
+            runs(self, self.scales.replicas["worker"])
+
+
+async def polls(cluster: Cluster, seconds: float, look: str, *, queued: int = 0, step: float = 1.0) -> None:
+    """The queue is read again and again; `look` has a letter for each request in flight."""
+    for _ in range(round(seconds / step)):
+        cluster.now += step
+        found: Look = Entries(tuple(look))
+        news = Sample("jobs", cluster.now, queued, len(look), look, in_flight_look=found if look else None)
+        cluster.readings.published(KEY, news)
+        await cluster.look()
+        cluster.follow_scale()
+
+
+def condition(cluster: FakeCluster) -> dict[str, str]:
+    pool = cluster.store.get(KEY)
+    assert pool is not None
+    found = pool.history.conditions["NoOrphans"]
+    return {"status": found.status.value, "reason": found.reason, "message": found.message}
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster()
+
+
+async def test_a_worker_that_was_killed_leaves_an_orphan_that_is_shown_and_holds_nothing(
+    cluster: Cluster,
+) -> None:
+    runs(cluster, 1)
+    cluster.declare(demand=demand(60))
+    await polls(cluster, 59, "x")
+    assert condition(cluster)["status"] == "True"
+    assert cluster.scales.replicas["worker"] == 1
+    await polls(cluster, 30, "x")
+    assert cluster.scales.replicas["worker"] == 0
+    assert condition(cluster) == {
+        "status": "False",
+        "reason": "Orphaned",
+        "message": "source jobs: 1 request in flight has not moved since 1970-01-12T13:46:41Z, longer ago "
+        "than maxServiceSeconds (60 s). The worker is gone, and no replica stays up for it. "
+        "To look: redis-cli LRANGE jobs-in-progress 0 99. "
+        "To put one back: redis-cli LMOVE jobs-in-progress jobs RIGHT LEFT.",
+    }
+    assert [event for event in cluster.events if event[1] == "Orphaned"] == [("Warning", "Orphaned")]
+    await polls(cluster, 61, "x")
+    status = cluster.statuses.written[-1]
+    assert status["demand"] == {"queued": 0, "inFlight": 0, "orphaned": 1}
+    assert status["decision"]["message"].endswith("1 request is orphaned: see the condition NoOrphans")
+    printed = explanation("ns/pool", AcceleratorPoolStatus.model_validate(status))
+    assert "NoOrphans=False Orphaned: source jobs: 1 request" in printed
+
+
+async def test_the_condition_is_true_again_and_the_number_absent_once_the_entry_is_gone(
+    cluster: Cluster,
+) -> None:
+    runs(cluster, 0)
+    cluster.declare(demand=demand(20))
+    await polls(cluster, 30, "x")
+    await polls(cluster, 61, "")
+    assert condition(cluster)["status"] == "True"
+    assert "orphaned" not in cluster.statuses.written[-1]["demand"]
+
+
+async def test_a_stale_entry_beside_work_is_shown_with_commands_that_spare_the_work(cluster: Cluster) -> None:
+    runs(cluster, 2)
+    cluster.declare(demand=demand(20))
+    for number in range(24):
+        await polls(cluster, 1, f"{'abcdefgh'[number % 8]}x")
+    assert (condition(cluster)["status"], condition(cluster)["reason"]) == ("False", "Orphaned")
+    assert "redis-cli RPUSH jobs ENTRY && redis-cli LREM" in condition(cluster)["message"]
+
+
+async def test_at_zero_requests_of_nobody_are_known_at_once_and_start_nothing(
+    cluster: Cluster,
+) -> None:
+    runs(cluster, 0)
+    cluster.declare(demand=demand(600))
+    await polls(cluster, 5, "xyz")
+    assert cluster.scales.writes == []
+    assert (condition(cluster)["status"], condition(cluster)["reason"]) == ("False", "MoreThanSlots")
+    assert condition(cluster)["message"].startswith(
+        "3 requests in flight are more than this pool can work on (no replica runs). Workers are gone,"
+    )
+
+
+async def test_more_in_flight_than_slots_is_known_within_seconds(cluster: Cluster) -> None:
+    runs(cluster, 2)
+    cluster.declare(demand=demand(None))
+    await polls(cluster, 5, "abcde")
+    assert condition(cluster)["message"].startswith(
+        "3 requests in flight are more than this pool can work on (2 replicas with 1 slot each). "
+    )
+    assert "without end, because maxServiceSeconds is not set" in condition(cluster)["message"]
+
+
+async def test_an_entry_that_holds_replicas_without_end_is_shown_after_an_hour(cluster: Cluster) -> None:
+    runs(cluster, 1)
+    cluster.declare(demand=demand(None))
+    await polls(cluster, 3_500, "x", step=10.0)
+    assert condition(cluster)["status"] == "True"
+    await polls(cluster, 400, "x", step=10.0)
+    assert (condition(cluster)["status"], condition(cluster)["reason"]) == ("False", "MaybeOrphaned")
+    assert "Set maxServiceSeconds on the source" in condition(cluster)["message"]
+    assert cluster.scales.replicas["worker"] == 1
+
+
+async def test_while_demand_is_unknown_the_condition_is_too(cluster: Cluster) -> None:
+    runs(cluster, 1)
+    cluster.declare(demand=demand(20))
+    await cluster.look()
+    assert (condition(cluster)["status"], condition(cluster)["reason"]) == ("Unknown", "DemandUnknown")
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"redisList": {"address": "redis:6379", "list": "jobs"}, "maxServiceSeconds": 20},
+        {"http": {"service": "chat", "port": 80}},
+    ],
+)
+async def test_sources_that_keep_nothing_have_no_such_condition(
+    cluster: Cluster, declared: dict[str, Any]
+) -> None:
+    runs(cluster, 1)
+    cluster.declare(demand=[{"name": "jobs", **declared}])
+    await cluster.look()
+    assert "NoOrphans" not in {each["type"] for each in cluster.statuses.written[-1]["conditions"]}
+
+
+async def test_the_message_is_bounded_whatever_the_keys_are(cluster: Cluster) -> None:
+    runs(cluster, 0)
+    queues = [
+        {
+            **demand(20, list="l" * 253, processingList="'" * 253)[0],
+            "name": f"{'n' * 60}{number}",
+        }
+        for number in range(8)
+    ]
+    cluster.declare(demand=queues)
+    for second in range(30):
+        cluster.now += 1.0
+        for queue in queues:
+            look = Entries(("x",))
+            news = Sample(queue["name"], cluster.now, 0, 1, "x", in_flight_look=look if second else None)
+            cluster.readings.published(KEY, news)
+        await cluster.look()
+    message = condition(cluster)["message"]
+    assert condition(cluster)["reason"] == "Orphaned"
+    assert len(message) <= MESSAGE_LENGTH
+    assert message.endswith("docs/troubleshooting.md has the commands.")
