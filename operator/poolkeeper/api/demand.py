@@ -203,4 +203,5 @@ class DemandSource(ApiModel):
     """Age of a reading, in seconds, from which demand counts as unknown and the replicas stay as they are."""
     max_service_seconds: PositiveSeconds | None = None
     """Longest time that one job may take, in seconds. Required if work in flight can't be seen (a redisList
-    without processingList) and the pool may scale to zero."""
+    without processingList) and the pool may scale to zero. A job that is in flight for longer counts as
+    orphaned: its worker is gone, and no replica stays up for it."""

@@ -48,7 +48,7 @@ async def all_is_bad() -> FakeCluster:
     cluster.pods.present = {pod.uid: pod for pod in pods}
     windows = [{"name": "office", "start": "61 8 * * *", "end": "0 18 * * *"}]
     cluster.declare(scaleToZero={"mode": "Fixed", "idleSeconds": 5, "windows": windows})
-    cluster.publish(50, in_flight=2)
+    cluster.publish(50, in_flight=9)
     await cluster.look()
     pool = cluster.store.get(KEY)
     assert pool is not None
@@ -56,6 +56,7 @@ async def all_is_bad() -> FakeCluster:
     pool.state = taught(pool.resolved, (60.0,) * 6, now=cluster.now)
     cluster.readings.front_turned(KEY, CLEAR, UNSUITABLE)
     await again(cluster)
+    await again(cluster, seconds=3.0)
     return cluster
 
 
@@ -63,7 +64,7 @@ async def again(cluster: FakeCluster, *, queued: int | None = 50, seconds: float
     """A look some time later, with this reading; None for none."""
     cluster.now += seconds
     if queued is not None:
-        cluster.publish(queued, in_flight=2)
+        cluster.publish(queued, in_flight=9)
     await cluster.look()
 
 

@@ -154,6 +154,22 @@ async def test_an_entry_that_holds_replicas_without_end_is_shown_after_an_hour(c
     assert cluster.scales.replicas["worker"] == 1
 
 
+async def test_a_restarted_operator_does_not_call_good_what_it_has_not_watched_for_long_enough() -> None:
+    before, after = Cluster(), Cluster()
+    runs(before, 0)
+    before.declare(demand=demand(60))
+    await polls(before, 70, "x")
+    runs(after, 0)
+    after.now = before.now
+    after.declare(demand=demand(60), status=before.statuses.written[-1])
+    await polls(after, 2, "x")
+    assert condition(after)["reason"] == "StillWatched"
+    await polls(after, 70, "x")
+    assert condition(after)["reason"] == "Orphaned"
+    await polls(after, 1, "")
+    assert (condition(after)["status"], condition(after)["reason"]) == ("True", "NoneSeen")
+
+
 async def test_while_demand_is_unknown_the_condition_is_too(cluster: Cluster) -> None:
     runs(cluster, 1)
     cluster.declare(demand=demand(20))

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from poolkeeper.advice.orphans import remedy
 from poolkeeper.api.demand import DemandSource
+from poolkeeper.api.status import ConditionStatus
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.controller.pool.history import MESSAGE_LENGTH
 from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.core.policy.say import count
 from poolkeeper.core.tuning import UNDECLARED_SERVICE_FACTOR, UNDECLARED_SERVICE_SECONDS
 from poolkeeper.core.values.decision import Verdict
@@ -15,7 +17,11 @@ from poolkeeper.core.values.observation import Reading, of_source
 from poolkeeper.sources.registry import keeps_in_flight
 
 NONE_SEEN = Verdict(True, "NoneSeen", "no request in flight is seen to have lost its worker")
-UNKNOWN = Verdict(None, "DemandUnknown", "requests in flight can't be seen while demand is unknown")
+DEMAND_UNKNOWN = Verdict(None, "DemandUnknown", "requests in flight can't be seen while demand is unknown")
+TARGET_UNKNOWN = Verdict(None, "TargetUnknown", "the replicas that may work on requests can't be seen")
+STILL_WATCHED = Verdict(
+    None, "StillWatched", "requests are in flight since before the operator started, and are watched again"
+)
 WHERE_COMMANDS_ARE = "docs/troubleshooting.md has the commands."
 
 
@@ -40,7 +46,15 @@ def no_orphans(pool: Pool, now: float) -> Verdict | None:
     found = [*filter(None, unmoved), *_surplus(pool, read)]
     if found:
         return Verdict(False, found[0].reason, _message(found))
-    return NONE_SEEN if len(read) == len(pairs) else UNKNOWN
+    if len(read) < len(pairs) or not pool.is_demand_known:
+        return DEMAND_UNKNOWN
+    if not pool.are_replicas_known:
+        return TARGET_UNKNOWN
+    before = pool.history.conditions.get(ConditionType.NO_ORPHANS)
+    was_bad = before is not None and before.status is not ConditionStatus.TRUE
+    if was_bad and any(now - reading.found_at <= _limit(pool, source) for source, reading in read):
+        return STILL_WATCHED
+    return NONE_SEEN
 
 
 def _limit(pool: Pool, source: DemandSource) -> float:

@@ -151,6 +151,7 @@ def _reading(
         in_flight=None if sample.in_flight is None else sample.in_flight - orphaned,
         orphaned=orphaned,
         unmoved=movement.unmoved,
+        found_at=movement.found_at,
         waiting=waiting,
         arrived=arrived,
         completed=completed,

@@ -3,6 +3,7 @@
 All instants are Unix seconds of the one clock that `decide` is given as `now`; all durations are seconds.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,6 +36,9 @@ class Reading:
     unmoved: Unmoved = NONE
     """The requests in flight that have not moved for longer than the source's limit. Where
     `maxServiceSeconds` is not declared they may be worked on, and are among those in flight."""
+    found_at: float = -math.inf
+    """When the first poll found requests in flight, some of which have been so ever since: they may have been
+    there for long."""
     waiting: tuple[ArrivalBucket, ...] = ()
     """The queued requests by arrival, oldest first: at most ARRIVAL_BUCKETS buckets that add up to
     `queued`."""

@@ -77,6 +77,9 @@ class Movement(NamedTuple):
     """Requests taken since the last look, as far as the depths show."""
     has_changed: bool = False
     """Whether the requests in flight changed as a whole since the last look."""
+    found_at: float = -math.inf
+    """When the first poll found requests in flight, if some have been so ever since: they may have been there
+    for long."""
 
 
 NOTHING_SEEN = Movement()
@@ -96,6 +99,8 @@ def follow(
     of the poll before, and `taken` how many requests were taken since then."""
     if not in_flight:
         return Movement(since=now)
+    if before is NOTHING_SEEN:
+        before = Movement(since=now, found_at=now)
     passed = before._replace(
         since=before.since if is_same and not taken else now,
         fewest=min(before.fewest, in_flight),
