@@ -15,6 +15,7 @@ HPA = Scaler(
     target_kind="Deployment",
     target_name="worker",
 )
+SCALED_OBJECT = HPA._replace(kind="ScaledObject")
 SILENT = ApiUnreachable("ApiTimeout", "no answer")
 FORBIDDEN = NamespaceScalers(unknown={"HorizontalPodAutoscaler": "poolkeeper may not list them"})
 
@@ -27,11 +28,11 @@ async def look_beside(cluster: FakeCluster, scalers: NamespaceScalers | KubeFail
     await cluster.look()
 
 
-async def a_pool_with_a_rival(cluster: FakeCluster) -> None:
+async def a_pool_with_a_rival(cluster: FakeCluster, rival: Scaler = HPA) -> None:
     cluster.scales.replicas["worker"] = 0
     cluster.declare()
-    await look_beside(cluster, NamespaceScalers((HPA,)))
-    assert cluster.condition("SoleWriter") == ("False", "HorizontalPodAutoscaler")
+    await look_beside(cluster, NamespaceScalers((rival,)))
+    assert cluster.condition("SoleWriter") == ("False", rival.kind)
 
 
 async def test_a_rival_counts_while_it_can_not_be_looked_for(cluster: FakeCluster) -> None:
@@ -71,9 +72,10 @@ async def test_a_rival_that_comes_later_is_found_as_soon_as_it_writes(cluster: F
     assert cluster.condition("SoleWriter") == ("False", "HorizontalPodAutoscaler")
 
 
-async def test_that_a_rival_is_gone_is_noticed_within_seconds(cluster: FakeCluster) -> None:
+@pytest.mark.parametrize("rival", [HPA, SCALED_OBJECT])
+async def test_that_a_rival_is_gone_is_noticed_within_seconds(cluster: FakeCluster, rival: Scaler) -> None:
     """Although nothing else happens at the pool."""
-    await a_pool_with_a_rival(cluster)
+    await a_pool_with_a_rival(cluster, rival)
     cluster.scalers = NamespaceScalers()
     gone_at = cluster.now
     while cluster.condition("SoleWriter") != ("True", "NoOtherWriter"):

@@ -278,6 +278,49 @@ async def test_the_idle_time_of_foreign_replicas_goes_on_over_a_restart(cluster:
     assert "set by kubectl (scale) at 13:46:41 UTC" in message(restarted)
 
 
+async def test_a_standby_that_takes_over_goes_on_where_the_leader_was(cluster: FakeCluster) -> None:
+    """It has noted what it would have decided: to stop the replicas, and to write whenever work waits."""
+    standby = FakeCluster()
+    standby.lease.is_held = False
+    await look_at(standby, 0)
+    await look_at(cluster, 0)
+    for each in (standby, cluster):
+        set_by(each, KUBECTL, 2)
+        await seconds_pass(each, 40)
+    metadata = {"namespace": "ns", "name": "pool", "uid": "uid-pool", "generation": 1}
+    standby.updates.pool_seen({"metadata": metadata, "status": status(cluster)})
+    await seconds_pass(standby, 1)
+    standby.lease.is_held, standby.writers = True, (KUBECTL,)
+    standby.readings.leadership_changed(is_leading=True)
+    assert await seconds_pass(standby, 15) == []
+    assert message(standby).startswith("2 replicas, set by kubectl (scale) at 13:46:41 UTC, have been idle")
+
+
+async def test_past_decisions_say_nothing_about_another_target(cluster: FakeCluster) -> None:
+    await look_at(cluster, 5)
+    await seconds_pass(cluster, 10, in_flight=5)
+    cluster.scales.replicas["other"] = 3
+    cluster.declare(generation=2, targetRef={"name": "other"}, **PATIENT)
+    cluster.publish(0)
+    await cluster.look()
+    (pool,) = cluster.store.all()
+    assert pool.target.foreign is not None
+    assert pool.target.foreign.is_found
+
+
+async def test_times_in_the_future_hold_nothing_up(cluster: FakeCluster) -> None:
+    """Such as those of a clock that was wrong."""
+    later = format_timestamp(cluster.now + 1e6)
+    contested = {"type": "SoleWriter", "status": "False", "reason": "ReplicasChangedElsewhere"}
+    past = {
+        "decisions": [f"{later} 2→0 StopIdle: as it was", f"{later} 3 Idle: as it was"],
+        "conditions": [{**contested, "message": "", "lastTransitionTime": later}],
+    }
+    await look_at(cluster, 3, status=past)
+    ((written_at, replicas),) = await seconds_pass(cluster, 90)
+    assert (replicas, written_at <= 70.0) == (0, True)
+
+
 async def test_a_write_without_an_answer_is_not_taken_for_a_foreign_one(cluster: FakeCluster) -> None:
     await look_at(cluster, 0)
     cluster.scales.write_failures.append(ApiUnreachable("ApiTimeout", "no answer"))

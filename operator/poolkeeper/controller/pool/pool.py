@@ -154,7 +154,7 @@ class Pool:
     def accept(self, declaration: Declaration) -> None:
         """Use this declaration from now on; what was learned and measured stays."""
         if declaration.target != self.declaration.target:
-            self.target, self.starts, self.pods = Target(), Starts(), ()
+            self.target, self.starts, self.pods = Target(is_new=True), Starts(), ()
             self.surroundings, self.shortage = Surroundings(), NO_SHORTAGE
             self.history.conditions.pop("StartsSucceed", None)
             self.state = self.state and self.state._replace(attempts=Attempts())

@@ -22,7 +22,9 @@ RETRIES = Backoff(first_seconds=1.0, longest_seconds=60.0)
 class Target:
     """/scale of one target: read every few minutes, when its pods change, and before a write."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_new: bool = False) -> None:
+        self.is_new = is_new
+        """Whether the pool was edited to name it, so that past decisions are about another target."""
         self.scale: Scale | None = None
         self.failure: KubeFailure | None = None
         self.next_read_at = 0.0

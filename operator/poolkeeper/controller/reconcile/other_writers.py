@@ -8,6 +8,7 @@ from poolkeeper.api.past_decision import PastDecision
 from poolkeeper.api.status import ConditionStatus
 from poolkeeper.api.timestamps import parse_timestamp
 from poolkeeper.controller.pool.contest import CONTESTED
+from poolkeeper.controller.pool.history import History
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
 from poolkeeper.controller.reporting.conditions import ConditionType
@@ -49,20 +50,24 @@ class OtherWriters:
         )
 
     async def found(self, pool: Pool, key: TargetKey) -> None:
-        """The first read since this replica of the operator writes: go on with what the status says."""
+        """The first read since this replica of the operator writes: go on with what the status says.
+
+        The pool's own history does not do: before it led, this replica noted what it would have decided.
+        """
         target, now = pool.target, self._clock()
         if target.scale is None:
             return
-        records = tuple(pool.history.records)
+        past = History.from_status({} if target.is_new else pool.status)
+        records = tuple(past.records)
         target.asked = target.scale.replicas
         foreign = _foreign(records, target.scale.replicas, now)
-        contested_since = _contested_since(pool)
+        contested_since = _contested_since(past)
         if foreign is None and contested_since is None:
             return
         writers = await self._surroundings.replica_writers(key)
         writer = other_writer(writers)
         if contested_since is not None:
-            target.contest.resume(contested_since, _written_at(records) or now, now)
+            target.contest.resume(contested_since, min(_written_at(records) or now, now), now)
             target.contest.writer = writer
         # The status may be a write behind: a leader that ended may not have written it.
         if foreign is not None and not (records and any(each.is_operator for each in writers)):
@@ -70,9 +75,9 @@ class OtherWriters:
             target.foreign = replace(foreign, writer=str(writer or ""))
 
 
-def _contested_since(pool: Pool) -> float | None:
-    """Since when the status says that another writer keeps changing the replicas; None where it does not."""
-    condition = pool.history.conditions.get(ConditionType.SOLE_WRITER)
+def _contested_since(past: History) -> float | None:
+    """Since when another writer has kept changing the replicas; None where that was not so."""
+    condition = past.conditions.get(ConditionType.SOLE_WRITER)
     if condition is None or condition.status is not ConditionStatus.FALSE or condition.reason != CONTESTED:
         return None
     return parse_timestamp(condition.last_transition_time)
@@ -92,7 +97,7 @@ def _foreign(records: Sequence[PastDecision], replicas: int, now: float) -> Fore
         return None
     later = records[records.index(asked) :]
     seen = (parse_timestamp(each.at) for each in later if each.replicas == replicas)
-    return Foreign(replicas, next((at for at in seen if at is not None), now))
+    return Foreign(replicas, min(next((at for at in seen if at is not None), now), now))
 
 
 def _last_asked(records: Sequence[PastDecision]) -> PastDecision:
