@@ -15,6 +15,8 @@ from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.paths import namespaced_path
 
 ROUND_SECONDS = 0.1
+PROBED = {**CONTAINER, "readinessProbe": {"exec": {"command": ["true"]}}}
+"""Without a readiness probe, a pod that is Ready has proven nothing, and its start is not learned."""
 
 
 class Workload:
@@ -62,7 +64,7 @@ class Workload:
     async def _make(self) -> None:
         name = f"{self._target.name}-{next(self._numbers)}"
         metadata = {"name": name, "labels": {"app": self._target.name}}
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [CONTAINER]}}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [PROBED]}}
         await self._client.request("POST", self._path("v1", "pods"), body=pod)
         await self._set_conditions(name, "PodScheduled")
         self._made_at[name] = time.monotonic()

@@ -6,7 +6,7 @@ gives names (a name that ends in * stands for all that begin like it), what the 
 
 from typing import NamedTuple
 
-from poolkeeper.kube.objects.managed_fields import ReplicaWriter
+from poolkeeper.kube.objects.managed_fields import UNNOTED, ReplicaWriter
 
 
 class KnownWriter(NamedTuple):
@@ -66,6 +66,12 @@ WRITERS = (
     KnownWriter(("kubectl-client-side-apply", "kubectl-last-applied"), ANY, "kubectl apply", MANIFEST),
     KnownWriter(("kubectl",), "Apply", "kubectl apply --server-side", MANIFEST),
     KnownWriter(("kubectl",), "scale", "kubectl scale", BY_HAND),
+    KnownWriter(
+        (UNNOTED.manager,),
+        UNNOTED.subresource,
+        "a person or an autoscaler",
+        f"{BY_HAND}; if it is an autoscaler, delete it or this pool",
+    ),
     KnownWriter(
         ("kubectl-edit", "kubectl-patch", "kubectl-replace", "kubectl", "k9s"), ANY, "a person", BY_HAND
     ),

@@ -10,7 +10,7 @@ from hack.testing.control_plane import ControlPlane, tools
 from hack.testing.objects import CONTAINER, create_deployment
 from poolkeeper.advice.writers import known_writer, writer_advice
 from poolkeeper.core.values.identity import TargetKey
-from poolkeeper.kube.objects.managed_fields import other_writer
+from poolkeeper.kube.objects.managed_fields import UNNOTED, other_writer
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.objects.targets import read_target
 from poolkeeper.kube.transport.client import KubeClient
@@ -148,6 +148,27 @@ async def test_a_tool_that_writes_after_us(
     found = other_writer((await read(target)).writers)
     known = known_writer(found)
     assert (str(found), known and known.tool) == (named, tool)
+
+
+@pytest.mark.parametrize("after_zero", [(), (5,)])
+async def test_after_a_write_of_zero_the_api_server_notes_no_write_of_scale(
+    kubectl: Callable[..., str],
+    kube_client: KubeClient,
+    scales: ScaleClient,
+    read: Read,
+    namespace: str,
+    after_zero: tuple[int, ...],
+) -> None:
+    """Neither ours nor that of kubectl scale; what a tool applies is noted again."""
+    target = await create_deployment(kube_client, namespace, replicas=1)
+    for replicas in (0, *after_zero):
+        await ours(scales, target, replicas)
+    kubectl("scale", "deployment/worker", "--replicas=3")
+    assert (await read(target)).writers == (UNNOTED,)
+    kubectl("apply", "--filename=-", manifest=manifest(2))
+    assert str(other_writer((await read(target)).writers)) == "kubectl-client-side-apply (Update)"
+    await ours(scales, target, 4)
+    assert [str(each) for each in (await read(target)).writers] == ["poolkeeper (scale)"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from poolkeeper.advice.writers import UNKNOWN, WRITERS, known_writer, writer_advice
-from poolkeeper.kube.objects.managed_fields import ReplicaWriter
+from poolkeeper.kube.objects.managed_fields import UNNOTED, ReplicaWriter
 
 
 def writer(manager: str, operation: str = "Update", subresource: str = "") -> ReplicaWriter:
@@ -26,6 +26,7 @@ def writer(manager: str, operation: str = "Update", subresource: str = "") -> Re
         (writer("kubectl"), "a person", "set replicas.min"),
         (writer("kube-controller-manager", "Update", "scale"), "a HorizontalPodAutoscaler", "delete"),
         (writer("keda", "Update", "scale"), "KEDA", "ScaledObject"),
+        (UNNOTED, "a person or an autoscaler", "if it is an autoscaler, delete it or this pool"),
         (writer("keda-operator"), "KEDA", "ScaledObject"),
         (writer("Terraform", "Apply"), "Terraform or Pulumi", "ignore changes"),
         (writer("pulumi-kubernetes-1a2b", "Apply"), "Terraform or Pulumi", "ignore changes"),
@@ -44,7 +45,7 @@ def test_a_known_tool(found: ReplicaWriter, tool: str, remedy: str) -> None:
         writer("my-controller"),
         # Not by the autoscaler, but by another controller of the control plane.
         writer("kube-controller-manager"),
-        writer(""),
+        writer("", "Apply"),
         # Only a * stands for more.
         writer("helmet"),
     ],

@@ -15,6 +15,7 @@ from poolkeeper.kube.objects.managed_fields import (
     replica_writers,
 )
 
+UNNOTED_NAME = "kubectl scale or another client of /scale"
 REPLICAS: dict[str, Any] = {"f:spec": {"f:replicas": {}, "f:template": {}}}
 EARLY, LATE = "2026-01-01T00:00:00Z", "2026-01-01T00:00:09Z"
 
@@ -36,12 +37,13 @@ OURS = entry("poolkeeper", subresource="scale", at=LATE)
         # Ours is never blamed, although it is the latest.
         ([entry("helm"), OURS], "helm (Update)"),
         ([OURS], "None"),
+        # An object whose replicas nobody owns: they were set through /scale.
+        ([entry("helm", fieldsV1={"f:spec": {"f:template": {}}})], UNNOTED_NAME),
+        ([entry("kubelet", fieldsV1={"f:status": {"f:replicas": {}}}, subresource="status")], UNNOTED_NAME),
+        ([{**entry("helm"), "fieldsV1": "f:replicas"}], UNNOTED_NAME),
         # Where several agree on the number, the last one counts.
         ([entry("helm", at=LATE), entry("kubectl", "Apply")], "helm (Update)"),
         ([entry("helm"), entry("kubectl", "Apply", at=LATE)], "kubectl (Apply)"),
-        # Owners of other fields.
-        ([entry("helm", fieldsV1={"f:spec": {"f:template": {}}})], "None"),
-        ([entry("kubelet", fieldsV1={"f:status": {"f:replicas": {}}}, subresource="status")], "None"),
         # A kind of one's own keeps its replicas in another field: through /scale nothing else is set.
         ([entry("kubectl", fieldsV1={"f:spec": {"f:size": {}}}, subresource="scale")], "kubectl (scale)"),
         ([entry("")], "a client without a name (Update)"),
@@ -52,9 +54,9 @@ OURS = entry("poolkeeper", subresource="scale", at=LATE)
         (None, "None"),
         ({}, "None"),
         (["x", 1, None, {}, entry("helm")], "helm (Update)"),
-        ([{**entry("helm"), "fieldsV1": "f:replicas"}], "None"),
         ([{**entry("helm"), "time": 7}, entry("kubectl", at="never")], "helm (Update)"),
-        ([{}] * ENTRIES_READ + [entry("helm")], "None"),
+        ([{}] * ENTRIES_READ + [entry("helm")], UNNOTED_NAME),
+        ([], "None"),
     ],
 )
 def test_the_last_other_owner_of_the_replicas(entries: object, named: str) -> None:

@@ -3,6 +3,10 @@
 The API server notes for each field who set it last: a name that the client chose, whether by an apply or an
 update, through which subresource, and when. The names are text of strangers, so they are cut and cleaned.
 Every form is read: an entry that has another one is left out, since this only helps people.
+
+There is a gap. A write of 0 through /scale, such as our own, leaves the replicas without an owner, and from
+then on no write through /scale is noted. Writes of the object itself, as deployment tools make them, are
+noted again. So replicas without an owner were set through /scale.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,11 +36,17 @@ class ReplicaWriter(NamedTuple):
 
     def __str__(self) -> str:
         """`kubectl (scale)`, `argocd-controller (Apply)`."""
+        if self == UNNOTED:
+            return "kubectl scale or another client of /scale"
         return f"{self.manager or 'a client without a name'} ({self.subresource or self.operation})"
 
     @property
     def is_operator(self) -> bool:
         return self.manager == FIELD_MANAGER
+
+
+UNNOTED = ReplicaWriter("", "Update", "scale", None)
+"""Somebody who wrote /scale while the API server noted no such writes."""
 
 
 def other_writer(writers: Iterable[ReplicaWriter]) -> ReplicaWriter | None:
@@ -46,8 +56,9 @@ def other_writer(writers: Iterable[ReplicaWriter]) -> ReplicaWriter | None:
 
 
 def replica_writers(metadata: Mapping[str, Any]) -> tuple[ReplicaWriter, ...]:
-    """The owners of the replicas in the metadata of a target: more than one where they agree."""
-    return tuple(_writers(metadata))
+    """The owners of the replicas in the metadata of a target: more than one where they agree, and UNNOTED for
+    none. Empty where the API server says nothing about owners."""
+    return tuple(_writers(metadata)) or ((UNNOTED,) if metadata.get("managedFields") else ())
 
 
 def _writers(metadata: Mapping[str, Any]) -> Iterator[ReplicaWriter]:
