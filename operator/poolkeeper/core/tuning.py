@@ -319,11 +319,6 @@ HIGHEST_LATE_PRICE = 20.0
 """Largest price of a late request, in starts.
 Source: chosen; beyond it a pool stays up in any case."""
 
-USUAL_ADMISSION_SECONDS = 5.0
-"""A replica that has no node for longer is kept waiting by quota, a gate or the scheduler, so that what waits
-for it is late by quota.
-Source: chosen; a cluster with room gives a pod its node within a second or two."""
-
 # ## Load and service
 
 SHORTEST_SMOOTHING_SECONDS = 5.0

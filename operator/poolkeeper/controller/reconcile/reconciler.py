@@ -155,6 +155,7 @@ class Reconciler:
         times = (
             come_back_at,
             pool.decision.due_at if pool.decision else None,
+            pool.decision.explain_at if pool.decision else None,
             pool.warm_floor.changes_at if pool.warm_floor else None,
             pool.surroundings.expires_at if pool.surroundings.scalers else None,
             pool.target.contest.ends_at(),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from poolkeeper.core.tuning import USUAL_ADMISSION_SECONDS
+from poolkeeper.core.tuning import ADMISSION_SECONDS
 from poolkeeper.core.values.observation import ArrivalBucket
 
 
@@ -164,7 +164,7 @@ def late_among(
 def _cause(arrived_at: float, until: float, late_seconds: float, obstacles: Obstacles) -> str:
     if obstacles.blind.seconds_within(arrived_at, until) >= late_seconds:
         return "unknown"
-    if obstacles.quota.seconds_within(arrived_at, until) >= max(late_seconds, USUAL_ADMISSION_SECONDS):
+    if obstacles.quota.seconds_within(arrived_at, until) >= max(late_seconds, ADMISSION_SECONDS):
         return "quota"
     if obstacles.ceiling.seconds_within(arrived_at, until) >= late_seconds:
         return "ceiling"

@@ -17,7 +17,6 @@ from poolkeeper.core.values.spec import PoolSpec
 
 MESSAGE_CACHE_SIZE = 4096
 """Messages that are kept, because a pool's rarely change between starts: some KiB per 10 pools."""
-_WITHIN_LIMITS = Verdict(True, "WithinBounds", "the ceiling allows the replicas that the demand needs")
 
 
 class Limits(NamedTuple):
@@ -80,28 +79,24 @@ def budget_attainable(spec: PoolSpec, starts: StartTimes) -> Verdict:
 def _attainable(
     samples: int, seconds: float, objective_percent: float, budget_seconds: float, margin_seconds: float
 ) -> Verdict:
-    takes = f"{objective_percent:g} % of starts take up to {seconds:.0f} s"
+    takes = f"{objective_percent:g} % of starts take up to {say.seconds(seconds)}"
     if samples < PROVEN_SAMPLES:
         message = (
             f"{samples} of the {PROVEN_SAMPLES} starts that are needed have been measured; until then, it is "
             f"expected that {takes}"
         )
         return Verdict(None, "NotEnoughStarts", message)
-    takes += f", reading demand and passing requests on up to {margin_seconds:g} s"
-    budget = f"the budget is {budget_seconds:g} s"
-    if seconds + margin_seconds <= budget_seconds:
-        return Verdict(True, "StartFitsBudget", f"{takes}, and {budget}")
+    takes += f", reading demand and passing requests on up to {say.seconds(margin_seconds)}"
+    left = budget_seconds - seconds - margin_seconds
+    if left >= 0.0:
+        return Verdict(
+            True,
+            "StartFitsBudget",
+            f"{takes}: {say.seconds(left)} of the budget of {budget_seconds:g} s are left",
+        )
     return Verdict(
         False,
         "StartExceedsBudget",
-        f"{takes}, but {budget}: raise coldStart.budgetSeconds or keep a replica up",
+        f"{takes}: {say.seconds(-left)} more than the budget of {budget_seconds:g} s; raise "
+        "coldStart.budgetSeconds or keep a replica up",
     )
-
-
-def within_limits(limits: Limits, replicas: int, more: int) -> Verdict:
-    """Whether the ceiling allows as many replicas as the demand needs."""
-    if more and replicas >= limits.ceiling:
-        return Verdict(
-            False, "AtCeiling", f"the demand needs more than the {limits.ceiling} replicas allowed now"
-        )
-    return _WITHIN_LIMITS

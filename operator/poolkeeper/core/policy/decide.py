@@ -22,6 +22,7 @@ from poolkeeper.core.policy.starting import (
     start_ahead,
 )
 from poolkeeper.core.policy.stopping import hand_over, lowest_safe, safe_at, stop, stop_surplus
+from poolkeeper.core.policy.waiting import explain_at, explain_wait, within_limits
 from poolkeeper.core.values import excess
 from poolkeeper.core.values.decision import Decision, Reason, Trouble, Verdict
 from poolkeeper.core.values.demand import Workload, distrust, survey
@@ -32,6 +33,7 @@ from poolkeeper.core.values.spec import PoolSpec
 _NEED_UNKNOWN = Verdict(
     None, "DemandUnknown", "demand is unknown, so it is unknown whether it needs more replicas than allowed"
 )
+_LIMITS_UNKNOWN = Verdict(None, "TargetUnknown", say.TARGET_UNKNOWN)
 
 
 def decide(
@@ -55,8 +57,7 @@ def decide(
     attainable = bounds.budget_attainable(spec, state.starts)
     if observation.replicas is None:
         choice = Choice(state.desired or 0, Reason.TARGET_UNKNOWN, say.TARGET_UNKNOWN)
-        within_limits = Verdict(None, "TargetUnknown", say.TARGET_UNKNOWN)
-        return _conclude(choice, workload, surplus, attainable, within_limits), state
+        return _conclude(choice, workload, surplus, attainable, _LIMITS_UNKNOWN), state
     if state.idle_before is not None:
         state = seen_idle.resume(now, spec, workload, state)
     if observation.replicas.desired:
@@ -70,16 +71,16 @@ def decide(
     plan = plan_starts(now, spec, workload, counted, limits.ceiling, state)
     found = trouble(now, observation.replicas, failing, state)
     case = Case(now, spec, workload, state, observation.replicas, limits, plan, failing, found)
-    choice = hand_over(case, restrain(case, _choose(case)), observation.stop)
+    choice = explain_wait(case, restrain(case, _choose(case)))
+    said_until = explain_at(case, choice)
+    choice = hand_over(case, choice, observation.stop)
     choice = hold_back(case, choice, observation.held)
     if observation.replicas.unready_working:
         hint = say.working_unready(observation.replicas.unready_working)
         choice = choice._replace(message=f"{choice.message}; {hint}")
     if choice.replicas < observation.replicas.desired:
         state = state._replace(ahead_at=None)
-    more = 0 if choice.reason is Reason.STARTS_FAILING else plan.more
-    within_limits = bounds.within_limits(limits, choice.replicas, more)
-    return _conclude(choice, workload, surplus, attainable, within_limits, found), state
+    return _conclude(choice, workload, surplus, attainable, within_limits(case), found, said_until), state
 
 
 def _up_seconds(now: float, state: PoolState) -> float:
@@ -111,6 +112,7 @@ def _conclude(
     attainable: Verdict,
     within_limits: Verdict,
     found: Trouble | None = None,
+    said_until: float | None = None,
 ) -> Decision:
     if within_limits.holds and not workload.is_known:
         within_limits = _NEED_UNKNOWN
@@ -128,6 +130,7 @@ def _conclude(
         None if math.isinf(due_at) else due_at,
         found,
         surplus.beside(workload.orphaned),
+        said_until,
     )
 
 

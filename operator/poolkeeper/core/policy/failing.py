@@ -27,9 +27,7 @@ from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
 
 READINESS_OVERDUE = "ReadinessOverdue"
 CONTAINERS_OVERDUE = "ContainersOverdue"
-_EXPLAINED_BY_FAILURE = frozenset(
-    {Reason.STARTING, Reason.AT_CEILING, Reason.WITHIN_BUDGET, Reason.WAITING_FOR_DEADLINE}
-)
+_EXPLAINED_BY_FAILURE = frozenset({Reason.STARTING, Reason.WITHIN_BUDGET, Reason.WAITING_FOR_DEADLINE})
 """Reasons that would let users expect that the replicas under way become ready."""
 
 

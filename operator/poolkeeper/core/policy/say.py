@@ -306,9 +306,9 @@ def surplus(workload: Workload, desired: int, kept: int) -> str:
     )
 
 
-def at_ceiling(queued: int, desired: int) -> str:
-    """More would be started if they were allowed."""
-    return f"{waiting(queued)}, but the pool may have no more than {count(desired, 'replica')}"
+def seconds(length: float) -> str:
+    """A length of time in tenths of a second, where there are any: 7.4 s, 2 s."""
+    return f"{length:.1f} s".replace(".0 ", " ")
 
 
 def above_ceiling(desired: int, ceiling: int, lowered: int) -> str:

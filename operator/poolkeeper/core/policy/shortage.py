@@ -46,6 +46,19 @@ class Late(NamedTuple):
     """The start time that this is planned with."""
 
 
+class Unhelped(NamedTuple):
+    """Requests that will be late, and that the present replicas take sooner than a new one would help."""
+
+    requests: float
+    """Those that no replica takes by their deadlines."""
+    due: int
+    """The same, with all that are taken before them."""
+    start_seconds: float
+    """Seconds that a usual start takes."""
+    within_seconds: float
+    """The present replicas will have taken all of `due` within so long."""
+
+
 Run = tuple[int, int, float]
 """Neighbouring buckets that can be in time and are planned with the same start time: index of the first,
 index after the last, seconds of the start. A plain tuple, because each decision makes several."""
@@ -70,6 +83,8 @@ class Shortages(NamedTuple):
     """The start time that these are planned with."""
     longest_seconds: float
     """The longest start time that those in time are planned with."""
+    unhelped: Unhelped | None = None
+    """What is left out, because another start would come too late to help."""
 
     @property
     def is_empty(self) -> bool:
@@ -153,6 +168,7 @@ def _of_rest(now: float, need: Need, capacity: Capacity) -> Shortages:
     seconds = usual = planned_for = taken_late = 0.0
     earliest = now
     first: tuple[float, float] | None = None
+    unhelped: Unhelped | None = None
     for bucket, due in zip(need.waiting, need.cumulative_requests, strict=True):
         deadline = bucket[0] + patience
         taken = free + ready_rate * (deadline - now) if deadline > now else free
@@ -175,10 +191,11 @@ def _of_rest(now: float, need: Need, capacity: Capacity) -> Shortages:
             deadline = now + usual + grace
             late[seconds] = Late(due - taken_late, deadline, usual)
         else:
+            unhelped = Unhelped(short, due, usual, usual + grace)
             continue
         first = first or (deadline, seconds)
     if first is None:
-        return NONE
+        return NONE._replace(unhelped=unhelped) if unhelped else NONE
     most, longest_seconds = list(accumulate(requests, max)), max(starts, default=0.0)
     first_deadline, first_seconds = first
     return Shortages(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from poolkeeper.core.policy.capacity import Capacity
-from poolkeeper.core.policy.shortage import Late, Need, Shortages, shortages
+from poolkeeper.core.policy.shortage import Late, Need, Shortages, Unhelped, shortages
 from poolkeeper.core.tuning import (
     LATE_START_TOLERANCE_SECONDS,
     QUEUE_FILL_LIMIT,
@@ -25,8 +25,14 @@ class StartPlan(NamedTuple):
     """The start time that it is planned with."""
     late: int
     """Requests that will be late whatever is done."""
+    unhelped: int = 0
+    """Requests that will be late and that no start would make faster; then nothing more is planned."""
+    taken_in: float = 0.0
+    """Seconds in which the present replicas are expected to have taken those."""
 
 
+TAKING_HALVINGS = 8
+"""Halvings of the time in which the present replicas take requests: it is shown in whole seconds."""
 NOTHING = StartPlan(more=0, start_at=math.inf, deadline=math.inf, start_seconds=0.0, late=0)
 
 
@@ -45,7 +51,7 @@ def plan(now: float, need: Need, capacity: Capacity, growth: float, most: int) -
     """
     short = shortages(now, need, capacity)
     if short.is_empty:
-        return NOTHING
+        return _without_start(now, short.unhelped, capacity) if short.unhelped else NOTHING
     more = _replicas_for_late(now, short.late, capacity) if short.late else 1
     more = _replicas(now, short, capacity, more) if short.runs else more
     added = max(min(more, most), 1)
@@ -62,6 +68,19 @@ def plan(now: float, need: Need, capacity: Capacity, growth: float, most: int) -
         start_seconds=short.first_seconds,
         late=late,
     )
+
+
+def _without_start(now: float, unhelped: Unhelped, capacity: Capacity) -> StartPlan:
+    """What the present replicas do with requests that a start would come too late for."""
+    shorter, longer = 0.0, unhelped.within_seconds
+    for _ in range(TAKING_HALVINGS):
+        middle = 0.5 * (shorter + longer)
+        if capacity.takes(now, now + middle) >= unhelped.due:
+            longer = middle
+        else:
+            shorter = middle
+    requests = math.ceil(unhelped.requests)
+    return NOTHING._replace(start_seconds=unhelped.start_seconds, unhelped=requests, taken_in=longer)
 
 
 def _replicas_for_late(now: float, late: Sequence[Late], capacity: Capacity) -> int:

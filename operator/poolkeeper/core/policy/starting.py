@@ -186,8 +186,6 @@ def start(case: Case) -> Choice | None:
     most = min(case.limits.ceiling, max(desired, FIRST_STEP_REPLICAS, GROWTH_STEP_FACTOR * ready))
     wanted = min(desired + plan.more, most)
     if wanted <= desired:
-        if desired >= case.limits.ceiling:
-            return Choice(desired, Reason.AT_CEILING, say.at_ceiling(case.workload.queued, desired))
         return None
     explained = say.start(case.now, case.spec, case.workload, plan, case.state.starts.samples)
     if plan.late:

@@ -10,6 +10,8 @@ class Reason(StrEnum):
     AT_ZERO = "AtZero"
     AT_FLOOR = "AtFloor"
     WITHIN_BUDGET = "WithinBudget"
+    LATE = "Late"
+    NO_START_HELPS = "NoStartHelps"
     WAITING_FOR_DEADLINE = "WaitingForDeadline"
     START_FOR_DEADLINE = "StartForDeadline"
     START_AT_ONCE = "StartAtOnce"
@@ -80,6 +82,9 @@ class Decision:
     """Why a start does not succeed now; None while none is known to be in trouble."""
     unworked: int = 0
     """Requests in flight that no replica can be working on, orphans not included."""
+    explain_at: float | None = None
+    """When the message should be made again although nothing else has changed, because requests become late
+    that wait; None for never."""
 
     @property
     def aims_at_zero(self) -> bool:

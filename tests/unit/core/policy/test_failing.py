@@ -81,7 +81,7 @@ def test_no_replica_is_started_beside_those_that_fail(
         (LATE, Reason.START_OVERDUE, f"95 % of starts take no longer than {P95:.0f} s"),
         (GATED, Reason.AWAITING_ADMISSION, "SchedulingGated: it is held by the scheduling gate kueue"),
         (REFUSED, Reason.AWAITING_ADMISSION, "no pod could be created for a replica"),
-        (LOADING, Reason.STARTING, "the next should be ready in"),
+        (LOADING, Reason.LATE, "the next should be ready in"),
     ],
 )
 def test_a_decision_that_waits_for_a_start_says_what_it_suffers_from(
@@ -104,7 +104,7 @@ def test_a_start_turns_late_and_then_overdue_without_news() -> None:
         seen.append(decision.reason)
         if decision.reason is Reason.STARTS_FAILING:
             break
-    assert list(dict.fromkeys(seen)) == [Reason.STARTING, Reason.START_OVERDUE, Reason.STARTS_FAILING]
+    assert list(dict.fromkeys(seen)) == [Reason.LATE, Reason.START_OVERDUE, Reason.STARTS_FAILING]
     assert now - LOADING.asked_at < 2.0 * P95
 
 

@@ -64,4 +64,25 @@ def test_a_budget_that_a_start_alone_would_fit_names_what_else_takes_time() -> N
     spec = spec_of(budget_seconds=30.0)
     verdict = bounds.budget_attainable(spec, taught(spec, (29.4,) * 40).starts)
     assert verdict.holds is False
-    assert "reading demand and passing requests on up to 1 s, but the budget is 30 s" in verdict.message
+    assert "reading demand and passing requests on up to 1 s: 3.1 s more than the budget of 30 s" in (
+        verdict.message
+    )
+
+
+@pytest.mark.parametrize(
+    ("budget", "holds", "margin"),
+    [
+        (60.0, True, ": 28.4 s of the budget of 60 s are left"),
+        (32.0, True, ": 0.4 s of the budget of 32 s are left"),
+        (
+            31.0,
+            False,
+            ": 0.6 s more than the budget of 31 s; raise coldStart.budgetSeconds or keep a replica up",
+        ),
+    ],
+)
+def test_what_is_attainable_says_by_how_much(budget: float, margin: str, *, holds: bool) -> None:
+    spec = spec_of(budget_seconds=budget)
+    verdict = bounds.budget_attainable(spec, taught(spec, (28.0,) * 40).starts)
+    assert verdict.holds is holds
+    assert verdict.message.endswith(margin)

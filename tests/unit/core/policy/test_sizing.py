@@ -20,6 +20,7 @@ def looked_through(now: float, need: Need, capacity: Capacity, growth: float, mo
     """The plan, bucket by bucket."""
     short: list[tuple[float, float, float, bool]] = []
     seconds = counted = first_seconds = 0.0
+    nothing = NOTHING
     for bucket, due in zip(need.waiting, need.cumulative_requests, strict=True):
         deadline = bucket.arrived_at + need.patience
         requests = due - (capacity.takes(now, deadline) if deadline > now else capacity.free)
@@ -32,12 +33,14 @@ def looked_through(now: float, need: Need, capacity: Capacity, growth: float, mo
         if is_late:
             start_seconds = min(seconds, need.usual_seconds)
             deadline = now + start_seconds + need.grace
-            requests = due - capacity.takes(now, deadline)
+            unhelped, requests = requests, due - capacity.takes(now, deadline)
+            if requests <= 0.0:
+                nothing = NOTHING._replace(unhelped=math.ceil(unhelped), start_seconds=start_seconds)
         if requests > 0.0:
             short.append((deadline, requests, start_seconds, is_late))
             first_seconds = first_seconds or seconds
     if not short:
-        return NOTHING
+        return nothing
     more = 1
     for deadline, requests, seconds, _ in short:
         room = max(deadline - now - seconds + LATE_START_TOLERANCE_SECONDS, 0.0)
@@ -97,7 +100,10 @@ def needs(draw: st.DrawFn) -> Need:
 def test_passing_over_what_cannot_matter_changes_no_plan(
     need: Need, capacity: Capacity, growth: float, most: int
 ) -> None:
-    assert plan(NOW, need, capacity, growth, most) == looked_through(NOW, need, capacity, growth, most)
+    planned = plan(NOW, need, capacity, growth, most)
+    assert planned._replace(taken_in=0.0) == looked_through(NOW, need, capacity, growth, most)
+    if planned.unhelped:
+        assert capacity.takes(NOW, NOW + planned.taken_in) >= planned.unhelped
 
 
 @pytest.mark.parametrize("cautious_seconds", [95.0, 150.0, 455.0])
