@@ -231,7 +231,7 @@ async def test_a_right_that_is_missing_stops_nothing_and_is_logged_once(
     await asked(cluster)
     for _ in range(600):
         await show(cluster)
-    assert decided(cluster)[0] == "Starting"
+    assert decided(cluster)[0] == "Late"
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
         "It can't be read why pods are not created: events is forbidden"
     ]
