@@ -226,7 +226,11 @@ class Controller:
             activators=self._activators,
             services=Services(self._client, self._read_target, reach, self._clock),
             leadership=self._leadership,
-            news=News(published=self._readings.published, front_turned=self._readings.front_turned),
+            news=News(
+                published=self._readings.published,
+                front_turned=self._readings.front_turned,
+                accepted=self._readings.accepted,
+            ),
             clock=self._clock,
             namespaces=self._options.watch_namespaces,
         )

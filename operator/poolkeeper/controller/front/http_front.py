@@ -7,7 +7,7 @@ slices to the API server (`endpoints.py`), and to the pool whether it may stop.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from poolkeeper.api.activation import PoolReport
@@ -22,7 +22,7 @@ from poolkeeper.controller.loop.leadership import Leads
 from poolkeeper.controller.loop.restarting import keep_running
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.front.claims import shared_service
-from poolkeeper.core.front.seen import Seen, unproven
+from poolkeeper.core.front.seen import Seen, accepting, unproven
 from poolkeeper.core.front.turn import Front, Turn, turn
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey
@@ -40,6 +40,8 @@ NO_TURN = Waiting(
 
 FrontTurned = Callable[[PoolKey, Stop, Verdict | None], None]
 """Takes in whether a pool may stop, and whether requests to its Service can be held."""
+Accepted = Callable[[PoolKey, Iterable[str], float], None]
+"""Takes in the addresses of a pool's replicas that accept connections now, in Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class News:
     """A source was read, or could not be."""
     front_turned: FrontTurned
     """A turn was taken."""
+    accepted: Accepted
+    """Replicas accept connections that no readiness probe calls ready."""
 
 
 class HttpFront:
@@ -74,6 +78,7 @@ class HttpFront:
         self._services = services
         self._leadership = leadership
         self._front_turned = news.front_turned
+        self._accepted = news.accepted
         self._clock = clock
         self._timing = timing or FrontTiming()
         self._declared: dict[PoolKey, Declared] = {}
@@ -215,6 +220,9 @@ class HttpFront:
             self._endpoints.follow(made.endpoints)
         for key in made.stop:
             self._tell(key, before, made)
+        for key, pool in self._seen.pools.items():
+            if any(not pod.is_probed for pod in pool.ready):
+                self._accepted(key, accepting(self._activators.reports(key)) or (), now)
         return made
 
     def _tell(self, key: PoolKey, before: Front, made: Turn) -> None:

@@ -16,7 +16,6 @@ from poolkeeper.controller.pool.surroundings import UNREAD
 from poolkeeper.controller.reporting.verdicts import rival
 from poolkeeper.core.front.seen import Seen, SeenActivator, SeenPod, SeenPool
 from poolkeeper.core.values.identity import PoolKey
-from poolkeeper.kube.watch.pod import Pod
 from poolkeeper.sources.http.reading import HttpReading
 
 
@@ -107,15 +106,11 @@ class View:
 def ready_pods(pool: Pool) -> tuple[SeenPod, ...]:
     """Replicas that take requests, and go on doing so; by their main address."""
     ready = [
-        SeenPod(pod.uid, pod.addresses[0], is_probed=_is_probed(pod))
+        SeenPod(pod.uid, pod.addresses[0], is_probed=pool.starts.is_probed(pod))
         for pod in pool.pods
         if pod.takes_new and pod.addresses
     ]
     return tuple(sorted(ready, key=lambda pod: pod.address))
-
-
-def _is_probed(pod: Pod) -> bool:
-    return not pod.containers or any(container.is_probed for container in pod.containers)
 
 
 def _activator(activator: Activator, outbox: Outbox) -> SeenActivator:

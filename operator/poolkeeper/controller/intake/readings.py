@@ -1,6 +1,6 @@
 """What is read while the operator runs (demand, pods, who leads) is kept in its pool, which is then due."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.pool.pod_selection import PodSelection
@@ -51,6 +51,15 @@ class Readings:
         is_news = _what_for(stop) != _what_for(pool.stop) or service != pool.service
         pool.stop, pool.service = stop, service
         if is_news:
+            self.mark(pool)
+
+    def accepted(self, key: PoolKey, addresses: Iterable[str], now: float) -> None:
+        """Replicas without a readiness probe, by address, that accept connections now."""
+        pool = self._store.get(key)
+        if pool is None:
+            return
+        news = [address for address in addresses if pool.starts.accepted(address, now)]
+        if news:
             self.mark(pool)
 
     def leadership_changed(self, is_leading: bool) -> None:

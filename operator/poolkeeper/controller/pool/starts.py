@@ -110,12 +110,22 @@ class Starts:
             self._known[pod.uid].works(now, waited=seen.waited)
             self.works_unready = self.works_unready or not pod.is_ready
 
-    def accepted(self, address: str, at: float) -> None:
-        """A replica without a readiness probe has accepted its first connection."""
+    def accepted(self, address: str, at: float) -> bool:
+        """A replica without a readiness probe accepts connections; whether that is news.
+
+        It is the proof also where the replica was presumed to serve before.
+        """
         for pod in self._pods:
             start = self._known[pod.uid]
-            if address in pod.addresses and not start.serves and not self._is_probed(pod):
+            if address in pod.addresses and start.works_since is None and not self.is_probed(pod):
+                start.serves = False
                 start.works(max(at, pod.ready_at or at), waited=True)
+                return True
+        return False
+
+    def is_probed(self, pod: Pod) -> bool:
+        """Whether Ready says of this pod that it serves."""
+        return is_probed(pod.containers, self._rules.serving)
 
     def replicas(self, desired: int, pods: Iterable[Pod], now: float) -> Replicas:
         """The replicas for a decision; a replica that has no pod yet counts as starting."""
@@ -168,7 +178,7 @@ class Starts:
         has_restarted, start.restarts = pod.restarts > start.restarts, pod.restarts
         if start.serves and has_restarted:
             start.begins_again(now)
-        if pod.is_ready and self._is_probed(pod):
+        if pod.is_ready and self.is_probed(pod):
             self._note_readiness(pod, start, now)
         elif start.serves and not self._can_take(pod):
             start.begins_again(now)
@@ -204,11 +214,8 @@ class Starts:
         if pod.is_terminating or pod.is_finished:
             return False
         if pod.is_ready:
-            return not self._is_probed(pod)
+            return not self.is_probed(pod)
         return self._can_take(pod)
-
-    def _is_probed(self, pod: Pod) -> bool:
-        return is_probed(pod.containers, self._rules.serving)
 
     def _starting(
         self, desired: int, live: list[Pod], serving: int, now: float

@@ -91,7 +91,11 @@ class HttpScene:
             activators=self.activators,
             services=Services(client, self.read_target, reach, self.clock),
             leadership=self.lease,
-            news=News(published=self.publish, front_turned=self.intake.front_turned),
+            news=News(
+                published=self.publish,
+                front_turned=self.intake.front_turned,
+                accepted=self.intake.accepted,
+            ),
             clock=self.clock,
             timing=self.timing,
             make_servers=lambda **_: self.servers,

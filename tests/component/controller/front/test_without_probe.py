@@ -55,6 +55,24 @@ async def test_the_activators_stay_until_every_pod_accepts(at_zero: HttpScene) -
     assert at_zero.slice() is None
 
 
+async def test_the_first_accepted_connection_is_the_end_of_a_start(at_zero: HttpScene) -> None:
+    pool = at_zero.store.get(CHAT)
+    assert pool is not None
+    pool.starts.scaled(0, 1, at_zero.now)
+    ready(at_zero, [POD])
+    pool.pods = tuple(replace(pod, created_at=at_zero.now, ready_at=at_zero.now) for pod in pool.pods)
+    pool.starts.follow(pool.pods, at_zero.now)
+    await at_zero.pass_by(30)
+    assert pool.starts.replicas(1, pool.pods, at_zero.now).ready == 0
+    began, looks = at_zero.now, pool.news
+    says(at_zero, POD)
+    await at_zero.pass_by(5)
+    assert pool.starts.replicas(1, pool.pods, at_zero.now).ready == 1
+    assert pool.news > looks, "it is decided on"
+    (sample,) = pool.starts.samples(pool.pods, at_zero.now)
+    assert sample.ready_at == pytest.approx(began, abs=1.0)
+
+
 async def test_a_pod_with_a_probe_needs_no_proof(at_zero: HttpScene) -> None:
     ready(at_zero, [POD], is_probed=True)
     await at_zero.pass_by(2)

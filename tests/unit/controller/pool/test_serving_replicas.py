@@ -156,11 +156,24 @@ def test_the_first_accepted_connection_ends_a_start_without_a_probe() -> None:
     pods = [ready("a", 100.0, 102.0, is_running=True, containers=UNPROBED, addresses=("10.0.0.1",))]
     scene = Scene(*pods, rules=SERVICE)
     assert scene.look(103.0, pods) == (0, 1, 0)
-    scene.starts.accepted("10.0.0.2", 120.0)
+    assert not scene.starts.accepted("10.0.0.2", 120.0)
     assert scene.look(121.0, pods) == (0, 1, 0)
-    scene.starts.accepted("10.0.0.1", 130.0)
+    assert scene.starts.accepted("10.0.0.1", 130.0)
+    assert not scene.starts.accepted("10.0.0.1", 131.0), "only the first is news"
     assert scene.look(131.0, pods) == (1, 0, 0)
     assert [each.ready_at for each in scene.starts.samples(pods, 131.0) if each.ready_at] == [130.0]
+
+
+def test_the_first_accepted_connection_is_learned_although_the_replica_was_presumed_to_serve() -> None:
+    """Else a pool whose starts take longer than was learned would never learn it."""
+    pods = [ready("a", 100.0, 102.0, is_running=True, containers=UNPROBED, addresses=("10.0.0.1",))]
+    scene = Scene(*pods, rules=SERVICE)
+    at = 100.0 + USUAL_SECONDS
+    assert scene.look(at, pods) == (1, 0, 0)
+    assert scene.starts.accepted("10.0.0.1", at + 30.0)
+    assert scene.look(at + 31.0, pods) == (1, 0, 0)
+    learned = [each.ready_at for each in scene.starts.samples(pods, at + 31.0) if each.ready_at]
+    assert learned == [at + 30.0]
 
 
 LOST: dict[str, tuple[Rules, dict[str, Any], tuple[int, int, int]]] = {
