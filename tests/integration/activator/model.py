@@ -64,6 +64,8 @@ class Models:
 
     def __init__(self, client: KubeClient, target: TargetKey, port: int) -> None:
         self.load_seconds = 0.5
+        self.is_ready_at_once = False
+        """Whether a pod is Ready when its process starts, as without a readiness probe."""
         self.port = port
         self.by_pod: dict[str, Model] = {}
         self.ever: list[Model] = []
@@ -103,10 +105,18 @@ class Models:
             "spec": {"containers": [CONTAINER]},
         }
         made = await self._client.request("POST", self._path("v1", "pods"), body=pod)
+        parts = [self._load(model, address), self._become_ready(made, address, f"192.0.2.{number}")]
+        for part in reversed(parts) if self.is_ready_at_once else parts:
+            await part
+
+    async def _load(self, model: Model, address: str) -> None:
         await asyncio.sleep(self.load_seconds)
         await model.start(address, self.port)
+
+    async def _become_ready(self, made: dict[str, Any], address: str, endpoint: str) -> None:
+        name = made["metadata"]["name"]
         await self.set_status(name, address)
-        await self._join_endpoints(name, made["metadata"]["uid"], f"192.0.2.{number}")
+        await self._join_endpoints(name, made["metadata"]["uid"], endpoint)
 
     async def _join_endpoints(self, name: str, uid: str, address: str) -> None:
         """As Kubernetes' controller does, but for the address: none of 127.0.0.0/8 may stand there."""

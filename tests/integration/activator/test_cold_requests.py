@@ -57,6 +57,24 @@ async def test_a_start_that_outlasts_its_callers_patience_is_not_taken_back(scen
     assert len(scene.models.ever) == 1
 
 
+async def test_a_pod_without_a_readiness_probe_gets_nobody_before_it_listens(scene: ActivatorScene) -> None:
+    scene.models.is_ready_at_once, scene.models.load_seconds = True, 4.0
+    await scene.wait_for_slice()
+    asking = [asyncio.create_task(scene.ask(f"number {number}")) for number in range(5)]
+    await scene.wait_for_replicas(1)
+    await asyncio.sleep(3.0)
+    assert await scene.slices(), "the pod is Ready, and would refuse every caller"
+    answers = await asyncio.gather(*asking)
+    assert [answer.status_code for answer in answers] == [200] * 5
+    await scene.wait_for_no_slice()
+
+    async def is_learned() -> bool:
+        known = (await scene.status()).get("coldStart") or {}
+        return int(known.get("samples", 0)) >= 1 and float(known["p50Seconds"]) >= 4
+
+    await eventually(is_learned, "the start ends when the model listens, not when its pod is Ready", 30)
+
+
 async def test_a_controller_that_starts_anew_goes_on_with_the_same_port(scene: ActivatorScene) -> None:
     before = await scene.wait_for_slice()
     scene.operator.stop()

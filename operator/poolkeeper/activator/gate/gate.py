@@ -46,10 +46,14 @@ class Gate:
 
     def accepted(self, address: str) -> None:
         """A replica accepted a connection; the controller hears it where that is a proof it waits for."""
-        is_news = address in self.line.unproven
-        self.line.accepted(address)
-        if is_news:
+        if address in self.line.unproven:
+            self.line.accepted(address)
             self._changed()
+
+    def connected(self, ticket: Ticket) -> None:
+        """A request has a connection to its replica."""
+        self.line.connected(ticket)
+        self._changed()
 
     def refuse_all(self, cause: Cause, message: str) -> None:
         """Refuse every request that waits."""
@@ -142,8 +146,7 @@ class Place:
 
     def connected(self) -> None:
         """The replica accepted a connection: only now is the request released."""
-        if self._ticket.granted is not None:
-            self._gate.accepted(self._ticket.granted)
+        self._gate.connected(self._ticket)
         self._gate.metrics.released(self.waited_seconds)
 
     def not_connected(self, *, pause_seconds: float) -> None:

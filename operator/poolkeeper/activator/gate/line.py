@@ -70,6 +70,8 @@ class Line:
         self._queue: FairQueue[Ticket] = FairQueue(QUANTUM)
         self._slots = ReplicaSlots()
         self._ages = WaitingAges()
+        self._trying: set[Ticket] = set()
+        """Requests with a slot at a replica that may not listen: they wait until it accepts a connection."""
         self._expected_back: dict[str, float] = {}
         self.closed: Refused | None = None
         """Refuses new requests while it is set; those that wait go on waiting."""
@@ -98,6 +100,12 @@ class Line:
         """A replica accepted a connection."""
         self._slots.accepted(address)
 
+    def connected(self, ticket: Ticket) -> None:
+        """A request has a connection to its replica: from now on it is in flight there."""
+        if ticket.granted is not None:
+            self.accepted(ticket.granted)
+            self._no_longer_tries(ticket)
+
     @property
     def waiting(self) -> int:
         """Requests that wait for a slot."""
@@ -125,7 +133,8 @@ class Line:
         # In an empty queue this request would be the next one: with a free slot it need not be queued at all.
         address = None if self._queue else self._slots.take(now)
         if address is not None:
-            ticket.granted = address
+            self._ages.add(now)
+            self._grant(ticket, address)
             return ticket
         self._queue.push(client, ticket, cost)
         self._ages.add(now)
@@ -201,8 +210,7 @@ class Line:
             if ticket is None:
                 self._slots.give_back(address)
                 return
-            self._ages.remove(ticket.arrived_at)
-            ticket.granted = address
+            self._grant(ticket, address)
             self.decided.append(ticket)
 
     def next_release_at(self, now: float) -> float | None:
@@ -217,7 +225,7 @@ class Line:
             name=self.route.name,
             waiting=self._ages.report(now),
             expected_back=len(self._expected_back),
-            in_flight=sum(self._slots.taken.values()),
+            in_flight=sum(self._slots.taken.values()) - len(self._trying),
             at_replicas=dict(self._slots.taken),
             accepting=self._slots.accepting,
             arrived=self._arrived,
@@ -280,7 +288,21 @@ class Line:
         self.decided.append(ticket)
         return True
 
+    def _grant(self, ticket: Ticket, address: str) -> None:
+        """Give a request its slot. Where the replica listens, it waits no longer."""
+        ticket.granted = address
+        if self._slots.may_refuse(address):
+            self._trying.add(ticket)
+        else:
+            self._ages.remove(ticket.arrived_at)
+
     def _end_grant(self, ticket: Ticket) -> None:
         if ticket.granted is not None:
             self._slots.give_back(ticket.granted)
+            self._no_longer_tries(ticket)
             ticket.granted = None
+
+    def _no_longer_tries(self, ticket: Ticket) -> None:
+        if ticket in self._trying:
+            self._trying.discard(ticket)
+            self._ages.remove(ticket.arrived_at)

@@ -73,10 +73,14 @@ class ReplicaSlots:
         """When the first paused replica may be tried again; None if none is paused."""
         return min((until for until in self._paused_until.values() if until > now), default=None)
 
+    def may_refuse(self, address: str) -> bool:
+        """Whether the replica has accepted no connection yet, or refused one when it was tried last."""
+        return address in self._refusing or address in self.unproven
+
     @property
     def are_ready(self) -> bool:
-        """Whether there is any replica."""
-        return bool(self._slots)
+        """Whether there is any replica, beside those that may not have loaded their model yet."""
+        return bool(self._slots.keys() - self.unproven)
 
     @property
     def all_refuse(self) -> bool:

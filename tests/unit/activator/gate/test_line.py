@@ -246,9 +246,38 @@ def test_withdrawn_replicas_get_nothing_new_and_keep_their_count() -> None:
     assert where.report(NOW).at_replicas == {}
 
 
+def test_a_request_waits_until_a_replica_that_may_not_listen_has_accepted_it() -> None:
+    where = Line(route({"a": 2}).model_copy(update={"unprobed": ("a",)}), Budget(10), NOW)
+    first, second = enter(where), enter(where)
+    assert (outcome(first), where.report(NOW).in_flight) == ("a", 0)
+    assert sum(each.requests for each in where.report(NOW).waiting) == 2
+    assert where.report(NOW).at_replicas == {"a": 2}, "its slots are taken all the same"
+    where.connected(first)
+    assert (where.report(NOW).in_flight, where.report(NOW).accepting) == (1, ("a",))
+    where.leave(second, NOW, completed=False)
+    assert (where.report(NOW).in_flight, where.report(NOW).waiting) == (1, ())
+    third = enter(where)
+    assert where.report(NOW).in_flight == 2, "it listens"
+    where.send_back(third, NOW, pause_seconds=1.0)
+    where.release(NOW + 1.0)
+    assert where.report(NOW).in_flight == 1, "it refused, so the next try waits too"
+
+
+def test_a_replica_that_may_not_listen_does_not_make_the_model_ready() -> None:
+    where = Line(
+        route({"a": 2}).model_copy(update={"unprobed": ("a",), "ready_in_seconds": 60}), Budget(9), NOW
+    )
+    with pytest.raises(Refused) as refused:
+        where.enter("client", NOW, body_bytes=0, limit_seconds=2.0)
+    assert refused.value.cause is Cause.NOT_READY_IN_TIME
+    where.accepted("a")
+    assert outcome(where.enter("client", NOW, body_bytes=0, limit_seconds=2.0)) == "a"
+
+
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(("enter", "leave", "send back", "expire", "update", "pass")), st.integers(0, 7)
+        st.sampled_from(("enter", "leave", "connect", "send back", "expire", "update", "pass")),
+        st.integers(0, 7),
     ),
     max_size=30,
 )
@@ -260,11 +289,15 @@ def act(where: Line, tickets: list[Ticket], what: str, which: int, now: float) -
     if what == "enter":
         tickets.append(enter(where, f"client {which % 3}", now))
     elif what == "update":
-        where.update(route({"a": which % 3, "b": which // 3}), now)
+        unprobed = ("a",) if which % 2 else ()
+        named = route({"a": which % 3, "b": which // 3}).model_copy(update={"unprobed": unprobed})
+        where.update(named, now)
     elif what == "pass":
         where.release(now)
     elif chosen is not None and what == "leave":
         where.leave(chosen, now, completed=True)
+    elif chosen is not None and what == "connect":
+        where.connected(chosen)
     elif chosen is not None and what == "send back":
         where.send_back(chosen, now, pause_seconds=3)
     elif chosen is not None:
@@ -293,5 +326,8 @@ def test_no_request_is_lost_and_no_slot_is_used_twice_or_left_free(steps: list[t
         ):
             assert due is not None  # a slot is only free while its replica is paused
         assert where.waiting == sum(outcome(ticket) == "waits" and not ticket.has_left for ticket in tickets)
-        assert after.in_flight == sum(ticket.granted is not None for ticket in tickets)
+        assert sum(after.at_replicas.values()) == sum(ticket.granted is not None for ticket in tickets)
+        waits = sum(each.requests for each in after.waiting)
+        assert waits + after.in_flight == total.used, "each request is reported once"
+        assert waits >= where.waiting, "one that only tries a replica still waits"
         assert total.used == sum(not ticket.has_left for ticket in tickets)
