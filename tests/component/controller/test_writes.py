@@ -189,3 +189,17 @@ async def test_a_pool_of_an_unknown_class_holds_and_goes_on_once_it_is_there(clu
     cluster.updates.class_seen("cpu", {"spec": accelerator.model_dump(by_alias=True, exclude_none=True)})
     await cluster.look()
     assert cluster.scales.writes == [("worker", 2)]
+
+
+async def test_a_standby_waits_although_replicas_have_no_pods(cluster: FakeCluster) -> None:
+    """Why they have none is asked by the leader only."""
+    cluster.lease.is_held = False
+    cluster.scales.replicas["worker"] = 2
+    cluster.declare()
+    for _ in range(3):
+        cluster.publish(0)
+        due_at = await cluster.look()
+        assert due_at is not None
+        assert due_at > cluster.now
+        cluster.now += 5.0
+    assert cluster.asked_for_refusals == []

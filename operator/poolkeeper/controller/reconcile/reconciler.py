@@ -152,6 +152,8 @@ class Reconciler:
     def _quiet_until(self, pool: Pool, come_back_at: float | None) -> float:
         """When the next look is due although nothing happens and the queues give the same readings."""
         pool.target.mistrust(pool.starts.short_since)
+        # Only the leader asks why pods are refused.
+        short_since = pool.starts.short_since if self._leadership.may_write() else None
         times = (
             come_back_at,
             pool.decision.due_at if pool.decision else None,
@@ -159,7 +161,7 @@ class Reconciler:
             pool.warm_floor.changes_at if pool.warm_floor else None,
             pool.surroundings.expires_at if pool.surroundings.scalers else None,
             pool.target.contest.ends_at(),
-            pool.shortage.due_at(pool.starts.short_since),
+            pool.shortage.due_at(short_since),
             pool.starts.changes_at(self._clock()),
         )
         return min(pool.target.next_read_at, *(at for at in times if at is not None))
