@@ -119,3 +119,19 @@ def test_what_was_learned_survives_a_restart_in_4_kib(
     saved = save(state)
     assert len(saved) <= 4096
     assert save(restore(saved, state.clock, spec)) == saved
+
+
+@settings(deadline=None, max_examples=150)
+@given(histories())
+def test_nothing_is_changed_while_writes_are_held_back(
+    history: tuple[PoolSpec, list[Step], PoolState],
+) -> None:
+    for (_, observation), decision, state in replay(*history):
+        held, replicas = observation.held, observation.replicas
+        if held is None or replicas is None or state.clock >= held.until:
+            assert decision.reason is not Reason.HELD_BACK
+            continue
+        assert decision.replicas == replicas.desired
+        if decision.reason is Reason.HELD_BACK:
+            assert decision.due_at is not None
+            assert decision.due_at <= held.until
