@@ -158,12 +158,12 @@ class Link:
             self._session = await self._server.open(self._allowed)
         asked_at = self._clock()
         outcomes = await self._session.read([watch.queue for watch in batch])
-        server_id = self._session.server_id
+        server_id, quiet_seconds = self._session.server_id, self._session.quiet_seconds
         for watch, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, SourceFailure):
                 watch.fail(outcome, asked_at)
             else:
-                watch.report(outcome, asked_at, server_id)
+                watch.report(outcome, asked_at, server_id, quiet_seconds)
 
     def _fail(self, failure: SourceFailure, at: float) -> SourceFailure:
         self._drop_session()

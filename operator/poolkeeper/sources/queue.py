@@ -34,6 +34,11 @@ class Session(Protocol):
     server_id: str
     """Differs after a restart of the server."""
 
+    @property
+    def quiet_seconds(self) -> float | None:
+        """For how long at least no worker has taken a request on this server; None where that is not known.
+        It only matters where a queue can't show requests that were taken."""
+
     async def read(self, queues: Sequence[Any]) -> list[Outcome]:
         """Read queues of this server, in one round trip where possible; one outcome per queue.
 

@@ -29,13 +29,17 @@ class Watch:
     is_current: bool = True
     """Whether the pool still declares it: nothing is published afterwards (written by the hub)."""
 
-    def report(self, depth: Depth, observed_at: float, server_id: str) -> None:
+    def report(
+        self, depth: Depth, observed_at: float, server_id: str, quiet_seconds: float | None = None
+    ) -> None:
         """Publish a reading; `observed_at` is when the request was sent (Unix seconds)."""
         if not self.is_current:
             return
         self.unavailable_since = None
         found = {field.name: getattr(depth, field.name) for field in fields(depth)}
-        self._publish(Sample(self.source, observed_at, server_id=server_id, **found))
+        self._publish(
+            Sample(self.source, observed_at, server_id=server_id, quiet_seconds=quiet_seconds, **found)
+        )
 
     def fail(self, failure: SourceFailure, at: float) -> None:
         """Publish that demand is unknown since the first of the failures in a row."""

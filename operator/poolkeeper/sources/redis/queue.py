@@ -16,6 +16,8 @@ class RedisQueue:
 
     connection: RedisConnection
     question: Question
+    hides_work: bool = False
+    """Whether work that a worker has taken can't be seen."""
 
     @property
     def address(self) -> str:

@@ -40,6 +40,8 @@ class ReplyReader:
     _kept_by_all: ClassVar[int] = 0
 
     def __init__(self) -> None:
+        self.kept_bulk_bytes = KEPT_BULK_BYTES
+        """A longer string is replaced by its digest."""
         self._buffer = bytearray()
         self._at = 0
         self._open: list[tuple[list[Reply], int]] = []
@@ -105,7 +107,7 @@ class ReplyReader:
         if kind == "$":
             if length > MAX_BULK_BYTES:
                 raise too_large()
-            self._bulk = _Bulk(length)
+            self._bulk = _Bulk(length, is_kept=length <= self.kept_bulk_bytes)
             return self._content(self._bulk)
         return self._array(length)
 
@@ -157,9 +159,9 @@ class _Array:
 class _Bulk:
     """A string of which `left` bytes have not arrived."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, *, is_kept: bool) -> None:
         self.left = length
-        self.digest = blake2b(length.to_bytes(8, "big")) if length > KEPT_BULK_BYTES else None
+        self.digest = None if is_kept else blake2b(length.to_bytes(8, "big"))
 
 
 def _number(line: bytes) -> int:

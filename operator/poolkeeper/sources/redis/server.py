@@ -110,7 +110,7 @@ class RedisServer:
         except BaseException:
             wire.close()
             raise
-        return RedisSession(wire, self.timeout_seconds)
+        return RedisSession(wire, self.timeout_seconds, self.database)
 
 
 def _is_ip(host: str) -> bool:

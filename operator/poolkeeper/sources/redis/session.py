@@ -2,16 +2,18 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
 from hiredis import ReplyError
 
 from poolkeeper.sources.base import CredentialsRejected, SourceFailure
-from poolkeeper.sources.queue import Outcome
+from poolkeeper.sources.queue import Depth, Outcome
 from poolkeeper.sources.redis import errors as redis_errors
 from poolkeeper.sources.redis.question import Question
 from poolkeeper.sources.redis.replies import Reply
+from poolkeeper.sources.redis.waiting_workers import MOST_BYTES, WaitingWorkers
 from poolkeeper.sources.redis.wire import Wire, pack
 
 MAX_ROUNDS = 16
@@ -26,6 +28,10 @@ class Asking(Protocol):
     @property
     def question(self) -> Question:
         """What is asked at every poll."""
+
+    @property
+    def hides_work(self) -> bool:
+        """Whether work that a worker has taken can't be seen, so that the server's clients are looked at."""
 
 
 async def log_in(wire: Wire, username: str | None, password: bytes | None, database: int) -> None:
@@ -49,16 +55,25 @@ class RedisSession:
     ends the connection, is never missed.
     """
 
-    def __init__(self, wire: Wire, timeout_seconds: float) -> None:
+    def __init__(self, wire: Wire, timeout_seconds: float, database: int = 0) -> None:
         self.server_id = f"connection-{next(_connections)}"
         self._wire = wire
         self._timeout_seconds = timeout_seconds
+        self._workers = WaitingWorkers(database, time.monotonic)
+
+    @property
+    def quiet_seconds(self) -> float | None:
+        """For how long at least no worker has taken a job; None where the server does not show that."""
+        return self._workers.quiet_seconds
 
     async def read(self, queues: Sequence[Asking]) -> list[Outcome]:
         """Read all queues in one batch; queues that need a second question are read in a few more."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return await self._settle([queue.question for queue in queues])
+                outcomes = await self._settle([queue.question for queue in queues])
+                if self._workers.is_due() and any(map(_may_hide_work, queues, outcomes)):
+                    await self._look_at_clients()
+                return outcomes
         except TimeoutError as error:
             raise SourceFailure(
                 "Timeout",
@@ -68,6 +83,12 @@ class RedisSession:
     def close(self) -> None:
         """Drop the connection at once."""
         self._wire.close()
+
+    async def _look_at_clients(self) -> None:
+        (info,) = await self._wire.exchange(pack("INFO", "clients"), 1)
+        if not self._workers.are_too_many(info):
+            (listed,) = await self._wire.exchange(pack("CLIENT", "LIST"), 1, kept_bulk_bytes=MOST_BYTES)
+            self._workers.look(listed)
 
     async def _settle(self, answers: Sequence[Outcome | Question]) -> list[Outcome]:
         settled = list(answers)
@@ -92,6 +113,10 @@ class RedisSession:
             answers.append(_answer(question, replies[start:end]))
             start = end
         return answers
+
+
+def _may_hide_work(queue: Asking, outcome: Outcome) -> bool:
+    return queue.hides_work and isinstance(outcome, Depth) and not outcome.queued
 
 
 def _run_id(info: Reply) -> str | None:

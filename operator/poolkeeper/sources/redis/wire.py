@@ -10,7 +10,7 @@ import ssl
 from hiredis import pack_command
 
 from poolkeeper.sources.base import ConnectionLost
-from poolkeeper.sources.redis.replies import INCOMPLETE, Reply, ReplyReader, too_large
+from poolkeeper.sources.redis.replies import INCOMPLETE, KEPT_BULK_BYTES, Reply, ReplyReader, too_large
 
 _READ_BYTES = 64 * 1024
 _MAX_RECEIVED_BYTES = 64 * 1024 * 1024
@@ -40,8 +40,11 @@ class Wire:
         )
         return cls(reader, writer)
 
-    async def exchange(self, request: bytes, replies: int) -> list[Reply]:
+    async def exchange(
+        self, request: bytes, replies: int, *, kept_bulk_bytes: int = KEPT_BULK_BYTES
+    ) -> list[Reply]:
         """Send packed commands and read their replies; after a failure or a cancellation, close."""
+        self._parser.kept_bulk_bytes = kept_bulk_bytes
         try:
             self._writer.write(request)
             return await self._receive(replies)

@@ -1,5 +1,6 @@
 """Samples on their way into the ledgers: what is news, and that nothing is dated wrongly on the way."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,6 +42,16 @@ def test_the_first_reading_is_news_and_its_repetition_is_not(demand: PoolDemand)
     assert demand.enter(sample(10.0))
     assert not demand.enter(sample(10.5))
     assert reading(demand).observed_at == 10.5
+
+
+@pytest.mark.parametrize("queued", [0, 2])
+def test_how_long_workers_have_waited_is_no_news_and_still_kept(demand: PoolDemand, queued: int) -> None:
+    """It grows at every look at the server's clients, also for pools that do not ask for it."""
+    demand.enter(replace(sample(10.0, queued), quiet_seconds=5.0))
+    assert not demand.enter(replace(sample(10.5, queued), quiet_seconds=10.0))
+    assert reading(demand).quiet_seconds == 10.0
+    assert not demand.enter(replace(sample(11.0, queued), quiet_seconds=None))
+    assert reading(demand).quiet_seconds is None
 
 
 def test_what_arrives_after_repetitions_is_dated_to_the_last_of_them(demand: PoolDemand) -> None:
