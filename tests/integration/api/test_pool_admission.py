@@ -46,6 +46,10 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     "no concurrency": (pool({"concurrency": 0}), "should be greater than or equal to 1"),
     "no promise": (pool({"coldStart": {}}), "spec.coldStart.budgetSeconds: Required value"),
     "budget 0": (pool({"coldStart.budgetSeconds": 0}), "should be greater than or equal to 1"),
+    "budget with a unit": (
+        pool({"coldStart.budgetSeconds": "60s"}),
+        'spec.coldStart.budgetSeconds in body must be of type integer: "string"',
+    ),
     "budget beyond a week": (
         pool({"coldStart.budgetSeconds": 604_801}),
         "should be less than or equal to 604800",
