@@ -134,5 +134,6 @@ class AcceleratorPoolStatus(ApiModel):
     and the share of late requests. Packed; only the operator reads it."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap(("type",))] = ()
     """Statements about the pool: Ready, DemandKnown, BudgetAttainable, WithinLimits, SoleWriter,
-    StartsSucceed, PlacementMatches; NoOrphans where a queue shows requests in flight; with an http source,
-    ServiceSuitable. True means that all is well. ScaledToZero is a state, neither good nor bad."""
+    StartsSucceed, ReadinessProbed, PlacementMatches; NoOrphans where a queue shows requests in flight; with
+    an http source, ServiceSuitable. True means that all is well. ScaledToZero is a state, neither good nor
+    bad."""

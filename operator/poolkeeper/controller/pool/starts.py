@@ -83,6 +83,11 @@ class Starts:
             self._judge(pod, self._known[pod.uid], now)
 
     @property
+    def serving(self) -> Serving:
+        """How the container that serves is known."""
+        return self._rules.serving
+
+    @property
     def has_unproven(self) -> bool:
         """Whether any replica runs that may serve although its readiness does not say so."""
         return any(self._is_unproven(pod) for pod in self._pods)

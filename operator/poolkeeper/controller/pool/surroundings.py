@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from poolkeeper.advice.placement import placement_advice
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
@@ -13,6 +14,7 @@ from poolkeeper.kube.objects.conflicts import NamespaceScalers, Scaler
 from poolkeeper.kube.objects.managed_fields import ReplicaWriter
 from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.errors import KubeFailure
+from poolkeeper.kube.watch.containers import Container, project_containers
 
 REREAD_SECONDS = 300.0
 RETRY_SECONDS = 60.0
@@ -30,6 +32,8 @@ class Surroundings:
 
     placement: Verdict = UNREAD
     """Whether the pod template fits the class."""
+    containers: tuple[Container, ...] = ()
+    """The regular containers of the pod template; none where it can't be read."""
     scalers: tuple[Scaler, ...] = ()
     """Other scalers of the target."""
     scalers_unknown: str = "they have not been looked for yet"
@@ -65,14 +69,16 @@ class SurroundingsReader:
         """What is around the target now, given what was there before. The placement stays as it was where the
         class is gone."""
         now, placement, placement_expires_at = self._clock(), before.placement, before.placement_expires_at
+        containers = before.containers
         if accelerator is not None and (not before.scalers or now >= placement_expires_at):
-            placement = await self._placement(target, class_name, accelerator)
+            placement, containers = await self._template(target, class_name, accelerator)
             placement_expires_at = now + REREAD_SECONDS
         scalers, unknown = await self._scalers_of(target, before.scalers)
         wait_seconds = RIVAL_SECONDS if scalers else RETRY_SECONDS if unknown else REREAD_SECONDS
         expires_at = self._clock() + wait_seconds * random.uniform(0.8, 1.2)  # noqa: S311
         return Surroundings(
             placement=placement,
+            containers=containers,
             scalers=scalers,
             scalers_unknown=unknown,
             expires_at=expires_at,
@@ -86,20 +92,22 @@ class SurroundingsReader:
         except KubeFailure:
             return ()
 
-    async def _placement(
+    async def _template(
         self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec
-    ) -> Verdict:
+    ) -> tuple[Verdict, tuple[Container, ...]]:
+        """Whether the pod template fits the class, and its containers."""
         try:
             found = await self._read_target(target)
         except KubeFailure as failure:
-            return Verdict(None, "TemplateUnknown", f"the pod template can't be read: {failure.message}")
+            return Verdict(None, "TemplateUnknown", f"the pod template can't be read: {failure.message}"), ()
         template = found.pod_template
         if template is None:
-            return Verdict(None, "TemplateElsewhere", f"{target} keeps no pod template in spec.template")
+            return Verdict(None, "TemplateElsewhere", f"{target} keeps no pod template in spec.template"), ()
         advice = placement_advice(class_name, accelerator, template)
         if not advice:
-            return PLACED
-        return Verdict(False, advice[0].reason, "; ".join(each.message for each in advice))
+            return PLACED, _containers(template)
+        reasons = "; ".join(each.message for each in advice)
+        return Verdict(False, advice[0].reason, reasons), _containers(template)
 
     async def _scalers_of(
         self, target: TargetKey, before: tuple[Scaler, ...]
@@ -130,3 +138,10 @@ class SurroundingsReader:
             if now - listed_at <= SCALERS_KEPT_SECONDS:
                 return
             del self._scalers[namespace]
+
+
+def _containers(template: Mapping[str, Any]) -> tuple[Container, ...]:
+    try:
+        return project_containers(template["spec"])
+    except KubeFailure:
+        return ()

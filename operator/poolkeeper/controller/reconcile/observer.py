@@ -135,8 +135,6 @@ class Observer:
         """Everything that a decision is made from. The replicas are None where they can't be seen: the target
         is unread, does not say which pods are its own, or its pods may be out of date."""
         scale = pool.target.scale
-        # The pods may have changed while the API server was waited for.
-        pool.starts.follow(pool.pods, now)
         is_seen = pool.target.has_selector and self.pods_failure(pool) is None
         pool.observation = Observation(
             demand=pool.demand.current(),

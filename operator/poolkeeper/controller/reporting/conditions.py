@@ -28,6 +28,7 @@ class ConditionType(StrEnum):
     SOLE_WRITER = "SoleWriter"
     STARTS_SUCCEED = "StartsSucceed"
     NO_ORPHANS = "NoOrphans"
+    READINESS_PROBED = "ReadinessProbed"
     PLACEMENT_MATCHES = "PlacementMatches"
     SERVICE_SUITABLE = "ServiceSuitable"
 

@@ -7,6 +7,7 @@ from poolkeeper.controller.pool.windows import window_problems
 from poolkeeper.controller.reporting import conditions
 from poolkeeper.controller.reporting.conditions import UNDECIDED, ConditionType
 from poolkeeper.controller.reporting.orphans import no_orphans
+from poolkeeper.controller.reporting.readiness_probed import readiness_probed
 from poolkeeper.controller.reporting.starts_succeed import starts_succeed
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.kube.transport.errors import KubeFailure
@@ -23,6 +24,7 @@ def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: fl
         ConditionType.SCALED_TO_ZERO: conditions.scaled_to_zero(replicas),
         ConditionType.SOLE_WRITER: rival(store, pool) or _contest(pool, now),
         ConditionType.STARTS_SUCCEED: starts_succeed(pool),
+        ConditionType.READINESS_PROBED: readiness_probed(pool),
         ConditionType.PLACEMENT_MATCHES: pool.surroundings.placement,
         **({ConditionType.NO_ORPHANS: orphans} if (orphans := no_orphans(pool, now)) else {}),
         **({ConditionType.SERVICE_SUITABLE: pool.service} if pool.service else {}),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from poolkeeper.kube.transport.fields import (
@@ -15,6 +14,7 @@ from poolkeeper.kube.transport.fields import (
     required,
     text,
 )
+from poolkeeper.kube.watch.containers import Container, project_containers
 
 FAILED_WAITS = frozenset(
     {
@@ -34,18 +34,6 @@ FAILED_WAITS = frozenset(
 
 MESSAGE_LENGTH = 300
 """Of the scheduler's message, which lists what each group of nodes lacks."""
-
-
-class Container(NamedTuple):
-    """A regular container of a pod, as its spec declares it."""
-
-    name: str
-    is_probed: bool
-    """Whether its readiness says more than that its process runs: it has a readiness or a startup probe."""
-    resources: tuple[str, ...]
-    """Names of the resources that it requests or is limited to, sorted."""
-    ports: tuple[str, ...]
-    """Names and numbers of the ports that it declares."""
 
 
 class Failing(NamedTuple):
@@ -143,7 +131,7 @@ def project_pod(raw: Mapping[str, Any]) -> Pod:
         is_pending=phase == "Pending",
         is_running=any(_state(container, "running") for container in containers),
         restarts=sum(number(container.get("restartCount")) for container in containers),
-        containers=_containers(spec),
+        containers=project_containers(spec),
         failing=failing,
         gates=tuple(text(gate.get("name")) for gate in entries(spec.get("schedulingGates"))),
         no_node=_no_node(status),
@@ -195,30 +183,6 @@ def _no_node(status: Mapping[str, Any]) -> NoNode | None:
             message = text(condition.get("message"))[:MESSAGE_LENGTH]
             return NoNode(text(condition.get("reason")), message)
     return None
-
-
-def _containers(spec: Mapping[str, Any]) -> tuple[Container, ...]:
-    """Equal for all pods of one template, which then share one tuple."""
-    return _shared(tuple(_container(each) for each in entries(spec.get("containers"))))
-
-
-@lru_cache(maxsize=4096)
-def _shared(containers: tuple[Container, ...]) -> tuple[Container, ...]:
-    return containers
-
-
-def _container(raw: Mapping[str, Any]) -> Container:
-    resources = mapping(raw.get("resources"))
-    amounts = (mapping(resources.get(part)) for part in ("requests", "limits"))
-    ports = entries(raw.get("ports"))
-    names = [text(port.get("name")) for port in ports]
-    numbers = [str(number(port.get("containerPort"))) for port in ports]
-    return Container(
-        name=text(raw.get("name")),
-        is_probed=bool(mapping(raw.get("readinessProbe")) or mapping(raw.get("startupProbe"))),
-        resources=tuple(sorted({name for part in amounts for name in part})),
-        ports=tuple(name for name in (*names, *numbers) if name),
-    )
 
 
 def _state(container: Mapping[str, Any], name: str) -> Mapping[str, Any]:

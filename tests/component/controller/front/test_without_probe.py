@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from poolkeeper.kube.watch.pod import Container
+from poolkeeper.kube.watch.containers import Container
 from tests.component.controller.front.http_fakes import holding, ready_pod
 from tests.component.controller.front.http_scene import CHAT, ONE, POD, HttpScene
 

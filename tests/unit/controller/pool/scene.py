@@ -19,7 +19,8 @@ from poolkeeper.core.values.demand import survey
 from poolkeeper.core.values.ledger import Ledger, Sample, record
 from poolkeeper.core.values.observation import Observation
 from poolkeeper.core.values.spec import PoolSpec
-from poolkeeper.kube.watch.pod import Container, Pod
+from poolkeeper.kube.watch.containers import Container
+from poolkeeper.kube.watch.pod import Pod
 
 T0 = 1_700_000_000.0
 STEP_SECONDS = 0.5

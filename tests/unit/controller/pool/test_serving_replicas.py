@@ -8,7 +8,8 @@ from poolkeeper.controller.pool.starts import Rules, Starts
 from poolkeeper.core.values.demand import Workload, survey
 from poolkeeper.core.values.observation import ArrivalBucket, Observation, Reading, Stage
 from poolkeeper.core.values.spec import PoolSpec, SourceSpec
-from poolkeeper.kube.watch.pod import Container, Pod
+from poolkeeper.kube.watch.containers import Container
+from poolkeeper.kube.watch.pod import Pod
 from tests.unit.controller.pool.test_starts import pod, ready
 
 USUAL_SECONDS = 60.0

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from poolkeeper.api.timestamps import format_micro_time, format_timestamp, parse_timestamp
-from poolkeeper.kube.watch.pod import MESSAGE_LENGTH, Container, Failing, NoNode, Pod, project_pod
+from poolkeeper.kube.watch.containers import Container
+from poolkeeper.kube.watch.pod import MESSAGE_LENGTH, Failing, NoNode, Pod, project_pod
 
 AT = 1_767_225_600.0
 

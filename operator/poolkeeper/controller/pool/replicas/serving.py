@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.demand import DemandSource
-from poolkeeper.kube.watch.pod import Container
+from poolkeeper.kube.watch.containers import Container
 
 
 class Serving(NamedTuple):
