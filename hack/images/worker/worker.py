@@ -1,9 +1,13 @@
-"""A stand-in for a model server: it takes a while to load, then works off jobs from a Redis list.
+"""A stand-in for a model server: it takes a while to load, then works off jobs from a queue in Redis.
 
 Each job is moved to a processing list while it is worked on (LMOVE), so that a reader of both lists
 sees both what waits and what is in flight. Ready, on :8080/healthz, means that the model is loaded. On
 SIGTERM the job in hand is finished and no other begun. Jobs that a crashed worker left in the processing list
 are not touched.
+
+Tests make other workers of it. TAKE=BRPOP takes jobs without a trace, TAKE=STREAM from a stream's consumer
+group, and TAKE=NOTHING none. READY_DELAY_SECONDS lets the probe pass that much later than the first job is
+taken. FAIL_PERCENT=100 ends the process once it has loaded. REDIS_DONE_LIST names a list of what is done.
 """
 
 import logging
@@ -12,6 +16,7 @@ import random
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,6 +43,10 @@ class Settings:
     load_jitter_seconds: float
     service_seconds: float
     fail_percent: float
+    take: str
+    group: str
+    done: str | None
+    ready_delay_seconds: float
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
@@ -50,6 +59,10 @@ class Settings:
             load_jitter_seconds=float(environment.get("LOAD_JITTER_SECONDS", "0")),
             service_seconds=float(environment.get("SERVICE_SECONDS", "1")),
             fail_percent=float(environment.get("FAIL_PERCENT", "0")),
+            take=environment.get("TAKE", "LMOVE"),
+            group=environment.get("REDIS_GROUP", "workers"),
+            done=environment.get("REDIS_DONE_LIST") or None,
+            ready_delay_seconds=float(environment.get("READY_DELAY_SECONDS", "0")),
         )
 
     def connect(self) -> redis.Redis:
@@ -69,7 +82,9 @@ class Worker:
     def __init__(self, settings: Settings, *, retry_seconds: float = RETRY_SECONDS) -> None:
         self.settings = settings
         self.retry_seconds = retry_seconds
+        self.name = os.environ.get("HOSTNAME", "worker")
         self.loaded = threading.Event()
+        self.ready_at = float("inf")
         self.stopping = threading.Event()
 
     def load(self) -> bool:
@@ -82,29 +97,48 @@ class Worker:
             log.error("loading failed after %.1f s, as FAIL_PERCENT asks for now and then", seconds)
             return False
         log.info("loaded in %.1f s", seconds)
+        self.ready_at = time.monotonic() + self.settings.ready_delay_seconds
         self.loaded.set()
         return True
+
+    def is_ready(self) -> bool:
+        """What the readiness probe is told."""
+        return time.monotonic() >= self.ready_at
 
     def work(self, client: redis.Redis) -> None:
         """Work on jobs, one at a time, until SIGTERM; wait while Redis can't be reached."""
         while not self.stopping.is_set():
             try:
-                job = client.blmove(
-                    self.settings.jobs, self.settings.processing, WAIT_SECONDS, "LEFT", "RIGHT"
-                )
+                job = self._take(client)
             except redis.RedisError as error:
                 log.warning("cannot ask %s for a job: %s", self.settings.address, error)
                 self.stopping.wait(self.retry_seconds)
                 continue
             if job is not None:
-                self._do(client, str(job))
+                self._do(client, job)
+
+    def _take(self, client: redis.Redis) -> str | None:
+        """The next job; None if none comes within WAIT_SECONDS."""
+        settings = self.settings
+        if settings.take == "NOTHING":
+            self.stopping.wait(WAIT_SECONDS)
+            return None
+        if settings.take == "BRPOP":
+            found = client.brpop([settings.jobs], WAIT_SECONDS)
+            return str(found[1]) if found else None
+        if settings.take == "STREAM":
+            waiting = {settings.jobs: ">"}
+            found = client.xreadgroup(settings.group, self.name, waiting, count=1, block=1000 * WAIT_SECONDS)
+            return str(found[0][1][0][0]) if found else None
+        job = client.blmove(settings.jobs, settings.processing, WAIT_SECONDS, "LEFT", "RIGHT")
+        return None if job is None else str(job)
 
     def _do(self, client: redis.Redis, job: str) -> None:
         # Not an Event's wait: the job in hand is finished also when a SIGTERM has come.
         threading.Event().wait(self.settings.service_seconds)
         while True:
             try:
-                client.lrem(self.settings.processing, 1, job)
+                self._report(client, job)
             except redis.RedisError as error:
                 log.warning("cannot report job %s as done: %s", job, error)
                 if self.stopping.wait(self.retry_seconds):
@@ -113,14 +147,23 @@ class Worker:
                 log.info("job %s done", job)
                 return
 
+    def _report(self, client: redis.Redis, job: str) -> None:
+        settings = self.settings
+        if settings.take == "LMOVE":
+            client.lrem(settings.processing, 1, job)
+        if settings.take == "STREAM":
+            client.xack(settings.jobs, settings.group, job)
+        if settings.done is not None:
+            client.rpush(settings.done, job)
+
 
 def serve_health(worker: Worker) -> None:
-    """Answer /healthz with 200 once the model is loaded, and with 503 before."""
+    """Answer /healthz with 200 once the worker is ready, and with 503 before."""
 
     class Health(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             known = self.path == "/healthz"
-            self.send_response(404 if not known else 200 if worker.loaded.is_set() else 503)
+            self.send_response(404 if not known else 200 if worker.is_ready() else 503)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

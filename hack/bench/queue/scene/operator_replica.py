@@ -6,6 +6,7 @@ connections to Redis.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -48,6 +49,7 @@ from poolkeeper.sources.watch import Watch
 
 CLASS = {"spec": {"vendor": "None", "displayName": "CPU", "nodeTailSeconds": 0, "expectedStartSeconds": 20}}
 READ_SECONDS = 2.0
+MOST_LOOKS_AT_ONCE = 50
 
 
 class Pods:
@@ -107,7 +109,8 @@ class OperatorReplica:
             pods=cast(PodWatch, around.pods),
             is_leading=self.leadership.may_write,
         )
-        loop = Loop(self._agenda, self._reconciler(client, events), self._timings, around.time)
+        looks = _Looks(self._reconciler(client, events), around.time)
+        loop = Loop(self._agenda, looks, self._timings, around.time)
         parts = (self.leadership.run(), loop.run(), events.run())
         self._parts = [asyncio.create_task(part) for part in parts]
         self._updates.class_seen("cpu", CLASS)
@@ -181,6 +184,29 @@ class OperatorReplica:
             timings=self._timings,
             clock=around.time,
         )
+
+
+class _Looks:
+    """Passes looks on. In virtual time, a pool that is due again at once would stop the clock for ever: its
+    look fails instead."""
+
+    def __init__(self, reconciler: Reconciler, time: WorldTime) -> None:
+        self._reconciler, self._time = reconciler, time
+        self._at, self._looks = 0.0, Counter[PoolKey]()
+
+    async def reconcile(self, key: PoolKey) -> float | None:
+        """One look at one pool."""
+        if self._time() != self._at:
+            self._at = self._time()
+            self._looks.clear()
+        self._looks[key] += 1
+        if self._looks[key] > MOST_LOOKS_AT_ONCE:
+            raise RuntimeError(f"{key} is due again and again at the same instant")
+        return await self._reconciler.reconcile(key)
+
+    async def explain_failure(self, key: PoolKey, error: Exception) -> None:
+        """Say on the pool what went wrong."""
+        await self._reconciler.explain_failure(key, error)
 
 
 class _NoServices:

@@ -102,3 +102,52 @@ def test_it_is_ready_once_loaded(
 
     assert loaded == worker.load()
     assert loaded == worker.loaded.is_set()
+
+
+@pytest.mark.parametrize(("delay", "is_ready"), [("0", True), ("3600", False)])
+def test_its_probe_may_pass_later_than_it_takes_jobs(sample: ModuleType, delay: str, is_ready: bool) -> None:
+    worker = sample.Worker(sample.Settings.of({"READY_DELAY_SECONDS": delay}))
+    assert not worker.is_ready()
+    assert worker.load()
+    assert worker.is_ready() == is_ready
+
+
+class AnyQueue:
+    """Hands out one job however it is asked for, and notes how, and what is reported."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.done: list[str] = []
+
+    def brpop(self, keys: list[str], timeout: float) -> tuple[str, str] | None:
+        return (keys[0], "a") if self._first("brpop") else None
+
+    def xreadgroup(self, *_: Any, **__: Any) -> list[Any]:
+        return [["jobs", [("a", {"n": "1"})]]] if self._first("xreadgroup") else []
+
+    def xack(self, *words: str) -> None:
+        self.calls.append("xack")
+
+    def rpush(self, key: str, job: str) -> None:
+        self.done.append(job)
+
+    def _first(self, call: str) -> bool:
+        is_first = call not in self.calls
+        self.calls.append(call)
+        return is_first
+
+
+@pytest.mark.parametrize(
+    ("take", "calls"), [("BRPOP", {"brpop"}), ("STREAM", {"xreadgroup", "xack"}), ("NOTHING", set())]
+)
+def test_tests_make_other_workers_of_it(sample: ModuleType, take: str, calls: set[str]) -> None:
+    queue = AnyQueue()
+    worker = quick_worker(sample, TAKE=take, REDIS_DONE_LIST="done")
+    thread = threading.Thread(target=worker.work, args=(queue,))
+    thread.start()
+    while calls and not queue.done:
+        thread.join(0.01)
+    worker.stopping.set()
+    thread.join()
+    assert set(queue.calls) == calls
+    assert queue.done == (["a"] if calls else [])
