@@ -13,7 +13,7 @@ from poolkeeper.core.values.unmoved import Idle
 from poolkeeper.sources.queue import Depth
 from poolkeeper.sources.redis.entry_ids import after, entry_id
 from poolkeeper.sources.redis.pace import Pace
-from poolkeeper.sources.redis.question import Command, Question, integer, rows
+from poolkeeper.sources.redis.question import Command, Question, integer, optional, rows
 from poolkeeper.sources.redis.replies import Reply
 
 PAGE_ENTRIES = 250
@@ -31,7 +31,7 @@ class PendingEntries:
         self._stream = stream
         self._group = group
         self._limit_milliseconds = int(unmoved_seconds * 1000) + 1
-        self._pace = Pace(unmoved_seconds)
+        self._pace = Pace(stream, unmoved_seconds)
         self._has_filter = True
         self._found_idle = False
 
@@ -66,7 +66,7 @@ class PendingEntries:
 
         idle_filter: Command = (FILTER, self._limit_milliseconds) if self._has_filter else ()
         command = ("XPENDING", self._stream, self._group, *idle_filter, start, "+", PAGE_ENTRIES)
-        return Question.of([command], interpret)
+        return Question.of([command], optional(depth, interpret))
 
     def _without_filter(self, depth: Depth, error: ReplyError) -> Depth | Question:
         """Ask without the filter if the server does not know it. No other failure keeps the depth from being

@@ -12,7 +12,7 @@ from hiredis import ReplyError
 from poolkeeper.core.values.unmoved import Entries
 from poolkeeper.sources.queue import Depth
 from poolkeeper.sources.redis.pace import Pace
-from poolkeeper.sources.redis.question import Command, Question, integer, refuse_errors, rows
+from poolkeeper.sources.redis.question import Command, Question, integer, optional, refuse_errors, rows
 from poolkeeper.sources.redis.replies import Digest, Reply
 
 MOST_ENTRIES = 64
@@ -30,7 +30,7 @@ class ProcessingList:
 
     def __init__(self, key: str, unmoved_seconds: float) -> None:
         self._key = key
-        self._pace = Pace(unmoved_seconds)
+        self._pace = Pace(key, unmoved_seconds)
         self._ends: tuple[str, str] | None = None
         self._is_refused = False
 
@@ -50,14 +50,14 @@ class ProcessingList:
         return self._ask(depth, _window(first, last))
 
     def _ask(self, depth: Depth, window: int) -> Question:
-        """Both ends and the length in one transaction, so that it is known whether the ends overlap."""
-        commands: list[Command] = [
-            ("MULTI",),
-            ("LLEN", self._key),
-            ("LRANGE", self._key, 0, window - 1),
-            ("LRANGE", self._key, -window, -1),
-            ("EXEC",),
-        ]
+        """Both ends and the length in one transaction, so that it is known whether the ends overlap. A list
+        that is shorter than a window is read whole, with room for what is taken meanwhile."""
+        most = 2 * window
+        if (depth.in_flight or 0) <= window:
+            commands: list[Command] = [("LRANGE", self._key, 0, most - 1)]
+        else:
+            head, tail = ("LRANGE", self._key, 0, window - 1), ("LRANGE", self._key, -window, -1)
+            commands = [("MULTI",), ("LLEN", self._key), head, tail, ("EXEC",)]
 
         def interpret(replies: list[Reply]) -> Depth:
             errors = [str(reply) for reply in replies if isinstance(reply, ReplyError)]
@@ -65,13 +65,19 @@ class ProcessingList:
                 # The depth is known all the same.
                 self._is_refused = any(words in each for words in _NEVER_ALLOWED for each in errors)
                 return depth
-            length, head, tail = rows(replies[-1], self._key)
+            found = rows(replies[-1], self._key)
+            if len(commands) == 1:
+                return self._seen(depth, found, is_all=len(found) < most)
+            length, first, last = found
             total = integer(length, self._key)
-            entries = [*rows(head, self._key), *rows(tail, self._key)[max(2 * window - total, 0) :]]
-            digests = tuple(digest(self._key, entry) for entry in entries)
-            return replace(depth, in_flight_look=Entries(digests, is_all=total <= 2 * window))
+            entries = [*rows(first, self._key), *rows(last, self._key)[max(most - total, 0) :]]
+            return self._seen(depth, entries, is_all=total <= most)
 
-        return Question.of(commands, interpret)
+        return Question.of(commands, optional(depth, interpret))
+
+    def _seen(self, depth: Depth, entries: list[Reply], *, is_all: bool) -> Depth:
+        digests = tuple([digest(self._key, entry) for entry in entries])
+        return replace(depth, in_flight_look=Entries(digests, is_all))
 
 
 def digest(key: str, *entries: Reply) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hiredis import ReplyError
 
-from poolkeeper.sources.base import SourceFailure
+from poolkeeper.sources.base import CredentialsRejected, SourceFailure
 from poolkeeper.sources.queue import Depth
 from poolkeeper.sources.redis import errors as redis_errors
 from poolkeeper.sources.redis.replies import Reply
@@ -30,6 +30,20 @@ class Question:
     def of(cls, commands: list[Command], interpret: Interpret) -> "Question":
         """Pack commands for sending."""
         return cls(b"".join(pack(*command) for command in commands), len(commands), interpret)
+
+
+def optional(depth: Depth, interpret: Interpret) -> Interpret:
+    """The same, for a question that only adds to a depth that is known: no answer to it takes that away."""
+
+    def interpret_or_keep(replies: list[Reply]) -> Depth | Question:
+        try:
+            return interpret(replies)
+        except CredentialsRejected:
+            raise
+        except (SourceFailure, IndexError, TypeError, ValueError):
+            return depth
+
+    return interpret_or_keep
 
 
 def is_wrong_type(reply: Reply) -> bool:
