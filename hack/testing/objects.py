@@ -10,6 +10,14 @@ from poolkeeper.kube.transport.paths import api_path, namespaced_path
 
 RBAC = "rbac.authorization.k8s.io/v1"
 CONTAINER = {"name": "main", "image": "none"}
+REPLICA_SET: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "ReplicaSet",
+    "name": "made-by-the-test",
+    "uid": "00000000-0000-0000-0000-000000000001",
+    "controller": True,
+}
+"""The owner of pods that count for a Deployment. It does not exist."""
 SMALLEST_POOL: dict[str, Any] = {
     "targetRef": {"name": "chat"},
     "accelerator": {"class": "nvidia-l4"},
@@ -46,7 +54,7 @@ async def create_pod(client: KubeClient, namespace: str, name: str) -> str:
     manifest = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": "worker"}},
+        "metadata": {"name": name, "labels": {"app": "worker"}, "ownerReferences": [REPLICA_SET]},
         "spec": {"containers": [CONTAINER], "schedulerName": "nobody"},
     }
     created = await client.request("POST", namespaced_path("v1", namespace, "pods"), body=manifest)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from hack.testing.objects import CONTAINER, delete_pod, patch
+from hack.testing.objects import CONTAINER, REPLICA_SET, delete_pod, patch
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.client import KubeClient
@@ -63,7 +63,8 @@ class Workload:
 
     async def _make(self) -> None:
         name = f"{self._target.name}-{next(self._numbers)}"
-        metadata = {"name": name, "labels": {"app": self._target.name}}
+        labels = {"app": self._target.name}
+        metadata = {"name": name, "labels": labels, "ownerReferences": [REPLICA_SET]}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [PROBED]}}
         await self._client.request("POST", self._path("v1", "pods"), body=pod)
         await self._set_conditions(name, "PodScheduled")

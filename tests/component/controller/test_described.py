@@ -25,6 +25,7 @@ def ready_pod(number: int, asked_at: float) -> Pod:
         "labels": {"app": "worker"},
         "resourceVersion": "1",
         "creationTimestamp": format_timestamp(asked_at),
+        "ownerReferences": [{"kind": "ReplicaSet", "name": "worker-1", "controller": True}],
     }
     conditions = [
         {"type": "PodScheduled", "status": "True", "lastTransitionTime": scheduled},

@@ -32,7 +32,12 @@ def pod_of(
     cluster: FakeCluster, name: str = "worker-1", *, spec: dict[str, Any] | None = None, **status: Any
 ) -> Pod:
     """A pod of the target that was created now."""
-    created = {"creationTimestamp": format_timestamp(cluster.now), "resourceVersion": "1"}
+    owner = {"kind": "ReplicaSet", "name": "worker-1", "controller": True}
+    created = {
+        "creationTimestamp": format_timestamp(cluster.now),
+        "resourceVersion": "1",
+        "ownerReferences": [owner],
+    }
     metadata = {"uid": name, "name": name, "namespace": "ns", "labels": {"app": "worker"}, **created}
     containers = [{"name": "model", "readinessProbe": {"httpGet": {}}}]
     return project_pod(

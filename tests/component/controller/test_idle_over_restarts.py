@@ -24,6 +24,7 @@ RUNNING = project_pod(
             "labels": {"app": "worker"},
             "creationTimestamp": "1970-01-12T13:00:00Z",
             "resourceVersion": "1",
+            "ownerReferences": [{"kind": "ReplicaSet", "name": "worker-1", "controller": True}],
         },
         "spec": {"containers": [{"name": "model", "readinessProbe": {"httpGet": {"port": 80}}}]},
         "status": {

@@ -241,6 +241,7 @@ async def test_a_pod_that_can_not_start_is_told_about_once_also_after_a_restart(
         "namespace": "ns",
         "labels": {"app": "worker"},
         "resourceVersion": "1",
+        "ownerReferences": [{"kind": "ReplicaSet", "name": "worker-1", "controller": True}],
     }
     stuck = project_pod({"metadata": metadata, "status": {"containerStatuses": [waiting]}})
     for _ in range(2):

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from hack.testing.objects import CONTAINER, delete_pod, patch
+from hack.testing.objects import CONTAINER, REPLICA_SET, delete_pod, patch
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.endpoint_slices import DISCOVERY
@@ -101,7 +101,7 @@ class Models:
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": name, "labels": {"app": "chat"}},
+            "metadata": {"name": name, "labels": {"app": "chat"}, "ownerReferences": [REPLICA_SET]},
             "spec": {"containers": [CONTAINER]},
         }
         made = await self._client.request("POST", self._path("v1", "pods"), body=pod)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.testing.objects import CONTAINER, delete_pod, patch
+from hack.testing.objects import CONTAINER, REPLICA_SET, delete_pod, patch
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.client import KubeClient
@@ -107,7 +107,11 @@ class Pod:
         body = {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": self.name, "labels": dict(self._template.labels)},
+            "metadata": {
+                "name": self.name,
+                "labels": dict(self._template.labels),
+                "ownerReferences": [REPLICA_SET],
+            },
             "spec": {"containers": [CONTAINER], "nodeName": NODE},
         }
         await self._client.request("POST", namespaced_path("v1", self._namespace, "pods"), body=body)

@@ -51,14 +51,19 @@ class PodSelection:
 
 
 def _is_foreign(pod: Pod, target: TargetKey | None) -> bool:
-    """Whether something else than the target certainly made the pod, for example a Job with the same labels.
+    """Whether something else than the target certainly made the pod, for example a Job or a person with the
+    same labels.
 
     A Deployment may have adopted a ReplicaSet of any name, and a kind of another group may own its pods
-    through anything that makes some number of pods: such pods count.
+    through anything that makes some number of pods, or not at all: such pods count. The kinds of _MAKERS own
+    all of their pods, also those that they adopt, so that a pod that a person ran is none of them.
     """
-    if pod.controller is None or target is None:
+    if target is None:
         return False
+    maker = _MAKERS.get((target.group, target.kind))
+    if pod.controller is None:
+        return maker is not None
     kind, name = pod.controller
     if kind in _ONE_PER_NODE or (kind == target.kind and name != target.name):
         return True
-    return kind != _MAKERS.get((target.group, target.kind), kind)
+    return kind != (maker or kind)

@@ -185,6 +185,7 @@ def ready_pod(address: str) -> Pod:
         is_finished=False,
         failure="",
         addresses=(address,),
+        controller=("ReplicaSet", "chat-1"),
     )
 
 

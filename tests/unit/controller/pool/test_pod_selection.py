@@ -20,10 +20,11 @@ CUSTOM = TargetKey("ns", "example.com/v1", "Model", "chat")
         (DEPLOYMENT, ("ReplicaSet", "adopted-5d4f"), True),
         (DEPLOYMENT, ("Job", "chat"), False),
         (DEPLOYMENT, ("StatefulSet", "chat"), False),
-        (DEPLOYMENT, None, True),
+        (DEPLOYMENT, None, False),
         (STATEFUL_SET, ("StatefulSet", "chat"), True),
         (STATEFUL_SET, ("StatefulSet", "other"), False),
         (STATEFUL_SET, ("ReplicaSet", "chat-5d4f"), False),
+        (STATEFUL_SET, None, False),
         (LEADER_WORKER_SET, ("StatefulSet", "chat-0"), True),
         (LEADER_WORKER_SET, ("Job", "chat"), False),
         (CUSTOM, ("Model", "chat"), True),
@@ -34,6 +35,7 @@ CUSTOM = TargetKey("ns", "example.com/v1", "Model", "chat")
         (CUSTOM, ("Node", "node-1"), False),
         (CUSTOM, None, True),
         (DEPLOYMENT, ("DaemonSet", "logs"), False),
+        (LEADER_WORKER_SET, None, False),
     ],
 )
 def test_a_pod_counts_unless_something_else_certainly_made_it(
