@@ -15,7 +15,6 @@ from poolkeeper.controller.pool.translate import pool_spec
 from poolkeeper.controller.pool.troubles import explained
 from poolkeeper.controller.pool.windows import warm_floor
 from poolkeeper.core.learning.saved import restore
-from poolkeeper.core.learning.start_time import ended_p95_seconds
 from poolkeeper.core.learning.state import PoolState, learn
 from poolkeeper.core.values.demand import Workload, survey
 from poolkeeper.core.values.identity import TargetKey
@@ -127,7 +126,7 @@ class Observer:
         accelerator = self._store.classes.get(declared.accelerator.class_) if declared else None
         return Rules(
             serving=serving(accelerator, sources),
-            usual_seconds=ended_p95_seconds(state.starts),
+            usual_seconds=state.starts.ended_p95_seconds,
             takes_unready=any(source.http is None for source in sources),
         )
 

@@ -86,7 +86,9 @@ class StartTimes(NamedTuple):
 
     `seconds` are the last starts, oldest first, each with its weight and its phases (None where they were not
     seen); `running` are starts that have not ended, as (uid, age): they count as evidence once they outlast
-    the median. `quantiles[i]` is exceeded with probability START_TAILS[i].
+    the median. `quantiles[i]` is exceeded with probability START_TAILS[i]. `ended_p95_seconds` is what 95 %
+    of the starts that ended took at most, or are expected to take before any has: `p95_seconds` grows with
+    each start that still runs, so it can't tell that one of these takes longer than starts do.
     """
 
     seconds: tuple[float, ...]
@@ -99,6 +101,7 @@ class StartTimes(NamedTuple):
     prior_seconds: float
     mixture: Mixture
     quantiles: tuple[float, ...]
+    ended_p95_seconds: float
 
     @property
     def p50_seconds(self) -> float:
@@ -129,7 +132,8 @@ class StartTimes(NamedTuple):
 def initial(prior_seconds: float) -> StartTimes:
     """Nothing seen yet: the class's or the user's expectation, with a wide spread."""
     mixture = single(math.log(prior_seconds), FIRST_START_SPREAD)
-    return StartTimes((), (), (), (), (), 0, 0, prior_seconds, mixture, mixture.table(START_TAILS))
+    quantiles = mixture.table(START_TAILS)
+    return StartTimes((), (), (), (), (), 0, 0, prior_seconds, mixture, quantiles, quantiles[P95])
 
 
 def keep_running(times: StartTimes, starting: int) -> StartTimes:
@@ -179,19 +183,6 @@ def phases_between(asked_at: float, scheduled_at: float, started_at: float, read
     return Phases(scheduled_at - asked_at, started_at - scheduled_at, ready_at - started_at)
 
 
-def ended_p95_seconds(times: StartTimes) -> float:
-    """What 95 % of the starts that ended took at most, or are expected to take before any has.
-
-    `p95_seconds` also counts starts that still run, and grows with each of them: it can't tell that one of
-    them takes longer than starts do.
-    """
-    if not times.running:
-        return times.p95_seconds
-    if not times.seconds:
-        return initial(times.prior_seconds).p95_seconds
-    return _fitted(times.seconds, times.weights)[1][P95]
-
-
 def spreads(times: StartTimes) -> tuple[Spread, Spread, Spread] | None:
     """How long scheduling, containers and loading took, in this order; None before a start was seen whole."""
     known = [phases for phases in times.phases if phases is not None]
@@ -218,7 +209,16 @@ def refit(times: StartTimes) -> StartTimes:
     else:
         mixture = single(math.log(times.prior_seconds), FIRST_START_SPREAD)
         quantiles = mixture.table(START_TAILS)
-    return times._replace(mixture=mixture, quantiles=quantiles)
+    ended_p95_seconds = quantiles[P95]
+    if len(seconds) > len(times.seconds):
+        ended_p95_seconds = _ended_p95_seconds(times)
+    return times._replace(mixture=mixture, quantiles=quantiles, ended_p95_seconds=ended_p95_seconds)
+
+
+def _ended_p95_seconds(times: StartTimes) -> float:
+    if not times.seconds:
+        return initial(times.prior_seconds).p95_seconds
+    return _fitted(times.seconds, times.weights)[1][P95]
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from poolkeeper.core.learning.start_time import StartTimes, ended_p95_seconds
+from poolkeeper.core.learning.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.bounds import Limits
 from poolkeeper.core.policy.sizing import StartPlan
@@ -90,7 +90,7 @@ def overdue_at(starting: StartingReplica, starts: StartTimes) -> float:
     """From when on a start takes longer than starts do; never while it waits to be admitted."""
     if starting.begun_at is None:
         return math.inf
-    return starting.begun_at + OVERDUE_FACTOR * ended_p95_seconds(starts)
+    return starting.begun_at + OVERDUE_FACTOR * starts.ended_p95_seconds
 
 
 def is_loading(now: float, starting: StartingReplica, starts: StartTimes) -> bool:

@@ -14,14 +14,15 @@ failed.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
-from poolkeeper.core.learning import attempts, start_time
+from poolkeeper.core.learning import attempts
 from poolkeeper.core.learning.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import say
 from poolkeeper.core.policy.case import Case, Choice, overdue_at
-from poolkeeper.core.tuning import ADMISSION_PATIENCE_SECONDS
+from poolkeeper.core.tuning import ADMISSION_PATIENCE_SECONDS, OVERDUE_FACTOR
 from poolkeeper.core.values.decision import Reason, Trouble
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
 
@@ -92,23 +93,43 @@ def restrain(case: Case, choice: Choice) -> Choice:
 def _explained(case: Case, choice: Choice) -> Choice:
     """A choice that keeps the replicas, with the reason why those that are starting do not become ready."""
     coming, starts, found = case.coming, case.state.starts, case.trouble
-    due_at = min([choice.due_at, *(_turns_at(case.now, each, starts) for each in coming)])
-    if choice.reason not in _EXPLAINED_BY_FAILURE:
-        return choice._replace(due_at=due_at)
-    if case.workload.queued and case.failing and not (coming or case.replicas.ready):
-        return Choice(choice.replicas, Reason.STARTS_FAILING, _message(case), due_at)
-    late = [each for each in coming if case.now >= _late_at(each, starts)]
-    if choice.reason is not Reason.STARTING or not (found or late):
-        return choice._replace(due_at=due_at)
-    reason = Reason.START_OVERDUE
-    sentence = say.late(late[0], start_time.ended_p95_seconds(starts), starts.samples) if late else ""
-    if found is not None:
-        reason = Reason.STARTS_FAILING if found.is_failure else Reason.AWAITING_ADMISSION
-        sentence = found.sentence
+    late, turns_at = _late(case.now, coming, starts.ended_p95_seconds)
+    due_at = min(choice.due_at, turns_at)
+    if choice.reason in _EXPLAINED_BY_FAILURE:
+        if case.workload.queued and case.failing and not (coming or case.replicas.ready):
+            return Choice(choice.replicas, Reason.STARTS_FAILING, _message(case), due_at)
+        if choice.reason is Reason.STARTING and found is not None:
+            reason = Reason.STARTS_FAILING if found.is_failure else Reason.AWAITING_ADMISSION
+            return Choice(choice.replicas, reason, _starting(case, found.sentence), due_at)
+        if choice.reason is Reason.STARTING and late is not None:
+            sentence = say.late(late, starts.ended_p95_seconds, starts.samples)
+            return Choice(choice.replicas, Reason.START_OVERDUE, _starting(case, sentence), due_at)
+    return choice if due_at == choice.due_at else choice._replace(due_at=due_at)
+
+
+def _starting(case: Case, sentence: str) -> str:
     parts = [say.starting(case.replicas), sentence]
     if case.replicas.foreign is not None:
         parts.append(say.set_elsewhere(case.replicas.foreign))
-    return Choice(choice.replicas, reason, "; ".join(parts), due_at)
+    return "; ".join(parts)
+
+
+def _late(
+    now: float, coming: Iterable[StartingReplica], usual_seconds: float
+) -> tuple[StartingReplica | None, float]:
+    """The first start that has outlasted 95 % of those before it, and the next instant at which one does, is
+    overdue, or has waited for too long to be admitted."""
+    late, turns_at = None, math.inf
+    for each in coming:
+        if each.begun_at is None:
+            at = _admitted_by(each)
+        else:
+            at = each.begun_at + usual_seconds
+            if at <= now:
+                late, at = late or each, each.begun_at + OVERDUE_FACTOR * usual_seconds
+        if now < at < turns_at:
+            turns_at = at
+    return late, turns_at
 
 
 def _most(case: Case) -> tuple[int, float]:
@@ -142,19 +163,8 @@ def _is_failing(now: float, starting: StartingReplica, starts: StartTimes) -> bo
     return bool(starting.failure) or now >= overdue_at(starting, starts)
 
 
-def _late_at(starting: StartingReplica, starts: StartTimes) -> float:
-    """When a start outlasts 95 % of those before it."""
-    return math.inf if starting.begun_at is None else starting.begun_at + start_time.ended_p95_seconds(starts)
-
-
 def _admitted_by(starting: StartingReplica) -> float:
     return starting.asked_at + ADMISSION_PATIENCE_SECONDS
-
-
-def _turns_at(now: float, starting: StartingReplica, starts: StartTimes) -> float:
-    """The next of these instants."""
-    instants = (_admitted_by(starting), _late_at(starting, starts), overdue_at(starting, starts))
-    return min([at for at in instants if at > now], default=math.inf)
 
 
 def _reason(starting: StartingReplica) -> str:
@@ -165,4 +175,4 @@ def _reason(starting: StartingReplica) -> str:
 def _sentence(starting: StartingReplica, state: PoolState) -> str:
     if starting.failure:
         return say.fails(starting)
-    return say.overdue(starting, start_time.ended_p95_seconds(state.starts), state.starts.samples)
+    return say.overdue(starting, state.starts.ended_p95_seconds, state.starts.samples)

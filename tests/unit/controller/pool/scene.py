@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from poolkeeper.controller.pool.starts import Rules, Starts
 from poolkeeper.core.learning.saved import restore, save
-from poolkeeper.core.learning.start_time import ended_p95_seconds
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Decision
@@ -171,7 +170,7 @@ class Scene:
         poll = Sample(source.name, self.now, len(self.queue), in_flight, f"{len(self.waits)}")
         self.ledger = record(self.ledger, poll, source)
         demand, pods = (self.ledger.demand,), [pod.seen(self.now) for pod in self.pods]
-        self.starts.follow(pods, self.now, Rules(usual_seconds=ended_p95_seconds(self.state.starts)))
+        self.starts.follow(pods, self.now, Rules(usual_seconds=self.state.starts.ended_p95_seconds))
         if self.starts.has_unproven:
             workload = survey(self.now, self.spec, Observation(demand, None), 0.0)
             self.starts.note_work(self.now, self.spec, workload)
