@@ -9,7 +9,7 @@ from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.paths import api_path, namespaced_path
 
 RBAC = "rbac.authorization.k8s.io/v1"
-CONTAINER = {"name": "main", "image": "none", "readinessProbe": {"tcpSocket": {"port": 80}}}
+CONTAINER = {"name": "main", "image": "none"}
 REPLICA_SET: dict[str, Any] = {
     "apiVersion": "apps/v1",
     "kind": "ReplicaSet",

@@ -29,6 +29,7 @@ def ready_pod(number: int) -> Pod:
         "labels": {"app": "worker"},
         "creationTimestamp": "1970-01-12T13:00:00Z",
         "resourceVersion": "1",
+        "ownerReferences": [{"kind": "ReplicaSet", "name": "worker-1", "controller": True}],
     }
     ready = {"type": "Ready", "status": "True", "lastTransitionTime": "1970-01-12T13:01:00Z"}
     spec = {"containers": [{"name": "model", "readinessProbe": {"httpGet": {}}}]}

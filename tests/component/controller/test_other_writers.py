@@ -32,6 +32,7 @@ def ready_pod(number: int, now: float) -> Pod:
         "name": f"pod-{number}",
         "namespace": "ns",
         "resourceVersion": "1",
+        "ownerReferences": [{"kind": "ReplicaSet", "name": "worker-1", "controller": True}],
         "labels": {"app": "worker"},
         "creationTimestamp": at,
     }
