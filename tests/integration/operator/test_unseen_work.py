@@ -1,7 +1,11 @@
 """A plain list: a job that a worker has taken is in no list any more, and nothing shows when it is done."""
 
 import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator
+
+import redis
 
 from hack.testing.operator_process import OperatorProcess
 from hack.testing.queue_world import QueueWorld, has_condition, scaled_to
@@ -31,6 +35,57 @@ async def test_a_replica_whose_work_is_not_seen_outlives_a_restart_of_the_operat
         await stays_up(world, until=taken_at + LONGEST_JOB_SECONDS)
         await has_condition(world, "DemandKnown", "True", "InFlightUnseen")
         await scaled_to(world, 0, seconds=LONGEST_JOB_SECONDS + 20)
+
+
+async def test_a_worker_that_waits_in_brpop_under_load_is_stopped_twice_and_then_left_up(
+    world: QueueWorld,
+) -> None:
+    """Each job goes to the worker at once, so the list looks empty; at zero the next job shows."""
+    source = world.source("jobs", maxServiceSeconds=1)
+    del source["redisList"]["processingList"]
+    async with working(world.client, await world.target()) as workload:
+        idle = {"mode": "Fixed", "idleSeconds": 5}
+        await world.create_pool(demand=[source], replicas={"max": 1}, scaleToZero=idle)
+        world.operator().start()
+        async with taking_each_job_at_once(world, workload):
+            condition = await has_condition(world, "DemandKnown", "False", "ArrivalsUnseen", seconds=60)
+            assert "redisList.processingList" in condition["message"]
+            await eventually(lambda: is_up(workload), "the worker is up", 20)
+            await stays_up(world, until=time.monotonic() + 3 * 5)
+        decided = [line.split()[2] for line in (await world.status())["decisions"]]
+        assert decided.count("StopIdle") == 2
+        assert decided[-1] == "DemandUnknown"
+
+
+@contextlib.asynccontextmanager
+async def taking_each_job_at_once(world: QueueWorld, workload: Workload) -> AsyncIterator[None]:
+    """A job every fifth of a second, and a worker that waits in BRPOP while its pod is ready."""
+
+    async def produce() -> None:
+        with contextlib.closing(world.queue.client) as client:
+            while True:
+                client.rpush("jobs", "job")
+                await asyncio.sleep(0.2)
+
+    async def work() -> None:
+        with contextlib.closing(world.queue.client) as client:
+            while True:
+                if workload.is_up:
+                    await asyncio.to_thread(take, client)
+                await asyncio.sleep(0.01)
+
+    tasks = [asyncio.create_task(produce()), asyncio.create_task(work())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def take(client: redis.Redis) -> None:
+    """Wait up to a second for one job."""
+    client.brpop(["jobs"], 1)
 
 
 async def stays_up(world: QueueWorld, *, until: float) -> None:
