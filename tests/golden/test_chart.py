@@ -1,5 +1,6 @@
 """The chart as helm renders it: what is installed, what is refused, and what the next step is."""
 
+import re
 import subprocess
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -168,3 +169,26 @@ def test_the_hook_ends_before_helm_and_kubernetes_lose_patience(helm: Helm) -> N
     leave.add_arguments(parser)
     own_limit = parser.parse_args(container["args"][1:]).timeout_seconds
     assert own_limit + 60 < job["spec"]["activeDeadlineSeconds"] < 300
+
+
+def test_the_alerts_use_metrics_that_exist_and_say_what_to_do(helm: Helm) -> None:
+    (rule,) = [
+        manifest
+        for manifest in rendered(helm, "--set", "metrics.prometheusRule.enabled=true")
+        if manifest["kind"] == "PrometheusRule"
+    ]
+    rules = [rule for group in rule["spec"]["groups"] for rule in group["rules"]]
+    code = (ROOT / "operator/poolkeeper/controller/reporting/pool_metrics.py").read_text()
+    used = {name for rule in rules for name in re.findall(r"poolkeeper_pool_\w+", rule["expr"])}
+    assert {name for name in used if f'"{name.removesuffix("_total")}"' not in code} == set()
+    recorded = {rule["record"] for rule in rules if "record" in rule}
+    alerts = [rule for rule in rules if "alert" in rule]
+    assert {
+        name for rule in alerts for name in re.findall(r"poolkeeper_pool:[\w:]+", rule["expr"])
+    } == recorded
+    assert len(alerts) == 2
+    for alert in alerts:
+        assert (
+            "poolkeeper explain {{ $labels.namespace }}/{{ $labels.pool }}"
+            in alert["annotations"]["description"]
+        )

@@ -95,6 +95,23 @@ class ColdStartStatus(ApiModel):
     """Number of starts that ended before the replica was ready; absent if there are none."""
 
 
+class PromiseStatus(ApiModel):
+    """How many requests were taken within the budget, as far as the sources show it. Each window is one line:
+    the share in time, rounded down, of how many requests; then the late ones, by what made them late (start,
+    ceiling, quota, unknown), and how many of them still wait. A window without requests is absent."""
+
+    objective: Text
+    """The share that is promised, and within how many seconds."""
+    last_hour: Text | None = None
+    """The last 50 to 60 minutes."""
+    last_day: Text | None = None
+    """The last 22 to 24 hours."""
+    last_30_days: Text | None = None
+    """The last 27 to 30 days."""
+    until: Timestamp
+    """When these windows end: when a request was last taken or became late."""
+
+
 class DecisionStatus(ApiModel):
     """The decision in force: a number of replicas and why it was chosen."""
 
@@ -119,6 +136,8 @@ class AcceleratorPoolStatus(ApiModel):
     """Requests that wait or are being worked on."""
     cold_start: ColdStartStatus | None = None
     """How long starts take, and where their time goes."""
+    promise: PromiseStatus | None = None
+    """How many requests were taken within the budget; absent until one was taken or late."""
     decision: DecisionStatus | None = None
     """The decision in force."""
     decisions: Annotated[

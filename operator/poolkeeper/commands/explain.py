@@ -52,13 +52,14 @@ def run(args: Namespace, read: ReadStatus = read_status) -> int:
 
 
 def explanation(pool: str, status: AcceleratorPoolStatus) -> str:
-    """The decisions as a table, oldest first, then the decision in force, the conditions and the start
-    times."""
+    """The decisions as a table, oldest first, then the decision in force, the conditions, the promise and the
+    start times."""
     if status.decisions:
         decisions = _table([HEADINGS, *(_row(decision) for decision in status.decisions)])
     else:
         decisions = f"No decision about {pool} has been recorded yet.\n"
-    return "\n".join(filter(None, (decisions, f"{_now(status)}{_conditions(status)}", _starts(status))))
+    now = f"{_now(status)}{_conditions(status)}"
+    return "\n".join(filter(None, (decisions, now, _promise(status), _starts(status))))
 
 
 def _row(decision: PastDecision) -> tuple[str, ...]:
@@ -87,6 +88,24 @@ def _conditions(status: AcceleratorPoolStatus) -> str:
     return "".join(
         f"{condition.type}={condition.status} {condition.reason}: {condition.message}\n"
         for condition in status.conditions
+    )
+
+
+def _promise(status: AcceleratorPoolStatus) -> str:
+    """How many requests were taken within the budget, and what made the others late."""
+    promise = status.promise
+    if promise is None:
+        return ""
+    windows = (
+        ("last hour", promise.last_hour),
+        ("last day", promise.last_day),
+        ("last 30 days", promise.last_30_days),
+    )
+    return _table(
+        [
+            ("PROMISE", f"{promise.objective} (counted until {promise.until})"),
+            *((name, line) for name, line in windows if line),
+        ]
     )
 
 

@@ -237,7 +237,9 @@ class Controller:
 
     def _make_loop(self) -> Loop:
         may_write = self._leadership.may_write
-        self._registry.register(PoolCollector(self._store.all, may_write, lambda: len(self._agenda)))
+        self._registry.register(
+            PoolCollector(self._store.all, may_write, lambda: len(self._agenda), self._clock)
+        )
         reconciler = Reconciler(
             self._store,
             scales=ScaleClient(self._client, self._discovery),

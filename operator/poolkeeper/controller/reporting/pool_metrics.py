@@ -6,6 +6,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.reporting.promise import waiting_late
+from poolkeeper.core.learning.promise import Late
 from poolkeeper.core.values.observation import Reading
 
 POOL = ("namespace", "pool")
@@ -18,11 +20,16 @@ class PoolCollector(Collector):
     """
 
     def __init__(
-        self, pools: Callable[[], Iterable[Pool]], is_leading: Callable[[], bool], waiting: Callable[[], int]
+        self,
+        pools: Callable[[], Iterable[Pool]],
+        is_leading: Callable[[], bool],
+        waiting: Callable[[], int],
+        clock: Callable[[], float],
     ) -> None:
         self._pools = pools
         self._is_leading = is_leading
         self._waiting = waiting
+        self._clock = clock
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         """All families, those of pools last."""
@@ -37,8 +44,10 @@ class PoolCollector(Collector):
         yield GaugeMetricFamily(
             "poolkeeper_pools_waiting", "Pools that wait for a decision.", value=self._waiting()
         )
+        shown = pools if is_leading else []
         for families in (_replicas, _requests, _conditions, _starts, _counts):
-            yield from families(pools if is_leading else [])
+            yield from families(shown)
+        yield from _promise(shown, self._clock())
 
 
 def _replicas(pools: list[Pool]) -> Iterator[GaugeMetricFamily]:
@@ -91,6 +100,26 @@ def _starts(pools: list[Pool]) -> Iterator[GaugeMetricFamily | CounterMetricFami
                 seconds.add_metric((*pool.key, "0.5"), learned.p50_seconds)
                 seconds.add_metric((*pool.key, "0.95"), learned.p95_seconds)
     yield from (seconds, starts, budget)
+
+
+def _promise(pools: list[Pool], now: float) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+    taken = _counter("poolkeeper_pool_requests_taken", "Requests that were taken; a lower bound.")
+    meaning = "Requests that were taken later than the budget, by what made them late."
+    late = _counter("poolkeeper_pool_requests_late", meaning, "cause")
+    meaning = "Requests that wait longer than the budget already, by what keeps them."
+    still = _gauge("poolkeeper_pool_requests_waiting_late", meaning, "cause")
+    meaning = "Share of requests that should be taken within the budget."
+    objective = _gauge("poolkeeper_pool_objective_ratio", meaning)
+    for pool in pools:
+        if pool.resolved is None or pool.state is None:
+            continue
+        objective.add_metric(pool.key, 1.0 - pool.resolved.allowed_share)
+        total, waiting = pool.state.promise.total, waiting_late(pool, now)
+        taken.add_metric(pool.key, total.taken)
+        for cause in Late._fields:
+            late.add_metric((*pool.key, cause), getattr(total.late, cause))
+            still.add_metric((*pool.key, cause), getattr(waiting, cause))
+    yield from (taken, late, still, objective)
 
 
 def _counts(pools: list[Pool]) -> Iterator[CounterMetricFamily]:

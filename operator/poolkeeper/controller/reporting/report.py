@@ -18,6 +18,7 @@ from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.controller.pool.history import MESSAGE_LENGTH, in_flight, orphaned, queued
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.conditions import ConditionType
+from poolkeeper.controller.reporting.promise import promise_status
 from poolkeeper.core.learning.saved import Learned, learned, save
 from poolkeeper.core.learning.start_time import Phases, StartTimes, spreads
 from poolkeeper.core.values.decision import Reason, Verdict
@@ -36,6 +37,7 @@ FIRST_IDLE_SECONDS = 15.0
 """Time until a pool's running idle time is first written after the operator's start, then NUMBERS_SECONDS
 apart. An operator that restarts every 20 s so still saves a part of it."""
 RETRY_SECONDS = 5.0
+_SAYS_HOW_LATE = {Reason.LATE, Reason.AT_CEILING, Reason.NO_START_HELPS}
 
 Status = Mapping[str, Any]
 WriteStatus = Callable[[PoolKey, str, Status], Awaitable[ApiError | None]]
@@ -113,6 +115,7 @@ def status_of(pool: Pool) -> dict[str, Any]:
         replicas=_replicas(replicas) if replicas else None,
         demand=_demand(observation) if observation else None,
         cold_start=_cold_start(pool.state.starts) if pool.state else None,
+        promise=promise_status(pool),
         decision=DecisionStatus(
             replicas=decision.replicas,
             reason=decision.reason,
@@ -191,8 +194,10 @@ def _headline(status: Status) -> object:
 
 
 def _numbers(status: Status) -> object:
-    """The part whose changes can wait."""
-    return [status.get(part) for part in ("replicas", "demand", "coldStart", "learned")]
+    """The part whose changes can wait. Words about late requests get old while nothing else changes."""
+    decision = status.get("decision") or {}
+    words = decision.get("message") if decision.get("reason") in _SAYS_HOW_LATE else None
+    return [words, *map(status.get, ("replicas", "demand", "coldStart", "promise", "learned"))]
 
 
 def _is_news(pool: Pool, before: Condition | None, condition: Condition, now: float) -> bool:

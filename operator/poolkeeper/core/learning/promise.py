@@ -109,11 +109,6 @@ class Tally(NamedTuple):
     late: Late = NOT_LATE
     """Those that were late."""
 
-    @property
-    def share(self) -> float:
-        """The share that was in time, from 0 to 1; 1 where there was no request."""
-        return max(0.0, 1.0 - self.late.total / self.taken) if self.taken else 1.0
-
 
 class Promise(NamedTuple):
     """The account of one pool."""

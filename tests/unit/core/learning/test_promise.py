@@ -145,7 +145,7 @@ def test_what_a_look_sees_becomes_the_cause(
     taken = observe(reading(T0, (), 3, arrived=3), before or replicas(1))
     _, state = decide(T0, SPEC, taken, state)
     assert state.promise.total == Tally(3, expected)
-    assert state.promise.over(HOUR, T0).share == 0.0
+    assert state.promise.over(HOUR, T0) == state.promise.total
 
 
 def test_the_balance_forgives_only_what_arrived_at_a_full_pool() -> None:
