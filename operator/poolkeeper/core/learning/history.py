@@ -239,7 +239,8 @@ def _obstacles(
 ) -> Obstacles:
     """What may keep requests waiting from now on. While the target can't be read, its replicas stay as they
     were seen."""
-    blind = known.blind.follow(now, holds=not workload.is_known)
+    is_held = observation.held is not None and now < observation.held.until
+    blind = known.blind.follow(now, holds=is_held or not workload.is_known)
     replicas = observation.replicas
     if replicas is None:
         return known if blind is known.blind else known._replace(blind=blind)

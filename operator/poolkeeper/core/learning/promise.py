@@ -25,7 +25,7 @@ class Late(NamedTuple):
     quota: int = 0
     """Replicas that were asked for were not admitted, or all that quota allows were ready."""
     unknown: int = 0
-    """Demand was not known, or the operator did not run."""
+    """Demand was not known, the operator did not run, or its writes were held back beside another writer."""
 
     @property
     def total(self) -> int:
@@ -71,7 +71,7 @@ class Obstacles(NamedTuple):
     """What may keep requests waiting besides a start. Until the first look, demand is unknown."""
 
     blind: Spell = Spell(-math.inf, math.inf)
-    """The demand of a source was unknown."""
+    """The demand of a source was unknown, or writes were held back."""
     quota: Spell = NEVER
     """A replica that was asked for was not admitted, or as many as quota allows were ready."""
     ceiling: Spell = NEVER

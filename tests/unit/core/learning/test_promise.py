@@ -19,7 +19,7 @@ from poolkeeper.core.learning.promise import (
     late_among,
 )
 from poolkeeper.core.policy.decide import decide
-from poolkeeper.core.values.observation import ArrivalBucket, Replicas, Stage, StartingReplica
+from poolkeeper.core.values.observation import ArrivalBucket, Held, Replicas, Stage, StartingReplica
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught, unavailable
 
 HOUR, DAY, MONTH = WINDOWS
@@ -146,6 +146,16 @@ def test_what_a_look_sees_becomes_the_cause(
     _, state = decide(T0, SPEC, taken, state)
     assert state.promise.total == Tally(3, expected)
     assert state.promise.over(HOUR, T0) == state.promise.total
+
+
+def test_what_waits_while_writes_are_held_back_is_not_late_by_the_start() -> None:
+    state = taught(SPEC, (5.0,) * 5)
+    held = Held(T0 + 40.0, "argocd-controller (Apply)")
+    _, state = decide(T0 - 20.0, SPEC, observe(reading(T0 - 20.0, (0.0,), arrived=1), replicas(1)), state)
+    waiting = replace(reading(T0 - 19.0, (1.0,)), arrived=1)
+    _, state = decide(T0 - 19.0, SPEC, observe(waiting, replicas(1), held=held), state)
+    _, state = decide(T0, SPEC, observe(reading(T0, (), 1, arrived=1), replicas(1), held=held), state)
+    assert state.promise.total.late == Late(unknown=1)
 
 
 def test_the_balance_forgives_only_what_arrived_at_a_full_pool() -> None:
