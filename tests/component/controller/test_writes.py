@@ -203,3 +203,22 @@ async def test_a_standby_waits_although_replicas_have_no_pods(cluster: FakeClust
         assert due_at > cluster.now
         cluster.now += 5.0
     assert cluster.asked_for_refusals == []
+
+
+async def test_only_reactions_are_measured(cluster: FakeCluster) -> None:
+    """The start counts from the reading that asked for it; the stop after idle time counts not at all."""
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare()
+    cluster.publish(0)
+    await cluster.look()
+    cluster.publish(1)
+    cluster.now += 0.25
+    await cluster.look()
+    assert cluster.scales.writes == [("worker", 1)]
+    assert cluster.registry.get_sample_value("poolkeeper_reaction_seconds_sum") == pytest.approx(0.25)
+    for _ in range(600):
+        cluster.now += 0.5
+        cluster.publish(0)
+        await cluster.look()
+    assert cluster.scales.writes == [("worker", 1), ("worker", 0)]
+    assert cluster.registry.get_sample_value("poolkeeper_reaction_seconds_count") == 1.0

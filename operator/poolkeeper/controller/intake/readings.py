@@ -25,11 +25,10 @@ class Readings:
         pool = self._store.get(key)
         if pool is None:
             return
-        is_news = pool.demand.enter(news)
-        if is_news:
-            pool.published_at = news.observed_at if isinstance(news, Sample) else news.since
         # While demand counts as unknown, the same reading again is what makes it known.
-        if is_news or not pool.is_demand_known:
+        if pool.demand.enter(news) or not pool.is_demand_known:
+            if isinstance(news, Sample):
+                pool.reaction.news(news.observed_at)
             self.mark(pool)
 
     def pods_changed(self, namespace: str, pods: Mapping[str, Pod]) -> None:
@@ -75,6 +74,7 @@ class Readings:
 
     def mark(self, pool: Pool) -> None:
         pool.news += 1
+        pool.reaction.news(self._agenda.now())
         self._agenda.mark(pool.key)
 
     def _pods_of_pool_changed(self, pool: Pool, pods: tuple[Pod, ...]) -> None:

@@ -31,6 +31,10 @@ class Agenda(Generic[Key]):
     def __len__(self) -> int:
         return len(self._dirty)
 
+    def now(self) -> float:
+        """The time of the clock that due times are in."""
+        return self._clock()
+
     def mark(self, key: Key) -> None:
         if key in self._busy:
             self._marked_while_busy.add(key)

@@ -15,7 +15,8 @@ class Timings:
         )
         self.reaction = Histogram(
             "poolkeeper_reaction_seconds",
-            "From the reading of a queue until the scale write that it led to was answered.",
+            "From the news that changed a decision, or from the instant at which a start was due, until the "
+            "scale write was answered.",
             buckets=REACTION_BUCKETS,
             registry=registry,
         )

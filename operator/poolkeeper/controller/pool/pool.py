@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from poolkeeper.api.pool import AcceleratorPoolSpec
 from poolkeeper.controller.pool.demand import PoolDemand
 from poolkeeper.controller.pool.history import History, ReasonLimit
+from poolkeeper.controller.pool.reaction import Reaction
 from poolkeeper.controller.pool.refusals import NO_SHORTAGE, Shortage
 from poolkeeper.controller.pool.starts import Starts
 from poolkeeper.controller.pool.surroundings import Surroundings
@@ -96,8 +97,8 @@ class Pool:
     """What the last decision was made from (observer)."""
     decision: Decision | None = None
     """The last decision; None before the first and while the declaration can't be followed (reconciler)."""
-    published_at: float = 0.0
-    """Unix seconds of the last reading that a decision may depend on (readings)."""
+    reaction: Reaction = field(default_factory=Reaction)
+    """What made the next write of the replicas necessary, and when (readings, updates, reconciler)."""
     status: Mapping[str, Any] = field(default_factory=dict)
     """The status that the API server has (reporter; updates while another replica leads)."""
     status_at: float = 0.0

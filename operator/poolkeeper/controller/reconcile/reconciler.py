@@ -68,6 +68,7 @@ class Reconciler:
         if news == pool.news_seen and self._clock() < min(pool.quiet_until, fresh_until):
             # Nothing new: newer readings have only repeated those that were decided on.
             return min(pool.quiet_until, fresh_until)
+        pool.reaction.look_begins(self._clock(), pool.decision.due_at if pool.decision else None)
         come_back_at = await self._look(pool)
         pool.news_seen = news
         return come_back_at
@@ -91,7 +92,9 @@ class Reconciler:
             await self._observer.look_for_refusals(pool, target)
         remembered = self._learn(pool, spec)
         self._decide(pool, spec, remembered)
-        if self._may_write(pool) and _is_change(pool):
+        is_change = self._may_write(pool) and _is_change(pool)
+        pool.reaction.decided(is_change=is_change)
+        if is_change:
             await self._enforce(pool, target, spec, remembered)
         if self._store.get(pool.key) is not pool:
             return None
@@ -203,8 +206,10 @@ class Reconciler:
         is_corrected = decision.reason is Reason.OUT_OF_BOUNDS
         pool.target.was_written(written, now, only_corrected=is_corrected)
         pool.starts.scaled(scale.replicas, written.replicas, now)
-        pool.writes["up" if written.replicas > scale.replicas else "down"] += 1
-        self._timings.reaction.observe(now - pool.published_at)
+        is_start = written.replicas > scale.replicas
+        pool.writes["up" if is_start else "down"] += 1
+        if (seconds := pool.reaction.written(now, is_start=is_start)) is not None:
+            self._timings.reaction.observe(seconds)
         self._record(pool)
         self._observer.observe(pool, now)
         message = f"{scale.replicas} → {written.replicas} replicas: {decision.message}"
