@@ -102,7 +102,7 @@ async def apply(world: QueueWorld, replicas: int) -> None:
 
 async def decision_says(world: QueueWorld, words: str) -> None:
     async def holds() -> bool:
-        return words in str((await world.status()).get("decision"))
+        return words in str((await world.status()).get("decisions"))
 
     await eventually(holds, f"a decision that says {words!r}", 20)
 
@@ -121,6 +121,7 @@ async def test_a_number_set_by_hand_or_found_stands_for_its_idle_time(world: Que
         first.stop()
         world.operator("two").start()
         await scaled_to(world, 0, seconds=60)
-        last = (await world.status())["decisions"]
-        assert any("3→0 StopIdle" in each and "set by kubectl scale or" in each for each in last), last
+        await decision_says(
+            world, "3→0 StopIdle (ready 3): 3 replicas, set by kubectl scale or another client"
+        )
         assert (await world.condition("SoleWriter"))["status"] == "True"
