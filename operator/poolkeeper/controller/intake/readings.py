@@ -65,6 +65,7 @@ class Readings:
         """This replica begins or ends to write: every pool is looked at again, with its target read first."""
         for pool in self._store.all():
             pool.target.forget()
+            pool.takes_over = is_leading
             self.mark(pool)
 
     def writes_resumed(self) -> None:

@@ -105,6 +105,8 @@ class Pool:
     """Unix seconds at which this replica last wrote the status; 0 for never (reporter)."""
     status_learned: Learned | None = None
     """What that status holds of `state`; None before this replica's first write (reporter)."""
+    takes_over: bool = False
+    """Whether this replica has begun to lead since the last look (readings, observer)."""
     idle_due_at: float = 0.0
     """Unix seconds from which on a running idle time is written again; 0 before the first look (reporter)."""
     reason_limit: ReasonLimit = field(default_factory=ReasonLimit)

@@ -108,7 +108,7 @@ class Observer:
         """The pool's state with what its pods show about starts, and the pods whose start has just failed."""
         now = self._clock()
         failed: list[Pod] = []
-        state = pool.state or restore(pool.learned, now, spec)
+        state = _taken_over(pool, now, spec, pool.state or restore(pool.learned, now, spec))
         pool.starts.follow(pool.pods, now, self._rules(pool, state))
         if pool.starts.has_unproven:
             pool.starts.note_work(now, spec, _workload(pool, now, spec, state))
@@ -147,6 +147,16 @@ class Observer:
     def pods_failure(self, pool: Pool) -> KubeFailure | None:
         """Why the pods of a pool may be out of date; None while they are current."""
         return self._pods.failure(pool.key.namespace)
+
+
+def _taken_over(pool: Pool, now: float, spec: PoolSpec, state: PoolState) -> PoolState:
+    """A standby does not see every stop, so at the first look as the leader it goes on with what the leader
+    before has learned from stops. Pools that see work in flight learn nothing from them."""
+    takes_over, pool.takes_over = pool.takes_over, False
+    if not takes_over or all(source.sees_in_flight for source in spec.sources):
+        return state
+    saved = restore(pool.status.get("learned"), now, spec).silence
+    return state._replace(silence=saved) if saved.doubts else state
 
 
 def _replicas(pool: Pool, desired: int, now: float) -> Replicas:
