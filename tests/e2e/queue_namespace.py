@@ -75,6 +75,13 @@ class QueueNamespace:
         """The worker's pods, those that are ending included, which may still take a job."""
         return self.kubectl("get", "pods", "--selector", "app=worker", "--output", "name").split()
 
+    def runs_a_container(self) -> bool:
+        """Whether a container of the worker runs, ready or not."""
+        path = "{.items[*].status.containerStatuses[*].state.running.startedAt}"
+        return bool(
+            self.kubectl("get", "pods", "--selector", "app=worker", "--output", f"jsonpath={path}").strip()
+        )
+
     def pool_status(self) -> dict[str, Any]:
         """The pool's status; empty before the operator has seen it."""
         status: dict[str, Any] = self.cluster.get("acceleratorpool", "worker", self.namespace).get(

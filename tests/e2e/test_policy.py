@@ -1,5 +1,6 @@
 """The policy as it shows on a cluster: a start delayed to the deadline, one cancelled, a learned stop."""
 
+import json
 import re
 
 from tests.e2e.queue_namespace import QueueNamespace
@@ -25,11 +26,25 @@ def test_once_learned_a_start_waits_until_the_budget_needs_it(world: QueueNamesp
     assert "1 more replica is started now to stay within" in world.explained("StartForDeadline")
 
 
-def test_a_start_that_nobody_needs_any_more_is_cancelled(world: QueueNamespace) -> None:
+def test_a_replica_that_loads_is_left_to_load(world: QueueNamespace) -> None:
+    """It may have taken a job, Ready or not."""
     world.create_queue_and_worker(load_seconds=60, service_seconds=1)
     world.apply(world.pool_manifest(coldStart={"budgetSeconds": 10, "expectedSeconds": 60}))
     world.push(1)
-    world.wait_until("a replica loads", lambda: world.replicas() == 1, 20)
+    world.wait_until("its container runs", world.runs_a_container, 30)
+
+    world.redis("DEL", "jobs")
+    world.holds_for("the replica stays", lambda: world.replicas() == 1, 15)
+    assert "StartCancelled" not in world.decided()
+
+
+def test_a_start_that_nobody_needs_any_more_is_cancelled(world: QueueNamespace) -> None:
+    world.create_queue_and_worker(load_seconds=60, service_seconds=1)
+    nowhere = {"spec": {"template": {"spec": {"nodeSelector": {"poolkeeper.dev/test": "nowhere"}}}}}
+    world.kubectl("patch", "deployment", "worker", "--patch", json.dumps(nowhere))
+    world.apply(world.pool_manifest(coldStart={"budgetSeconds": 10, "expectedSeconds": 60}))
+    world.push(1)
+    world.wait_until("a replica waits for a node", lambda: bool(world.worker_pods()), 20)
 
     world.redis("DEL", "jobs")
     world.wait_until("the start is cancelled", lambda: "StartCancelled" in world.decided(), 20)

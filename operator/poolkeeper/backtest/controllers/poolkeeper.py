@@ -4,6 +4,8 @@ A poll shows depths, never the trace. Polls that would show the same again are s
 dated to the latest poll before it is used, which is what polling on would have done.
 
 Starts are learned by `core.learning.lessons`, as in the operator. A start that is taken back teaches nothing.
+A simulated replica has a perfect readiness probe, and none of its containers runs before it is ready, since a
+replay knows start times but not their parts: so a start can be taken back for longer than on a cluster.
 """
 
 import math

@@ -112,7 +112,7 @@ class Starts:
             # All that may have taken it served before: one of them still does, whatever its probe says.
             workers = [pod for pod in unproven if self._known[pod.uid].serves][:1]
         for pod in workers:
-            self._known[pod.uid].works(now, waited=seen.waited)
+            self._known[pod.uid].works(now, began_at=seen.began_at)
             self.works_unready = self.works_unready or not pod.is_ready
 
     def accepted(self, address: str, at: float) -> bool:
@@ -124,7 +124,7 @@ class Starts:
             start = self._known[pod.uid]
             if address in pod.addresses and start.works_since is None and not self.is_probed(pod):
                 start.serves = False
-                start.works(max(at, pod.ready_at or at), waited=True)
+                start.works(at, began_at=max(at, pod.ready_at or at))
                 return True
         return False
 

@@ -13,6 +13,9 @@ from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Reading, of_source
 from poolkeeper.core.values.spec import PoolSpec
 
+REPEATED_SECONDS = 5.0
+"""Requests that leave a queue twice within this time, unseen in flight, were taken by a replica."""
+
 
 class Takes(NamedTuple):
     """What was seen at the last look."""
@@ -25,6 +28,9 @@ class Takes(NamedTuple):
     """Requests in flight beyond the slots of those: of replicas that are gone."""
     untaken_since: float | None
     """Since when requests have waited and none was taken; None while that is not so."""
+    gone_at: float | None = None
+    """When requests left a queue, unseen in flight, while no replica was known to work; None for never.
+    A replica may have taken and done them, or a person has deleted them."""
 
 
 class Seen(NamedTuple):
@@ -33,9 +39,20 @@ class Seen(NamedTuple):
     working: int
     """How many of them must be working by now."""
     taken: int
-    """Requests that were taken since the last look."""
+    """Requests that were taken since the last look, as far as they could not have been deleted."""
+    began_at: float | None
+    """When they took the first one, if it had waited for them; None if it may have been taken late."""
+
+
+class _Moved(NamedTuple):
+    """What left the queues between two looks."""
+
+    requests: int
+    """Requests that were taken or deleted."""
+    taken: int
+    """Those of them that are seen in flight, or whose source can't show that."""
     waited: bool
-    """Whether requests had waited for them, so that they took the first one as soon as they could."""
+    """Whether the oldest of them had waited for longer than a replica that could take it leaves it."""
 
 
 def begin(now: float, spec: PoolSpec, workload: Workload, takers: int) -> Takes:
@@ -52,31 +69,44 @@ def look(now: float, spec: PoolSpec, workload: Workload, takers: int, known: Tak
     replica is gone, shows nothing. Example: 1 slot each, 1 replica known to work, 3 requests in flight of
     which 1 is left over and 1 was taken now: 1 more replica works.
     """
-    taken, waited = 0, False
-    for reading in workload.readings:
-        before = of_source(known.readings, reading.source)
-        if before is None or reading.observed_at <= before.observed_at:
-            continue
-        more = history.taken_between(before, reading)
-        taken += more
-        waited = waited or (more > 0 and _has_waited(before, reading, spec.poll_seconds))
+    moved = _moved(known.readings, workload.readings, spec.poll_seconds)
     most_takers = max(takers, known.takers)
     needed = math.ceil(max(0, workload.in_flight - known.left_over) / spec.concurrency)
-    working = min(max(0, needed - most_takers), taken)
-    if taken and not most_takers:
-        working = max(working, 1)
-    left_over = max(0, workload.in_flight - (takers + working) * spec.concurrency)
-    untaken_since = None if taken else known.untaken_since
+    working = min(max(0, needed - most_takers), moved.requests)
+    began_at, gone_at = (now if moved.waited else None), known.gone_at
+    if moved.requests and not (most_takers or working):
+        if moved.taken:
+            working = 1
+        elif gone_at is None:
+            gone_at = now
+        else:
+            working, began_at = 1, gone_at if now - gone_at <= REPEATED_SECONDS else None
+    untaken_since = None if moved.requests else known.untaken_since
     if workload.queued and untaken_since is None:
         untaken_since = now
     return Takes(
         readings=history.merged(known.readings, workload.readings),
         takers=takers + working,
-        left_over=left_over,
+        left_over=max(0, workload.in_flight - (takers + working) * spec.concurrency),
         untaken_since=untaken_since if workload.queued else None,
-    ), Seen(working, taken, waited)
+        gone_at=None if working else gone_at,
+    ), Seen(working, moved.taken, began_at if working else None)
+
+
+def _moved(known: tuple[Reading, ...], readings: tuple[Reading, ...], poll_seconds: float) -> _Moved:
+    requests = taken = 0
+    waited = False
+    for reading in readings:
+        before = of_source(known, reading.source)
+        if before is None or reading.observed_at <= before.observed_at:
+            continue
+        more = history.taken_between(before, reading)
+        requests += more
+        is_blind = reading.in_flight is None or before.in_flight is None
+        taken += more if is_blind else min(more, max(0, (reading.in_flight or 0) - (before.in_flight or 0)))
+        waited = waited or (more > 0 and _has_waited(before, reading, poll_seconds))
+    return _Moved(requests, taken, waited)
 
 
 def _has_waited(before: Reading, after: Reading, poll_seconds: float) -> bool:
-    """Whether the oldest request had waited for longer than a replica that could take it leaves it."""
     return bool(before.waiting) and after.observed_at - before.waiting[0].arrived_at > 2.0 * poll_seconds

@@ -16,7 +16,7 @@ class Seen(NamedTuple):
     """A reading, and the replicas that were known to work then."""
 
     waiting: int = 0
-    in_flight: int = 0
+    in_flight: int | None = 0
     arrived: int = 0
     takers: int = 0
 
@@ -29,8 +29,9 @@ def workload(at: float, seen: Seen) -> Workload:
 
 LOOKS: dict[str, tuple[Seen, Seen, int]] = {
     "nothing happened": (Seen(), Seen(), 0),
-    "one was taken and is done": (Seen(waiting=1, arrived=1), Seen(arrived=1), 1),
-    "one came, was taken and is done": (Seen(), Seen(arrived=1), 1),
+    "one was taken and is done, or was deleted": (Seen(waiting=1, arrived=1), Seen(arrived=1), 0),
+    "one was taken where nothing is seen in flight": (Seen(1, None, 1), Seen(0, None, 1), 1),
+    "one came and was taken where nothing is seen in flight": (Seen(0, None), Seen(0, None, 1), 1),
     "three are in flight on two slots each": (Seen(3, 0, 3), Seen(0, 3, 3), 2),
     "those known to work have them": (Seen(3, 0, 3, takers=2), Seen(0, 3, 3, takers=2), 0),
     "one that worked is gone, and may have taken it": (Seen(1, 0, 1, takers=1), Seen(0, 1, 1), 0),
@@ -57,7 +58,20 @@ def test_what_is_left_over_of_a_replica_that_is_gone_is_known_at_the_next_look()
     known, seen = takes.look(T0 + 1.0, SPEC, workload(T0 + 1.0, Seen(0, 4, 4)), 1, known)
     assert seen.working == 0
     _, seen = takes.look(T0 + 2.0, SPEC, workload(T0 + 2.0, Seen(0, 4, 5)), 1, known)
-    assert seen == takes.Seen(0, 1, waited=False)
+    assert seen == takes.Seen(0, 0, None)
+
+
+@pytest.mark.parametrize(("again_after", "began_at"), [(2.0, T0 + 1.0), (60.0, None)])
+def test_requests_that_are_gone_twice_were_taken_by_a_replica(
+    again_after: float, began_at: float | None
+) -> None:
+    """Once they may have been deleted."""
+    known = takes.begin(T0, SPEC, workload(T0, Seen(1, 0, 1)), 0)
+    known, seen = takes.look(T0 + 1.0, SPEC, workload(T0 + 1.0, Seen(0, 0, 1)), 0, known)
+    assert seen == takes.Seen(0, 0, None)
+    again = T0 + 1.0 + again_after
+    _, seen = takes.look(again, SPEC, workload(again, Seen(0, 0, 2)), 0, known)
+    assert seen == takes.Seen(1, 0, began_at)
 
 
 def test_since_when_requests_wait_in_vain() -> None:

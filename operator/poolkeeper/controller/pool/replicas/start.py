@@ -62,10 +62,10 @@ class Start:
             self.ended_at = now if self.was_loading and _is_recent(pod.ready_at, now) else pod.ready_at
         self.serves = True
 
-    def works(self, at: float, *, waited: bool) -> None:
-        """It has taken a request. Only one that had waited for it shows when it became able to."""
-        if self.ended_at is None and waited and self.is_witnessed and not self.serves:
-            self.ended_at = at
+    def works(self, at: float, *, began_at: float | None) -> None:
+        """It is seen to work, and it became able to at `began_at` (None: nobody knows when)."""
+        if self.ended_at is None and began_at is not None and self.is_witnessed and not self.serves:
+            self.ended_at = began_at
         elif self.ended_at is None:
             self.is_learned = True
         self.serves, self.works_since = True, at
