@@ -186,7 +186,7 @@ def test_the_alerts_use_metrics_that_exist_and_say_what_to_do(helm: Helm) -> Non
     assert {
         name for rule in alerts for name in re.findall(r"poolkeeper_pool:[\w:]+", rule["expr"])
     } == recorded
-    assert len(alerts) == 2
+    assert len(alerts) == 3
     for alert in alerts:
         assert (
             "poolkeeper explain {{ $labels.namespace }}/{{ $labels.pool }}"
