@@ -30,6 +30,7 @@ def loading(uid: str, created_at: float) -> Pod:
         is_terminating=False,
         is_finished=False,
         failure="",
+        has_node=True,
     )
 
 
