@@ -125,6 +125,7 @@ class FakeCluster:
         self.events: list[tuple[str, str]] = []
         self.scalers: NamespaceScalers | KubeFailure = NamespaceScalers()
         self.looked_around: list[str] = []
+        self.revision = "1"
         self.refusal: Refusal | KubeFailure | None = None
         self.asked_for_refusals: list[float] = []
         self.writers: tuple[ReplicaWriter, ...] = ()
@@ -172,7 +173,8 @@ class FakeCluster:
     async def read_target(self, target: TargetKey) -> Target:
         self.looked_around.append(target.name)
         self.while_looking_around()
-        return Target("uid", 1, {"spec": {"containers": []}}, self.writers)
+        template = {"metadata": {"annotations": {"revision": self.revision}}, "spec": {"containers": []}}
+        return Target("uid", 1, template, self.writers)
 
     async def read_refusal(self, target: TargetKey, now: float) -> Refusal | None:
         self.asked_for_refusals.append(now)

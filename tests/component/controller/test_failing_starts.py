@@ -7,6 +7,7 @@ import pytest
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.controller.front.coming import ready_in_seconds, start_trouble
 from poolkeeper.controller.pool.refusals import SHORT_SECONDS
+from poolkeeper.core.learning.attempts import Attempts
 from poolkeeper.kube.objects.refused_pods import refusal
 from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.watch.pod import Pod, project_pod
@@ -209,6 +210,38 @@ async def test_the_next_attempt_waits_and_says_until_when(cluster: FakeCluster) 
     assert cluster.scales.writes == []
     await show(cluster, seconds=9.0)
     assert cluster.scales.writes == [("worker", 1)]
+
+
+async def test_an_edited_pod_template_is_tried_at_once(cluster: FakeCluster) -> None:
+    await asked(cluster)
+    pool = cluster.store.all()[0]
+    assert pool.state is not None
+    pool.state = pool.state._replace(attempts=Attempts(5, cluster.now - 1.0, "ImagePullBackOff"))
+    await show(cluster, pod_of(cluster, spec=ON_NODE, containerStatuses=waiting("ImagePullBackOff")))
+    cluster.scales.replicas["worker"] = 0
+    cluster.scales.writes.clear()
+    for _ in range(30):
+        await show(cluster)
+    assert cluster.scales.writes == []
+    assert decided(cluster)[0] == "StartsFailing"
+    reads = len(cluster.looked_around)
+    cluster.revision = "2"
+    for _ in range(11):
+        await show(cluster)
+    assert cluster.scales.writes == [("worker", 1)]
+    assert len(cluster.looked_around) - reads <= 2
+
+
+async def test_the_pod_template_of_a_failed_start_is_read_once_where_no_request_waits(
+    cluster: FakeCluster,
+) -> None:
+    await asked(cluster)
+    await show(cluster, pod_of(cluster, spec=ON_NODE, containerStatuses=waiting("CrashLoopBackOff")))
+    cluster.scales.replicas["worker"] = 0
+    before = len(cluster.looked_around)
+    for _ in range(100):
+        await show(cluster, queued=0)
+    assert len(cluster.looked_around) - before == 2, "the other read asks who has set the replicas to 0"
 
 
 async def test_nothing_is_asked_while_each_replica_has_its_pod(cluster: FakeCluster) -> None:

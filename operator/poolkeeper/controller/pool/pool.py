@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import ValidationError
 
@@ -65,6 +65,20 @@ class Declaration:
         return target_key(self.key.namespace, self.spec.target_ref) if self.spec else None
 
 
+class FailedTemplate(NamedTuple):
+    """The pod template with which an attempt to start has failed."""
+
+    settled_at: float | None = None
+    """Which attempt: when its outcome was seen."""
+    digest: int | None = None
+    """Checksum of the template; None where it could not be read."""
+    expires_at: float = 0.0
+    """Unix seconds at which it is compared again."""
+
+
+NO_FAILED_TEMPLATE = FailedTemplate()
+
+
 @dataclass(slots=True)
 class Pool:
     """What the operator remembers about a pool; one task at a time changes it.
@@ -115,6 +129,8 @@ class Pool:
     """Whether the last replicas may stop; always where no Service leads to the pool (readings)."""
     service: Verdict | None = None
     """Whether requests to the pool's Service can be held; None where it names no Service (readings)."""
+    failed_template: FailedTemplate = NO_FAILED_TEMPLATE
+    """The pod template of the last attempt to start, where that has failed (reconciler)."""
     shortage: Shortage = NO_SHORTAGE
     """Why replicas have no pods (observer)."""
     surroundings: Surroundings = field(default_factory=Surroundings)

@@ -1,10 +1,12 @@
 """The pod template of a pool's target and its other scalers, read now and then."""
 
 import asyncio
+import json
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from poolkeeper.advice.placement import placement_advice
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
@@ -91,6 +93,11 @@ class SurroundingsReader:
             return (await self._read_target(target)).writers
         except KubeFailure:
             return ()
+
+    async def template_digest(self, target: TargetKey) -> int:
+        """A checksum of the pod template, read now. Raises KubeFailure."""
+        found = await self._read_target(target)
+        return crc32(json.dumps(found.pod_template, sort_keys=True).encode())
 
     async def _template(
         self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec

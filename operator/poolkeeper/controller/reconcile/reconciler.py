@@ -11,6 +11,7 @@ from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
 from poolkeeper.controller.reconcile.observer import Observer
 from poolkeeper.controller.reconcile.other_writers import OtherWriters
+from poolkeeper.controller.reconcile.template_edits import TemplateEdits
 from poolkeeper.controller.reporting import conditions
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.controller.reporting.report import Reporter
@@ -54,6 +55,7 @@ class Reconciler:
         self._observer = Observer(
             store, scales=scales, pods=pods, surroundings=surroundings, refusals=refusals, clock=clock
         )
+        self._template_edits = TemplateEdits(surroundings, clock)
         self._leadership = leadership
         self._reporter = reporter
         self._timings = timings
@@ -90,6 +92,7 @@ class Reconciler:
             await self._read(pool, target)
         if self._leadership.may_write():
             await self._observer.look_for_refusals(pool, target)
+            await self._template_edits.look(pool, target)
         remembered = self._learn(pool, spec)
         self._decide(pool, spec, remembered)
         is_change = self._may_write(pool) and _is_change(pool)
@@ -165,6 +168,7 @@ class Reconciler:
             pool.surroundings.expires_at if pool.surroundings.scalers else None,
             pool.target.contest.ends_at(),
             pool.shortage.due_at(short_since),
+            self._template_edits.due_at(pool) if self._leadership.may_write() else None,
             pool.starts.changes_at(self._clock()),
         )
         return min(pool.target.next_read_at, *(at for at in times if at is not None))

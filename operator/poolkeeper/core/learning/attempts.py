@@ -37,6 +37,12 @@ def failed(attempts: Attempts, asked_at: float, now: float, reason: str) -> Atte
     return Attempts(attempts.failed + 1, now, reason) if asked_at > attempts.settled_at else attempts
 
 
+def unpaused(attempts: Attempts, now: float) -> Attempts:
+    """What made the last attempt fail was edited: the next one may come at once, and is followed by the
+    first pause again."""
+    return Attempts(1, now - FIRST_RETRY_SECONDS, attempts.reason)
+
+
 def succeeded(attempts: Attempts, now: float) -> Attempts:
     """A replica has become ready. Others of the same attempt that fail later are no new failure."""
     return Attempts(0, now)
