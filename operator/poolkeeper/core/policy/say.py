@@ -113,7 +113,7 @@ def late(starting: StartingReplica, p95_seconds: float, samples: int) -> str:
 def overdue(starting: StartingReplica, p95_seconds: float, samples: int) -> str:
     """A replica that takes so long to start that it will hardly become ready."""
     runs = starting.stage is Stage.RUNNING
-    so_far = "it runs and is not Ready" if runs else "none of its containers runs"
+    so_far = "a container runs, but the pod is not Ready" if runs else "none of the pod's containers runs"
     return f"{late(starting, p95_seconds, samples)}; {so_far}"
 
 
@@ -147,10 +147,10 @@ def next_attempt(waits: str, failed: int, reason: str, next_at: float | None) ->
     """A start that waits because those before it failed."""
     why = f" ({reason})" if reason else ""
     have = "the last attempt to start has" if failed == 1 else f"the last {failed} attempts to start have"
-    due = "once the outcome of the present start is known"
+    comes = "follows once the outcome of the present start is known"
     if next_at is not None:
-        due = f"due at {time_of_day(next_at)}"
-    return f"{waits}; {have} failed{why}, so the next one is {due}"
+        comes = f"is due at {time_of_day(next_at)}"
+    return f"{waits}; {have} failed{why}, so the next one {comes}"
 
 
 def one_at_a_time(explained: str, failed: int) -> str:

@@ -76,7 +76,7 @@ def test_no_replica_is_started_beside_those_that_fail(
         (
             OVERDUE,
             Reason.STARTS_FAILING,
-            f"95 % of starts take no longer than {P95:.0f} s; it runs and is not",
+            f"95 % of starts take no longer than {P95:.0f} s; a container runs",
         ),
         (LATE, Reason.START_OVERDUE, f"95 % of starts take no longer than {P95:.0f} s"),
         (GATED, Reason.AWAITING_ADMISSION, "SchedulingGated: it is held by the scheduling gate kueue"),

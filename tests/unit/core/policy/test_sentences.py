@@ -4,7 +4,7 @@ import pytest
 
 from poolkeeper.core.policy import bounds, say
 from poolkeeper.core.values.decision import Reason
-from poolkeeper.core.values.observation import WarmFloor
+from poolkeeper.core.values.observation import Stage, StartingReplica, WarmFloor
 from tests.unit.core.strategies import T0, replicas, spec_of, taught
 
 STARTING = replicas(2, starting_for=(3.0, 5.0))
@@ -49,6 +49,34 @@ def idle_for(number: int, seconds: float) -> str:
             "warm window office-hours asks for 2 replicas until 18:00 Europe/Berlin",
         ),
         (say.warm_window(WarmFloor(1, None, "always")), "warm window always asks for 1 replica"),
+        (
+            say.next_attempt("1 request has waited 9 s", 1, "", T0),
+            "1 request has waited 9 s; the last attempt to start has failed, so the next one is due at "
+            "22:13:20 UTC",
+        ),
+        (
+            say.next_attempt("2 requests wait", 3, "ImagePullBackOff", None),
+            "2 requests wait; the last 3 attempts to start have failed (ImagePullBackOff), so the next one "
+            "follows once the outcome of the present start is known",
+        ),
+        (
+            say.fails(
+                StartingReplica(T0, Stage.NO_CONTAINER, T0, "CrashLoopBackOff", pod="a", words="container b")
+            ),
+            "pod a, container b: CrashLoopBackOff (asked for at 22:13:20 UTC)",
+        ),
+        (
+            say.overdue(StartingReplica(T0, Stage.RUNNING, T0, pod="a"), 12.0, 6),
+            "pod a has been starting since 22:13:20 UTC, and 95 % of starts take no longer than 12 s; a "
+            "container runs, but the pod is not Ready",
+        ),
+        (
+            say.unadmitted(
+                StartingReplica(T0, Stage.UNADMITTED, None, "QuotaExceeded", words="exceeded quota: q")
+            ),
+            "no pod could be created for a replica that was asked for at 22:13:20 UTC (QuotaExceeded: "
+            "exceeded quota: q)",
+        ),
         (say.above_ceiling(1, 0, 0), "1 replica is more than the 0 allowed, so 1 is stopped"),
         (
             say.above_ceiling_but_busy(6, 4),
