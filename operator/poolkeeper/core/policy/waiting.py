@@ -10,8 +10,8 @@ from poolkeeper.core.values.decision import Reason, Verdict
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.spec import PoolSpec
 
-_HOLDING = {Reason.WITHIN_BUDGET, Reason.STARTING}
-_EXPLAINED = {*_HOLDING, Reason.LATE, Reason.NO_START_HELPS, Reason.AT_CEILING}
+_HOLDING = (Reason.WITHIN_BUDGET, Reason.STARTING)
+_EXPLAINED = (*_HOLDING, Reason.LATE, Reason.NO_START_HELPS, Reason.AT_CEILING)
 _WITHIN_LIMITS = Verdict(True, "WithinBounds", "the ceiling allows the replicas that the demand needs")
 
 
@@ -21,18 +21,20 @@ def explain_wait(case: Case, choice: Choice) -> Choice:
     if not case.workload.waiting or choice.reason not in _HOLDING:
         return choice
     now, is_late = case.now, case.now >= _late_at(case)
-    reason, message = choice.reason, choice.message
     if exceeds_ceiling(case):
         waits = _late(now, case.spec, case.workload) if is_late else say.waits(now, case.workload)
         allowed_by = _allowed_by(case.limits.ceiling, case.spec)
-        reason, message = Reason.AT_CEILING, _at_ceiling(waits, case.limits.ceiling, allowed_by)
-    elif is_late:
-        meanwhile = message if reason is Reason.STARTING else _taken_by(case.replicas.ready, case.plan)
-        reason, message = Reason.LATE, f"{_late(now, case.spec, case.workload)}; {meanwhile}"
-    elif case.plan.unhelped and reason is Reason.WITHIN_BUDGET:
-        reason = Reason.NO_START_HELPS
+        message = _at_ceiling(waits, case.limits.ceiling, allowed_by)
+        return Choice(choice.replicas, Reason.AT_CEILING, message, choice.due_at)
+    if is_late:
+        is_starting = choice.reason is Reason.STARTING
+        meanwhile = choice.message if is_starting else _taken_by(case.replicas.ready, case.plan)
+        message = f"{_late(now, case.spec, case.workload)}; {meanwhile}"
+        return Choice(choice.replicas, Reason.LATE, message, choice.due_at)
+    if case.plan.unhelped and choice.reason is Reason.WITHIN_BUDGET:
         message = _no_start_helps(now, case.spec, case.workload, case.replicas.ready, case.plan)
-    return choice._replace(reason=reason, message=message)
+        return Choice(choice.replicas, Reason.NO_START_HELPS, message, choice.due_at)
+    return choice
 
 
 def explain_at(case: Case, choice: Choice) -> float | None:

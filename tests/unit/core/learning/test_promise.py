@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.core.learning import promise
+from poolkeeper.core.learning import history, promise
 from poolkeeper.core.learning.promise import (
     NEVER,
     WINDOWS,
@@ -168,3 +168,26 @@ def test_the_balance_forgives_only_what_arrived_at_a_full_pool() -> None:
     _, state = decide(T0, SPEC, observe(reading(T0, (), 1, arrived=1), replicas(2)), state)
     assert state.promise.total.late == Late(ceiling=1)
     assert state.objective.balance < balance
+
+
+spells = st.tuples(st.floats(-80.0, 0.0), st.floats(0.0, 60.0) | st.just(math.inf)).map(
+    lambda ends: Spell(T0 + ends[0], T0 + ends[0] + ends[1])
+)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 90.0), st.integers(1, 9)), max_size=8),
+    st.integers(0, 40),
+    st.builds(Obstacles, spells, spells, spells),
+)
+def test_each_late_request_has_one_cause(
+    waiting: list[tuple[float, int]], taken: int, obstacles: Obstacles
+) -> None:
+    """The causes add up to what the balance of the objective calls late, or late by capacity."""
+    buckets = tuple(ArrivalBucket(T0 - age, requests) for age, requests in sorted(waiting, reverse=True))
+    queued = sum(bucket.requests for bucket in buckets)
+    before = replace(reading(T0 - 1.0), queued=queued, waiting=buckets)
+    after = replace(reading(T0), queued=max(0, queued - taken))
+    flow = history.between(before, after, SPEC, obstacles)
+    assert flow.taken == min(taken, queued)
+    assert flow.late_by.total == flow.late + flow.capacity_late <= flow.taken
