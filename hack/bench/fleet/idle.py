@@ -40,7 +40,12 @@ SHOWN = 10
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     """Measures and prints; the exit status says whether the aim was met."""
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--pools", type=int, default=3, help="pools on Redis lists, besides one of each kind")
+    parser.add_argument(
+        "--pools",
+        type=int,
+        default=3,
+        help="pools on Redis lists, besides one of each kind; 0 for none at all",
+    )
     args = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, installed_cluster(Path(folder)) as cluster:
         queue = LocalRedis(Path(folder))
@@ -53,7 +58,8 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
 
 async def _run(args: argparse.Namespace, cluster: ControlPlane, queue: LocalRedis, folder: Path) -> int:
     async with two_replicas(cluster, queue, folder) as world:
-        await _create_pools(world, args.pools)
+        if args.pools:
+            await _create_pools(world, args.pools)
         await asyncio.sleep(SETTLE_SECONDS)
         before, logged = len(cluster.audit_log.asked()), len(warnings(world))
         print(
