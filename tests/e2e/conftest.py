@@ -8,6 +8,7 @@ import pytest
 
 from hack.demo.commands import ROOT, KubectlCluster, kind_cluster
 from tests.e2e.queue_namespace import QueueNamespace
+from tests.e2e.side_by_side import SideBySide, side_by_side
 
 CLUSTER = "poolkeeper-test"
 SYSTEM_NAMESPACE = "poolkeeper-system"
@@ -36,8 +37,7 @@ def cluster() -> Iterator[KubectlCluster]:
         subprocess.run([hack_cluster, "down", "--name", CLUSTER], check=True)
 
 
-@pytest.fixture
-def system_namespace(cluster: KubectlCluster) -> str:
+def create_system_namespace(cluster: KubectlCluster) -> str:
     """The operator's namespace, in which only pods of the restricted standard are admitted."""
     manifest = cluster.kubectl(
         "create", "namespace", SYSTEM_NAMESPACE, "--dry-run=client", "--output", "yaml"
@@ -49,11 +49,23 @@ def system_namespace(cluster: KubectlCluster) -> str:
     return SYSTEM_NAMESPACE
 
 
-@pytest.fixture
-def operator(cluster: KubectlCluster, system_namespace: str) -> str:
+def install_operator(cluster: KubectlCluster) -> str:
     """Poolkeeper installed by helm, its rollout finished; the name of its Deployment."""
+    create_system_namespace(cluster)
     cluster.helm("upgrade", "--install", "poolkeeper", CHART, *RELEASE)
     return "poolkeeper"
+
+
+@pytest.fixture
+def system_namespace(cluster: KubectlCluster) -> str:
+    """The operator's namespace."""
+    return create_system_namespace(cluster)
+
+
+@pytest.fixture
+def operator(cluster: KubectlCluster) -> str:
+    """Poolkeeper installed by helm; the name of its Deployment."""
+    return install_operator(cluster)
 
 
 @pytest.fixture(scope="session")
@@ -75,3 +87,13 @@ def world(
     yield QueueNamespace(cluster, name)
     cluster.kubectl("delete", "namespace", name, "--wait=false")
     deleted_namespaces.append(name)
+
+
+@pytest.fixture(scope="module")
+def begun(
+    cluster: KubectlCluster, deleted_namespaces: list[str], request: pytest.FixtureRequest
+) -> Iterator[SideBySide]:
+    """The module's SCENARIOS, all begun at the same time."""
+    install_operator(cluster)
+    with side_by_side(cluster, request.module.SCENARIOS, deleted_namespaces) as running:
+        yield running

@@ -1,7 +1,7 @@
 """A namespace with a Redis, a worker Deployment and a pool, seen only through kubectl as its owner would."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from hack.demo.commands import ROOT, KubectlCluster
 from poolkeeper.api.past_decision import PastDecision
 
 MANIFESTS = ROOT / "hack" / "demo" / "manifests"
+DONE = "jobs-done"
 Manifest = dict[str, Any]
 
 
@@ -34,14 +35,37 @@ class QueueNamespace:
         """kubectl apply of these documents."""
         self.kubectl("apply", "--filename", "-", stdin=yaml.safe_dump_all(documents))
 
-    def create_queue_and_worker(self, *, load_seconds: int, service_seconds: int) -> None:
-        """A Redis that answers, and a worker at zero that takes this long to load and to do one job."""
-        (worker,) = manifests("worker.yaml")
-        environment = worker["spec"]["template"]["spec"]["containers"][0]["env"]
-        set_variable(environment, "LOAD_SECONDS", str(load_seconds))
-        set_variable(environment, "SERVICE_SECONDS", str(service_seconds))
-        self.apply(*manifests("redis.yaml"), worker)
+    def create_queue_and_worker(
+        self,
+        *,
+        load_seconds: int,
+        service_seconds: float,
+        variables: Mapping[str, str] | None = None,
+        change: Callable[[Manifest], object] = lambda _: None,
+        replicas: int = 0,
+    ) -> None:
+        """A Redis that answers, and a worker that takes this long to load and to do one job; `variables` make
+        another worker of it, and `change` edits its pod template."""
+        self.apply(*manifests("redis.yaml"))
         self.kubectl("rollout", "status", "deploy/redis", "--timeout", "90s")
+        times = {"LOAD_SECONDS": str(load_seconds), "SERVICE_SECONDS": str(service_seconds)}
+        self.apply(self.worker_manifest({**times, **(variables or {})}, change, replicas))
+
+    def worker_manifest(
+        self,
+        variables: Mapping[str, str],
+        change: Callable[[Manifest], object] = lambda _: None,
+        replicas: int = 0,
+    ) -> Manifest:
+        """The demo's worker, which also lists what is done."""
+        (worker,) = manifests("worker.yaml")
+        template = worker["spec"]["template"]
+        environment = template["spec"]["containers"][0]["env"]
+        for name, value in {"REDIS_DONE_LIST": DONE, **variables}.items():
+            set_variable(environment, name, value)
+        change(template)
+        worker["spec"]["replicas"] = replicas
+        return worker
 
     def pool_manifest(self, **spec: Any) -> Manifest:
         """The demo's pool for this namespace's Redis, with some of its spec replaced."""
@@ -49,6 +73,28 @@ class QueueNamespace:
         pool["spec"]["demand"][0]["redisList"]["address"] = f"redis.{self.namespace}.svc:6379"
         pool["spec"].update(spec)
         return pool
+
+    def quick_pool(self, source: Mapping[str, Any] | None = None, **spec: Any) -> Manifest:
+        """A pool that starts at once and stops after 10 s without work; `source` replaces parts of what it
+        waits on."""
+        quick = {
+            "coldStart": {"budgetSeconds": 5, "expectedSeconds": 5, "start": "Immediately"},
+            "scaleToZero": {"mode": "Fixed", "idleSeconds": 10},
+        }
+        pool = self.pool_manifest(**{**quick, **spec})
+        pool["spec"]["demand"][0].update(source or {})
+        return pool
+
+    def list_without_trace(self, longest_seconds: int) -> dict[str, Any]:
+        """The list as BRPOP workers take from it, whose jobs take no longer than this."""
+        address = f"redis.{self.namespace}.svc:6379"
+        return {"maxServiceSeconds": longest_seconds, "redisList": {"address": address, "list": "jobs"}}
+
+    def feed(self, jobs: int, every_seconds: float) -> None:
+        """Puts one job after the other into the queue, from within the Redis pod; returns at once."""
+        one = f"redis-cli RPUSH jobs job-$i >/dev/null; sleep {every_seconds}"
+        loop = f"(for i in $(seq {jobs}); do {one}; done) >/dev/null 2>&1 &"
+        self.kubectl("exec", "deploy/redis", "--", "sh", "-c", loop)
 
     def push(self, jobs: int) -> None:
         """Puts jobs into the queue."""
@@ -61,6 +107,10 @@ class QueueNamespace:
     def jobs_left(self) -> int:
         """Jobs that wait or are being worked on."""
         return int(self.redis("LLEN", "jobs")) + int(self.redis("LLEN", "jobs-in-progress"))
+
+    def done(self) -> int:
+        """Jobs that a worker has finished."""
+        return int(self.redis("LLEN", DONE))
 
     def replicas(self) -> int:
         """What the worker Deployment asks for."""
@@ -93,6 +143,15 @@ class QueueNamespace:
         """One condition of the pool; empty if it isn't there."""
         found = [one for one in self.pool_status().get("conditions", []) if one["type"] == kind]
         return found[0] if found else {}
+
+    def says(self, kind: str, status: str, reason: str) -> bool:
+        """Whether a condition of the pool has this status and reason."""
+        found = self.condition(kind)
+        return (found.get("status"), found.get("reason")) == (status, reason)
+
+    def decision(self) -> str:
+        """The reason of the pool's decision now; empty before the first."""
+        return str(self.pool_status().get("decision", {}).get("reason", ""))
 
     def starts_seen(self) -> int:
         """How many cold starts the pool has learned from."""
