@@ -36,8 +36,8 @@ def no_probe(world: QueueNamespace) -> None:
     """Ready as soon as the process starts; what is learned is when jobs were first taken."""
     world.create_queue_and_worker(load_seconds=LOAD_SECONDS, service_seconds=1, change=without_probe)
     world.apply(world.quick_pool())
-    world.push(3)
-    world.wait_until("the jobs are done", lambda: world.done() == 3, 60)
+    world.push(1)
+    world.wait_until("the job is done", lambda: world.done() == 1, 60)
     world.wait_until("the start is learned", lambda: world.starts_seen() > 0, 20)
     assert world.pool_status()["coldStart"]["p50Seconds"] >= LOAD_SECONDS
     assert world.says("ReadinessProbed", "False", "NoReadinessProbe")

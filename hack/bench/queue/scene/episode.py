@@ -29,8 +29,8 @@ WATCH_SECONDS = (0.02, 0.2)
 """How long a watch takes to deliver a change."""
 CHECK_SECONDS = 5.0
 """How often jobs of dead workers are looked for."""
-FINISH_SECONDS = 1500.0
-"""After the last arrival, for what still waits; the pools reach zero well before."""
+FINISH_SECONDS = 900.0
+"""After the last arrival, for what still waits."""
 RESTART_SECONDS = (3.0, 10.0)
 
 

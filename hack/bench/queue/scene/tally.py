@@ -10,6 +10,9 @@ class Cut(StrEnum):
 
     SCALE_DOWN = "scale-down"
     """The operator had lowered the replicas, and had read the queue after the worker took the job."""
+    UNSEEN = "unseen"
+    """The operator had lowered the replicas, and the job went to a worker that waited, so that it never lay
+    in the queue; nothing shows such work until the job is done (BRPOP)."""
     TOO_LATE = "too late"
     """The operator had lowered the replicas, and the worker took the job after the reading before that."""
     OTHERS = "others"
@@ -39,6 +42,8 @@ class Tally:
     """From the creation of each pod until it was gone."""
     late: int = 0
     """Jobs that were first begun after the budget."""
+    blind_stops: set[float] = field(default_factory=set)
+    """When the operator lowered replicas that had unseen work: the instants of its last readings before."""
     cut_by_scale_down: list[str] = field(default_factory=list)
     """What happened, for the report: pod, job and times."""
 

@@ -43,6 +43,7 @@ class Wire:
         if self.kind is not WireKind.STREAM:
             redis.lists[QUEUE.encode()] = self._jobs
         self._waiting: deque[tuple[Worker, float]] = deque()
+        self._shown: set[int] = set()
         redis.blocked = self._clients
 
     def source(self, address: str, longest_seconds: float) -> dict[str, Any]:
@@ -53,6 +54,8 @@ class Wire:
     def put(self, job: int) -> None:
         """A producer adds a job."""
         self._jobs.append(str(job).encode())
+        if not self._waiting:
+            self._shown.add(job)
         self._serve()
 
     def wait(self, worker: Worker) -> None:
@@ -73,9 +76,9 @@ class Wire:
     def put_back(self, is_alive: Callable[[str], bool], after_seconds: float) -> None:
         """What finds jobs of dead workers after a while, if anything does."""
 
-    def queued(self) -> int:
-        """Jobs that wait."""
-        return len(self._jobs)
+    def has_shown(self, job: int) -> bool:
+        """Whether a reader of the queue could know of a job that a worker has in hand."""
+        return self.kind is not WireKind.BRPOP or job in self._shown
 
     def _serve(self) -> None:
         while self._jobs and self._waiting:

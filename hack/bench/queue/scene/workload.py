@@ -90,9 +90,11 @@ class Workload:
 
     def cut_off(self, pod: SimulatedPod, job: int) -> None:
         """A worker has ended in the middle of a job."""
-        why = self._why(pod)
+        why = self._why(pod, job)
         self.tally.cuts[job] = why
         self.tally.cut[why] += 1
+        if why is Cut.UNSEEN:
+            self.tally.blind_stops.add(pod.removed_by.read_at)
         if why is Cut.SCALE_DOWN:
             ready = "not Ready" if pod.ready_at is None else "Ready"
             self.tally.cut_by_scale_down.append(
@@ -101,12 +103,14 @@ class Workload:
             )
         self._wire.died(pod, job)
 
-    def _why(self, pod: SimulatedPod) -> Cut:
+    def _why(self, pod: SimulatedPod, job: int) -> Cut:
         if pod.is_killed:
             return Cut.KILLED
         if pod.removed_by.name != OPERATOR:
             return Cut.OTHERS
-        return Cut.TOO_LATE if pod.job_taken_at > pod.removed_by.read_at else Cut.SCALE_DOWN
+        if pod.job_taken_at > pod.removed_by.read_at:
+            return Cut.TOO_LATE
+        return Cut.SCALE_DOWN if self._wire.has_shown(job) else Cut.UNSEEN
 
     def _sync_soon(self) -> None:
         if not self._is_syncing:
