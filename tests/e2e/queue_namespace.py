@@ -57,11 +57,11 @@ class QueueNamespace:
         change: Callable[[Manifest], object] = lambda _: None,
         replicas: int = 0,
     ) -> Manifest:
-        """The demo's worker, which also lists what is done."""
+        """The demo's worker, which also notes what is done."""
         (worker,) = manifests("worker.yaml")
         template = worker["spec"]["template"]
         environment = template["spec"]["containers"][0]["env"]
-        for name, value in {"REDIS_DONE_LIST": DONE, **variables}.items():
+        for name, value in {"REDIS_DONE": DONE, **variables}.items():
             set_variable(environment, name, value)
         change(template)
         worker["spec"]["replicas"] = replicas
@@ -109,8 +109,8 @@ class QueueNamespace:
         return int(self.redis("LLEN", "jobs")) + int(self.redis("LLEN", "jobs-in-progress"))
 
     def done(self) -> int:
-        """Jobs that a worker has finished."""
-        return int(self.redis("LLEN", DONE))
+        """Different jobs that a worker has finished."""
+        return int(self.redis("SCARD", DONE))
 
     def replicas(self) -> int:
         """What the worker Deployment asks for."""
@@ -164,6 +164,11 @@ class QueueNamespace:
     def explained(self, reason: str) -> str:
         """The sentence of the last decision with this reason."""
         return next(one.message for one in reversed(self._decisions()) if one.reason == reason)
+
+    def explanations(self) -> list[str]:
+        """The sentence of the decision now, and those of the recorded decisions."""
+        now = self.pool_status().get("decision", {}).get("message", "")
+        return [now, *(one.message for one in self._decisions())]
 
     def _decisions(self) -> list[PastDecision]:
         lines = self.pool_status().get("decisions", [])

@@ -7,7 +7,7 @@ are not touched.
 
 Tests make other workers of it. TAKE=BRPOP takes jobs without a trace, TAKE=STREAM from a stream's consumer
 group, and TAKE=NOTHING none. READY_DELAY_SECONDS lets the probe pass that much later than the first job is
-taken. FAIL_PERCENT=100 ends the process once it has loaded. REDIS_DONE_LIST names a list of what is done.
+taken. FAIL_PERCENT=100 ends the process once it has loaded. REDIS_DONE names a set of what is done.
 """
 
 import logging
@@ -61,7 +61,7 @@ class Settings:
             fail_percent=float(environment.get("FAIL_PERCENT", "0")),
             take=environment.get("TAKE", "LMOVE"),
             group=environment.get("REDIS_GROUP", "workers"),
-            done=environment.get("REDIS_DONE_LIST") or None,
+            done=environment.get("REDIS_DONE") or None,
             ready_delay_seconds=float(environment.get("READY_DELAY_SECONDS", "0")),
         )
 
@@ -149,12 +149,12 @@ class Worker:
 
     def _report(self, client: redis.Redis, job: str) -> None:
         settings = self.settings
+        if settings.done is not None:
+            client.sadd(settings.done, job)
         if settings.take == "LMOVE":
             client.lrem(settings.processing, 1, job)
         if settings.take == "STREAM":
             client.xack(settings.jobs, settings.group, job)
-        if settings.done is not None:
-            client.rpush(settings.done, job)
 
 
 def serve_health(worker: Worker) -> None:

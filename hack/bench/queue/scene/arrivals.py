@@ -23,6 +23,8 @@ class Profile:
     """How long a worker may go on after SIGTERM."""
     on_term: OnTerm
     most_replicas: int
+    wait_seconds: float = 0
+    """How long a worker waits before it asks again; 0 for as long as it takes."""
     declares_drain: bool = False
     """Whether the pool says `drainsOnTermination`."""
 
@@ -52,6 +54,7 @@ PROFILES = (
         grace_seconds=30,
         on_term=OnTerm.ENDS,
         most_replicas=8,
+        wait_seconds=1,
     ),
     Profile(
         "long jobs",

@@ -138,7 +138,7 @@ class World:
         namespace = _namespace(kind, profile)
         jobs = _jobs(kind, profile, self._plan.seed, self._plan.seconds)
         redis = self._around.servers[namespace] = MemoryRedis(self._time)
-        wire = wire_type(redis)
+        wire = wire_type(redis, profile.wait_seconds)
         template = Template(
             profile.load_seconds, self._probe(namespace), profile.on_term, profile.grace_seconds
         )

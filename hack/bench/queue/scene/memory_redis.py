@@ -39,11 +39,13 @@ class Stream:
 
 @dataclass
 class Client:
-    """A worker's connection that is blocked in a command."""
+    """A worker's connection."""
 
-    name: str
+    number: int
+    connected_at: float
+    asked_at: float
+    """When it last asked for something, or was answered."""
     command: str
-    since: float
 
 
 class MemoryRedis:
@@ -53,7 +55,7 @@ class MemoryRedis:
         self.now = now
         self.lists: dict[bytes, list[bytes]] = {}
         self.streams: dict[bytes, Stream] = {}
-        self.blocked: Callable[[], Sequence[Client]] = tuple
+        self.clients: Callable[[], Sequence[Client]] = tuple
         self.unknown: set[str] = set()
         """Commands that were asked for and are not known."""
 
@@ -67,7 +69,9 @@ class MemoryRedis:
         reply: Reply = known(*words[1:])
         return reply
 
-    def _info(self, *_: bytes) -> Reply:
+    def _info(self, section: bytes) -> Reply:
+        if section == b"clients":
+            return f"# Clients\r\nconnected_clients:{len(self.clients())}\r\n".encode()
         return b"# Server\r\nredis_version:7.4.0\r\nrun_id:one\r\n"
 
     def _llen(self, key: bytes) -> Reply:
@@ -156,14 +160,13 @@ class MemoryRedis:
     def _client(self, *words: bytes) -> Reply:
         if words[0].upper() != b"LIST":
             return b"OK"
-        lines = []
-        for number, client in enumerate(self.blocked()):
-            age = int(self.now() - client.since)
-            lines.append(
-                f"id={number + 1} addr=10.0.0.1:{number + 1} name={client.name} age={age} idle={age} flags=b "
-                f"db=0 cmd={client.command} user=default"
-            )
-        return "".join(f"{line}\n" for line in lines).encode()
+        now = self.now()
+        lines = (
+            f"id={each.number} addr=10.0.0.1:{each.number} age={int(now - each.connected_at)} "
+            f"idle={int(now - each.asked_at)} flags=N db=0 cmd={each.command} user=default\n"
+            for each in self.clients()
+        )
+        return "".join(lines).encode()
 
 
 class MemoryWire:
@@ -172,7 +175,7 @@ class MemoryWire:
     def __init__(self, server: MemoryRedis) -> None:
         self._server = server
 
-    async def exchange(self, request: bytes, replies: int) -> list[Reply]:
+    async def exchange(self, request: bytes, replies: int, *, kept_bulk_bytes: int = 0) -> list[Reply]:
         """One reply for each command; those of a transaction come with EXEC."""
         found: list[Reply] = []
         queued: list[Words] | None = None

@@ -165,7 +165,7 @@ class OperatorReplica:
             if isinstance(outcome, SourceFailure):
                 raise outcome
             self._read_at[pool.namespace] = asked_at
-            watch.report(outcome, asked_at, session.server_id)
+            watch.report(outcome, asked_at, session.server_id, session.quiet_seconds)
             await asyncio.sleep(poll_seconds)
 
     def _reconciler(self, client: KubeClient, events: EventRecorder) -> Reconciler:

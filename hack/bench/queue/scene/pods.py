@@ -240,7 +240,7 @@ class SimulatedPod:
         if not self.is_alive:
             return
         self.is_alive = False
-        self._wire.leave(self)
+        self._wire.end(self)
         for timer in self._timers:
             timer.cancel()
         if self.job is not None:

@@ -7,6 +7,7 @@ the queue's length stays 0 then, as in Redis.
 from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
+from itertools import count
 from typing import Any, Protocol
 
 from hack.bench.queue.scene.memory_redis import Client, MemoryRedis, Pending, Stream
@@ -32,19 +33,22 @@ class Worker(Protocol):
 
 
 class Wire:
-    """One queue with its workers; a job is a number."""
+    """One queue with its workers; a job is a number. A worker that waits asks again every `wait_seconds`, or
+    blocks for as long as it takes where that is 0."""
 
     kind = WireKind.BRPOP
     command = "brpop"
 
-    def __init__(self, redis: MemoryRedis) -> None:
-        self._redis = redis
+    def __init__(self, redis: MemoryRedis, wait_seconds: float) -> None:
+        self._redis, self._wait_seconds = redis, wait_seconds
+        self._clients: dict[str, Client] = {}
+        self._numbers = count(1)
         self._jobs: list[bytes] = []
         if self.kind is not WireKind.STREAM:
             redis.lists[QUEUE.encode()] = self._jobs
         self._waiting: deque[tuple[Worker, float]] = deque()
         self._shown: set[int] = set()
-        redis.blocked = self._clients
+        redis.clients = self._shown_clients
 
     def source(self, address: str, longest_seconds: float) -> dict[str, Any]:
         """How a pool declares this queue."""
@@ -60,12 +64,18 @@ class Wire:
 
     def wait(self, worker: Worker) -> None:
         """A worker asks for its next job."""
+        self._note(worker)
         self._waiting.append((worker, self._redis.now()))
         self._serve()
 
     def leave(self, worker: Worker) -> None:
-        """A worker that waits is gone."""
+        """A worker asks for no more jobs."""
         self._waiting = deque(each for each in self._waiting if each[0] is not worker)
+
+    def end(self, worker: Worker) -> None:
+        """The process of a worker has ended."""
+        self.leave(worker)
+        self._clients.pop(worker.name, None)
 
     def finished(self, worker: Worker, job: int) -> None:
         """A worker reports a job as done."""
@@ -84,14 +94,27 @@ class Wire:
         while self._jobs and self._waiting:
             worker, _ = self._waiting.popleft()
             job = int(self._jobs.pop(0))
+            self._note(worker)
             self._take(worker, job)
             worker.begin(job)
 
     def _take(self, worker: Worker, job: int) -> None:
         """The same command that delivers the job."""
 
-    def _clients(self) -> tuple[Client, ...]:
-        return tuple(Client(worker.name, self.command, since) for worker, since in self._waiting)
+    def _note(self, worker: Worker) -> None:
+        """It asks for something, or is answered."""
+        now = self._redis.now()
+        known = self._clients.get(worker.name)
+        if known is None:
+            self._clients[worker.name] = Client(next(self._numbers), now, now, self.command)
+        else:
+            known.asked_at = now
+
+    def _shown_clients(self) -> tuple[Client, ...]:
+        for worker, since in self._waiting if self._wait_seconds else ():
+            asked_before = (self._redis.now() - since) // self._wait_seconds * self._wait_seconds
+            self._clients[worker.name].asked_at = since + asked_before
+        return tuple(self._clients.values())
 
 
 class LmoveWire(Wire):
@@ -100,8 +123,8 @@ class LmoveWire(Wire):
     kind = WireKind.LMOVE
     command = "blmove"
 
-    def __init__(self, redis: MemoryRedis) -> None:
-        super().__init__(redis)
+    def __init__(self, redis: MemoryRedis, wait_seconds: float) -> None:
+        super().__init__(redis, wait_seconds)
         self._processing = redis.lists[PROCESSING.encode()] = []
         self._taken: dict[int, tuple[str, float]] = {}
 
@@ -138,8 +161,8 @@ class StreamWire(Wire):
     kind = WireKind.STREAM
     command = "xreadgroup"
 
-    def __init__(self, redis: MemoryRedis) -> None:
-        super().__init__(redis)
+    def __init__(self, redis: MemoryRedis, wait_seconds: float) -> None:
+        super().__init__(redis, wait_seconds)
         self._stream = redis.streams[QUEUE.encode()] = Stream()
         self._ids: dict[int, tuple[int, int]] = {}
         self._jobs_by_id: dict[tuple[int, int], int] = {}

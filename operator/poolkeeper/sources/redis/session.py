@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -59,7 +58,7 @@ class RedisSession:
         self.server_id = f"connection-{next(_connections)}"
         self._wire = wire
         self._timeout_seconds = timeout_seconds
-        self._workers = WaitingWorkers(database, time.monotonic)
+        self._workers = WaitingWorkers(database, asyncio.get_running_loop().time)
 
     @property
     def quiet_seconds(self) -> float | None:

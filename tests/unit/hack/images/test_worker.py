@@ -128,7 +128,7 @@ class AnyQueue:
     def xack(self, *words: str) -> None:
         self.calls.append("xack")
 
-    def rpush(self, key: str, job: str) -> None:
+    def sadd(self, key: str, job: str) -> None:
         self.done.append(job)
 
     def _first(self, call: str) -> bool:
@@ -142,7 +142,7 @@ class AnyQueue:
 )
 def test_tests_make_other_workers_of_it(sample: ModuleType, take: str, calls: set[str]) -> None:
     queue = AnyQueue()
-    worker = quick_worker(sample, TAKE=take, REDIS_DONE_LIST="done")
+    worker = quick_worker(sample, TAKE=take, REDIS_DONE="done")
     thread = threading.Thread(target=worker.work, args=(queue,))
     thread.start()
     while calls and not queue.done:
