@@ -40,30 +40,36 @@ async def test_a_replica_whose_work_is_not_seen_outlives_a_restart_of_the_operat
 async def test_a_worker_that_waits_in_brpop_under_load_is_stopped_twice_and_then_left_up(
     world: QueueWorld,
 ) -> None:
-    """Each job goes to the worker at once, so the list looks empty; at zero the next job shows."""
+    """Each job goes to the worker at once, so the list looks empty; at zero the next job shows. Once no job
+    comes any more, Redis shows that too."""
     source = world.source("jobs", maxServiceSeconds=1)
     del source["redisList"]["processingList"]
     async with working(world.client, await world.target()) as workload:
         idle = {"mode": "Fixed", "idleSeconds": 5}
         await world.create_pool(demand=[source], replicas={"max": 1}, scaleToZero=idle)
         world.operator().start()
-        async with taking_each_job_at_once(world, workload):
+        async with taking_each_job_at_once(world, workload) as is_over:
             condition = await has_condition(world, "DemandKnown", "False", "ArrivalsUnseen", seconds=60)
             assert "redisList.processingList" in condition["message"]
             await eventually(lambda: is_up(workload), "the worker is up", 20)
             await stays_up(world, until=time.monotonic() + 3 * 5)
-        decided = [line.split()[2] for line in (await world.status())["decisions"]]
-        assert decided.count("StopIdle") == 2
-        assert decided[-1] == "DemandUnknown"
+            decided = [line.split()[2] for line in (await world.status())["decisions"]]
+            assert decided.count("StopIdle") == 2
+            assert decided[-1] == "DemandUnknown"
+            is_over.set()
+            await scaled_to(world, 0, seconds=80)
 
 
 @contextlib.asynccontextmanager
-async def taking_each_job_at_once(world: QueueWorld, workload: Workload) -> AsyncIterator[None]:
-    """A job every fifth of a second, and a worker that waits in BRPOP while its pod is ready."""
+async def taking_each_job_at_once(world: QueueWorld, workload: Workload) -> AsyncIterator[asyncio.Event]:
+    """A job every fifth of a second until the event is set, for a worker that waits in BRPOP while its pod is
+    ready."""
+
+    is_over = asyncio.Event()
 
     async def produce() -> None:
         with contextlib.closing(world.queue.client) as client:
-            while True:
+            while not is_over.is_set():
                 client.rpush("jobs", "job")
                 await asyncio.sleep(0.2)
 
@@ -76,7 +82,7 @@ async def taking_each_job_at_once(world: QueueWorld, workload: Workload) -> Asyn
 
     tasks = [asyncio.create_task(produce()), asyncio.create_task(work())]
     try:
-        yield
+        yield is_over
     finally:
         for task in tasks:
             task.cancel()

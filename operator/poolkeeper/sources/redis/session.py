@@ -11,8 +11,8 @@ from poolkeeper.sources.base import CredentialsRejected, SourceFailure
 from poolkeeper.sources.queue import Depth, Outcome
 from poolkeeper.sources.redis import errors as redis_errors
 from poolkeeper.sources.redis.question import Question
+from poolkeeper.sources.redis.quiet import MOST_BYTES, Quiet
 from poolkeeper.sources.redis.replies import Reply
-from poolkeeper.sources.redis.waiting_workers import MOST_BYTES, WaitingWorkers
 from poolkeeper.sources.redis.wire import Wire, pack
 
 MAX_ROUNDS = 16
@@ -30,7 +30,7 @@ class Asking(Protocol):
 
     @property
     def hides_work(self) -> bool:
-        """Whether work that a worker has taken can't be seen, so that the server's clients are looked at."""
+        """Whether work that a worker has taken can't be seen, so that the server is looked at too."""
 
 
 async def log_in(wire: Wire, username: str | None, password: bytes | None, database: int) -> None:
@@ -58,20 +58,20 @@ class RedisSession:
         self.server_id = f"connection-{next(_connections)}"
         self._wire = wire
         self._timeout_seconds = timeout_seconds
-        self._workers = WaitingWorkers(database, asyncio.get_running_loop().time)
+        self._quiet = Quiet(database, asyncio.get_running_loop().time)
 
     @property
     def quiet_seconds(self) -> float | None:
         """For how long at least no worker has taken a job; None where the server does not show that."""
-        return self._workers.quiet_seconds
+        return self._quiet.seconds
 
     async def read(self, queues: Sequence[Asking]) -> list[Outcome]:
         """Read all queues in one batch; queues that need a second question are read in a few more."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 outcomes = await self._settle([queue.question for queue in queues])
-                if self._workers.is_due() and any(map(_may_hide_work, queues, outcomes)):
-                    await self._look_at_clients()
+                if self._quiet.is_due() and any(map(_may_hide_work, queues, outcomes)):
+                    await self._look_for_quiet()
                 return outcomes
         except TimeoutError as error:
             raise SourceFailure(
@@ -83,11 +83,13 @@ class RedisSession:
         """Drop the connection at once."""
         self._wire.close()
 
-    async def _look_at_clients(self) -> None:
-        (info,) = await self._wire.exchange(pack("INFO", "clients"), 1)
-        if not self._workers.are_too_many(info):
+    async def _look_for_quiet(self) -> None:
+        request = pack("INFO", "clients") + pack("INFO", "commandstats")
+        info, stats = await self._wire.exchange(request, 2, kept_bulk_bytes=MOST_BYTES)
+        self._quiet.look_at_pushes(stats)
+        if self._quiet.may_list(info):
             (listed,) = await self._wire.exchange(pack("CLIENT", "LIST"), 1, kept_bulk_bytes=MOST_BYTES)
-            self._workers.look(listed)
+            self._quiet.look_at_clients(listed)
 
     async def _settle(self, answers: Sequence[Outcome | Question]) -> list[Outcome]:
         settled = list(answers)
