@@ -96,6 +96,10 @@ class Line:
         """Replicas without a readiness probe that have accepted no connection yet."""
         return self._slots.unproven
 
+    def may_refuse(self, address: str) -> bool:
+        """Whether a replica has accepted no connection yet, or refused one when it was tried last."""
+        return self._slots.may_refuse(address)
+
     def accepted(self, address: str) -> None:
         """A replica accepted a connection."""
         self._slots.accepted(address)

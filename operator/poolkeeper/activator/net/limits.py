@@ -39,6 +39,8 @@ class Limits:
     """How long a client that is still sending may take to read an answer before the connection is closed."""
     refused_pause_seconds: float = 0.05
     """How long a replica that accepted no connection gets no further request."""
+    acceptance_seconds: float = 0.1
+    """How long a connection must stay open until it counts as accepted, at a replica that may not listen."""
     try_again_seconds: float = 1.0
     """Pause between two tries of a replica without a readiness probe that has accepted no connection yet."""
     tries_at_once: int = 64

@@ -42,9 +42,19 @@ class FirstConnections:
             try:
                 async with self._at_once:
                     port = gate.route.ports[0].backend_port
-                    connection = await connect(address, port, self._limits.connect_seconds)
+                    is_accepted = await self._is_accepted(address, port)
             except OSError:
-                await asyncio.sleep(self._limits.try_again_seconds)
-            else:
-                connection.transport.close()
+                is_accepted = False
+            if is_accepted:
                 gate.accepted(address)
+            else:
+                await asyncio.sleep(self._limits.try_again_seconds)
+
+    async def _is_accepted(self, address: str, port: int) -> bool:
+        """Raises OSError. A connection that is closed at once was accepted by something before the model."""
+        connection = await connect(address, port, self._limits.connect_seconds)
+        try:
+            await asyncio.sleep(self._limits.acceptance_seconds)
+            return not connection.has_hung_up()
+        finally:
+            connection.transport.close()

@@ -1,5 +1,6 @@
 """One request's way through the gate to a replica, until the request has ended or its client has left."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from poolkeeper.activator.gate.gate import Gate, Place
@@ -26,16 +27,16 @@ class Visit:
     async def reach(self, until_decided: Callable[[], Awaitable[object]]) -> Connection:
         """A connection to a replica; raises Refused and ClientGone. `until_decided` waits at the gate.
 
-        A replica that accepts no connection is passed over: a pod that is ready by its probe may not yet, or
-        no longer, listen. Nothing was sent to it, so this is no second execution. The port is looked up each
-        time: a Service may have been edited while the request waited.
+        A replica that accepts no connection, or closes it before anything was sent, is passed over: a pod
+        that is ready may not yet, or no longer, listen. Nothing was sent to it, so this is no second
+        execution. The port is looked up each time: a Service may have been edited while the request waited.
         """
         while True:
             await until_decided()
             address = self.place.replica()
             try:
                 port = self._gate.backend_port(self._client.local_port)
-                self._replica = await connect(address, port, self._limits.connect_seconds)
+                self._replica = await self._connect(address, port)
             except OSError:
                 self.place.not_connected(pause_seconds=self._limits.refused_pause_seconds)
             else:
@@ -44,6 +45,16 @@ class Visit:
                 self.address = address
                 self.place.connected()
                 return self._replica
+
+    async def _connect(self, address: str, port: int) -> Connection:
+        """Raises OSError. What stands before a model that loads may accept, and close a moment later."""
+        replica = await connect(address, port, self._limits.connect_seconds)
+        if self._gate.line.may_refuse(address):
+            await asyncio.sleep(self._limits.acceptance_seconds)
+        if replica.has_hung_up():
+            replica.abort()
+            raise ConnectionResetError("the replica closed the connection before anything was sent")
+        return replica
 
     async def close_replica(self) -> None:
         """The exchange is over: close the connection to the replica in order."""

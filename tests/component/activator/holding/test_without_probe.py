@@ -2,9 +2,10 @@
 controller hears of the first accepted connection."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+import pytest_asyncio
 
 from hack.testing.clocks import LoopClock
 from poolkeeper.activator.net.limits import Limits
@@ -14,10 +15,21 @@ from tests.component.activator.exchanges import GET, answer_ok, patient, raw
 SECOND = "127.0.0.2"
 
 
-@pytest.fixture
-async def activator(start_activator: StartActivator) -> Activator:
-    """One that tries pods often."""
-    return await start_activator(try_again_seconds=0.02)
+@pytest_asyncio.fixture
+async def activator(start_activator: StartActivator) -> AsyncIterator[Activator]:
+    """One that tries pods often, until the test ends."""
+    activator = await start_activator(try_again_seconds=0.02, acceptance_seconds=0.02)
+    yield activator
+    await activator.route_to()
+    await asyncio.sleep(0.1)  # what was tried last is closed at both ends
+
+
+async def model(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers a request, and bears a connection without one."""
+    try:
+        await answer_ok(reader, writer)
+    except asyncio.IncompleteReadError:
+        writer.close()
 
 
 async def test_requests_wait_until_the_model_listens(activator: Activator, serve_raw: ServeRaw) -> None:
@@ -26,7 +38,7 @@ async def test_requests_wait_until_the_model_listens(activator: Activator, serve
     await activator.until_held(5)
     await asyncio.sleep(0.3)
     assert (activator.held, activator.report.accepting) == (5, ())
-    await serve_raw(answer_ok)
+    await serve_raw(model)
     assert all(answer.endswith(b"ok") for answer in await asyncio.gather(*asking))
     assert activator.report.accepting == (LOOPBACK,)
 
@@ -35,7 +47,7 @@ async def test_a_pod_is_tried_without_a_request(activator: Activator, serve_raw:
     heard = asyncio.Event()
     activator.pools.on_change = heard.set
     await activator.route_to(LOOPBACK, unprobed=(LOOPBACK,))
-    await serve_raw(answer_ok)
+    await serve_raw(model)
     heard.clear()
     await activator.until(lambda: activator.report.accepting == (LOOPBACK,))
     assert heard.is_set(), "the controller need not wait for the next report"
@@ -43,13 +55,50 @@ async def test_a_pod_is_tried_without_a_request(activator: Activator, serve_raw:
 
 
 async def test_each_pod_is_tried_for_itself(activator: Activator, serve_raw: ServeRaw) -> None:
-    await serve_raw(answer_ok)
+    await serve_raw(model)
     await activator.route_to(LOOPBACK, SECOND, unprobed=(LOOPBACK, SECOND))
     await activator.until(lambda: activator.report.accepting == (LOOPBACK,))
     answers = await asyncio.gather(*(raw(activator, GET) for _ in range(10)))
     assert all(answer.endswith(b"ok") for answer in answers)
-    await serve_raw(answer_ok, SECOND)
+    await serve_raw(model, SECOND)
     await activator.until(lambda: activator.report.accepting == (LOOPBACK, SECOND))
+
+
+async def test_what_stands_before_the_model_and_hangs_up_is_not_the_model(
+    activator: Activator, serve_raw: ServeRaw
+) -> None:
+    """A proxy accepts at once, and closes when nothing listens behind it. Nothing was sent, so it is tried
+    again."""
+    listens = False
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if listens:
+            await model(reader, writer)
+        else:
+            writer.transport.abort()
+
+    await serve_raw(proxy)
+    await activator.route_to(LOOPBACK, unprobed=(LOOPBACK,))
+    asking = [asyncio.create_task(raw(activator, GET)) for _ in range(5)]
+    await activator.until_held(5)
+    await asyncio.sleep(0.3)
+    assert (activator.held, activator.report.accepting) == (5, ())
+    listens = True
+    assert all(answer.endswith(b"ok") for answer in await asyncio.gather(*asking))
+
+
+async def test_a_replica_with_a_probe_that_hangs_up_before_a_byte_is_passed_over(
+    activator: Activator, serve_raw: ServeRaw
+) -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    await serve_raw(model, SECOND)
+    await activator.route_to(LOOPBACK, SECOND)
+    assert (await raw(activator, GET)).endswith(b"ok"), "it refuses"
+    await serve_raw(hang_up)
+    answers = [await raw(activator, GET) for _ in range(5)]
+    assert all(answer.endswith(b"ok") for answer in answers)
 
 
 async def counted(activator: Activator, serve_raw: ServeRaw, settle: Callable[[], Awaitable[object]]) -> int:
@@ -59,7 +108,10 @@ async def counted(activator: Activator, serve_raw: ServeRaw, settle: Callable[[]
     async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
-        writer.close()
+        try:
+            await reader.read()
+        finally:
+            writer.transport.abort()
 
     await serve_raw(count)
     await settle()
@@ -70,6 +122,7 @@ async def test_one_accepted_connection_is_enough(activator: Activator, serve_raw
     async def settle() -> None:
         for _ in range(3):
             await activator.route_to(LOOPBACK, unprobed=(LOOPBACK,))
+            await activator.until(lambda: activator.report.accepting == (LOOPBACK,))
             await asyncio.sleep(0.1)
 
     assert await counted(activator, serve_raw, settle) == 1
