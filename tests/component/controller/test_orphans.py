@@ -130,7 +130,7 @@ async def test_at_zero_requests_of_nobody_are_known_at_once_and_start_nothing(
     assert cluster.scales.writes == []
     assert (condition(cluster)["status"], condition(cluster)["reason"]) == ("False", "MoreThanSlots")
     assert condition(cluster)["message"].startswith(
-        "3 requests in flight are more than this pool can work on (no replica runs). Workers are gone,"
+        "3 requests in flight are held by no replica of this pool (none runs). Workers are gone,"
     )
 
 
@@ -139,7 +139,7 @@ async def test_more_in_flight_than_slots_is_known_within_seconds(cluster: Cluste
     cluster.declare(demand=demand(None))
     await polls(cluster, 5, "abcde")
     assert condition(cluster)["message"].startswith(
-        "3 requests in flight are more than this pool can work on (2 replicas with 1 slot each). "
+        "3 requests in flight are held by no replica of this pool (2 replicas with 1 slot each). "
     )
     assert "without end, because maxServiceSeconds is not set" in condition(cluster)["message"]
 

@@ -103,8 +103,8 @@ def _surplus(pool: Pool, read: Sequence[tuple[DemandSource, Reading]]) -> Iterat
         else "until they have not moved for maxServiceSeconds"
     )
     sentence = (
-        f"{count(unworked, 'request')} in flight {_is(unworked)} more than this pool can work on "
-        f"({slots if replicas.desired else 'no replica runs'}). Workers are gone, are not of this pool, or "
+        f"{count(unworked, 'request')} in flight {_is(unworked)} held by no replica of this pool "
+        f"({slots if replicas.desired else 'none runs'}). Workers are gone, are not of this pool, or "
         f"take more at once than spec.concurrency. No replica is started for such requests, and those that "
         f"run stay up for them {until}"
     )

@@ -26,7 +26,7 @@ from poolkeeper.core.policy.waiting import explain_at, explain_wait, within_limi
 from poolkeeper.core.values import excess
 from poolkeeper.core.values.decision import Decision, Reason, Trouble, Verdict
 from poolkeeper.core.values.demand import Workload, distrust, survey
-from poolkeeper.core.values.excess import NO_EXCESS, Excess
+from poolkeeper.core.values.excess import Excess
 from poolkeeper.core.values.observation import Observation
 from poolkeeper.core.values.spec import PoolSpec
 
@@ -49,7 +49,7 @@ def decide(
     surplus = excess.weigh(state.excess, now, spec, workload, observation.replicas)
     if surplus is not state.excess:
         state = state._replace(excess=surplus)
-    if surplus is not NO_EXCESS:
+    if spec.outlives_workers:
         workload = excess.without(workload, surplus)
     if blind := disbelieved(now, spec, state.silence, observation.replicas):
         workload = distrust(workload, spec, blind)

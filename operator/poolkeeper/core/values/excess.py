@@ -28,6 +28,8 @@ class Excess(NamedTuple):
     """The smallest surplus of late; 0 where there is no more than what is believed."""
     believed_at: float = math.inf
     """When that larger surplus is believed if it lasts, in Unix seconds."""
+    seen_at: float = -math.inf
+    """The last look at which there was a surplus of `requests`."""
 
     def beside(self, orphaned: int) -> int:
         """The requests that are believed to be held by no replica and are not known to be orphans."""
@@ -38,27 +40,39 @@ NO_EXCESS = Excess()
 
 
 def weigh(known: Excess, now: float, spec: PoolSpec, workload: Workload, replicas: Replicas | None) -> Excess:
-    """Enter one look. What is believed stays while so many are in flight: free slots do not bring a dead
-    worker back. Example: 20 entries of dead workers and 1 replica are a surplus of 19 at first, and of 20
-    once the replica works on a job. They still are after 9 more replicas have started.
+    """Enter one look. What is believed stays for a while where so many are in flight: free slots do not bring
+    a dead worker back. Example: 20 entries of dead workers and 1 replica are a surplus of 19 at first, and of
+    20 once the replica works on a job. They still are after 9 more replicas have started.
     """
     if replicas is None or not workload.is_known or not spec.outlives_workers:
         return known
     in_flight = workload.in_flight + workload.orphaned
     surplus = in_flight - _slots(spec, replicas)
-    believed = known.requests if known.requests < in_flight else in_flight
+    believed = min(known.requests, in_flight)
+    if believed and surplus < believed and now - known.seen_at > _longest_seconds(spec):
+        believed = max(surplus, 0)
+    seen_at = now if surplus >= believed else known.seen_at
     if surplus <= believed:
-        return Excess(believed) if believed else NO_EXCESS
+        return Excess(believed, seen_at=seen_at) if believed else NO_EXCESS
     if not known.fewest:
-        return Excess(believed, surplus, now + EXCESS_SECONDS + spec.poll_seconds)
+        return Excess(believed, surplus, now + EXCESS_SECONDS + spec.poll_seconds, seen_at)
     fewest = min(known.fewest, surplus)
-    return Excess(max(fewest, believed)) if now >= known.believed_at else known._replace(fewest=fewest)
+    if now >= known.believed_at:
+        return Excess(max(fewest, believed), seen_at=now)
+    return Excess(believed, fewest, known.believed_at, seen_at)
+
+
+def _longest_seconds(spec: PoolSpec) -> float:
+    """How long a surplus is believed without being seen: until then each request of it has moved, or is known
+    not to move."""
+    return max([source.unmoved_seconds for source in spec.sources])
 
 
 def without(workload: Workload, excess: Excess) -> Workload:
     """The workload with the surplus taken out of its readings, from which the load is learned. A surplus that
-    is not believed yet is no reason to start either."""
-    unworked = max(excess.requests, excess.fewest) - workload.orphaned
+    is not believed yet is no reason to start either, nor are requests that have not moved for long."""
+    unmoved = sum([reading.unmoved.requests for reading in workload.readings])
+    unworked = max(excess.requests, excess.fewest, unmoved) - workload.orphaned
     if unworked <= 0:
         return workload
     left, readings = unworked, []
