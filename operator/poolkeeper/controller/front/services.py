@@ -6,6 +6,7 @@ from typing import Any
 
 from poolkeeper.advice.service import service_advice
 from poolkeeper.api.demand import Http
+from poolkeeper.backoff import Backoff
 from poolkeeper.controller.front.network_reach import NetworkReach
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.core.front.seen import SeenService
@@ -14,11 +15,14 @@ from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.kube.objects.services import Service, ServicePort, ServiceUnsuitable, read_service
 from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.client import KubeClient
-from poolkeeper.kube.transport.errors import KubeFailure
+from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 from poolkeeper.sources.base import SourceFailure
 
 READ_EVERY_SECONDS = 30.0
-RETRY_SECONDS = 3.0
+RETRIES = Backoff(first_seconds=3.0, longest_seconds=15.0)
+REFUSED = Backoff(first_seconds=3.0, longest_seconds=300.0)
+"""A right that is missing is granted by a person, if at all."""
+FORBIDDEN = 403
 
 
 @dataclass(slots=True)
@@ -35,6 +39,8 @@ class ServiceState:
         default_factory=lambda: SourceFailure("ServiceUnknown", "the Service has not been read yet")
     )
     """Why it could not be read last."""
+    failures: int = 0
+    """How often in a row it could not be read."""
     read_again_at: float = 0.0
     """When it is read next."""
 
@@ -75,17 +81,20 @@ class Services:
         reading it fails now."""
         state = self._states.setdefault(pool.key, ServiceState())
         if self._clock() >= state.read_again_at:
-            state.read_again_at = self._clock() + RETRY_SECONDS
+            # Meanwhile another look must not read it too.
+            state.read_again_at = self._clock() + RETRIES.first_seconds
             try:
                 state.service, state.suits = await self._read(pool, http)
             except KubeFailure as failure:
+                state.read_again_at = self._clock() + _pause_seconds(failure, state.failures)
+                state.failures += 1
                 if isinstance(failure, ServiceUnsuitable):
                     state.suits = Verdict(False, failure.reason, failure.message)
                 state.failure = SourceFailure(failure.reason, failure.message)
                 raise state.failure from failure
             finally:
                 state.was_asked = True
-            state.read_again_at = self._clock() + READ_EVERY_SECONDS
+            state.failures, state.read_again_at = 0, self._clock() + READ_EVERY_SECONDS
         if state.service is None:
             raise SourceFailure(state.failure.reason, state.failure.message)
         return state.service
@@ -100,6 +109,11 @@ class Services:
         network = await self._reach.problems(pool.key.namespace, template, port)
         seen = SeenService(families=service.families, port_name=service_port.name, backend_port=port)
         return seen, service_advice(service, service_port, template, network)
+
+
+def _pause_seconds(failure: KubeFailure, failures: int) -> float:
+    is_refused = isinstance(failure, ApiError) and failure.status == FORBIDDEN
+    return (REFUSED if is_refused else RETRIES).pause_seconds(failures)
 
 
 def _pods_port(service: Service, port: ServicePort, template: Mapping[str, Any] | None) -> int:
