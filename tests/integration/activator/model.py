@@ -105,13 +105,12 @@ class Models:
             "spec": {"containers": [CONTAINER]},
         }
         made = await self._client.request("POST", self._path("v1", "pods"), body=pod)
-        parts = [self._load(model, address), self._become_ready(made, address, f"192.0.2.{number}")]
-        for part in reversed(parts) if self.is_ready_at_once else parts:
-            await part
-
-    async def _load(self, model: Model, address: str) -> None:
+        if self.is_ready_at_once:
+            await self._become_ready(made, address, f"192.0.2.{number}")
         await asyncio.sleep(self.load_seconds)
         await model.start(address, self.port)
+        if not self.is_ready_at_once:
+            await self._become_ready(made, address, f"192.0.2.{number}")
 
     async def _become_ready(self, made: dict[str, Any], address: str, endpoint: str) -> None:
         name = made["metadata"]["name"]
