@@ -21,7 +21,7 @@ from poolkeeper.controller.reconcile.reconciler import Reconciler
 from poolkeeper.controller.reporting.report import Reporter
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.core.values.ledger import Sample
-from poolkeeper.kube.objects.conflicts import NamespaceScalers
+from poolkeeper.kube.objects.conflicts import NamespaceScalers, Scaler
 from poolkeeper.kube.objects.events import EventRecorder, EventType
 from poolkeeper.kube.objects.managed_fields import ReplicaWriter
 from poolkeeper.kube.objects.refused_pods import Refusal
@@ -30,6 +30,15 @@ from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.errors import KubeFailure, TargetMissing
 from poolkeeper.kube.watch.pod import Pod
 from poolkeeper.kube.watch.pods import PodWatch
+
+HPA = Scaler(
+    kind="HorizontalPodAutoscaler",
+    name="rival",
+    target_group="apps",
+    target_kind="Deployment",
+    target_name="worker",
+)
+"""An autoscaler of the target of every pool here."""
 
 
 class Lease(AlwaysLeading):

@@ -13,9 +13,8 @@ from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import CLEAR, Unavailable
 from poolkeeper.kube.objects.conflicts import NamespaceScalers
 from poolkeeper.kube.transport.errors import ApiUnreachable, TargetMissing
-from tests.component.controller.fake_cluster import FakeCluster
+from tests.component.controller.fake_cluster import HPA, FakeCluster
 from tests.component.controller.front.http_fakes import ready_pod
-from tests.component.controller.test_other_autoscalers import HPA
 from tests.unit.core.strategies import taught
 
 pytestmark = pytest.mark.virtual_time

@@ -4,17 +4,10 @@ import pytest
 
 from poolkeeper.kube.objects.conflicts import NamespaceScalers, Scaler
 from poolkeeper.kube.transport.errors import ApiUnreachable, KubeFailure
-from tests.component.controller.fake_cluster import FakeCluster
+from tests.component.controller.fake_cluster import HPA, FakeCluster
 
 pytestmark = pytest.mark.virtual_time
 
-HPA = Scaler(
-    kind="HorizontalPodAutoscaler",
-    name="rival",
-    target_group="apps",
-    target_kind="Deployment",
-    target_name="worker",
-)
 SCALED_OBJECT = HPA._replace(kind="ScaledObject")
 SILENT = ApiUnreachable("ApiTimeout", "no answer")
 FORBIDDEN = NamespaceScalers(unknown={"HorizontalPodAutoscaler": "poolkeeper may not list them"})

@@ -8,7 +8,7 @@ from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.replicas.serving import Serving, is_probed, serving_container
 from poolkeeper.controller.reporting.readiness_probed import readiness_probed
 from poolkeeper.kube.watch.containers import Container
-from tests.unit.controller.pool.test_starts import ready
+from tests.unit.controller.pool.pods import ready
 
 SERVER = Container("server", is_probed=True, resources=("cpu", "nvidia.com/gpu"), ports=("web", "8000"))
 SIDECAR = Container("sidecar", is_probed=False, resources=("cpu",), ports=("9000",))

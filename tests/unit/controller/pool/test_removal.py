@@ -5,7 +5,7 @@ import pytest
 from poolkeeper.controller.pool.replicas.removal import Member, furthest_removed
 from poolkeeper.core.values.observation import Stage
 from poolkeeper.kube.watch.pod import Pod
-from tests.unit.controller.pool.test_starts import pod
+from tests.unit.controller.pool.pods import pod
 
 NONE, NODE, RUNS = Stage.UNADMITTED, Stage.NO_CONTAINER, Stage.RUNNING
 

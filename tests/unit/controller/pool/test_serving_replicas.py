@@ -10,7 +10,7 @@ from poolkeeper.core.values.observation import ArrivalBucket, Observation, Readi
 from poolkeeper.core.values.spec import PoolSpec, SourceSpec
 from poolkeeper.kube.watch.containers import Container
 from poolkeeper.kube.watch.pod import Pod
-from tests.unit.controller.pool.test_starts import pod, ready
+from tests.unit.controller.pool.pods import pod, ready
 
 USUAL_SECONDS = 60.0
 SPEC = PoolSpec(max_replicas=5, budget_seconds=60.0, sources=(SourceSpec("queue"),))

@@ -1,39 +1,11 @@
 """Which pod answers which scale write, and what it teaches."""
 
-from typing import Any
-
 import pytest
 
 from poolkeeper.controller.pool.starts import Starts
 from poolkeeper.core.tuning import REMEMBERED_UIDS
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
-from poolkeeper.kube.watch.pod import Pod
-
-
-def pod(uid: str, created_at: float, **changes: Any) -> Pod:
-    values: dict[str, Any] = {
-        "uid": uid,
-        "name": uid,
-        "namespace": "ns",
-        "labels": {},
-        "created_at": created_at,
-        "scheduled_at": None,
-        "started_at": None,
-        "ready_at": None,
-        "is_ready": False,
-        "is_terminating": False,
-        "is_finished": False,
-        "failure": "",
-    }
-    return Pod(**values | changes)
-
-
-def ready(uid: str, created_at: float, ready_at: float, **changes: Any) -> Pod:
-    return pod(
-        uid,
-        created_at,
-        **{"ready_at": ready_at, "is_ready": True, "scheduled_at": created_at, "has_node": True, **changes},
-    )
+from tests.unit.controller.pool.pods import pod, ready
 
 
 def test_a_replica_that_was_asked_for_is_starting_before_it_has_a_pod() -> None:
