@@ -38,8 +38,8 @@ NO_TURN = Waiting(
     "FrontFailed", "a fault of the operator keeps it from looking at the Service and the activators"
 )
 
-FrontTurned = Callable[[PoolKey, Stop, Verdict | None], None]
-"""Takes in whether a pool may stop, and whether requests to its Service can be held."""
+FrontTurned = Callable[[PoolKey, Stop, Verdict | None, int | None], None]
+"""Takes in whether a pool may stop, whether requests to its Service can be held, and the pods' port."""
 Accepted = Callable[[PoolKey, Iterable[str], float], None]
 """Takes in the addresses of a pool's replicas that accept connections now, in Unix seconds."""
 
@@ -196,7 +196,7 @@ class HttpFront:
         """The last turn that succeeded says nothing about now: no pool may stop before the next one."""
         for key in self._declared:
             if (pool := self._store.get(key)) is not None:
-                self._front_turned(key, NO_TURN, pool.service)
+                self._front_turned(key, NO_TURN, pool.service, None)
 
     def _seconds_until(self, review_at: float | None) -> float:
         longest = self._timing.turn_at_least_every
@@ -233,10 +233,11 @@ class HttpFront:
         if pool.owner != (known.owner if known else None):
             self._services.expire(key)
             self._reader.wake(key)
-        suits = self._services.state(key).suits
+        service = self._services.state(key)
+        suits, port = service.suits, service.service.backend_port if service.service else None
         if pool.owner is not None:
             suits = shared_service(self._declared[key].http.service, pool.owner)
-        self._front_turned(key, pool.stop, suits)
+        self._front_turned(key, pool.stop, suits, port)
 
 
 async def _wait_for(event: asyncio.Event, seconds: float) -> None:

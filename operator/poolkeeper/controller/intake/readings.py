@@ -41,14 +41,16 @@ class Readings:
             elif not pool.are_replicas_known:
                 self.mark(pool)
 
-    def front_turned(self, key: PoolKey, stop: Stop, service: Verdict | None) -> None:
-        """Who answers the pool's Service was looked at: whether the last replicas may stop now, and whether
-        requests to the Service can be held."""
+    def front_turned(
+        self, key: PoolKey, stop: Stop, service: Verdict | None, pods_port: int | None = None
+    ) -> None:
+        """Who answers the pool's Service was looked at: whether the last replicas may stop now, whether
+        requests to the Service can be held, and the pods' port that it leads to, where that is known."""
         pool = self._store.get(key)
         if pool is None:
             return
         is_news = _what_for(stop) != _what_for(pool.stop) or service != pool.service
-        pool.stop, pool.service = stop, service
+        pool.stop, pool.service, pool.pods_port = stop, service, pods_port or pool.pods_port
         if is_news:
             self.mark(pool)
 

@@ -133,6 +133,8 @@ class Pool:
     """The pod template of the last attempt to start, where that has failed (reconciler)."""
     shortage: Shortage = NO_SHORTAGE
     """Why replicas have no pods (observer)."""
+    pods_port: int | None = None
+    """Port of the pods that the pool's Service leads to; None until the Service was read (readings)."""
     surroundings: Surroundings = field(default_factory=Surroundings)
     """The pod template and other scalers of the target (observer, reconciler)."""
     news: int = 0

@@ -125,7 +125,7 @@ class Observer:
         sources = declared.demand if declared else ()
         accelerator = self._store.classes.get(declared.accelerator.class_) if declared else None
         return Rules(
-            serving=serving(accelerator, sources),
+            serving=serving(accelerator, sources, pool.pods_port),
             usual_seconds=state.starts.ended_p95_seconds,
             takes_unready=any(source.http is None for source in sources),
         )

@@ -46,6 +46,9 @@ async def test_the_activators_stay_until_every_pod_accepts(at_zero: HttpScene) -
     route = at_zero.links[ONE].route()
     assert route is not None
     assert (route.unprobed, route.redirects_to_pods) == ((POD, SECOND), False)
+    pool = at_zero.store.get(CHAT)
+    assert pool is not None
+    assert pool.pods_port == 80, "by it the container that serves is known"
     assert at_zero.slice() is not None
     says(at_zero, POD)
     await at_zero.pass_by(3)

@@ -17,13 +17,20 @@ class Serving(NamedTuple):
     """Names or numbers of the port that requests are sent to."""
 
 
-def serving(accelerator: AcceleratorClassSpec | None, sources: tuple[DemandSource, ...]) -> Serving:
-    """What the container is known by in a pool of this class, with these sources."""
+def serving(
+    accelerator: AcceleratorClassSpec | None,
+    sources: tuple[DemandSource, ...],
+    pods_port: int | None = None,
+) -> Serving:
+    """What the container is known by in a pool of this class, with these sources.
+
+    `pods_port` is where the pool's Service leads to, once that was read; until then its own port counts.
+    """
     resources: tuple[str, ...] = ()
     if accelerator is not None:
         first = (accelerator.resource_name,) if accelerator.resource_name else ()
         resources = (*first, *accelerator.other_resource_names)
-    return Serving(resources, tuple(str(source.http.port) for source in sources if source.http))
+    return Serving(resources, tuple(str(pods_port or source.http.port) for source in sources if source.http))
 
 
 @lru_cache(maxsize=4096)
