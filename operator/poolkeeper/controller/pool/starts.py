@@ -25,6 +25,8 @@ from poolkeeper.kube.watch.pod import Pod
 
 CLOCK_SKEW_SECONDS = 2.0
 """A pod's creation is a whole second of the API server's clock: it may look earlier than the scale write."""
+LOOK_SECONDS = 1.0
+"""What happens between two looks at a pool with waiting requests is seen within this time."""
 IN_VAIN_SECONDS = 5.0
 """A replica that has a free slot takes a request that waits within this time: ten polls."""
 _LEAST_FAR = (Stage.UNADMITTED, Stage.NO_CONTAINER, Stage.RUNNING)
@@ -193,11 +195,12 @@ class Starts:
             start.serves = True
 
     def _note_readiness(self, pod: Pod, start: Start, now: float) -> None:
-        """A readiness probe says that a pod serves. If requests wait for it, it did not before."""
-        has_waited = self._takes is not None and self._takes.untaken_since is not None
-        if not start.serves and has_waited:
-            self.works_unready = False
-        start.is_ready(pod, now)
+        """A readiness probe says that a pod serves. If requests have waited in vain for as long as it has
+        run, it did not before. Else, where others worked before they were Ready, it may have been able to."""
+        since = self._takes.untaken_since if self._takes is not None else None
+        if not start.serves and since is not None and start.runs_since is not None:
+            self.works_unready = self.works_unready and since > start.runs_since + LOOK_SECONDS
+        start.becomes_ready(pod, now, is_late=self.works_unready)
 
     def _can_take(self, pod: Pod) -> bool:
         """Whether a pod that served, and that no readiness probe calls Ready, may still take requests."""

@@ -121,6 +121,7 @@ class Scene:
     changes: list[tuple[float, int, int, str]] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     asked_for: int = 0
+    replica_seconds: float = 0.0
     messages: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -145,6 +146,7 @@ class Scene:
             if self.spec.sources[0].sees_in_flight:
                 self._take()
             self._flap()
+            self.replica_seconds += len(self.pods) * STEP_SECONDS
             self._scale(self._decide())
             self._take()
 

@@ -1,5 +1,8 @@
 """No scale-down removes a pod that has taken a job and not finished it, however late its probe passes."""
 
+import random
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -86,6 +89,34 @@ def test_a_late_probe_asks_for_no_more_replicas_than_one_that_passes_in_time(
         return scene.asked_for
 
     assert asked_for(gap_seconds) <= asked_for(0.0)
+
+
+def trips() -> list[float]:
+    """Groups of jobs, with pauses of two minutes between them."""
+    rng = random.Random(1)
+    at, jobs = 0.0, []
+    while at < 900.0:
+        at += rng.expovariate(0.15) if rng.random() < 0.9 else 120.0
+        jobs.append(at)
+    return jobs
+
+
+@pytest.mark.parametrize("sees_in_flight", [True, False])
+@pytest.mark.parametrize("job_seconds", [0.05, 20.0])
+def test_probes_that_say_little_cost_little(job_seconds: float, sees_in_flight: bool) -> None:
+    """Replica-seconds beside those with a probe that passes in time."""
+
+    def cost(**changes: Any) -> float:
+        scene = Scene(spec(sees_in_flight=sees_in_flight), Workers(job_seconds=job_seconds, **changes))
+        scene.run(trips(), until=1_200.0)
+        assert scene.ended == []
+        return scene.replica_seconds
+
+    most = 1.3 * cost()
+    assert cost(ready_gap_seconds=20.0) <= most
+    assert cost(ready_gap_seconds=60.0) <= most
+    assert cost(ready_gap_seconds=20.0, flaps=True) <= most
+    assert cost(is_probed=False) <= most
 
 
 def test_the_decision_says_that_replicas_work_and_are_not_ready() -> None:

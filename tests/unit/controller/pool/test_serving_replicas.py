@@ -219,3 +219,27 @@ def test_a_replica_that_works_after_its_probe_gave_up_is_named() -> None:
     scene.look(500.0, lost, workload(500.0, arrived=1))
     assert scene.look(501.0, lost, workload(501.0, in_flight=1, arrived=2)) == (1, 0, 1)
     assert scene.starts.works_unready
+
+
+def test_where_replicas_work_before_they_are_ready_ready_ends_no_start() -> None:
+    """Of two that run, one was seen to work; the other may have worked unseen."""
+    pods = [runs("a", 100.0), runs("b", 101.0)]
+    scene = Scene(*pods)
+    scene.look(103.0, pods, workload(103.0, waiting_since=(95.0,), arrived=1))
+    scene.look(110.0, pods, workload(110.0, in_flight=1, arrived=1))
+    late = [ready(uid, 100.0, 130.0, is_running=True, containers=PROBED) for uid in ("a", "b")]
+    scene.look(130.0, late, workload(130.0, arrived=1))
+    assert {each.uid for each in scene.starts.samples(late, 130.0) if each.ready_at} == {"a"}
+    assert scene.starts.works_unready
+
+
+def test_requests_that_wait_in_vain_until_it_is_ready_prove_its_probe() -> None:
+    pods = [runs("a")]
+    scene = Scene(*pods)
+    scene.starts.works_unready = True
+    for now in (103.0, 110.0, 120.0):
+        scene.look(now, pods, workload(now, waiting_since=(95.0,), arrived=1))
+    now_ready = [ready("a", 100.0, 121.0, is_running=True, containers=PROBED)]
+    scene.look(121.0, now_ready, workload(121.0, waiting_since=(95.0,), arrived=1))
+    assert [each.ready_at for each in scene.starts.samples(now_ready, 121.0) if each.ready_at] == [121.0]
+    assert not scene.starts.works_unready

@@ -22,6 +22,8 @@ class Start:
     """Whether it was seen before any of its containers ran, so that its first request is known."""
     begun_at: float | None = None
     """When its start began; None while it has no node."""
+    runs_since: float | None = None
+    """When it was first seen to run without being Ready."""
     ended_at: float | None = None
     """When it began to serve, where that is known; None before, and where it isn't."""
     serves: bool = False
@@ -45,6 +47,8 @@ class Start:
         """Note how far the pod is."""
         self.is_witnessed = self.is_witnessed or not (pod.is_running or pod.is_ready)
         self.was_loading = self.was_loading or not pod.is_ready
+        if pod.is_running and not pod.is_ready and self.runs_since is None:
+            self.runs_since = now
         self.failure = "" if pod.is_ready else pod.failure or self.failure
         if self.begun_at is not None:
             return
@@ -56,9 +60,11 @@ class Start:
             admitted_at = now
         self.begun_at = lessons.begun_at(self.asked_at, admitted_at)
 
-    def is_ready(self, pod: Pod, now: float) -> None:
-        """Its readiness probe says that it serves."""
-        if self.ended_at is None and pod.ready_at is not None:
+    def becomes_ready(self, pod: Pod, now: float, *, is_late: bool) -> None:
+        """Its readiness probe says that it serves. A probe that passes late does not show since when."""
+        if self.ended_at is None and is_late:
+            self.is_learned = True
+        elif self.ended_at is None and pod.ready_at is not None:
             self.ended_at = now if self.was_loading and _is_recent(pod.ready_at, now) else pod.ready_at
         self.serves = True
 
