@@ -29,8 +29,6 @@ WATCH_SECONDS = (0.02, 0.2)
 """How long a watch takes to deliver a change."""
 CHECK_SECONDS = 5.0
 """How often jobs of dead workers are looked for."""
-FINISH_SECONDS = 900.0
-"""After the last arrival, for what still waits."""
 RESTART_SECONDS = (3.0, 10.0)
 
 
@@ -64,7 +62,10 @@ class Plan:
     fault: Fault
     seed: int
     seconds: float
+    """In which jobs come."""
     is_reference: bool = False
+    finish_seconds: float = 900.0
+    """After that, for what still waits."""
 
     @property
     def reference(self) -> "Plan":
@@ -120,7 +121,7 @@ class World:
         if self._plan.fault is Fault.OPERATOR_KILLED:
             self._start_operator()
         self._let_faults_happen()
-        await asyncio.sleep(self._plan.seconds + FINISH_SECONDS)
+        await asyncio.sleep(self._plan.seconds + self._plan.finish_seconds)
         return self._end()
 
     def _end(self) -> Outcome:

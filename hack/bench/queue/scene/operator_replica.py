@@ -49,7 +49,8 @@ from poolkeeper.sources.watch import Watch
 
 CLASS = {"spec": {"vendor": "None", "displayName": "CPU", "nodeTailSeconds": 0, "expectedStartSeconds": 20}}
 READ_SECONDS = 2.0
-MOST_LOOKS_AT_ONCE = 50
+LOOK_SECONDS = 0.002
+MOST_LOOKS_PER_SECOND = 100
 
 
 class Pods:
@@ -187,21 +188,22 @@ class OperatorReplica:
 
 
 class _Looks:
-    """Passes looks on. In virtual time, a pool that is due again at once would stop the clock for ever: its
-    look fails instead."""
+    """Passes looks on. Each takes a moment, as in real time: what was due is past then. A look at a pool that
+    is due without end fails."""
 
     def __init__(self, reconciler: Reconciler, time: WorldTime) -> None:
         self._reconciler, self._time = reconciler, time
-        self._at, self._looks = 0.0, Counter[PoolKey]()
+        self._second, self._looks = 0, Counter[PoolKey]()
 
     async def reconcile(self, key: PoolKey) -> float | None:
         """One look at one pool."""
-        if self._time() != self._at:
-            self._at = self._time()
+        if int(self._time()) != self._second:
+            self._second = int(self._time())
             self._looks.clear()
         self._looks[key] += 1
-        if self._looks[key] > MOST_LOOKS_AT_ONCE:
-            raise RuntimeError(f"{key} is due again and again at the same instant")
+        if self._looks[key] > MOST_LOOKS_PER_SECOND:
+            raise RuntimeError(f"{key} is due again and again")
+        await asyncio.sleep(LOOK_SECONDS)
         return await self._reconciler.reconcile(key)
 
     async def explain_failure(self, key: PoolKey, error: Exception) -> None:
