@@ -24,10 +24,7 @@ def test_there_are_enough_jobs() -> None:
     assert jobs_of(SEED, SECONDS) > 500
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [Fault.LATE, Fault.MISSING, Fault.FLAPPING, Fault.OPERATOR_KILLED, Fault.HAND, Fault.TOOL],
-)
+@pytest.mark.parametrize("fault", [Fault.LATE, Fault.MISSING, Fault.OPERATOR_KILLED, Fault.TOOL])
 def test_no_scale_down_hits_work(fault: Fault) -> None:
     outcome = played(Plan(fault, SEED, SECONDS, finish_seconds=FINISH_SECONDS))
     cuts: Counter[Cut] = sum((tally.cut for tally in outcome.tallies.values()), Counter())

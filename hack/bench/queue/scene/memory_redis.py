@@ -56,6 +56,8 @@ class MemoryRedis:
         self.lists: dict[bytes, list[bytes]] = {}
         self.streams: dict[bytes, Stream] = {}
         self.clients: Callable[[], Sequence[Client]] = tuple
+        self.shown: set[bytes] = set()
+        """Entries of lists that lay there when somebody asked how many there are."""
         self.unknown: set[str] = set()
         """Commands that were asked for and are not known."""
 
@@ -75,7 +77,9 @@ class MemoryRedis:
         return b"# Server\r\nredis_version:7.4.0\r\nrun_id:one\r\n"
 
     def _llen(self, key: bytes) -> Reply:
-        return len(self.lists.get(key, ()))
+        entries = self.lists.get(key, ())
+        self.shown.update(entries)
+        return len(entries)
 
     def _lindex(self, key: bytes, place: bytes) -> Reply:
         entries = self.lists.get(key)

@@ -11,8 +11,8 @@ class Cut(StrEnum):
     SCALE_DOWN = "scale-down"
     """The operator had lowered the replicas, and had read the queue after the worker took the job."""
     UNSEEN = "unseen"
-    """The operator had lowered the replicas, and the job went to a worker that waited, so that it never lay
-    in the queue; nothing shows such work until the job is done (BRPOP)."""
+    """The operator had lowered the replicas, and no reading had shown the job: a BRPOP worker had taken it at
+    once, or before the next poll."""
     TOO_LATE = "too late"
     """The operator had lowered the replicas, and the worker took the job after the reading before that."""
     OTHERS = "others"

@@ -47,7 +47,6 @@ class Wire:
         if self.kind is not WireKind.STREAM:
             redis.lists[QUEUE.encode()] = self._jobs
         self._waiting: deque[tuple[Worker, float]] = deque()
-        self._shown: set[int] = set()
         redis.clients = self._shown_clients
 
     def source(self, address: str, longest_seconds: float) -> dict[str, Any]:
@@ -58,8 +57,6 @@ class Wire:
     def put(self, job: int) -> None:
         """A producer adds a job."""
         self._jobs.append(str(job).encode())
-        if not self._waiting:
-            self._shown.add(job)
         self._serve()
 
     def wait(self, worker: Worker) -> None:
@@ -87,8 +84,8 @@ class Wire:
         """What finds jobs of dead workers after a while, if anything does."""
 
     def has_shown(self, job: int) -> bool:
-        """Whether a reader of the queue could know of a job that a worker has in hand."""
-        return self.kind is not WireKind.BRPOP or job in self._shown
+        """Whether the queue has shown a job that a worker has in hand."""
+        return self.kind is not WireKind.BRPOP or str(job).encode() in self._redis.shown
 
     def _serve(self) -> None:
         while self._jobs and self._waiting:
