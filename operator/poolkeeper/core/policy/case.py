@@ -7,7 +7,13 @@ from poolkeeper.core.learning.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.bounds import Limits
 from poolkeeper.core.policy.sizing import StartPlan
-from poolkeeper.core.tuning import OVERDUE_FACTOR, SAME_POLL_SHARE
+from poolkeeper.core.tuning import (
+    LEAST_LOADING_SECONDS,
+    LEAST_OVERDUE_SECONDS,
+    LOADING_FACTOR,
+    OVERDUE_FACTOR,
+    SAME_POLL_SHARE,
+)
 from poolkeeper.core.values.decision import Reason, Trouble
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
@@ -90,12 +96,21 @@ def overdue_at(starting: StartingReplica, starts: StartTimes) -> float:
     """From when on a start takes longer than starts do; never while it waits to be admitted."""
     if starting.begun_at is None:
         return math.inf
-    return starting.begun_at + OVERDUE_FACTOR * starts.ended_p95_seconds
+    usual_seconds = starts.ended_p95_seconds
+    return starting.begun_at + max(OVERDUE_FACTOR * usual_seconds, usual_seconds + LEAST_OVERDUE_SECONDS)
+
+
+def loading_until(starting: StartingReplica, starts: StartTimes) -> float:
+    """Until when a replica may be loading: far longer than until its start is overdue, because a load that is
+    cut off helps nobody; never while it waits to be admitted."""
+    if starting.begun_at is None:
+        return math.inf
+    return starting.begun_at + max(LOADING_FACTOR * starts.quantiles[-1], LEAST_LOADING_SECONDS)
 
 
 def is_loading(now: float, starting: StartingReplica, starts: StartTimes) -> bool:
     """Whether a replica is under way to become ready, as far as can be seen."""
-    return not starting.failure and starting.is_under_way(now) and now < overdue_at(starting, starts)
+    return not starting.failure and starting.is_under_way(now) and now < loading_until(starting, starts)
 
 
 def loading(case: Case) -> list[StartingReplica]:

@@ -22,7 +22,7 @@ from poolkeeper.core.learning.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import say
 from poolkeeper.core.policy.case import Case, Choice, overdue_at
-from poolkeeper.core.tuning import ADMISSION_PATIENCE_SECONDS, OVERDUE_FACTOR
+from poolkeeper.core.tuning import ADMISSION_PATIENCE_SECONDS
 from poolkeeper.core.values.decision import Reason, Trouble
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
 
@@ -93,7 +93,7 @@ def restrain(case: Case, choice: Choice) -> Choice:
 def _explained(case: Case, choice: Choice) -> Choice:
     """A choice that keeps the replicas, with the reason why those that are starting do not become ready."""
     coming, starts, found = case.coming, case.state.starts, case.trouble
-    late, turns_at = _late(case.now, coming, starts.ended_p95_seconds)
+    late, turns_at = _late(case.now, coming, starts)
     due_at = min(choice.due_at, turns_at)
     if choice.reason in _EXPLAINED_BY_FAILURE:
         if case.workload.queued and case.failing and not (coming or case.replicas.ready):
@@ -115,7 +115,7 @@ def _starting(case: Case, sentence: str) -> str:
 
 
 def _late(
-    now: float, coming: Iterable[StartingReplica], usual_seconds: float
+    now: float, coming: Iterable[StartingReplica], starts: StartTimes
 ) -> tuple[StartingReplica | None, float]:
     """The first start that has outlasted 95 % of those before it, and the next instant at which one does, is
     overdue, or has waited for too long to be admitted."""
@@ -124,9 +124,9 @@ def _late(
         if each.begun_at is None:
             at = _admitted_by(each)
         else:
-            at = each.begun_at + usual_seconds
+            at = each.begun_at + starts.ended_p95_seconds
             if at <= now:
-                late, at = late or each, each.begun_at + OVERDUE_FACTOR * usual_seconds
+                late, at = late or each, overdue_at(each, starts)
         if now < at < turns_at:
             turns_at = at
     return late, turns_at

@@ -15,7 +15,7 @@ from poolkeeper.core.policy.case import (
     confirmed_idle_at,
     is_expecting,
     loading,
-    overdue_at,
+    loading_until,
     revocable,
     unseen_until,
 )
@@ -255,4 +255,4 @@ def _loaded_until(case: Case, starting: StartingReplica) -> float:
     if starting.begun_at is None:
         return starting.asked_at + ADMISSION_SECONDS
     until = unseen_until(case) if starting.stage is Stage.NO_CONTAINER else math.inf
-    return min(until if until > case.now else math.inf, overdue_at(starting, case.state.starts))
+    return min(until if until > case.now else math.inf, loading_until(starting, case.state.starts))

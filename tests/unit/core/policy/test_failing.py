@@ -12,6 +12,7 @@ from poolkeeper.core.learning.saved import restore, save
 from poolkeeper.core.learning.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, learn
 from poolkeeper.core.policy.decide import decide
+from poolkeeper.core.tuning import LEAST_LOADING_SECONDS
 from poolkeeper.core.values.decision import Decision, Reason
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught
@@ -211,3 +212,17 @@ def test_whatever_fails_is_never_joined_by_another(stage: Stage, ages: list[floa
 def test_attempts_outlive_a_restart_and_read_no_nonsense(saved: Attempts, expected: Attempts) -> None:
     state = taught(SPEC, STARTS)._replace(attempts=saved)
     assert restore(save(state), T0, SPEC).attempts == expected
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "is_given_up"),
+    [(2.0 * P95, False), (LEAST_LOADING_SECONDS - 1.0, False), (LEAST_LOADING_SECONDS + 1.0, True)],
+)
+def test_a_load_that_is_overdue_is_not_cut_off_for_long(age_seconds: float, *, is_given_up: bool) -> None:
+    """Not even where a ready replica alone would do: a load that is cut off is paid twice."""
+    state, target = taught(SPEC, STARTS), Replicas(2, 1, (one(age_seconds),))
+    for polls in range(3):
+        now = T0 + polls * SPEC.poll_seconds
+        decision, state = decide(now, SPEC, observe(reading(now), target), state)
+        assert decision.replicas == 2 or is_given_up
+    assert (decision.replicas < 2) is is_given_up
