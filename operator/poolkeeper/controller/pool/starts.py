@@ -83,6 +83,8 @@ class Starts:
             self._known[pod.uid] = Start(asked_at, is_witnessed=is_answer, restarts=pod.restarts)
         for pod in self._pods:
             self._judge(pod, self._known[pod.uid], now)
+        if not self.has_unproven:
+            self._takes = None
 
     @property
     def serving(self) -> Serving:
@@ -99,9 +101,6 @@ class Starts:
         each look while there are such replicas."""
         live = [pod for pod in self._pods if not pod.is_finished]
         unproven = [pod for pod in live if self._is_unproven(pod)]
-        if not unproven:
-            self._takes = None
-            return
         takers = sum(pod.is_terminating or self._known[pod.uid].serves for pod in live)
         if self._takes is None:
             self._takes = takes.begin(now, spec, workload, takers)

@@ -243,3 +243,24 @@ def test_requests_that_wait_in_vain_until_it_is_ready_prove_its_probe() -> None:
     scene.look(121.0, now_ready, workload(121.0, waiting_since=(95.0,), arrived=1))
     assert [each.ready_at for each in scene.starts.samples(now_ready, 121.0) if each.ready_at] == [121.0]
     assert not scene.starts.works_unready
+
+
+def test_what_others_took_before_a_replica_ran_is_not_its_work() -> None:
+    pods = [runs("a")]
+    scene = Scene(*pods)
+    scene.look(103.0, pods, workload(103.0, waiting_since=(95.0,), arrived=1))
+    scene.look(120.0, [ready("a", 100.0, 120.0, is_running=True, containers=PROBED)])
+    scene.look(3_000.0, [])
+    scene.starts.scaled(0, 1, at=3_000.0)
+    scene.look(3_001.0, [pod("b", 3_000.0, has_node=True)])
+    second = [runs("b", 3_000.0)]
+    assert scene.look(3_002.0, second, workload(3_002.0, waiting_since=(2_999.0,), arrived=50)) == (0, 1, 0)
+    assert scene.look(3_003.0, second, workload(3_003.0, waiting_since=(2_999.0,), arrived=50)) == (0, 1, 0)
+
+
+def test_requests_that_waited_for_a_start_are_no_reason_to_doubt_a_replica_later() -> None:
+    pods = [runs("a")]
+    scene = Scene(*pods)
+    scene.look(103.0, pods, workload(103.0, waiting_since=(95.0,), arrived=1))
+    scene.look(120.0, [ready("a", 100.0, 120.0, is_running=True, containers=PROBED)])
+    assert scene.look(900.0, [runs("a")], workload(900.0, arrived=1)) == (1, 0, 0)
