@@ -166,13 +166,6 @@ chosen; of log-normal starts with a spread of 0.3, one in 600 is, and one that w
 LEAST_OVERDUE_SECONDS = 10.0
 """A start is never overdue before it has taken so much longer than 95 % of the starts that ended.
 Source: chosen; among starts of a few seconds, a busy node makes one of ten seconds."""
-LOADING_FACTOR = 2.0
-"""A replica whose container runs counts as loading, so that no replica is stopped, until its start has taken
-this many times as long as the slowest start that is expected.
-Source: chosen; a load that is cut off is paid twice, and a replica that never gets ready ends some day."""
-LEAST_LOADING_SECONDS = 120.0
-"""A running container counts as loading for at least so long. Source: chosen; the first few starts of a pool
-say little about a model that is loaded from afar."""
 LONGEST_RETRY_SECONDS = 300.0
 """Longest pause between two attempts to start.
 Source: the longest back-off of the kubelet for a container that crashes or an image that can't be pulled."""

@@ -34,6 +34,7 @@ from poolkeeper.core.tuning import (
 _LOG_TAILS = tuple(-math.log(tail) for tail in START_TAILS)
 MEDIAN = START_TAILS.index(0.5)
 P95 = START_TAILS.index(0.05)
+SLOWEST = START_TAILS.index(1e-3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ class StartTimes(NamedTuple):
     seen); `running` are starts that have not ended, as (uid, age): they count as evidence once they outlast
     the median. `quantiles[i]` is exceeded with probability START_TAILS[i]. `ended_p95_seconds` is what 95 %
     of the starts that ended took at most, or are expected to take before any has: `p95_seconds` grows with
-    each start that still runs, so it can't tell that one of these takes longer than starts do.
+    each start that still runs, so it can't tell that one of these takes longer than starts do. By the same
+    measure, one start in a thousand takes longer than `ended_slowest_seconds`.
     """
 
     seconds: tuple[float, ...]
@@ -102,6 +104,7 @@ class StartTimes(NamedTuple):
     mixture: Mixture
     quantiles: tuple[float, ...]
     ended_p95_seconds: float
+    ended_slowest_seconds: float
 
     @property
     def p50_seconds(self) -> float:
@@ -133,7 +136,10 @@ def initial(prior_seconds: float) -> StartTimes:
     """Nothing seen yet: the class's or the user's expectation, with a wide spread."""
     mixture = single(math.log(prior_seconds), FIRST_START_SPREAD)
     quantiles = mixture.table(START_TAILS)
-    return StartTimes((), (), (), (), (), 0, 0, prior_seconds, mixture, quantiles, quantiles[P95])
+    p95_seconds, slowest_seconds = quantiles[P95], quantiles[SLOWEST]
+    return StartTimes(
+        (), (), (), (), (), 0, 0, prior_seconds, mixture, quantiles, p95_seconds, slowest_seconds
+    )
 
 
 def keep_running(times: StartTimes, starting: int) -> StartTimes:
@@ -209,16 +215,19 @@ def refit(times: StartTimes) -> StartTimes:
     else:
         mixture = single(math.log(times.prior_seconds), FIRST_START_SPREAD)
         quantiles = mixture.table(START_TAILS)
-    ended_p95_seconds = quantiles[P95]
-    if len(seconds) > len(times.seconds):
-        ended_p95_seconds = _ended_p95_seconds(times)
-    return times._replace(mixture=mixture, quantiles=quantiles, ended_p95_seconds=ended_p95_seconds)
+    ended = quantiles if len(seconds) == len(times.seconds) else _ended_quantiles(times)
+    return times._replace(
+        mixture=mixture,
+        quantiles=quantiles,
+        ended_p95_seconds=ended[P95],
+        ended_slowest_seconds=ended[SLOWEST],
+    )
 
 
-def _ended_p95_seconds(times: StartTimes) -> float:
+def _ended_quantiles(times: StartTimes) -> tuple[float, ...]:
     if not times.seconds:
-        return initial(times.prior_seconds).p95_seconds
-    return _fitted(times.seconds, times.weights)[1][P95]
+        return initial(times.prior_seconds).quantiles
+    return _fitted(times.seconds, times.weights)[1]
 
 
 @lru_cache(maxsize=64)
