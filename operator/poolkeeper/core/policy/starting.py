@@ -143,8 +143,8 @@ def _expected_start(case: Case) -> float:
     coming = case.coming
     if not coming:
         return expected
-    ages = [starting.age(case.now) for starting in coming]
-    return max([expected, *(age + starts.remaining(age, 0.5) for age in ages)])
+    oldest = max([starting.age(case.now) for starting in coming])
+    return max(expected, oldest + starts.remaining(oldest, 0.5))
 
 
 def _usable(case: Case, start_seconds: float) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Reason(StrEnum):
@@ -61,8 +62,7 @@ class Trouble:
     """Whether this is how a start often begins: nodes are added, and gates opened, within minutes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The outcome of one call of `decide`. The verdicts become the conditions of the same names."""
 
     replicas: int
