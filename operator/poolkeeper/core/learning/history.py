@@ -65,9 +65,10 @@ def remember(
         flow = between(before, reading, spec, state.obstacles)
         has_moved = has_moved or flow.taken > 0 or flow.arrived > 0 or flow.completed > 0
         known = _learn(known, before, reading, flow, spec=spec, replicas=replicas)
-    works = has_moved or not workload.is_empty or not workload.is_known
+    is_silent = workload.is_known and workload.is_empty
+    works = has_moved or not is_silent
     idle_since, idle_seconds = state.idle_since, state.idle_seconds
-    if not workload.is_known or not workload.is_empty:
+    if not is_silent:
         idle_since = idle_seconds = None
     elif idle_since is None or works:
         idle_since, idle_seconds = _silent_since(workload), None

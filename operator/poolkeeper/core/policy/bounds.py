@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from poolkeeper.api.pool import WhenUnattainable, ZeroMode
 from poolkeeper.core.learning.start_time import StartTimes
+from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import say
 from poolkeeper.core.tuning import (
     PROVEN_SAMPLES,
@@ -29,19 +30,19 @@ class Limits(NamedTuple):
     changes_at: float
 
 
-def limits(spec: PoolSpec, observation: Observation, starts: StartTimes, up_seconds: float) -> Limits:
+def limits(now: float, spec: PoolSpec, observation: Observation, state: PoolState) -> Limits:
     """The floor and the ceiling of this moment. Quota overrides the floor.
 
     A pool that is kept warm may stop once it has been up for RETEST_SECONDS and is idle, because only a new
     start can show that starts have become faster.
     """
-    ceiling = spec.max_replicas
+    starts, ceiling = state.starts, spec.max_replicas
     if observation.ceiling is not None:
         ceiling = max(min(ceiling, observation.ceiling), 0)
     window = observation.warm_floor
     changes_at = math.inf if window.changes_at is None else window.changes_at
     floor, reason, message = _declared_floor(spec.min_replicas, spec.zero_mode is ZeroMode.NEVER)
-    if floor < 1 and up_seconds < RETEST_SECONDS and keeps_warm(spec, starts):
+    if floor < 1 and keeps_warm(spec, starts) and _up_seconds(now, state) < RETEST_SECONDS:
         floor, reason = 1, Reason.KEPT_WARM
         message = (
             f"kept warm, because a start takes {starts.p95_seconds:.0f} s (p95) and the budget is "
@@ -51,6 +52,10 @@ def limits(spec: PoolSpec, observation: Observation, starts: StartTimes, up_seco
         floor, reason = window.replicas, Reason.WARM_WINDOW
         message = say.warm_window(window)
     return Limits(floor if floor < ceiling else ceiling, ceiling, reason, message, changes_at)
+
+
+def _up_seconds(now: float, state: PoolState) -> float:
+    return 0.0 if state.ready_since is None else now - state.ready_since
 
 
 @lru_cache(maxsize=MESSAGE_CACHE_SIZE)

@@ -40,12 +40,14 @@ class Case(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """One rule's answer; `due_at` is the instant (Unix seconds) at which it may change without news."""
+    """One rule's answer; `due_at` is the instant (Unix seconds) at which it may change without news, and
+    `explain_at` the one at which its message should be made again."""
 
     replicas: int
     reason: Reason
     message: str
     due_at: float = math.inf
+    explain_at: float | None = None
 
 
 def is_expecting(case: Case) -> bool:

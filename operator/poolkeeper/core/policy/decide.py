@@ -1,17 +1,18 @@
 """The decision: how many replicas a pool should have now, and why.
 
-`decide` takes what was observed, updates what is remembered, and asks the rules in order. The first rule that
-returns a `Choice` wins; a rule that does not apply returns None. Rules look at a `Case` and at nothing else.
+`decide` believes what it can of the demand, learns from what has moved, looks ahead, chooses, and amends the
+choice. Rules look at a `Case` and at nothing else. To choose, they are asked in order: the first that returns
+a `Choice` wins, and one that does not apply returns None.
 """
 
 import math
 
 from poolkeeper.core.learning import history, seen_idle
-from poolkeeper.core.learning.silence import disbelieved
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import bounds, outlook, say
+from poolkeeper.core.policy.belief import believe
 from poolkeeper.core.policy.case import Case, Choice
-from poolkeeper.core.policy.failing import note, restrain, trouble, without
+from poolkeeper.core.policy.failing import failing_starts, restrain, settle, trouble, without
 from poolkeeper.core.policy.foreign import hold_back
 from poolkeeper.core.policy.starting import (
     cancel,
@@ -22,12 +23,10 @@ from poolkeeper.core.policy.starting import (
     start_ahead,
 )
 from poolkeeper.core.policy.stopping import hand_over, lowest_safe, safe_at, stop, stop_surplus
-from poolkeeper.core.policy.waiting import explain_at, explain_wait, within_limits
-from poolkeeper.core.values import excess
+from poolkeeper.core.policy.waiting import explain_wait, within_limits
 from poolkeeper.core.values.decision import Decision, Reason, Trouble, Verdict
-from poolkeeper.core.values.demand import Workload, distrust, survey
-from poolkeeper.core.values.excess import Excess
-from poolkeeper.core.values.observation import Observation
+from poolkeeper.core.values.demand import Workload
+from poolkeeper.core.values.observation import Observation, Replicas
 from poolkeeper.core.values.spec import PoolSpec
 
 _NEED_UNKNOWN = Verdict(
@@ -45,46 +44,44 @@ def decide(
     latest one seen.
     """
     now = now if now > state.clock else state.clock
-    workload = survey(now, spec, observation, max(spec.idle_seconds or 0.0, state.starts.p50_seconds))
-    surplus = excess.weigh(state.excess, now, spec, workload, observation.replicas)
-    if surplus is not state.excess:
-        state = state._replace(excess=surplus)
-    if spec.outlives_workers:
-        workload = excess.without(workload, surplus)
-    if blind := disbelieved(now, spec, state.silence, observation.replicas):
-        workload = distrust(workload, spec, blind)
+    replicas = observation.replicas
+    workload, state = believe(now, spec, observation, state)
     state = history.remember(now, spec, workload, observation, state)
-    attainable = bounds.budget_attainable(spec, state.starts)
-    if observation.replicas is None:
+    if replicas is None:
         choice = Choice(state.desired or 0, Reason.TARGET_UNKNOWN, say.TARGET_UNKNOWN)
-        return _conclude(choice, workload, surplus, attainable, _LIMITS_UNKNOWN), state
+        return _conclude(choice, spec, workload, state, _LIMITS_UNKNOWN), state
+    case = _look_ahead(now, spec, workload, observation, replicas, state)
+    choice = _amend(case, observation, _choose(case))
+    state = case.state
+    if choice.replicas < replicas.desired:
+        state = state._replace(ahead_at=None)
+    return _conclude(choice, spec, workload, state, within_limits(case), case.trouble), state
+
+
+def _look_ahead(
+    now: float,
+    spec: PoolSpec,
+    workload: Workload,
+    observation: Observation,
+    replicas: Replicas,
+    state: PoolState,
+) -> Case:
+    """What to expect: how long to stay idle, which load, how many starts, and what becomes of those that
+    run."""
     if state.idle_before is not None:
         state = seen_idle.resume(now, spec, workload, state)
-    if observation.replicas.desired:
+    if replicas.desired:
         state = outlook.weigh_idling(now, spec, state)
         state = outlook.weigh_load(now, spec, workload, state)
     else:
         state = outlook.expect_arrival(now, spec, state)
-    limits = bounds.limits(spec, observation, state.starts, _up_seconds(now, state))
-    state, failing = note(now, observation.replicas, state)
-    counted = without(observation.replicas, failing)
+    failing = failing_starts(now, replicas, state.starts) if replicas.starting else ()
+    found = trouble(now, replicas, failing, state.starts) if replicas.starting else None
+    state = settle(now, replicas, failing, state)
+    limits = bounds.limits(now, spec, observation, state)
+    counted = without(replicas, failing) if failing else replicas
     plan = plan_starts(now, spec, workload, counted, limits.ceiling, state)
-    found = trouble(now, observation.replicas, failing, state)
-    case = Case(now, spec, workload, state, observation.replicas, limits, plan, failing, found)
-    choice = explain_wait(case, restrain(case, _choose(case)))
-    said_until = explain_at(case, choice)
-    choice = hand_over(case, choice, observation.stop)
-    choice = hold_back(case, choice, observation.held)
-    if observation.replicas.unready_working:
-        hint = say.working_unready(observation.replicas.unready_working)
-        choice = choice._replace(message=f"{choice.message}; {hint}")
-    if choice.replicas < observation.replicas.desired:
-        state = state._replace(ahead_at=None)
-    return _conclude(choice, workload, surplus, attainable, within_limits(case), found, said_until), state
-
-
-def _up_seconds(now: float, state: PoolState) -> float:
-    return 0.0 if state.ready_since is None else now - state.ready_since
+    return Case(now, spec, workload, state, replicas, limits, plan, failing, found)
 
 
 def _choose(case: Case) -> Choice:
@@ -105,18 +102,34 @@ def _choose(case: Case) -> Choice:
     )
 
 
+def _amend(case: Case, observation: Observation, choice: Choice) -> Choice:
+    """What remains of a choice where something stands against it, and what else is to be said."""
+    replicas, held = case.replicas, observation.held
+    if replicas.starting or case.state.attempts.failed:
+        choice = restrain(case, choice)
+    if case.workload.waiting:
+        choice = explain_wait(case, choice)
+    if not choice.replicas and replicas.desired:
+        choice = hand_over(case, choice, observation.stop)
+    if held is not None and choice.replicas != replicas.desired:
+        choice = hold_back(case, choice, held)
+    if replicas.unready_working:
+        hint = say.working_unready(replicas.unready_working)
+        choice = choice._replace(message=f"{choice.message}; {hint}")
+    return choice
+
+
 def _conclude(
     choice: Choice,
+    spec: PoolSpec,
     workload: Workload,
-    surplus: Excess,
-    attainable: Verdict,
+    state: PoolState,
     within_limits: Verdict,
     found: Trouble | None = None,
-    said_until: float | None = None,
 ) -> Decision:
     if within_limits.holds and not workload.is_known:
         within_limits = _NEED_UNKNOWN
-    due_at = choice.due_at if choice.due_at < surplus.believed_at else surplus.believed_at
+    due_at = choice.due_at if choice.due_at < state.excess.believed_at else state.excess.believed_at
     review_at = min(due_at, workload.fresh_until)
     # In the order of the fields: keywords take longer, and this is done at every poll of every pool.
     return Decision(
@@ -125,12 +138,12 @@ def _conclude(
         choice.message,
         None if math.isinf(review_at) else review_at,
         workload.verdict,
-        attainable,
+        bounds.budget_attainable(spec, state.starts),
         within_limits,
         None if math.isinf(due_at) else due_at,
         found,
-        surplus.beside(workload.orphaned),
-        said_until,
+        state.excess.beside(workload.orphaned),
+        choice.explain_at,
     )
 
 

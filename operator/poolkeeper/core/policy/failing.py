@@ -32,14 +32,18 @@ _EXPLAINED_BY_FAILURE = frozenset({Reason.STARTING, Reason.WITHIN_BUDGET, Reason
 """Reasons that would let users expect that the replicas under way become ready."""
 
 
-def note(now: float, replicas: Replicas, state: PoolState) -> tuple[PoolState, tuple[StartingReplica, ...]]:
-    """The state with the outcomes of attempts that are seen now, and the starting replicas that fail."""
+def failing_starts(now: float, replicas: Replicas, starts: StartTimes) -> tuple[StartingReplica, ...]:
+    """The starting replicas that fail."""
+    return tuple([each for each in replicas.starting if _is_failing(now, each, starts)])
+
+
+def settle(
+    now: float, replicas: Replicas, failing: tuple[StartingReplica, ...], state: PoolState
+) -> PoolState:
+    """The state with the outcomes of attempts that are seen now."""
     known, ready = state.attempts, replicas.ready
     if state.ready is not None and ready > state.ready:
         known = attempts.succeeded(known, now)
-    failing: tuple[StartingReplica, ...] = ()
-    if replicas.starting:
-        failing = tuple([each for each in replicas.starting if _is_failing(now, each, state.starts)])
     if failing:
         newest = max(failing, key=lambda each: each.asked_at)
         known = attempts.failed(known, newest.asked_at, now, _reason(newest))
@@ -47,24 +51,22 @@ def note(now: float, replicas: Replicas, state: PoolState) -> tuple[PoolState, t
         # The operator has restarted, and the last attempt has succeeded meanwhile.
         known = attempts.succeeded(known, now)
     if known is state.attempts and ready == state.ready:
-        return state, failing
-    return state._replace(attempts=known, ready=ready), failing
+        return state
+    return state._replace(attempts=known, ready=ready)
 
 
 def without(replicas: Replicas, failing: tuple[StartingReplica, ...]) -> Replicas:
     """The replicas that can be counted on."""
-    if not failing:
-        return replicas
     return replace(replicas, starting=tuple(each for each in replicas.starting if each not in failing))
 
 
 def trouble(
-    now: float, replicas: Replicas, failing: tuple[StartingReplica, ...], state: PoolState
+    now: float, replicas: Replicas, failing: tuple[StartingReplica, ...], starts: StartTimes
 ) -> Trouble | None:
     """What the first start in trouble suffers from; one that fails counts before one that is not admitted."""
     if failing:
         first = next((each for each in failing if each.failure), failing[0])
-        return Trouble(_reason(first), _sentence(first, state), first.pod)
+        return Trouble(_reason(first), _sentence(first, starts), first.pod)
     for each in replicas.starting:
         if each.stage is Stage.UNADMITTED and each.failure:
             may_pass = bool(each.pod) and now < _admitted_by(each)
@@ -75,8 +77,8 @@ def trouble(
 
 def restrain(case: Case, choice: Choice) -> Choice:
     """What remains of a choice where starts do not succeed."""
-    replicas, failed = case.replicas, case.state.attempts.failed
-    if not (replicas.starting or failed) or choice.replicas < replicas.desired:
+    replicas = case.replicas
+    if choice.replicas < replicas.desired:
         return choice
     if choice.replicas == replicas.desired:
         return _explained(case, choice)
@@ -86,7 +88,9 @@ def restrain(case: Case, choice: Choice) -> Choice:
     if choice.replicas <= most:
         return choice
     if most > replicas.desired:
-        return choice._replace(replicas=most, message=say.one_at_a_time(choice.message, failed))
+        return choice._replace(
+            replicas=most, message=say.one_at_a_time(choice.message, case.state.attempts.failed)
+        )
     return Choice(most, Reason.STARTS_FAILING, _message(case), due_at)
 
 
@@ -172,7 +176,7 @@ def _reason(starting: StartingReplica) -> str:
     return starting.failure or overdue
 
 
-def _sentence(starting: StartingReplica, state: PoolState) -> str:
+def _sentence(starting: StartingReplica, starts: StartTimes) -> str:
     if starting.failure:
         return say.fails(starting)
-    return say.overdue(starting, state.starts.ended_p95_seconds, state.starts.samples)
+    return say.overdue(starting, starts.ended_p95_seconds, starts.samples)

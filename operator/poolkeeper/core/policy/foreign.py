@@ -43,11 +43,11 @@ def idle_since(case: Case) -> float:
     return since if foreign is None else min(case.now, max(since, _seen_idle_since(case, foreign.since)))
 
 
-def hold_back(case: Case, choice: Choice, held: Held | None) -> Choice:
+def hold_back(case: Case, choice: Choice, held: Held) -> Choice:
     """No change while another writer would undo it: two writers that answer each other end workers over and
     over."""
     desired = case.replicas.desired
-    if held is None or case.now >= held.until or choice.replicas == desired:
+    if case.now >= held.until:
         return choice
     message = say.held_back(choice.message, choice.replicas, desired, held)
     return Choice(desired, Reason.HELD_BACK, message, min(choice.due_at, held.until))

@@ -57,7 +57,7 @@ def stop(case: Case) -> Choice:
 def hand_over(case: Case, choice: Choice, stop: Stop) -> Choice:
     """The last replicas stay until the activators are in place: a request that arrives earlier would be
     lost."""
-    if choice.replicas or not case.replicas.desired or not isinstance(stop, Waiting):
+    if not isinstance(stop, Waiting):
         return choice
     message = say.handing_over(choice.message, stop.sentence, stop.since)
     return Choice(case.replicas.desired, Reason.HANDING_OVER, message, choice.due_at)

@@ -11,39 +11,35 @@ from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.spec import PoolSpec
 
 _HOLDING = (Reason.WITHIN_BUDGET, Reason.STARTING)
-_EXPLAINED = (*_HOLDING, Reason.LATE, Reason.NO_START_HELPS, Reason.AT_CEILING)
 _WITHIN_LIMITS = Verdict(True, "WithinBounds", "the ceiling allows the replicas that the demand needs")
 
 
 def explain_wait(case: Case, choice: Choice) -> Choice:
-    """The same number of replicas, with what is true of the waiting requests while it stays: they are late,
-    need more replicas than are allowed, or will be late and no start would be faster."""
-    if not case.workload.waiting or choice.reason not in _HOLDING:
+    """The same number of replicas, with what is true of the waiting requests while it stays, and when to say
+    so again: when the oldest request becomes late, and after that whenever its age has doubled."""
+    if choice.reason not in _HOLDING:
         return choice
-    now, is_late = case.now, case.now >= _late_at(case)
+    now, late_at = case.now, _late_at(case)
+    reason, message = _what_is_true(case, choice, is_late=now >= late_at)
+    explain_at = late_at if now < late_at else now + max(now - case.workload.waiting[0].arrived_at, 1.0)
+    return Choice(choice.replicas, reason, message, choice.due_at, explain_at)
+
+
+def _what_is_true(case: Case, choice: Choice, *, is_late: bool) -> tuple[Reason, str]:
+    """The requests need more replicas than are allowed, are late, will be late and no start would be faster,
+    or are as the choice says."""
+    now, spec, workload, ready = case.now, case.spec, case.workload, case.replicas.ready
     if exceeds_ceiling(case):
-        waits = _late(now, case.spec, case.workload) if is_late else say.waits(now, case.workload)
-        allowed_by = _allowed_by(case.limits.ceiling, case.spec)
-        message = _at_ceiling(waits, case.limits.ceiling, allowed_by)
-        return Choice(choice.replicas, Reason.AT_CEILING, message, choice.due_at)
+        waits = _late(now, spec, workload) if is_late else say.waits(now, workload)
+        ceiling = case.limits.ceiling
+        return Reason.AT_CEILING, _at_ceiling(waits, ceiling, _allowed_by(ceiling, spec))
     if is_late:
         is_starting = choice.reason is Reason.STARTING
-        meanwhile = choice.message if is_starting else _taken_by(case.replicas.ready, case.plan)
-        message = f"{_late(now, case.spec, case.workload)}; {meanwhile}"
-        return Choice(choice.replicas, Reason.LATE, message, choice.due_at)
+        meanwhile = choice.message if is_starting else _taken_by(ready, case.plan)
+        return Reason.LATE, f"{_late(now, spec, workload)}; {meanwhile}"
     if case.plan.unhelped and choice.reason is Reason.WITHIN_BUDGET:
-        message = _no_start_helps(now, case.spec, case.workload, case.replicas.ready, case.plan)
-        return Choice(choice.replicas, Reason.NO_START_HELPS, message, choice.due_at)
-    return choice
-
-
-def explain_at(case: Case, choice: Choice) -> float | None:
-    """When to look again only to say what is true then: when the oldest request becomes late, and after that
-    whenever its age has doubled."""
-    if not case.workload.waiting or choice.reason not in _EXPLAINED:
-        return None
-    late_at, now = _late_at(case), case.now
-    return late_at if now < late_at else now + max(now - case.workload.waiting[0].arrived_at, 1.0)
+        return Reason.NO_START_HELPS, _no_start_helps(now, spec, workload, ready, case.plan)
+    return choice.reason, choice.message
 
 
 def _late_at(case: Case) -> float:
@@ -60,7 +56,7 @@ def exceeds_ceiling(case: Case) -> bool:
         return True
     if replicas.desired < ceiling or not case.workload.queued:
         return False
-    if plan.unhelped > len(case.coming) * case.spec.concurrency:
+    if plan.unhelped and plan.unhelped > len(case.coming) * case.spec.concurrency:
         return True
     rate = case.state.service.per_replica(case.spec.concurrency, case.workload.in_flight)
     return case.state.load.replicas(case.spec.concurrency, rate) > ceiling

@@ -44,7 +44,7 @@ def weigh(known: Excess, now: float, spec: PoolSpec, workload: Workload, replica
     a dead worker back. Example: 20 entries of dead workers and 1 replica are a surplus of 19 at first, and of
     20 once the replica works on a job. They still are after 9 more replicas have started.
     """
-    if replicas is None or not workload.is_known or not spec.outlives_workers:
+    if not spec.outlives_workers or replicas is None or not workload.is_known:
         return known
     in_flight = workload.in_flight + workload.orphaned
     surplus = in_flight - _slots(spec, replicas)
