@@ -103,7 +103,7 @@ def _choose(case: Case) -> Choice:
 
 
 def _amend(case: Case, observation: Observation, choice: Choice) -> Choice:
-    """What remains of a choice where something stands against it, and what else is to be said."""
+    """What remains of a choice where something stands against it, and what users should know beside it."""
     replicas, held = case.replicas, observation.held
     if replicas.starting or case.state.attempts.failed:
         choice = restrain(case, choice)
