@@ -4,7 +4,7 @@ A worker that waits is blocked in Redis, and a job that comes gets to the one th
 the queue's length stays 0 then, as in Redis.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from enum import StrEnum
 from itertools import count
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from hack.bench.queue.scene.memory_redis import Client, MemoryRedis, Pending, Stream
 
 QUEUE, PROCESSING, GROUP = "jobs", "jobs-in-progress", "workers"
+CLAIM_SECONDS = 1.5
 
 
 class WireKind(StrEnum):
@@ -43,6 +44,7 @@ class Wire:
         self._redis, self._wait_seconds = redis, wait_seconds
         self._clients: dict[str, Client] = {}
         self._numbers = count(1)
+        self._attempts: Counter[int] = Counter()
         self._jobs: list[bytes] = []
         if self.kind is not WireKind.STREAM:
             redis.lists[QUEUE.encode()] = self._jobs
@@ -55,8 +57,9 @@ class Wire:
         return {"name": "jobs", "maxServiceSeconds": round(longest_seconds), "redisList": declared}
 
     def put(self, job: int) -> None:
-        """A producer adds a job."""
-        self._jobs.append(str(job).encode())
+        """A producer adds a job, or a job is put back: its entry has the number of the attempt."""
+        self._attempts[job] += 1
+        self._jobs.append(self._entry(job))
         self._serve()
 
     def wait(self, worker: Worker) -> None:
@@ -85,12 +88,19 @@ class Wire:
 
     def has_shown(self, job: int) -> bool:
         """Whether the queue has shown a job that a worker has in hand."""
-        return self.kind is not WireKind.BRPOP or str(job).encode() in self._redis.shown
+        return self.kind is not WireKind.BRPOP or self._entry(job) in self._redis.shown
+
+    def claimed_within(self, job: int) -> float:
+        """For how many seconds the operator may miss that a worker has claimed this job."""
+        return 0.0
+
+    def _entry(self, job: int) -> bytes:
+        return f"{job}:{self._attempts[job]}".encode()
 
     def _serve(self) -> None:
         while self._jobs and self._waiting:
             worker, _ = self._waiting.popleft()
-            job = int(self._jobs.pop(0))
+            job = int(self._jobs.pop(0).partition(b":")[0])
             self._note(worker)
             self._take(worker, job)
             worker.begin(job)
@@ -144,11 +154,11 @@ class LmoveWire(Wire):
                 self.put(job)
 
     def _take(self, worker: Worker, job: int) -> None:
-        self._processing.append(str(job).encode())
+        self._processing.append(self._entry(job))
         self._taken[job] = worker.name, self._redis.now()
 
     def _forget(self, job: int) -> None:
-        self._processing.remove(str(job).encode())
+        self._processing.remove(self._entry(job))
         del self._taken[job]
 
 
@@ -190,6 +200,11 @@ class StreamWire(Wire):
                 worker, _ = self._waiting.popleft()
                 self._deliver(worker, entry, pending.deliveries + 1)
                 worker.begin(self._jobs_by_id[entry])
+
+    def claimed_within(self, job: int) -> float:
+        """Where there are orphans, claims are looked for once a second."""
+        pending = self._stream.pending.get(self._ids[job])
+        return CLAIM_SECONDS if pending and pending.deliveries > 1 else 0.0
 
     def _take(self, worker: Worker, job: int) -> None:
         self._stream.delivered += 1
