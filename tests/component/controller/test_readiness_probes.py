@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from poolkeeper.api.timestamps import format_timestamp
+from poolkeeper.controller.pool.starts import LATE_PROBE_SECONDS
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.watch.pod import Pod, project_pod
@@ -82,6 +83,9 @@ async def test_the_job_that_it_takes_is_the_end_of_the_start(
     assert pool.observation.replicas is not None
     assert pool.observation.replicas.ready == 1
     assert learned_seconds(cluster) == (12.0,)
+    cluster.now += LATE_PROBE_SECONDS
+    cluster.publish(0, in_flight=1)
+    await cluster.look()
     reason = "WorksUnready" if probe else "NoReadinessProbe"
     assert cluster.condition("ReadinessProbed") == ("False", reason)
     assert pool.decision is not None

@@ -25,6 +25,8 @@ from poolkeeper.kube.watch.pod import Pod
 
 CLOCK_SKEW_SECONDS = 2.0
 """A pod's creation is a whole second of the API server's clock: it may look earlier than the scale write."""
+LATE_PROBE_SECONDS = 5.0
+"""A replica may work for so long before it is Ready: a probe has a period, and the kubelet a queue."""
 LOOK_SECONDS = 1.0
 """What happens between two looks at a pool with waiting requests is seen within this time."""
 IN_VAIN_SECONDS = 5.0
@@ -59,7 +61,7 @@ class Starts:
         self.short_since: float | None = None
         """Since when some desired replicas have had no pod; None while all have one."""
         self.works_unready = False
-        """Whether the last starts that were seen took requests before they were Ready."""
+        """Whether a replica was seen to take requests for LATE_PROBE_SECONDS without being Ready."""
 
     def scaled(self, before: int, after: int, at: float) -> None:
         """The replicas of the target were set from `before` to `after`."""
@@ -113,8 +115,9 @@ class Starts:
             # All that may have taken it served before: one of them still does, whatever its probe says.
             workers = [pod for pod in unproven if self._known[pod.uid].serves][:1]
         for pod in workers:
-            self._known[pod.uid].works(now, began_at=seen.began_at)
-            self.works_unready = self.works_unready or not pod.is_ready
+            start = self._known[pod.uid]
+            start.works(now, began_at=seen.began_at)
+            start.works_unready = not pod.is_ready
 
     def accepted(self, address: str, at: float) -> bool:
         """A replica without a readiness probe accepts connections; whether that is news.
@@ -144,7 +147,8 @@ class Starts:
             starting=self._starting(desired, live, len(serving), now),
             terminating=len(present) - len(live),
             unready_working=sum(
-                not pod.is_ready and self._known[pod.uid].works_since is not None for pod in serving
+                not pod.is_ready and self._known[pod.uid].has_worked_for(LATE_PROBE_SECONDS, now)
+                for pod in serving
             ),
         )
 
@@ -168,12 +172,14 @@ class Starts:
 
     def changes_at(self, now: float) -> float:
         """When the replicas may count otherwise although nothing happens: one is presumed to serve, or one
-        that was is so no longer."""
+        that was is so no longer, or one works whose readiness probe should have passed."""
         usual_seconds, due = self._rules.usual_seconds, math.inf
         for pod in self._pods:
             start = self._known[pod.uid]
             if self._is_unproven(pod) and pod.is_ready and not start.serves and start.begun_at is not None:
                 due = min(due, start.begun_at + usual_seconds)
+            if start.works_unready and start.works_since is not None and not self.works_unready:
+                due = min(due, start.works_since + LATE_PROBE_SECONDS)
         if self._takes is not None and self._takes.untaken_since is not None:
             due = min(due, self._takes.untaken_since + usual_seconds)
         return due if due > now else math.inf
@@ -181,6 +187,9 @@ class Starts:
     def _judge(self, pod: Pod, start: Start, now: float) -> None:
         """Note how far a pod is, and whether it serves."""
         start.note(pod, now)
+        if start.works_unready:
+            self.works_unready = self.works_unready or start.has_worked_for(LATE_PROBE_SECONDS, now)
+            start.works_unready = not pod.is_ready
         has_restarted, start.restarts = pod.restarts > start.restarts, pod.restarts
         if start.serves and has_restarted:
             start.begins_again(now)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from poolkeeper.controller.pool.starts import Rules, Starts
+from poolkeeper.controller.pool.starts import LATE_PROBE_SECONDS, Rules, Starts
 from poolkeeper.core.values.demand import Workload, survey
 from poolkeeper.core.values.observation import ArrivalBucket, Observation, Reading, Stage
 from poolkeeper.core.values.spec import PoolSpec, SourceSpec
@@ -62,7 +62,7 @@ def test_a_request_that_is_taken_is_the_readiness_of_the_longest_running_replica
     pods = [runs("b", 101.0), runs("a", 100.0)]
     scene = Scene(*pods)
     assert scene.look(103.0, pods, workload(103.0, waiting_since=(95.0,), arrived=1)) == (0, 2, 0)
-    assert scene.look(120.0, pods, workload(120.0, in_flight=1, arrived=1)) == (1, 1, 1)
+    assert scene.look(120.0, pods, workload(120.0, in_flight=1, arrived=1)) == (1, 1, 0)
     (sample,) = [each for each in scene.starts.samples(pods, 120.0) if each.ready_at]
     assert (sample.uid, sample.asked_at, sample.ready_at) == ("a", 100.0, 120.0)
     late = [runs("b", 101.0), ready("a", 100.0, 140.0, is_running=True, containers=PROBED)]
@@ -77,8 +77,9 @@ def test_requests_in_flight_beyond_the_slots_of_those_that_work_are_on_others() 
     assert scene.look(110.0, pods, workload(110.0, in_flight=3, waiting_since=(95.0,), arrived=4)) == (
         3,
         0,
-        2,
+        0,
     )
+    assert scene.look(110.0 + LATE_PROBE_SECONDS, pods) == (3, 0, 2)
 
 
 def test_a_request_of_a_worker_that_is_gone_shows_nothing() -> None:
@@ -106,7 +107,7 @@ def test_a_request_that_was_taken_at_once_ends_no_start() -> None:
     pods = [runs("a")]
     scene = Scene(*pods)
     scene.look(103.0, pods, workload(103.0, arrived=0))
-    assert scene.look(140.0, pods, workload(140.0, in_flight=1, arrived=1)) == (1, 0, 1)
+    assert scene.look(140.0, pods, workload(140.0, in_flight=1, arrived=1)) == (1, 0, 0)
     assert scene.starts.samples(pods, 140.0) == []
 
 
@@ -208,7 +209,7 @@ def test_a_replica_that_is_ready_no_more_counts_until_requests_wait_in_vain() ->
     waits = [workload(now, waiting_since=(500.0,), arrived=1) for now in (500.0, 510.0, 560.0, 561.0)]
     counted = [scene.look(seen.readings[0].observed_at, lost, seen) for seen in waits]
     assert counted == [(1, 0, 0), (1, 0, 0), (0, 1, 0), (0, 1, 0)]
-    assert scene.look(562.0, lost, workload(562.0, in_flight=1, arrived=1)) == (1, 0, 1)
+    assert scene.look(562.0, lost, workload(562.0, in_flight=1, arrived=1)) == (1, 0, 0)
 
 
 def test_a_replica_that_works_after_its_probe_gave_up_is_named() -> None:
@@ -217,8 +218,23 @@ def test_a_replica_that_works_after_its_probe_gave_up_is_named() -> None:
     scene.look(110.0, pods)
     lost = [runs("a")]
     scene.look(500.0, lost, workload(500.0, arrived=1))
-    assert scene.look(501.0, lost, workload(501.0, in_flight=1, arrived=2)) == (1, 0, 1)
+    assert scene.look(501.0, lost, workload(501.0, in_flight=1, arrived=2)) == (1, 0, 0)
+    assert not scene.starts.works_unready
+    assert scene.look(501.0 + LATE_PROBE_SECONDS, lost) == (1, 0, 1)
     assert scene.starts.works_unready
+
+
+@pytest.mark.parametrize(("gap_seconds", "is_late"), [(1.0, False), (4.0, False), (6.0, True), (20.0, True)])
+def test_a_probe_that_passes_a_moment_after_the_first_request_is_in_time(
+    gap_seconds: float, is_late: bool
+) -> None:
+    """Even where nothing is looked at before it passes."""
+    pods, now = [runs("a")], 120.0 + gap_seconds
+    scene = Scene(*pods)
+    scene.look(103.0, pods, workload(103.0, waiting_since=(95.0,), arrived=1))
+    scene.look(120.0, pods, workload(120.0, in_flight=1, arrived=1))
+    scene.look(now, [ready("a", 100.0, now, is_running=True, containers=PROBED)])
+    assert scene.starts.works_unready is is_late
 
 
 def test_where_replicas_work_before_they_are_ready_ready_ends_no_start() -> None:

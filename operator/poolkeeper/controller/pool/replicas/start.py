@@ -30,6 +30,8 @@ class Start:
     """Whether it counts as ready."""
     works_since: float | None = None
     """When it was first seen to have taken a request that its readiness does not explain."""
+    works_unready: bool = False
+    """Whether it worked at the last look and was not Ready."""
     restarts: int = 0
     """How many times its containers had been started again at the last look."""
     was_without_node: bool = False
@@ -75,6 +77,10 @@ class Start:
         elif self.ended_at is None:
             self.is_learned = True
         self.serves, self.works_since = True, at
+
+    def has_worked_for(self, seconds: float, now: float) -> bool:
+        """Whether it has been seen to work for so long."""
+        return self.works_since is not None and now - self.works_since >= seconds
 
     def begins_again(self, at: float) -> None:
         """It serves no more: a start that begins now, from which nothing is learned."""
