@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from time import process_time
 
-from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.ledger import Ledger, Sample, record

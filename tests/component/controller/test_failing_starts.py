@@ -7,7 +7,7 @@ import pytest
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.controller.front.coming import ready_in_seconds, start_trouble
 from poolkeeper.controller.pool.refusals import SHORT_SECONDS
-from poolkeeper.core.learning.attempts import Attempts
+from poolkeeper.core.learning.starts.attempts import Attempts
 from poolkeeper.kube.objects.refused_pods import refusal
 from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.watch.pod import Pod, project_pod

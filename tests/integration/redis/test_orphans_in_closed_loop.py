@@ -19,7 +19,7 @@ from poolkeeper.api.demand import DemandSource
 from poolkeeper.api.pool import ZeroMode
 from poolkeeper.controller.pool.demand import PoolDemand
 from poolkeeper.controller.pool.translate import source_spec
-from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.ledger import Sample

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from poolkeeper.api.pool import StartMode, WhenUnattainable, ZeroMode
-from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.values.demand import Workload, survey
 from poolkeeper.core.values.observation import (

@@ -3,9 +3,10 @@
 A poll shows depths, never the trace. Polls that would show the same again are skipped: the last reading is
 dated to the latest poll before it is used, which is what polling on would have done.
 
-Starts are learned by `core.learning.lessons`, as in the operator. A start that is taken back teaches nothing.
-A simulated replica has a perfect readiness probe, and none of its containers runs before it is ready, since a
-replay knows start times but not their parts: so a start can be taken back for longer than on a cluster.
+Starts are learned by `core.learning.starts.lessons`, as in the operator. A start that is taken back teaches
+nothing. A simulated replica has a perfect readiness probe, and none of its containers runs before it is
+ready, since a replay knows start times but not their parts: so a start can be taken back for longer than on a
+cluster.
 """
 
 import math
@@ -16,8 +17,8 @@ from poolkeeper.backtest.controllers.clock import SteppingClock
 from poolkeeper.backtest.simulation.controller import NEVER, Pool, next_tick, tick_after
 from poolkeeper.backtest.simulation.replica import Replica
 from poolkeeper.backtest.simulation.setting import Setting
-from poolkeeper.core.learning import lessons
-from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.starts import lessons
+from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.tuning import RELOOK_SECONDS

@@ -16,8 +16,8 @@ from poolkeeper.controller.pool.starts import Starts
 from poolkeeper.controller.pool.surroundings import Surroundings
 from poolkeeper.controller.pool.target import Target
 from poolkeeper.controller.pool.translate import target_key
-from poolkeeper.core.learning.attempts import Attempts
 from poolkeeper.core.learning.saved import Learned
+from poolkeeper.core.learning.starts.attempts import Attempts
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.decision import Decision, Verdict
 from poolkeeper.core.values.identity import PoolKey, TargetKey

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from poolkeeper.controller.pool.replicas.removal import Member, furthest_removed
 from poolkeeper.controller.pool.replicas.serving import Serving, is_probed
 from poolkeeper.controller.pool.replicas.start import Start, stage_of
-from poolkeeper.core.learning import lessons, takes
-from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning import takes
+from poolkeeper.core.learning.starts import lessons
+from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.takes import Takes
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica

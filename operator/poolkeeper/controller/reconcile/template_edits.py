@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from poolkeeper.controller.pool.pool import FailedTemplate, Pool
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
-from poolkeeper.core.learning import attempts
+from poolkeeper.core.learning.starts import attempts
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.errors import KubeFailure

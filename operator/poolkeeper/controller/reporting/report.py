@@ -20,7 +20,7 @@ from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.controller.reporting.promise import promise_status
 from poolkeeper.core.learning.saved import Learned, learned, save
-from poolkeeper.core.learning.start_time import Phases, StartTimes, spreads
+from poolkeeper.core.learning.starts.start_time import Phases, StartTimes, spreads
 from poolkeeper.core.values.decision import Reason, Verdict
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import Observation, Replicas

@@ -9,13 +9,14 @@ flows. Example: 5 requests waited, 3 wait now and none has arrived, so 2 were ta
 import math
 from typing import NamedTuple
 
-from poolkeeper.core.learning import gaps, load, objective, promise, service, start_time
+from poolkeeper.core.learning import gaps, load, objective, promise, service
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.objective import Objective
 from poolkeeper.core.learning.promise import NOT_LATE, Late, Obstacles, Promise, Spell
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Silence, stopped, watch
+from poolkeeper.core.learning.starts import start_time
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Observation, Reading, Replicas, Stage, of_source

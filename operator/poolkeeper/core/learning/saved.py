@@ -15,8 +15,7 @@ from itertools import chain, starmap
 from typing import NamedTuple
 
 from poolkeeper.api.base import MOST_COUNTED
-from poolkeeper.core.learning import gaps, promise, seen_idle, silence, start_time
-from poolkeeper.core.learning.attempts import Attempts
+from poolkeeper.core.learning import gaps, promise, seen_idle, silence
 from poolkeeper.core.learning.daytime import ROWS, Daytime
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.objective import (
@@ -27,7 +26,9 @@ from poolkeeper.core.learning.objective import (
 from poolkeeper.core.learning.promise import Late, Promise, Tally
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Doubt, Silence
-from poolkeeper.core.learning.start_time import Phases, StartTimes
+from poolkeeper.core.learning.starts import start_time
+from poolkeeper.core.learning.starts.attempts import Attempts
+from poolkeeper.core.learning.starts.start_time import Phases, StartTimes
 from poolkeeper.core.learning.state import PoolState, SeenIdle, initial_state
 from poolkeeper.core.tuning import (
     ADMISSION_SECONDS,

@@ -3,15 +3,16 @@
 import math
 from typing import NamedTuple
 
-from poolkeeper.core.learning import gaps, objective, start_time
-from poolkeeper.core.learning.attempts import Attempts
+from poolkeeper.core.learning import gaps, objective
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.objective import Objective
 from poolkeeper.core.learning.promise import Obstacles, Promise
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Silence
-from poolkeeper.core.learning.start_time import StartSample, StartTimes
+from poolkeeper.core.learning.starts import start_time
+from poolkeeper.core.learning.starts.attempts import Attempts
+from poolkeeper.core.learning.starts.start_time import StartSample, StartTimes
 from poolkeeper.core.values.excess import NO_EXCESS, Excess
 from poolkeeper.core.values.observation import Reading
 from poolkeeper.core.values.spec import PoolSpec

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from poolkeeper.api.pool import WhenUnattainable, ZeroMode
-from poolkeeper.core.learning.start_time import StartTimes
+from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import say
 from poolkeeper.core.tuning import (

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from poolkeeper.core.learning.start_time import StartTimes
+from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.bounds import Limits
 from poolkeeper.core.policy.sizing import StartPlan

@@ -17,8 +17,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from poolkeeper.core.learning import attempts
-from poolkeeper.core.learning.start_time import StartTimes
+from poolkeeper.core.learning.starts import attempts
+from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import say
 from poolkeeper.core.policy.case import Case, Choice, overdue_at

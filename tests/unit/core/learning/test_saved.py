@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from poolkeeper.core.learning import gaps, start_time
+from poolkeeper.core.learning import gaps
 from poolkeeper.core.learning.promise import NOT_LATE, Late, Promise, Tally
 from poolkeeper.core.learning.saved import MOST_TEXT, PREFIX, restore, save
 from poolkeeper.core.learning.silence import Doubt, Silence, Stop
-from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.starts import start_time
+from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import SeenIdle, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.tuning import (

@@ -9,8 +9,8 @@ from statistics import NormalDist, fmean
 import pytest
 
 from poolkeeper.core import tuning
-from poolkeeper.core.learning import start_time
-from poolkeeper.core.learning.start_time import StartSample, StartTimes
+from poolkeeper.core.learning.starts import start_time
+from poolkeeper.core.learning.starts.start_time import StartSample, StartTimes
 from poolkeeper.core.learning.state import initial_state, learn
 from tests.unit.core.strategies import T0, spec_of, taught
 

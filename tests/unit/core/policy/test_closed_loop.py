@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.tuning import FIRST_SERVICE_SECONDS

@@ -7,7 +7,7 @@ import pytest
 
 from poolkeeper.api.pool import StartMode, WhenUnattainable, ZeroMode
 from poolkeeper.core.learning.saved import restore, save
-from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Reason

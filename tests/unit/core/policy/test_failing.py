@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.core.learning.attempts import Attempts
 from poolkeeper.core.learning.saved import restore, save
-from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.starts.attempts import Attempts
+from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Decision, Reason

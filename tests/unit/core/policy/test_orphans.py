@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from poolkeeper.api.pool import ZeroMode
-from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Decision, Reason

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from poolkeeper.core.learning import lessons
-from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.starts import lessons
+from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.values.observation import Stage
 from poolkeeper.kube.watch.pod import Pod
 

@@ -6,7 +6,7 @@ so that the same starts teach the same.
 
 from collections.abc import Iterable
 
-from poolkeeper.core.learning.start_time import StartSample
+from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.tuning import (
     ADMISSION_SECONDS,
     FIRST_LEARNED_AGE_SECONDS,

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
-from poolkeeper.core.learning.mixture import Mixture, fit, single
+from poolkeeper.core.learning.starts.mixture import Mixture, fit, single
 from poolkeeper.core.tuning import (
     CHANGE_DEVIATIONS,
     CHANGE_RUN_STARTS,
