@@ -44,8 +44,11 @@ def weigh(known: Excess, now: float, spec: PoolSpec, workload: Workload, replica
     a dead worker back. Example: 20 entries of dead workers and 1 replica are a surplus of 19 at first, and of
     20 once the replica works on a job. They still are after 9 more replicas have started.
     """
-    if not spec.outlives_workers or replicas is None or not workload.is_known:
-        return known
+    if not spec.outlives_workers:
+        return NO_EXCESS
+    if replicas is None or not workload.is_known:
+        # What is not seen now may be gone: only what is believed already stays.
+        return Excess(known.requests, seen_at=known.seen_at) if known.fewest else known
     in_flight = workload.in_flight + workload.orphaned
     surplus = in_flight - _slots(spec, replicas)
     believed = min(known.requests, in_flight)

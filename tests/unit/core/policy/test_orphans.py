@@ -9,12 +9,12 @@ from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Decision, Reason
-from poolkeeper.core.values.excess import NO_EXCESS, weigh
+from poolkeeper.core.values.excess import NO_EXCESS, Excess, weigh
 from poolkeeper.core.values.ledger import Ledger, Sample, record
-from poolkeeper.core.values.observation import Observation, Reading, Replicas, Stage, StartingReplica
+from poolkeeper.core.values.observation import Demand, Observation, Reading, Replicas, Stage, StartingReplica
 from poolkeeper.core.values.spec import PoolSpec, SourceSpec
 from poolkeeper.core.values.unmoved import Idle
-from tests.unit.core.strategies import T0, reading, replicas, survey_of
+from tests.unit.core.strategies import T0, observe, reading, replicas, survey_of, unavailable
 
 JOB_SECONDS = 5.0
 START_SECONDS = 3.0
@@ -190,6 +190,34 @@ def test_every_replica_that_may_be_working_has_slots(target: Replicas) -> None:
     spec = spec_of(None)
     workload = survey_of(spec, reading(T0, (), 3))
     assert weigh(NO_EXCESS, T0, spec, workload, target) == NO_EXCESS
+
+
+@pytest.mark.parametrize(
+    ("demand", "target"), [(unavailable(T0 + 1.0), replicas(1)), (reading(T0 + 1.0, (), 9), None)]
+)
+def test_what_is_not_believed_yet_is_forgotten_where_it_is_not_seen(
+    demand: Demand, target: Replicas | None
+) -> None:
+    """A look that was due for it would stay due until the source, or the target, can be read again."""
+    spec = spec_of(None)
+    _, state = decide(T0, spec, observe(reading(T0, (), 9), replicas(1)), initial_state(T0, spec))
+    assert state.excess.fewest == 8
+    for age in (1.0, 20.0):
+        decision, state = decide(T0 + age, spec, observe(demand, target), state)
+        assert decision.due_at is None or decision.due_at > T0 + age
+
+
+def test_what_is_believed_stays_where_it_is_not_seen() -> None:
+    spec, known = spec_of(None), Excess(8, fewest=9, believed_at=T0 + 1.0, seen_at=T0)
+    workload = survey_of(spec, reading(T0, (), 9))
+    assert weigh(known, T0 + 20.0, spec, workload, None) == Excess(8, seen_at=T0)
+
+
+def test_a_pool_that_was_edited_to_follow_other_sources_has_no_surplus() -> None:
+    spec = PoolSpec(max_replicas=1, budget_seconds=30.0, sources=(SourceSpec("queue"),))
+    known = Excess(8, fewest=9, believed_at=T0 + 1.0, seen_at=T0)
+    workload = survey_of(spec, reading(T0, (), 9))
+    assert weigh(known, T0, spec, workload, replicas(1)) == NO_EXCESS
 
 
 def test_requests_that_end_with_their_worker_are_never_too_many() -> None:
