@@ -108,6 +108,8 @@ def safe_at(case: Case) -> float:
     start goes on."""
     if loading(case) or not case.workload.is_known:
         return math.inf
+    if case.replicas.starting and are_left_alone(case):
+        return left_alone_until(case)
     if case.spec.drains_on_termination:
         return case.now
     return _stop_at(case)[0] if case.workload.is_empty else math.inf

@@ -9,7 +9,7 @@ from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.tuning import FOREIGN_START_SECONDS
 from poolkeeper.core.values.decision import Decision, Reason
-from poolkeeper.core.values.observation import Foreign, Held, Reading, Replicas
+from poolkeeper.core.values.observation import Foreign, Held, Reading, Replicas, Stage, StartingReplica
 from poolkeeper.core.values.spec import PoolSpec
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, targets, taught
 
@@ -36,6 +36,17 @@ def look(spec: PoolSpec, target: Replicas, after: float, state: PoolState) -> tu
     """A look at an empty queue, `after` seconds after T0."""
     now = T0 + after
     return decide(now, spec, observe(reading(now), target), state)
+
+
+@pytest.mark.parametrize("spec", [FIXED, DRAINS])
+def test_above_the_ceiling_the_next_look_is_due_when_they_are_left_alone_no_more(spec: PoolSpec) -> None:
+    """8 replicas that were set by hand wait for a node; 4 are allowed."""
+    waits = StartingReplica(T0 - 400.0, Stage.UNADMITTED)
+    target = Replicas(8, 0, (waits,) * 8, foreign=set_by_hand(8, ago=400.0))
+    _, state = look(spec, target, 0.0, idle_for_hours(spec))
+    decision, _ = look(spec, target, 90.0, state)
+    assert (decision.replicas, decision.reason) == (8, Reason.OUT_OF_BOUNDS)
+    assert decision.due_at == T0 - 400.0 + FOREIGN_START_SECONDS
 
 
 @pytest.mark.parametrize(
