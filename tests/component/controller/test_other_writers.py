@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from poolkeeper.api.timestamps import format_timestamp
+from poolkeeper.controller.pool.contest import QUIET_SECONDS
 from poolkeeper.kube.objects.managed_fields import ReplicaWriter
 from poolkeeper.kube.transport.errors import ApiUnreachable
 from poolkeeper.kube.watch.pod import Pod, project_pod
@@ -165,6 +166,18 @@ async def test_once_the_tool_is_quiet_all_is_well_again(cluster: FakeCluster) ->
     await seconds_pass(cluster, 560, queued=0, in_flight=5)
     assert cluster.condition("Ready") == ("True", "Managed")
     assert cluster.condition("SoleWriter") == ("True", "NoOtherWriter")
+
+
+async def test_a_pool_that_is_only_observed_after_a_war_is_looked_at_as_rarely_as_any_other(
+    cluster: FakeCluster,
+) -> None:
+    await look_at(cluster, 1)
+    await war(cluster, 21)
+    cluster.declare(generation=2, mode="Observe", **PATIENT)
+    cluster.now += 2 * QUIET_SECONDS
+    await cluster.look()
+    (pool,) = cluster.store.all()
+    assert pool.quiet_until > cluster.now
 
 
 async def test_a_restart_of_the_operator_does_not_begin_the_war_again(cluster: FakeCluster) -> None:

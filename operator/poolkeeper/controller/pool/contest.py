@@ -40,10 +40,10 @@ class Contest:
             self._pause_seconds = 0.0
         return self._pause_seconds
 
-    def ends_at(self) -> float | None:
+    def ends_at(self, now: float) -> float | None:
         """When the contest ends: once there was, or could have been, something to undo for QUIET_SECONDS;
         None for no contest."""
-        return self._quiet_at() if self._pause_seconds else None
+        return self._quiet_at() if self.pause_seconds(now) else None
 
     def _quiet_at(self) -> float:
         may_write_at = max(self.changed_at, self._wrote_at + self._pause_seconds)

@@ -166,7 +166,7 @@ class Reconciler:
             pool.decision.explain_at if pool.decision else None,
             pool.warm_floor.changes_at if pool.warm_floor else None,
             pool.surroundings.expires_at if pool.surroundings.scalers else None,
-            pool.target.contest.ends_at(),
+            pool.target.contest.ends_at(self._clock()),
             pool.shortage.due_at(short_since),
             self._template_edits.due_at(pool) if self._leadership.may_write() else None,
             pool.starts.changes_at(self._clock()),

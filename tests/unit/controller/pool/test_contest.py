@@ -45,7 +45,11 @@ def test_one_change_by_hand_is_no_contest() -> None:
     contest = Contest()
     contest.wrote(T0)
     contest.changed(None, T0 + 5.0)
-    assert (contest.pause_seconds(T0 + 5.0), contest.held(T0 + 5.0), contest.ends_at()) == (0.0, None, None)
+    assert (contest.pause_seconds(T0 + 5.0), contest.held(T0 + 5.0), contest.ends_at(T0 + 5.0)) == (
+        0.0,
+        None,
+        None,
+    )
 
 
 def contested() -> Contest:
@@ -80,9 +84,10 @@ def test_a_change_that_answers_no_write_of_ours_does_not_double_the_pause() -> N
 def test_it_ends_once_the_other_writer_has_been_quiet() -> None:
     """The quiet time begins when the operator may write again: before, there was nothing to undo."""
     contest = contested()
-    ends_at = contest.ends_at()
+    ends_at = contest.ends_at(T0 + 15.0)
     assert ends_at == T0 + 70.0 + QUIET_SECONDS
     assert contest.pause_seconds(ends_at - 1.0) == 60.0
+    assert contest.ends_at(ends_at) is None
     assert contest.pause_seconds(ends_at) == 0.0
     contest.changed(ARGO, ends_at + 1.0)
     assert contest.held(ends_at + 1.0) is None
@@ -92,7 +97,7 @@ def test_it_ends_although_the_operator_goes_on_writing() -> None:
     contest = contested()
     for second in range(70, 670, 60):
         contest.wrote(T0 + second)
-    assert contest.ends_at() == T0 + 70.0 + QUIET_SECONDS
+    assert contest.ends_at(T0 + 640.0) == T0 + 70.0 + QUIET_SECONDS
 
 
 @pytest.mark.parametrize(
