@@ -134,13 +134,15 @@ def specs(draw: st.DrawFn) -> PoolSpec:
         objective_percent=draw(st.sampled_from((50.0, 90.0, 99.0, 99.99))),
         start=draw(st.sampled_from(StartMode)),
         when_unattainable=draw(st.sampled_from(WhenUnattainable)),
-        zero_mode=draw(st.sampled_from((ZeroMode.LEARNED, ZeroMode.NEVER))),
+        zero_mode=draw(st.sampled_from(ZeroMode)),
+        idle_seconds=draw(st.none() | seconds),
         drains_on_termination=draw(st.booleans()),
         sources=(
             SourceSpec(
                 "queue",
                 sees_in_flight=sees_in_flight,
                 max_service_seconds=draw(st.none() | seconds),
+                outlives_workers=draw(st.booleans()),
             ),
         ),
         start_prior_seconds=draw(seconds),

@@ -135,3 +135,19 @@ def test_nothing_is_changed_while_writes_are_held_back(
         if decision.reason is Reason.HELD_BACK:
             assert decision.due_at is not None
             assert decision.due_at <= held.until
+
+
+@settings(deadline=None, max_examples=150)
+@given(histories())
+def test_a_look_that_changes_nothing_is_not_due_again_at_once(
+    history: tuple[PoolSpec, list[Step], PoolState],
+) -> None:
+    """Else the operator would look at the pool over and over."""
+    spec, *_ = history
+    for (_, observation), _, state in replay(*history):
+        later = state.clock + 0.001
+        decision, _ = decide(later, spec, observation, state)
+        desired = observation.replicas.desired if observation.replicas else decision.replicas
+        if decision.replicas == desired:
+            for due_at in (decision.due_at, decision.review_at, decision.explain_at):
+                assert due_at is None or due_at > later, (decision.reason, later - due_at)
