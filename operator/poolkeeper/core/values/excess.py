@@ -73,9 +73,12 @@ def _longest_seconds(spec: PoolSpec) -> float:
 
 def without(workload: Workload, excess: Excess) -> Workload:
     """The workload with the surplus taken out of its readings, from which the load is learned. A surplus that
-    is not believed yet is no reason to start either, nor are requests that have not moved for long."""
+    is not believed yet is no reason to start either, nor are requests that have not moved for long. A source
+    that can't be read now may hold some of the surplus: no more is taken out than is in flight."""
     unmoved = sum([reading.unmoved.requests for reading in workload.readings])
     unworked = max(excess.requests, excess.fewest, unmoved) - workload.orphaned
+    if unworked > workload.in_flight:
+        unworked = workload.in_flight
     if unworked <= 0:
         return workload
     left, readings = unworked, []

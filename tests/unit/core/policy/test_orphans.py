@@ -9,7 +9,8 @@ from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Decision, Reason
-from poolkeeper.core.values.excess import NO_EXCESS, Excess, weigh
+from poolkeeper.core.values.demand import survey
+from poolkeeper.core.values.excess import NO_EXCESS, Excess, weigh, without
 from poolkeeper.core.values.ledger import Ledger, Sample, record
 from poolkeeper.core.values.observation import Demand, Observation, Reading, Replicas, Stage, StartingReplica
 from poolkeeper.core.values.spec import PoolSpec, SourceSpec
@@ -211,6 +212,16 @@ def test_what_is_believed_stays_where_it_is_not_seen() -> None:
     spec, known = spec_of(None), Excess(8, fewest=9, believed_at=T0 + 1.0, seen_at=T0)
     workload = survey_of(spec, reading(T0, (), 9))
     assert weigh(known, T0 + 20.0, spec, workload, None) == Excess(8, seen_at=T0)
+
+
+@pytest.mark.parametrize("surplus", range(1, 9))
+def test_no_more_is_taken_out_than_is_seen_while_a_source_can_not_be_read(surplus: int) -> None:
+    """The work would be less than none, and the service rate with it: of two requests, 0 requests/s."""
+    spec, known = spec_of(None), Excess(surplus, seen_at=T0)
+    observation = observe(unavailable(T0), replicas(1))
+    assert without(survey(T0, spec, observation, 0.0), known).worked == 0
+    decision, _ = decide(T0, spec, observation, initial_state(T0, spec)._replace(excess=known))
+    assert (decision.replicas, decision.reason) == (1, Reason.DEMAND_UNKNOWN)
 
 
 def test_a_pool_that_was_edited_to_follow_other_sources_has_no_surplus() -> None:
