@@ -11,8 +11,8 @@ LOAD_SECONDS = 8
 
 
 def late_probe_under_load(world: QueueNamespace) -> None:
-    """Jobs come every second; the probe passes 20 s after the first of them was taken."""
-    world.create_queue_and_worker(load_seconds=2, service_seconds=0.05, variables=LATE)
+    """Jobs come every second and take longer than a poll; the probe passes 20 s after the first was taken."""
+    world.create_queue_and_worker(load_seconds=2, service_seconds=0.7, variables=LATE)
     world.apply(world.quick_pool())
     world.feed(40, 1)
     world.wait_until("a worker has taken jobs", lambda: world.done() > 0, 40)
