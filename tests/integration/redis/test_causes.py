@@ -1,6 +1,7 @@
 """Every cause that keeps a queue from being read, against real sockets: the message names the source, its
 address, the cause and what to do, and no credential."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
@@ -72,6 +73,19 @@ async def test_a_name_that_does_not_exist(listening: Listening) -> None:
     await check(
         listening, jobs("no-such-host.invalid:6379"), "NameNotFound", "the name 'no-such-host.invalid'"
     )
+
+
+async def test_a_name_about_which_dns_is_silent(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a cluster has no such name, it asks DNS servers outside, which may be out of reach."""
+
+    async def silent(*_: object, **__: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", silent)
+    text = "DNS gives no answer about the name 'queue'"
+    await check(listening, jobs("queue:6379"), "NameNotFound", text)
 
 
 async def test_nothing_listens_on_the_port(listening: Listening) -> None:

@@ -23,17 +23,22 @@ _REMEDIES = {
 
 
 def unresolved(host: str, error: OSError | UnicodeError) -> SourceFailure:
-    """No address was found for a name."""
-    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
-        return SourceFailure(
-            "NameNotFound", f"the name {host!r} can't be looked up: the cluster's DNS gives no answer"
-        )
+    """No address was found for a name, or none in time."""
     hint = (
-        f"; a name without a dot is looked up beside the operator, so write {host}.NAMESPACE.svc"
+        f"a name without a dot is looked up beside the operator, so write {host}.NAMESPACE.svc"
         if "." not in host
-        else "; correct it in the pool's demand"
+        else "correct it in the pool's demand"
     )
-    return SourceFailure("NameNotFound", f"the name {host!r} does not exist in DNS{hint}")
+    silent = isinstance(error, TimeoutError) or (
+        isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
+    )
+    if silent:
+        return SourceFailure(
+            "NameNotFound",
+            f"DNS gives no answer about the name {host!r}: the cluster has no such name, or its DNS can't be "
+            f"reached; {hint}",
+        )
+    return SourceFailure("NameNotFound", f"the name {host!r} does not exist in DNS; {hint}")
 
 
 def unconnected(problem: OSError | None) -> SourceFailure:

@@ -43,11 +43,15 @@ class RedisServer:
 
     async def open(self, allowed: AddressPolicy) -> RedisSession:
         """Resolve, check the address, connect to it and log in, all within the time limit."""
+        addresses: list[str] = []
         try:
             async with asyncio.timeout(self.timeout_seconds):
-                wire = await self._connect(await self._addresses(allowed))
+                addresses = await self._addresses(allowed)
+                wire = await self._connect(addresses)
                 return await self._log_in(wire)
         except TimeoutError as error:
+            if not addresses:
+                raise diagnosis.unresolved(self.host, error) from error
             raise SourceFailure(
                 "Timeout",
                 f"no connection within {self.timeout_seconds:g} s, and no refusal; check the address, and "

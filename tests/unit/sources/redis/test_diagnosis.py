@@ -8,6 +8,11 @@ import pytest
 
 from poolkeeper.sources.redis.diagnosis import unconnected, unresolved, untrusted
 
+NO_NAME = socket.gaierror(socket.EAI_NONAME, "")
+NO_ANSWER = socket.gaierror(socket.EAI_AGAIN, "")
+CORRECT_IT = "; correct it in the pool's demand"
+BESIDE_THE_OPERATOR = "is looked up beside the operator, so write redis.NAMESPACE.svc"
+
 
 @pytest.mark.parametrize(
     ("code", "remedy"),
@@ -42,14 +47,17 @@ def test_an_address_that_can_not_be_reached(number: int | None, reason: str, tex
 
 
 @pytest.mark.parametrize(
-    ("host", "number", "text"),
+    ("host", "error", "start", "end"),
     [
-        ("redis.shop.svc", socket.EAI_NONAME, "does not exist in DNS; correct it in the pool's demand"),
-        ("redis", socket.EAI_NONAME, "is looked up beside the operator, so write redis.NAMESPACE.svc"),
-        ("redis.shop.svc", socket.EAI_AGAIN, "can't be looked up: the cluster's DNS gives no answer"),
+        ("redis.shop.svc", NO_NAME, "the name 'redis.shop.svc' does not exist in DNS", CORRECT_IT),
+        ("redis", NO_NAME, "the name 'redis' does not exist in DNS", BESIDE_THE_OPERATOR),
+        ("redis.shop.svc", NO_ANSWER, "DNS gives no answer about the name 'redis.shop.svc'", CORRECT_IT),
+        ("redis", NO_ANSWER, "DNS gives no answer about the name 'redis'", BESIDE_THE_OPERATOR),
+        ("redis", TimeoutError(), "DNS gives no answer about the name 'redis'", BESIDE_THE_OPERATOR),
     ],
 )
-def test_a_name_without_an_address(host: str, number: int, text: str) -> None:
-    failure = unresolved(host, socket.gaierror(number, ""))
+def test_a_name_without_an_address(host: str, error: OSError, start: str, end: str) -> None:
+    failure = unresolved(host, error)
     assert failure.reason == "NameNotFound"
-    assert text in failure.message
+    assert failure.message.startswith(start)
+    assert failure.message.endswith(end)
