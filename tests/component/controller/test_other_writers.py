@@ -9,7 +9,7 @@ import pytest
 
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.controller.pool.contest import QUIET_SECONDS
-from poolkeeper.kube.objects.managed_fields import ReplicaWriter
+from poolkeeper.kube.objects.managed_fields import UNNOTED, ReplicaWriter
 from poolkeeper.kube.transport.errors import ApiUnreachable
 from poolkeeper.kube.watch.pod import Pod, project_pod
 from tests.component.controller.fake_cluster import FakeCluster
@@ -190,6 +190,33 @@ async def test_a_restart_of_the_operator_does_not_begin_the_war_again(cluster: F
     assert len(writes) <= 3
     assert restarted.condition("Ready") == ("False", "ReplicasChangedElsewhere")
     assert "argocd-controller (Apply)" in message(restarted)
+
+
+async def test_a_standby_that_takes_over_repeats_what_was_said_of_a_writer(cluster: FakeCluster) -> None:
+    """After a write of 0 the API server names no writer any more, and nobody has changed anything since."""
+    standby = FakeCluster()
+    standby.lease.is_held = False
+    for each in (standby, cluster):
+        await look_at(each, 1)
+    await war(cluster, 126)
+    said = {each["type"]: each for each in status(cluster)["conditions"]}
+    metadata = {"namespace": "ns", "name": "pool", "uid": "uid-pool", "generation": 1}
+    standby.now, standby.writers = cluster.now, (UNNOTED,)
+    standby.updates.pool_seen({"metadata": metadata, "status": status(cluster)})
+    await seconds_pass(standby, 1)
+    standby.lease.is_held = True
+    standby.readings.leadership_changed(is_leading=True)
+    await seconds_pass(standby, 1)
+    now = {each["type"]: each for each in status(standby)["conditions"]}
+    assert now["SoleWriter"]["message"] == said["SoleWriter"]["message"]
+    assert now["Ready"]["message"].startswith("argocd-controller (Apply) keeps changing the replicas")
+    assert standby.events == []
+    await seconds_pass(standby, 2)
+    set_by(standby, KUBECTL, 2)
+    await seconds_pass(standby, 1)
+    (pool,) = standby.store.all()
+    sole_writer = pool.history.conditions["SoleWriter"].message
+    assert sole_writer.startswith("kubectl (scale) keeps changing the replicas")
 
 
 async def test_one_change_is_no_conflict(cluster: FakeCluster) -> None:

@@ -46,7 +46,7 @@ def test_a_contested_target_names_what_usually_contests_it_where_the_writer_is_n
 
 @pytest.mark.parametrize(("held", "when"), [(Held(1_700_000_060.0), ", not before 22:14:20 UTC"), (None, "")])
 def test_a_contested_pool_says_how_rarely_it_writes(held: Held | None, when: str) -> None:
-    verdict = conditions.written_rarely(ARGO, 120.0, held)
+    verdict = conditions.written_rarely(str(ARGO), 120.0, held)
     assert (verdict.holds, verdict.reason) == (False, "ReplicasChangedElsewhere")
     assert verdict.message == (
         "argocd-controller (Apply) keeps changing the replicas, so the operator writes them at most once in "

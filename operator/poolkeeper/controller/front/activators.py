@@ -18,7 +18,10 @@ from poolkeeper.kube.transport.errors import KubeFailure
 from poolkeeper.kube.watch.pod import Pod
 from poolkeeper.sources.http.activator_link import ActivatorChannel, ActivatorLink
 
-NOT_INSTALLED = "this installation has no activators; the chart's value activator.enabled brings them"
+NOT_INSTALLED = (
+    "this installation has no activators, and an http source needs them: set the chart's value "
+    "activator.enabled to true"
+)
 NO_ACTIVATOR = "no activator runs; set the chart's value activator.enabled to true"
 
 MakeLink = Callable[[str, int, Path, Callable[[], None]], ActivatorChannel]

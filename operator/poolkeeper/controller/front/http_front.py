@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from poolkeeper.api.activation import PoolReport
 from poolkeeper.api.demand import DemandSource
-from poolkeeper.controller.front.activators import Activators
+from poolkeeper.controller.front.activators import NOT_INSTALLED, Activators
 from poolkeeper.controller.front.endpoints import EndpointsLane
 from poolkeeper.controller.front.services import Services
 from poolkeeper.controller.front.tables import Tables
@@ -155,6 +155,9 @@ class HttpFront:
         if known is not None and known.owner is not None:
             verdict = shared_service(declared.http.service, known.owner)
             raise SourceFailure(verdict.reason, verdict.message)
+        if not self._activators.are_configured:
+            # The install may have no right to read the Service: that would be the wrong thing to grant.
+            raise SourceFailure("NoActivators", NOT_INSTALLED)
         service = await self._services.look(stored, declared.http)
         if self._activators.failure:
             raise SourceFailure("ActivatorsUnknown", self._activators.failure)

@@ -14,6 +14,8 @@ from poolkeeper.kube.objects.managed_fields import ReplicaWriter
 
 CONTESTED = "ReplicasChangedElsewhere"
 """The reason of events and conditions about it."""
+KEEPS_CHANGING = " keeps changing the replicas"
+"""What follows the name of the other writer in the condition about it."""
 QUIET_SECONDS = 600.0
 """One change by hand is no conflict; a second one within this time is. It ends after as long without one."""
 FIRST_PAUSE_SECONDS = 60.0
@@ -28,11 +30,20 @@ class Contest:
         """Who changed the replicas last, as far as that was recorded."""
         self.changed_at = -math.inf
         """When the last foreign change was seen, in Unix seconds."""
+        self.said = ""
+        """The words of an earlier leader about a writer that the API server does not name any more; empty
+        once a change was seen."""
         self._pause_seconds = 0.0
         """0 while there is no contest."""
         self._wrote_at = -math.inf
         self._answered_at: float | None = None
         """When the operator first wrote after the last foreign change; None where it has not."""
+
+    @property
+    def name(self) -> str:
+        """The other writer; empty where it is not known."""
+        name, keeps_changing, _ = self.said.partition(KEEPS_CHANGING)
+        return name if keeps_changing else str(self.writer or "")
 
     def pause_seconds(self, now: float) -> float:
         """The shortest time between two writes; 0 where no other writer keeps changing the replicas."""
@@ -52,7 +63,7 @@ class Contest:
     def held(self, now: float) -> Held | None:
         """Until when no change may be written; None where one may."""
         until = self._wrote_at + self.pause_seconds(now)
-        return Held(until, str(self.writer or "")) if until > now else None
+        return Held(until, self.name) if until > now else None
 
     def changed(self, writer: ReplicaWriter | None, now: float) -> None:
         """Another writer has changed the replicas."""
@@ -61,7 +72,7 @@ class Contest:
             self._pause_seconds = min(2.0 * pause_seconds, LONGEST_PAUSE_SECONDS)
         elif not pause_seconds and now - self.changed_at <= QUIET_SECONDS:
             self._pause_seconds = FIRST_PAUSE_SECONDS
-        self.writer = writer or self.writer
+        self.writer, self.said = writer or self.writer, ""
         self.changed_at, self._answered_at = now, None
 
     def wrote(self, now: float) -> None:

@@ -15,7 +15,7 @@ from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.controller.reporting.report import Reporter
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.core.values.observation import Foreign
-from poolkeeper.kube.objects.managed_fields import other_writer
+from poolkeeper.kube.objects.managed_fields import UNNOTED, other_writer
 
 NAMED_EVERY_SECONDS = 2.0
 """The writer is read no more often than this: each time costs one request."""
@@ -69,6 +69,8 @@ class OtherWriters:
         if contested_since is not None:
             target.contest.resume(contested_since, min(_written_at(records) or now, now), now)
             target.contest.writer = writer
+            if writer in (None, UNNOTED):
+                target.contest.said = past.conditions[ConditionType.SOLE_WRITER].message
         # The status may be a write behind: a leader that ended may not have written it.
         if foreign is not None and not (records and any(each.is_operator for each in writers)):
             target.asked = _last_asked(records).replicas if records else 0

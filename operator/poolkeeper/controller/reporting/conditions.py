@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from enum import StrEnum
 
 from poolkeeper.advice.writers import writer_advice
-from poolkeeper.controller.pool.contest import CONTESTED
+from poolkeeper.controller.pool.contest import CONTESTED, KEEPS_CHANGING
 from poolkeeper.core.policy import say
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey
@@ -139,17 +139,17 @@ def contested(writer: ReplicaWriter | None, changed_at: float) -> Verdict:
     return Verdict(
         False,
         CONTESTED,
-        f"{writer or say.ANOTHER_WRITER} keeps changing the replicas, last at {at}; {writer_advice(writer)}",
+        f"{writer or say.ANOTHER_WRITER}{KEEPS_CHANGING}, last at {at}; {writer_advice(writer)}",
     )
 
 
-def written_rarely(writer: ReplicaWriter | None, pause_seconds: float, held: Held | None) -> Verdict:
+def written_rarely(name: str, pause_seconds: float, held: Held | None) -> Verdict:
     """What follows for the pool: it writes, but rarely."""
     next_at = f", not before {say.time_of_day(held.until)}" if held else ""
     return Verdict(
         False,
         CONTESTED,
-        f"{writer or say.ANOTHER_WRITER} keeps changing the replicas, so the operator writes them at most "
+        f"{name or say.ANOTHER_WRITER}{KEEPS_CHANGING}, so the operator writes them at most "
         f"once in {pause_seconds:.0f} s{next_at}: the condition SoleWriter says what to do",
     )
 

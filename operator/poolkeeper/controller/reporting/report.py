@@ -15,7 +15,7 @@ from poolkeeper.api.status import (
 )
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
-from poolkeeper.controller.pool.history import MESSAGE_LENGTH, in_flight, orphaned, queued
+from poolkeeper.controller.pool.history import MESSAGE_LENGTH, History, in_flight, orphaned, queued
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.controller.reporting.promise import promise_status
@@ -201,12 +201,16 @@ def _numbers(status: Status) -> object:
 
 
 def _is_news(pool: Pool, before: Condition | None, condition: Condition, now: float) -> bool:
-    """Whether a condition is worth an event: its status or its reason has changed. The exception is a
-    condition that becomes True and was not reported to be False before."""
+    """Whether a condition is worth an event: its status or its reason has changed. The exceptions are a
+    condition that becomes True and was not reported to be False before, and one that the leader before has
+    reported: a standby may judge otherwise until it leads."""
     if condition.type == ConditionType.SCALED_TO_ZERO or condition.status is ConditionStatus.UNKNOWN:
         return False
     if before is not None and before.status is condition.status:
         return pool.reason_limit.allows(condition.type, before.reason, condition.reason, now)
     pool.reason_limit.note(condition.type, condition.reason, now)
     was_known = before is not None and before.status is not ConditionStatus.UNKNOWN
-    return condition.status is ConditionStatus.FALSE or was_known
+    if condition.status is ConditionStatus.TRUE and not was_known:
+        return False
+    said = History.from_status(pool.status).conditions.get(condition.type)
+    return said is None or (said.status, said.reason) != (condition.status, condition.reason)

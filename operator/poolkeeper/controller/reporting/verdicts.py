@@ -1,6 +1,7 @@
 """All conditions of a pool at this moment, one verdict each."""
 
 from poolkeeper.api.pool import PoolMode
+from poolkeeper.controller.pool.contest import CONTESTED
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.windows import window_problems
@@ -56,6 +57,8 @@ def _contest(pool: Pool, now: float) -> Verdict:
     declared, contest = pool.declaration.spec, pool.target.contest
     is_enforced = declared is not None and declared.mode is PoolMode.ENFORCE
     if is_enforced and contest.pause_seconds(now):
+        if contest.said:
+            return Verdict(False, CONTESTED, contest.said)
         return conditions.contested(contest.writer, contest.changed_at)
     if pool.surroundings.scalers_unknown:
         return conditions.unknown_scalers(pool.surroundings.scalers_unknown)
@@ -82,7 +85,7 @@ def _readiness(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: 
         return conflict
     contest = pool.target.contest
     if pause_seconds := contest.pause_seconds(now):
-        return conditions.written_rarely(contest.writer, pause_seconds, contest.held(now))
+        return conditions.written_rarely(contest.name, pause_seconds, contest.held(now))
     if problems := window_problems(declared.scale_to_zero.windows):
         return conditions.invalid_windows(problems)
     return conditions.MANAGED

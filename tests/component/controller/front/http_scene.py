@@ -63,7 +63,7 @@ class HttpScene:
     published: list[Sample | Unavailable] = field(default_factory=list)
     running: list["asyncio.Task[None]"] = field(default_factory=list)
     servers: Servers = field(default_factory=Servers)
-    settings: ActivatorSettings = SETTINGS
+    settings: ActivatorSettings | None = SETTINGS
     timing: FrontTiming = QUICK
     has_real_links: bool = False
     readings: Counter[PoolKey] = field(default_factory=Counter)

@@ -29,6 +29,16 @@ class Refusing:
         raise self.failure
 
 
+async def test_without_activators_they_are_asked_for_and_not_rights() -> None:
+    """A default install may not read Services, and the right to do so would not help."""
+    scene = HttpScene(settings=None)
+    scene.api.answers_for_services.clear()
+    pool = scene.declare()
+    with pytest.raises(SourceFailure, match="set the chart's value activator") as raised:
+        await scene.http.backends(pool.key)
+    assert raised.value.reason == "NoActivators"
+
+
 async def read_target(_: TargetKey) -> Target:
     return Target("uid", 1, {"spec": {"containers": []}})
 
