@@ -1,9 +1,11 @@
 """A redis-server per test, and a hub that may connect to it."""
 
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from hack.testing.redis_server import LocalRedis
 from tests.integration.sources.listening import Listening
@@ -39,6 +41,13 @@ def start_redis(tmp_path: Path) -> Iterator[Callable[..., LocalRedis]]:
 def server(start_redis: Callable[..., LocalRedis]) -> LocalRedis:
     """One server without a password."""
     return start_redis()
+
+
+@pytest.fixture
+def client(server: LocalRedis) -> Iterator[redis.Redis]:
+    """A client of that server."""
+    with contextlib.closing(server.client) as client:
+        yield client
 
 
 @pytest.fixture

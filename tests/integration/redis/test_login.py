@@ -1,7 +1,6 @@
 """Logins: users, rotation, permissions, and who shares a connection with whom."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import redis
@@ -19,12 +18,6 @@ ROTATED = "battery-staple"
 USER = RedisAuth(username="poolkeeper", password_secret=SecretKey(name="login", key="password"))
 LIST_RIGHTS = tuple(RIGHTS["lists"].split())
 STREAM_RIGHTS = tuple(RIGHTS["streams"].split())
-
-
-@pytest.fixture
-def client(server: LocalRedis) -> Iterator[redis.Redis]:
-    with contextlib.closing(server.client) as client:
-        yield client
 
 
 def secret(listening: Listening, value: str, namespace: str = POOL.namespace) -> None:

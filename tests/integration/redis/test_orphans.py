@@ -5,7 +5,7 @@ A job may take 2 s; live workers need 0.3 s.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -22,12 +22,6 @@ from tests.integration.sources.listening import POOL, Listening
 
 LIMIT_SECONDS = 2
 PATIENCE_SECONDS = 20.0
-
-
-@pytest.fixture
-def client(server: LocalRedis) -> Iterator[redis.Redis]:
-    with contextlib.closing(server.client) as client:
-        yield client
 
 
 class Demand:

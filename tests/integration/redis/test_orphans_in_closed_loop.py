@@ -6,11 +6,10 @@ Workers are tasks that start, take jobs and may be killed; a target of so many r
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
-import pytest
 import redis
 
 from hack.testing.redis_server import LocalRedis
@@ -31,12 +30,6 @@ from tests.integration.sources.listening import POOL, Listening
 START_SECONDS, JOB_SECONDS, LIMIT_SECONDS = 0.3, 0.5, 2
 Take = Callable[[str], Callable[[], Any] | None]
 """Takes a job under a worker's name, and returns how to finish it."""
-
-
-@pytest.fixture
-def client(server: LocalRedis) -> Iterator[redis.Redis]:
-    with contextlib.closing(server.client) as client:
-        yield client
 
 
 class Worker:

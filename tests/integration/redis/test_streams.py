@@ -1,8 +1,5 @@
 """Streams: what is particular to them beyond the contract."""
 
-import contextlib
-from collections.abc import Iterator
-
 import pytest
 import redis
 
@@ -10,12 +7,6 @@ from hack.testing.redis_server import LocalRedis, run
 from poolkeeper.sources.redis.stream import MAX_COUNTED_ENTRIES, PAGE_ENTRIES
 from tests.integration.redis.sources import stream_source
 from tests.integration.sources.listening import Listening
-
-
-@pytest.fixture
-def client(server: LocalRedis) -> Iterator[redis.Redis]:
-    with contextlib.closing(server.client) as client:
-        yield client
 
 
 def add(client: redis.Redis, entries: int) -> list[str]:

@@ -27,16 +27,14 @@ class Case(NamedTuple):
     replicas: Replicas
     limits: Limits
     plan: StartPlan
-    failing: tuple[StartingReplica, ...] = ()
+    failing: tuple[StartingReplica, ...]
     """The starting replicas that can't get ready as they are, or take far longer than starts do."""
-    trouble: Trouble | None = None
+    coming: tuple[StartingReplica, ...]
+    """The other starting replicas."""
+    trouble: Trouble | None
     """What a start suffers from now."""
-
-    @property
-    def coming(self) -> tuple[StartingReplica, ...]:
-        """The other starting replicas."""
-        starting, failing = self.replicas.starting, self.failing
-        return tuple([each for each in starting if each not in failing]) if failing else starting
+    start_seconds: float
+    """How long a start that is made now should take; 0 where there is no work, as nothing is started then."""
 
 
 class Choice(NamedTuple):
@@ -88,31 +86,39 @@ def revocable(case: Case) -> int:
     return sum([starting.reached in furthest for starting in case.replicas.starting])
 
 
+def overdue_seconds(starts: StartTimes) -> float:
+    """The age from which on a start takes longer than starts do."""
+    usual_seconds = starts.ended_p95_seconds
+    return max(OVERDUE_FACTOR * usual_seconds, usual_seconds + LEAST_OVERDUE_SECONDS)
+
+
 def overdue_at(starting: StartingReplica, starts: StartTimes) -> float:
     """From when on a start takes longer than starts do; never while it waits to be admitted."""
     if starting.begun_at is None:
         return math.inf
-    usual_seconds = starts.ended_p95_seconds
-    return starting.begun_at + max(OVERDUE_FACTOR * usual_seconds, usual_seconds + LEAST_OVERDUE_SECONDS)
+    return starting.begun_at + overdue_seconds(starts)
 
 
-def loading_until(starting: StartingReplica, starts: StartTimes) -> float:
-    """Until when a replica may be loading, although its start is overdue: a load that is cut off is paid
-    twice. Never over while the replica waits to be admitted.
+def longest_load_seconds(starts: StartTimes) -> float:
+    """For how long a replica may be loading, although its start is overdue: a load that is cut off is paid
+    twice.
 
     After one start of 60 s, that is 230 s; after twelve of 60 to 72 s, it is 93 s.
     """
-    if starting.begun_at is None:
-        return math.inf
-    return max(starting.begun_at + starts.ended_slowest_seconds, overdue_at(starting, starts))
+    return max(starts.ended_slowest_seconds, overdue_seconds(starts))
 
 
-def is_loading(now: float, starting: StartingReplica, starts: StartTimes) -> bool:
-    """Whether a replica is under way to become ready, as far as can be seen."""
-    return not starting.failure and starting.is_under_way(now) and now < loading_until(starting, starts)
+def is_loading(now: float, starting: StartingReplica, longest_seconds: float) -> bool:
+    """Whether a replica is under way to become ready, as far as can be seen; never over while the replica
+    waits to be admitted."""
+    begun_at = starting.begun_at
+    is_over = begun_at is not None and now >= begun_at + longest_seconds
+    return not is_over and not starting.failure and starting.is_under_way(now)
 
 
 def loading(case: Case) -> list[StartingReplica]:
     """The replicas that are under way to become ready."""
-    starting, now, starts = case.replicas.starting, case.now, case.state.starts
-    return [each for each in starting if is_loading(now, each, starts)]
+    if not case.replicas.starting:
+        return []
+    now, longest_seconds = case.now, longest_load_seconds(case.state.starts)
+    return [each for each in case.replicas.starting if is_loading(now, each, longest_seconds)]

@@ -16,6 +16,7 @@ from poolkeeper.core.policy.failing import failing_starts, restrain, settle, tro
 from poolkeeper.core.policy.foreign import hold_back
 from poolkeeper.core.policy.starting import (
     cancel,
+    expected_start,
     hold_while_starting,
     outgrown_at,
     plan_starts,
@@ -81,7 +82,9 @@ def _look_ahead(
     limits = bounds.limits(now, spec, observation, state)
     counted = without(replicas, failing) if failing else replicas
     plan = plan_starts(now, spec, workload, counted, limits.ceiling, state)
-    return Case(now, spec, workload, state, replicas, limits, plan, failing, found)
+    coming = counted.starting
+    start_seconds = 0.0 if workload.is_empty else expected_start(now, coming, state.starts)
+    return Case(now, spec, workload, state, replicas, limits, plan, failing, coming, found, start_seconds)
 
 
 def _choose(case: Case) -> Choice:

@@ -21,7 +21,7 @@ from poolkeeper.core.learning.starts import attempts
 from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import say
-from poolkeeper.core.policy.case import Case, Choice, overdue_at
+from poolkeeper.core.policy.case import Case, Choice, overdue_at, overdue_seconds
 from poolkeeper.core.tuning import ADMISSION_PATIENCE_SECONDS
 from poolkeeper.core.values.decision import Reason, Trouble
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
@@ -34,7 +34,8 @@ _EXPLAINED_BY_FAILURE = frozenset({Reason.STARTING, Reason.WITHIN_BUDGET, Reason
 
 def failing_starts(now: float, replicas: Replicas, starts: StartTimes) -> tuple[StartingReplica, ...]:
     """The starting replicas that fail."""
-    return tuple([each for each in replicas.starting if _is_failing(now, each, starts)])
+    limit_seconds = overdue_seconds(starts)
+    return tuple([each for each in replicas.starting if _is_failing(now, each, limit_seconds)])
 
 
 def settle(
@@ -161,10 +162,11 @@ def _message(case: Case) -> str:
     return say.next_attempt(waits, known.failed, known.reason, next_at)
 
 
-def _is_failing(now: float, starting: StartingReplica, starts: StartTimes) -> bool:
+def _is_failing(now: float, starting: StartingReplica, limit_seconds: float) -> bool:
     if starting.stage is Stage.UNADMITTED:
         return False
-    return bool(starting.failure) or now >= overdue_at(starting, starts)
+    is_overdue = starting.begun_at is not None and now >= starting.begun_at + limit_seconds
+    return is_overdue or bool(starting.failure)
 
 
 def _admitted_by(starting: StartingReplica) -> float:

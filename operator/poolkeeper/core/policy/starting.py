@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from poolkeeper.api.pool import StartMode
 from poolkeeper.core.learning import load
+from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import outlook, say, sizing
 from poolkeeper.core.policy.capacity import Capacity
@@ -15,7 +16,7 @@ from poolkeeper.core.policy.case import (
     confirmed_idle_at,
     is_expecting,
     loading,
-    loading_until,
+    longest_load_seconds,
     revocable,
     unseen_until,
 )
@@ -89,8 +90,7 @@ def start_ahead(case: Case) -> Choice | None:
     spec, state, desired = case.spec, case.state, case.replicas.desired
     if case.workload.is_empty or desired >= case.limits.ceiling:
         return None
-    start_seconds = _expected_start(case)
-    shortfall_seconds = _shortfall_seconds(case, start_seconds)
+    shortfall_seconds, start_seconds = _shortfall_seconds(case), case.start_seconds
     if case.plan.late:
         shortfall_seconds = max(shortfall_seconds, LATE_SHORTFALL_SHARE * start_seconds)
     if shortfall_seconds <= 0.0:
@@ -116,23 +116,21 @@ def outgrown_at(case: Case) -> float:
     Waiting requests come closer to their deadlines as time passes.
     """
     has_room = case.replicas.desired < case.limits.ceiling
-    if not has_room or not case.workload.queued or _shortfall_seconds(case, _expected_start(case)) <= 0.0:
+    if not has_room or not case.workload.queued or _shortfall_seconds(case) <= 0.0:
         return math.inf
     poll_seconds = case.spec.poll_seconds
     polled_at = max((reading.observed_at for reading in case.workload.readings), default=case.now)
     return max(polled_at, case.now - SAME_POLL_SHARE * poll_seconds) + poll_seconds
 
 
-def _shortfall_seconds(case: Case, start_seconds: float) -> float:
+def _shortfall_seconds(case: Case) -> float:
     """By how many seconds a start takes longer than the budget allows."""
-    return start_seconds - case.spec.budget_seconds + case.spec.margin_seconds
+    return case.start_seconds - case.spec.budget_seconds + case.spec.margin_seconds
 
 
-def _expected_start(case: Case) -> float:
+def expected_start(now: float, coming: tuple[StartingReplica, ...], starts: StartTimes) -> float:
     """The expected start time: the median, but no less than what the running starts show."""
-    starts = case.state.starts
     expected = starts.p50_seconds if starts.samples >= STARTS_BEFORE_DELAY else starts.quantile(EARLIEST_TAIL)
-    coming, now = case.coming, case.now
     if not coming:
         return expected
     oldest = max([starting.age(now) for starting in coming])
@@ -247,4 +245,5 @@ def _loaded_until(case: Case, starting: StartingReplica) -> float:
     if starting.begun_at is None:
         return starting.asked_at + ADMISSION_SECONDS
     until = unseen_until(case) if starting.stage is Stage.NO_CONTAINER else math.inf
-    return min(until if until > case.now else math.inf, loading_until(starting, case.state.starts))
+    loaded_at = starting.begun_at + longest_load_seconds(case.state.starts)
+    return min(until if until > case.now else math.inf, loaded_at)

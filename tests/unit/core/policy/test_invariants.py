@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from poolkeeper.core.learning.saved import restore, save
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
-from poolkeeper.core.policy.case import is_loading
+from poolkeeper.core.policy.case import is_loading, longest_load_seconds
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Decision, Reason
 from poolkeeper.core.values.observation import Observation, Reading, Stage
@@ -79,7 +79,8 @@ def test_nothing_is_lowered_on_unknown_demand_or_under_work(
         is_idle = demand.queued == 0 and not demand.in_flight
         untouched = {Stage.UNADMITTED, Stage.NO_CONTAINER} if is_idle else {Stage.UNADMITTED}
         may_be_revoked = sum(each.reached in untouched for each in starting)
-        if any(is_loading(state.clock, each, state.starts) for each in starting):
+        longest_seconds = longest_load_seconds(state.starts)
+        if any(is_loading(state.clock, each, longest_seconds) for each in starting):
             assert decision.reason in (Reason.START_CANCELLED, Reason.OUT_OF_BOUNDS)
             assert lowered <= may_be_revoked
         elif not spec.drains_on_termination:
