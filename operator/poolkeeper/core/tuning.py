@@ -206,6 +206,14 @@ BLIND_SECONDS = 1800.0
 RETEST_SECONDS. Source: chosen; only a stop can show that requests come no more, and half an hour of idling
 is what a wrong guess costs."""
 
+LASTING_POLLS = 1.5
+"""Requests that are seen at no more polls than this, on average, may be done between two polls.
+Source: derived; a request that lasts as long as a poll interval is seen at one or two polls, a shorter one at
+one or none."""
+LASTING_REQUESTS = 20.0
+"""How many requests the mean of that remembers. Source: chosen; a few starts of a pool with short requests
+are enough to show it."""
+
 # ## When to stop
 
 MINIMUM_UP_SECONDS = 2.0

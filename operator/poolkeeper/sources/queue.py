@@ -19,6 +19,7 @@ class Depth:
     in_flight_marker: str = ""
     oldest_arrived_at: float | None = None
     last_taken: str = ""
+    taken: int | None = None
     in_flight_look: Look | None = None
 
 

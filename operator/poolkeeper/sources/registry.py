@@ -20,11 +20,13 @@ class Kind(NamedTuple):
     """Also given: the seconds after which a request in flight that has not moved is looked for."""
     sees_in_flight: Callable[[Any], bool]
     """Whether the queue shows requests that a replica has taken."""
+    counts_taken: bool
+    """Whether the queue also shows that a request came and went between two reads."""
 
 
 QUEUES = {
-    "redis_list": Kind(redis_list, lambda declared: declared.processing_list is not None),
-    "redis_stream": Kind(redis_stream, lambda _: True),
+    "redis_list": Kind(redis_list, lambda declared: declared.processing_list is not None, counts_taken=False),
+    "redis_stream": Kind(redis_stream, lambda _: True, counts_taken=True),
 }
 
 
@@ -44,6 +46,14 @@ def queue_of(source: DemandSource) -> Queue:
 def keeps_in_flight(source: DemandSource) -> bool:
     """Whether requests that a replica has taken are seen, and stay where they are when their worker dies."""
     return source.http is None and sees_in_flight(source)
+
+
+def counts_taken(source: DemandSource) -> bool:
+    """Whether the source shows that a request came and went between two reads; false for an unknown kind."""
+    if source.http is not None:
+        metrics = source.http.metrics  # the servers that are known count their requests
+        return metrics.running_series is None or metrics.activity_series is not None
+    return any(kind.counts_taken for member, kind in QUEUES.items() if getattr(source, member) is not None)
 
 
 def sees_in_flight(source: DemandSource) -> bool:

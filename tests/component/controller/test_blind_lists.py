@@ -16,6 +16,8 @@ from tests.component.controller.fake_cluster import FakeCluster
 pytestmark = pytest.mark.virtual_time
 
 SOURCE = {"name": "jobs", "redisList": {"address": "redis:6379", "list": "jobs"}, "maxServiceSeconds": 5}
+POLLED = {**SOURCE, "redisList": {"address": "redis:6379", "list": "jobs", "processingList": "doing"}}
+SOURCES = pytest.mark.parametrize(("source", "in_flight"), [(SOURCE, None), (POLLED, 0)])
 SPEC = PoolSpec(max_replicas=2, budget_seconds=1.0, sources=(SourceSpec("jobs", sees_in_flight=False),))
 
 
@@ -25,34 +27,40 @@ def learned(cluster: FakeCluster) -> dict[str, Any]:
     return {"learned": save(initial_state(cluster.now, SPEC)._replace(silence=Silence((doubt,))))}
 
 
-async def idle(cluster: FakeCluster, seconds: int) -> None:
+async def idle(cluster: FakeCluster, seconds: int, in_flight: int | None) -> None:
     """The list is empty, and is looked at every second."""
     for _ in range(seconds):
-        cluster.readings.published(PoolKey("ns", "pool"), Sample("jobs", cluster.now, 0))
+        cluster.readings.published(PoolKey("ns", "pool"), Sample("jobs", cluster.now, 0, in_flight))
         await cluster.look()
         cluster.now += 1.0
 
 
-async def test_replicas_stay_and_the_condition_says_why(cluster: FakeCluster) -> None:
+@SOURCES
+async def test_replicas_stay_and_the_condition_says_why(
+    cluster: FakeCluster, source: dict[str, Any], in_flight: int | None
+) -> None:
     cluster.scales.replicas["worker"] = 1
-    cluster.declare(demand=[SOURCE], status=learned(cluster))
-    await idle(cluster, 60)
+    cluster.declare(demand=[source], status=learned(cluster))
+    await idle(cluster, 60, in_flight)
     assert cluster.scales.writes == []
     assert cluster.condition("DemandKnown") == ("False", "ArrivalsUnseen")
     assert ("Warning", "ArrivalsUnseen") in cluster.events
     cluster.now += BLIND_SECONDS
-    await idle(cluster, 60)
+    await idle(cluster, 60, in_flight)
     assert cluster.scales.writes == [("worker", 0)]
 
 
-async def test_a_standby_takes_over_what_the_leader_has_learned_from_stops(cluster: FakeCluster) -> None:
+@SOURCES
+async def test_a_standby_takes_over_what_the_leader_has_learned_from_stops(
+    cluster: FakeCluster, source: dict[str, Any], in_flight: int | None
+) -> None:
     cluster.scales.replicas["worker"] = 1
     cluster.lease.is_held = False
-    cluster.declare(demand=[SOURCE])
-    await idle(cluster, 3)
-    cluster.declare(demand=[SOURCE], status=learned(cluster))
+    cluster.declare(demand=[source])
+    await idle(cluster, 3, in_flight)
+    cluster.declare(demand=[source], status=learned(cluster))
     cluster.lease.is_held = True
     cluster.readings.leadership_changed(is_leading=True)
-    await idle(cluster, 60)
+    await idle(cluster, 60, in_flight)
     assert cluster.scales.writes == []
     assert cluster.condition("DemandKnown") == ("False", "ArrivalsUnseen")

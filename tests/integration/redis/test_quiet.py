@@ -12,7 +12,7 @@ from hack.testing.redis_server import LocalRedis
 from poolkeeper.api.demand import DemandSource, RedisAuth, SecretKey
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.sources.redis import quiet
-from tests.integration.redis.sources import list_source
+from tests.integration.redis.sources import list_source, stream_source
 from tests.integration.sources.listening import POOL, Listening
 
 SECONDS = 5.0
@@ -26,15 +26,19 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.contextmanager
-def working(server: LocalRedis, wait_seconds: int) -> Iterator[None]:
-    """A worker that takes jobs with BRPOP, and waits for so long for each; 0 is for ever."""
+def working(server: LocalRedis, wait_seconds: int, processing: str = "") -> Iterator[None]:
+    """A worker that takes jobs with BRPOP, or with BLMOVE to a processing list, and waits for so long for
+    each; 0 is for ever."""
     client = redis.Redis(port=server.port, socket_timeout=None)
     is_over = threading.Event()
 
     def work() -> None:
         with contextlib.suppress(redis.RedisError, OSError):
             while not is_over.is_set():
-                client.brpop(["jobs"], wait_seconds)
+                if not processing:
+                    client.brpop(["jobs"], wait_seconds)
+                elif job := client.blmove("jobs", processing, wait_seconds):
+                    client.lrem(processing, 1, str(job))
 
     worker = threading.Thread(target=work)
     worker.start()
@@ -69,11 +73,13 @@ async def test_under_load_the_list_looks_empty_and_the_workers_do_not_look_quiet
     assert max(sample.quiet_seconds or 0.0 for sample in samples) <= 1.0
 
 
+@pytest.mark.parametrize("processing", ["", "taken"])
 async def test_workers_that_wait_for_ever_show_how_long_nothing_has_come(
-    server: LocalRedis, listening: Listening
+    server: LocalRedis, listening: Listening, processing: str
 ) -> None:
-    with working(server, 0):
-        listener = listening.to(list_source(server))
+    """A processing list shows jobs only while they last, and a short one is done between two polls."""
+    with working(server, 0, processing):
+        listener = listening.to(list_source(server, processing_list=processing or None))
         await listener.sample(lambda sample: (sample.quiet_seconds or 0.0) >= 3.0)
         with contextlib.closing(server.client) as producer:
             producer.rpush("jobs", "work")
@@ -114,10 +120,12 @@ async def test_a_user_who_may_not_list_clients_reads_the_list_as_before(
             assert refusals(server) == 1
 
 
-async def test_a_list_whose_work_in_flight_is_seen_asks_for_no_clients(
+async def test_a_stream_that_shows_all_work_asks_for_no_clients(
     server: LocalRedis, listening: Listening
 ) -> None:
-    listener = listening.to(list_source(server, processing_list="taken"))
+    with contextlib.closing(server.client) as client:
+        client.xgroup_create("jobs", "workers", id="0", mkstream=True)
+    listener = listening.to(stream_source(server))
     for _ in range(5):
         await listener.sample()
     with contextlib.closing(server.client) as client:

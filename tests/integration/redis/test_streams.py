@@ -1,9 +1,14 @@
 """Streams: what is particular to them beyond the contract."""
 
+from typing import Any
+
 import pytest
 import redis
 
 from hack.testing.redis_server import LocalRedis, run
+from poolkeeper.core.values.ledger import Ledger, record
+from poolkeeper.core.values.observation import Reading
+from poolkeeper.core.values.spec import SourceSpec
 from poolkeeper.sources.redis.stream import MAX_COUNTED_ENTRIES, PAGE_ENTRIES
 from tests.integration.redis.sources import stream_source
 from tests.integration.sources.listening import Listening
@@ -18,6 +23,17 @@ def add(client: redis.Redis, entries: int) -> list[str]:
 
 def deliver(client: redis.Redis, entries: int) -> None:
     client.xreadgroup("workers", "worker-0", {"jobs": ">"}, count=entries)
+
+
+def do(client: redis.Redis, entries: int) -> None:
+    """Take entries and be done with them."""
+    found: Any = client.xreadgroup("workers", "worker-0", {"jobs": ">"}, count=entries)
+    assert client.xack("jobs", "workers", *(entry for entry, _ in found[0][1])) == entries
+
+
+def reading(ledger: Ledger) -> Reading:
+    assert isinstance(ledger.demand, Reading)
+    return ledger.demand
 
 
 def lag(client: redis.Redis) -> int | None:
@@ -90,6 +106,48 @@ async def test_ids_that_are_no_dates_date_nothing(
     client.xadd("jobs", {"body": "work"}, id="8-0")
     sample = await listening.to(stream_source(server)).sample()
     assert (sample.queued, sample.in_flight, sample.oldest_arrived_at) == (1, 1, None)
+
+
+async def test_entries_that_come_and_go_between_two_polls_are_counted(
+    server: LocalRedis, client: redis.Redis, listening: Listening
+) -> None:
+    client.xgroup_create("jobs", "workers", id="0", mkstream=True)
+    add(client, 2)
+    do(client, 2)
+    source = stream_source(server)
+    ledger = record(Ledger.empty("jobs"), await listening.to(source).sample(), SourceSpec("jobs"))
+    for done in (1, 5):
+        before = reading(ledger)
+        add(client, done)
+        do(client, done)
+        ledger = record(ledger, await listening.to(source).sample(), SourceSpec("jobs"))
+        after = reading(ledger)
+        assert (after.queued, after.in_flight) == (0, 0)
+        assert (after.arrived - before.arrived, after.completed - before.completed) == (done, done)
+        assert after.trail != before.trail
+
+
+async def test_a_group_that_is_set_back_or_made_anew_shows_no_arrival(
+    server: LocalRedis, client: redis.Redis, listening: Listening
+) -> None:
+    client.xgroup_create("jobs", "workers", id="0", mkstream=True)
+    add(client, 3)
+    do(client, 3)
+    source = stream_source(server)
+    ledger = record(Ledger.empty("jobs"), await listening.to(source).sample(), SourceSpec("jobs"))
+    client.xtrim("jobs", maxlen=0)
+    for is_new in (False, True):
+        if is_new:
+            client.delete("jobs")
+            client.xgroup_create("jobs", "workers", id="0", mkstream=True)
+        else:
+            client.xgroup_setid("jobs", "workers", "0")
+        ledger = record(ledger, await listening.to(source).sample(), SourceSpec("jobs"))
+        assert (reading(ledger).queued, reading(ledger).arrived) == (0, 0)
+    add(client, 1)
+    do(client, 1)
+    ledger = record(ledger, await listening.to(source).sample(), SourceSpec("jobs"))
+    assert (reading(ledger).arrived, reading(ledger).completed) == (1, 1)
 
 
 async def test_other_groups_do_not_count(

@@ -5,7 +5,7 @@ from poolkeeper.api.demand import DemandSource
 from poolkeeper.api.pool import AcceleratorPoolSpec, TargetReference
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.core.values.spec import PoolSpec, SourceSpec, start_mode
-from poolkeeper.sources.registry import keeps_in_flight, sees_in_flight
+from poolkeeper.sources.registry import counts_taken, keeps_in_flight, sees_in_flight
 
 DEFAULT_START_SECONDS = 60
 """Expected start time where neither the pool nor its class says anything."""
@@ -40,6 +40,7 @@ def source_spec(source: DemandSource) -> SourceSpec:
         poll_seconds=source.poll_milliseconds / 1000,
         stale_after_seconds=source.stale_after_seconds,
         sees_in_flight=sees_in_flight(source),
+        counts_taken=counts_taken(source),
         max_service_seconds=source.max_service_seconds,
         outlives_workers=keeps_in_flight(source),
     )

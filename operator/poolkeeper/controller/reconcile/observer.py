@@ -151,9 +151,10 @@ class Observer:
 
 def _taken_over(pool: Pool, now: float, spec: PoolSpec, state: PoolState) -> PoolState:
     """A standby does not see every stop, so at the first look as the leader it goes on with what the leader
-    before has learned from stops. Pools that see work in flight learn nothing from them."""
+    before has learned from stops. Pools that see all work learn nothing from them."""
     takes_over, pool.takes_over = pool.takes_over, False
-    if not takes_over or all(source.sees_in_flight for source in spec.sources):
+    sees_all = not spec.uncounted and all(source.sees_in_flight for source in spec.sources)
+    if not takes_over or sees_all:
         return state
     saved = restore(pool.status.get("learned"), now, spec).silence
     return state._replace(silence=saved) if saved.doubts else state

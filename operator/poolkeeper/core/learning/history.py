@@ -15,7 +15,7 @@ from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.objective import Objective
 from poolkeeper.core.learning.promise import NOT_LATE, Late, Obstacles, Promise, Spell
 from poolkeeper.core.learning.service import ServiceRate
-from poolkeeper.core.learning.silence import Silence, stopped, watch
+from poolkeeper.core.learning.silence import Silence, see, stopped, watch
 from poolkeeper.core.learning.starts import start_time
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.demand import Workload
@@ -121,13 +121,40 @@ def _worked_at(now: float, workload: Workload, state: PoolState) -> float:
 def _silence(
     now: float, spec: PoolSpec, workload: Workload, replicas: Replicas | None, state: PoolState
 ) -> Silence:
-    """Every stop of a pool with unseen work is a test of whether the silence before it was true."""
-    silence = state.silence
-    if replicas is None or not workload.unseen_seconds:
+    """Every stop of a pool that may miss work is a test of whether the silence before it was true."""
+    silence = _follow_uncounted(spec, workload, state) if spec.uncounted else state.silence
+    if replicas is None or not (workload.unseen_seconds or spec.uncounted):
         return silence
     if state.desired and not replicas.desired:
         silence = stopped(now, silence, state.idle_since)
     return watch(now, spec, silence, workload, replicas, state.readings)
+
+
+def _follow_uncounted(spec: PoolSpec, workload: Workload, state: PoolState) -> Silence:
+    """Note how long requests last at the sources that miss short ones."""
+    silence = state.silence
+    for reading in workload.readings:
+        before = of_source(state.readings, reading.source)
+        if (
+            before is None
+            or before.observed_at >= reading.observed_at
+            or (reading.source not in spec.uncounted)
+        ):
+            continue
+        completed = max(0, reading.completed - before.completed)
+        seconds = _in_flight_seconds(before, reading, _poll_seconds(spec, reading.source))
+        if completed or seconds:
+            silence = see(silence, reading.source, seconds, completed)
+    return silence
+
+
+def _in_flight_seconds(before: Reading, after: Reading, poll_seconds: float) -> float:
+    """How long requests were in flight between two readings, all together. Nothing changed until the last
+    poll interval, and half of that time the requests in flight were those of the reading before."""
+    moving_seconds = min(poll_seconds, after.observed_at - before.observed_at)
+    quiet_seconds = after.observed_at - before.observed_at - moving_seconds
+    known, now = before.in_flight or 0, after.in_flight or 0
+    return known * quiet_seconds + 0.5 * (known + now) * moving_seconds
 
 
 def _learn(

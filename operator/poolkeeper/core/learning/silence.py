@@ -6,6 +6,10 @@ come as often as before would wait about as long as the silence before the stop.
 for 20 s, the pool stopped, and a job came 1 s later. If jobs came evenly, that would happen once in
 (20 + 1) / 1 = 21 such stops; twice in a row is no chance.
 
+A source that sees work in flight by polls alone, such as a list with a processing list, misses jobs that are
+done between two polls. It is tested likewise, unless polls see its jobs to last (`Lasting`): then none is
+missed, and a request that comes soon after a stop is chance.
+
 Replicas then stay, and the next test is made after a pause that grows. Where Redis shows how long its waiting
 workers have waited (`Reading.quiet_seconds`), that is believed at any time.
 """
@@ -16,10 +20,11 @@ from itertools import chain
 from typing import NamedTuple
 from zlib import crc32
 
+from poolkeeper.core.learning.service import Lasting
 from poolkeeper.core.tuning import BLIND_SECONDS, BLIND_STOPS, RETEST_SECONDS, SOON_SHARE
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Reading, Replicas, of_source
-from poolkeeper.core.values.spec import PoolSpec
+from poolkeeper.core.values.spec import PoolSpec, SourceSpec
 
 
 class Doubt(NamedTuple):
@@ -39,6 +44,8 @@ class Stop(NamedTuple):
 
     silent_seconds: float
     """How long the pool had been idle, as far as was seen."""
+    at: float
+    """When the stop was seen, in Unix seconds."""
     gone_at: float | None = None
     """When the last replica was gone: until then one may have taken requests. None while one is left."""
 
@@ -50,6 +57,8 @@ class Silence(NamedTuple):
     """One for each source whose silence was followed by a request too soon."""
     stop: Stop | None = None
     """Not saved: a stop whose first request no operator sees is forgotten."""
+    lasting: tuple[Lasting, ...] = ()
+    """How long requests of the sources last that miss short ones. Not saved: the next requests show it."""
 
 
 BELIEVED: Mapping[str, float] = {}
@@ -65,7 +74,20 @@ def disbelieved(
     if not silence.doubts or replicas is None or not replicas.desired:
         return BELIEVED
     blind = [doubt for doubt in silence.doubts if now < doubt.until]
-    return {doubt.source: doubt.until for doubt in blind if not _sees_in_flight(spec, doubt.source)}
+    return {
+        doubt.source: doubt.until
+        for doubt in blind
+        for source in spec.sources
+        if source.name == doubt.source and not _sees_all(source, silence)
+    }
+
+
+def see(silence: Silence, source: str, in_flight_seconds: float, completed: int) -> Silence:
+    """Note for how long requests of a source were in flight between two readings, and how many were
+    completed."""
+    others = tuple(each for each in silence.lasting if each.source != source)
+    lasting = _lasting(silence, source).enter(in_flight_seconds, completed)
+    return silence._replace(lasting=(*others, lasting))
 
 
 def watch(
@@ -86,17 +108,22 @@ def watch(
     if replicas.desired:
         return silence._replace(stop=None)
     first = _first_arrival(before, workload)
+    is_gone = not (replicas.ready or replicas.starting or replicas.terminating)
     if first is None:
-        is_gone = not (replicas.ready or replicas.starting or replicas.terminating)
         if is_gone and stop.gone_at is None:
             return silence._replace(stop=stop._replace(gone_at=now))
         return silence
-    gone_at = now if stop.gone_at is None else stop.gone_at
+    gone_at = stop.gone_at
+    if gone_at is None:
+        # No look was made between the end of the last replica and the request: it may have ended long ago.
+        gone_at = stop.at if is_gone else now
     at_zero_seconds = max(0.0, min(first.arrived_at, now) - gone_at)
-    is_soon = at_zero_seconds <= SOON_SHARE * stop.silent_seconds
-    if not _sees_in_flight(spec, first.source):
-        return Silence(_judge(now, silence.doubts, first.source, is_soon=is_soon))
-    return silence._replace(stop=None)
+    doubts = silence.doubts
+    source = next((each for each in spec.sources if each.name == first.source), None)
+    if source is not None and _may_miss(source, silence):
+        is_soon = at_zero_seconds <= SOON_SHARE * stop.silent_seconds
+        doubts = _judge(now, doubts, source.name, is_soon=is_soon)
+    return silence._replace(doubts=doubts, stop=None)
 
 
 def stopped(now: float, silence: Silence, idle_since: float | None) -> Silence:
@@ -107,11 +134,26 @@ def stopped(now: float, silence: Silence, idle_since: float | None) -> Silence:
     """
     if idle_since is None or any(now < doubt.until for doubt in silence.doubts):
         return silence._replace(stop=None)
-    return silence._replace(stop=Stop(now - idle_since))
+    return silence._replace(stop=Stop(now - idle_since, now))
 
 
-def _sees_in_flight(spec: PoolSpec, name: str) -> bool:
-    return any(source.name == name and source.sees_in_flight for source in spec.sources)
+def _may_miss(source: SourceSpec, silence: Silence) -> bool:
+    """Whether requests of a source are known to come and go unseen."""
+    if not source.sees_in_flight:
+        return True
+    return not source.counts_taken and _lasting(silence, source.name).is_short(source.poll_seconds)
+
+
+def _sees_all(source: SourceSpec, silence: Silence) -> bool:
+    """Whether a source is known to see every request. After a restart of the operator it is not known how
+    long requests last, and a saved doubt stands."""
+    if not source.sees_in_flight:
+        return False
+    return source.counts_taken or _lasting(silence, source.name).is_long(source.poll_seconds)
+
+
+def _lasting(silence: Silence, source: str) -> Lasting:
+    return next((each for each in silence.lasting if each.source == source), Lasting(source))
 
 
 class _Arrival(NamedTuple):

@@ -91,35 +91,48 @@ def distrust(workload: Workload, spec: PoolSpec, blind: Mapping[str, float]) -> 
     """The same demand, where an empty reading of these sources does not mean that there is no work.
 
     It is believed if the server shows that no worker has taken a request for as long as an idle pool stays up
-    and a request may take. `blind`: until when each is blind.
+    and a request may take unseen. `blind`: until when each is blind.
     """
     silent_since, believed_at, verdict = -math.inf, math.inf, workload.verdict
     for reading in workload.readings:
         until = blind.get(reading.source)
-        if until is None or reading.queued:
+        source = next((each for each in spec.sources if each.name == reading.source), None)
+        if until is None or source is None or reading.queued:
             silent_since = max(silent_since, reading.observed_at)
             continue
-        needed = max(_service_seconds(spec, reading.source), spec.idle_seconds or 0.0)
+        unseen_seconds = 0.0 if source.sees_in_flight else source.max_service_seconds or math.inf
+        needed = max(unseen_seconds, spec.idle_seconds or 0.0)
         quiet = -math.inf if reading.quiet_seconds is None else reading.quiet_seconds
         silent_since = max(silent_since, reading.observed_at - quiet)
         if quiet < needed:
-            verdict = _arrivals_unseen(reading.source) if workload.is_known else verdict
+            verdict = _arrivals_unseen(source) if workload.is_known else verdict
             believed_at = min(believed_at, until, reading.observed_at - quiet + needed)
     return workload._replace(verdict=verdict, silent_since=silent_since, believed_at=believed_at)
 
 
-def _service_seconds(spec: PoolSpec, name: str) -> float:
-    declared = next((source.max_service_seconds for source in spec.sources if source.name == name), None)
-    return declared or math.inf
-
-
-def _arrivals_unseen(name: str) -> Verdict:
+def _arrivals_unseen(source: SourceSpec) -> Verdict:
+    shows = f"source {source.name} shows requests only while no replica runs: "
+    if source.sees_in_flight:
+        return Verdict(
+            False, "ArrivalsUnseen", shows.replace("requests", "most requests") + _too_short(source)
+        )
     return Verdict(
         False,
         "ArrivalsUnseen",
-        f"source {name} shows requests only while no replica runs: waiting workers take them from Redis "
-        "before they can be counted (BRPOP), so an empty list does not mean that there is no work; declare "
-        "redisList.processingList, with workers that take jobs with LMOVE or BLMOVE, or use a redisStream",
+        f"{shows}waiting workers take them from Redis before they can be counted (BRPOP), so an empty list "
+        "does not mean that there is no work; declare redisList.processingList, with workers that take jobs "
+        "with LMOVE or BLMOVE, or use a redisStream",
+    )
+
+
+def _too_short(source: SourceSpec) -> str:
+    remedy = "use a redisStream, whose group shows the last entry that it has delivered"
+    if not source.outlives_workers:
+        remedy = "declare http.metrics.activitySeries, a counter that rises with each request"
+    return (
+        f"they are done between two polls, which are {source.poll_seconds:g} s apart, so nothing in flight "
+        f"does not mean that there is no work; {remedy}, or set a longer scaleToZero.idleSeconds or a "
+        "shorter pollMilliseconds"
     )
 
 

@@ -35,8 +35,11 @@ class Sample:
     server_id: str = ""
     """Changes when the server restarts, for example Redis' run id."""
     last_taken: str = ""
-    """The last request that was taken, such as a stream's last delivered id: it changes also where the
-    request is done before the next poll. Empty where the source can't tell."""
+    """The last request that was taken, such as a stream's last delivered id: a text that sorts after the one
+    before also where the request is done before the next poll. One that sorts before it was set by hand, or
+    belongs to another server. Empty where the source can't tell."""
+    taken: int | None = None
+    """How many requests were taken so far, where the source counts them."""
     in_flight_look: Look | None = None
     """What a look at each request in flight showed; None where none was due, or the source can't look."""
     quiet_seconds: float | None = None
@@ -192,9 +195,17 @@ def _flows(last: Sample | None, sample: Sample) -> tuple[int, int, int]:
     was_replaced = taken == 0 and more_in_flight == 0 and sample.in_flight > 0
     if was_replaced and sample.in_flight_marker != last.in_flight_marker:
         taken = 1
-    if sample.last_taken != last.last_taken:
-        taken = max(taken, 1)
+    if sample.last_taken > last.last_taken:
+        taken = max(taken, _counted(last, sample))
     return taken - fewer_queued, taken, taken - more_in_flight
+
+
+def _counted(last: Sample, sample: Sample) -> int:
+    """How many requests were taken by the source's own count, where another one is the last now: at least
+    that one."""
+    if sample.taken is None or last.taken is None or sample.server_id != last.server_id:
+        return 1
+    return max(1, sample.taken - last.taken)
 
 
 def _date(

@@ -23,6 +23,9 @@ class SourceSpec:
     """An older reading counts as unknown."""
     sees_in_flight: bool = True
     """Whether requests that a replica has taken are visible."""
+    counts_taken: bool = True
+    """Whether a request that comes and goes between two reads is noticed, such as by a counter. Only asked
+    where requests in flight are visible."""
     max_service_seconds: float | None = None
     """The longest that a request may be in flight; needed if requests in flight are not visible."""
     outlives_workers: bool = False
@@ -55,7 +58,7 @@ def start_mode(declared: StartMode, *, is_held: bool) -> StartMode:
 class PoolSpec:
     """One pool's bounds, promise and prices, as declared.
 
-    The last five fields are derived once, because every decision asks for them.
+    The last six fields are derived once, because every decision asks for them.
     """
 
     max_replicas: int
@@ -86,6 +89,8 @@ class PoolSpec:
     """The longest poll interval of a source."""
     outlives_workers: bool = field(init=False, repr=False, compare=False)
     """Whether each source keeps requests in flight whose workers are gone."""
+    uncounted: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Sources that see requests in flight, and miss those that come and go between two reads."""
     margin_seconds: float = field(init=False, repr=False, compare=False)
     """Seconds between a need and its effect besides the start: polling, writing, taking."""
 
@@ -97,6 +102,8 @@ class PoolSpec:
         derive(self, "may_delay", is_delayed)
         derive(self, "poll_seconds", poll_seconds)
         derive(self, "outlives_workers", all(source.outlives_workers for source in self.sources))
+        uncounted = (each.name for each in self.sources if each.sees_in_flight and not each.counts_taken)
+        derive(self, "uncounted", frozenset(uncounted))
         derive(
             self,
             "margin_seconds",

@@ -27,6 +27,12 @@ def after(entry: bytes) -> str:
     return f"{milliseconds + 1}-0" if sequence == _MAX_SEQUENCE else f"{milliseconds}-{sequence + 1}"
 
 
+def sortable(entry: bytes) -> str:
+    """The id as a text that sorts after those of all entries before it."""
+    milliseconds, sequence = _split(entry)
+    return f"{milliseconds:020}-{sequence:020}"
+
+
 def _split(entry: bytes) -> tuple[int, int]:
     milliseconds, _, sequence = entry.partition(b"-")
     return int(milliseconds), int(sequence or 0)

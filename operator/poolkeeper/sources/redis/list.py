@@ -27,7 +27,7 @@ def redis_list(declared: RedisList, unmoved_seconds: float) -> RedisQueue:
         question = _waiting_and_in_flight(
             declared.list, declared.processing_list, ProcessingList(declared.processing_list, unmoved_seconds)
         )
-    return RedisQueue(declared, question, hides_work=declared.processing_list is None)
+    return RedisQueue(declared, question, hides_work=True)
 
 
 def _waiting_only(key: str) -> Question:

@@ -17,7 +17,7 @@ class RedisQueue:
     connection: RedisConnection
     question: Question
     hides_work: bool = False
-    """Whether work that a worker has taken can't be seen."""
+    """Whether work that a worker has taken may never be seen: nothing shows it, or only while it lasts."""
 
     @property
     def address(self) -> str:

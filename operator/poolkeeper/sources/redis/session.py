@@ -30,7 +30,7 @@ class Asking(Protocol):
 
     @property
     def hides_work(self) -> bool:
-        """Whether work that a worker has taken can't be seen, so that the server is looked at too."""
+        """Whether work that a worker has taken may never be seen, so that the server is looked at too."""
 
 
 async def log_in(wire: Wire, username: str | None, password: bytes | None, database: int) -> None:

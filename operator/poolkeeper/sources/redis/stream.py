@@ -1,8 +1,10 @@
 """Jobs in a Redis stream: what its consumer group has not delivered waits, what is pending is in flight.
 
 XINFO GROUPS gives both at once. Its `lag` is null once entries ahead of the group were deleted, and absent
-before Redis 7: then the undelivered entries are counted, in pages and up to a bound. An entry's id begins
-with the millisecond of its arrival (redis.io, "Redis streams"), unless the producer chose ids of its own.
+before Redis 7: then the undelivered entries are counted, in pages and up to a bound. `last-delivered-id`
+shows that an entry came and went between two polls, and `entries-read`, from Redis 7, how many did. An
+entry's id begins with the millisecond of its arrival (redis.io, "Redis streams"), unless the producer chose
+ids of its own.
 
 For each pending entry Redis knows how long ago it was delivered or claimed last. Now and then the entries are
 listed for which that is longer than a job may take: the consumer that holds one is gone.
@@ -15,7 +17,7 @@ from hiredis import ReplyError
 from poolkeeper.api.demand import RedisStream
 from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.queue import Depth
-from poolkeeper.sources.redis.entry_ids import after, arrived_at, entry_id
+from poolkeeper.sources.redis.entry_ids import after, arrived_at, entry_id, sortable
 from poolkeeper.sources.redis.pending import PendingEntries
 from poolkeeper.sources.redis.question import Command, Question, ask_for_type, integer, is_wrong_type, rows
 from poolkeeper.sources.redis.queue import RedisQueue
@@ -62,7 +64,12 @@ class _Stream:
         lag, delivered = state.get(b"lag"), state.get(b"last-delivered-id")
         if not isinstance(delivered, bytes):
             raise SourceFailure("ServerError", f"XINFO GROUPS {self._stream!r} names no last-delivered-id")
-        depth = replace(depth, last_taken=delivered.decode("ascii", "replace"))
+        read = state.get(b"entries-read")
+        depth = replace(
+            depth,
+            last_taken=sortable(delivered),
+            taken=read if isinstance(read, int) else None,
+        )
         if lag is None:
             return self._count(depth, delivered)
         # The lag also counts entries that were trimmed before delivery: no more can wait than XLEN.

@@ -271,7 +271,7 @@ LONGEST = Doubt("queue", BLIND_STOPS, RETEST_SECONDS, T0 + RETEST_SECONDS)
     "doubts", [(), DOUBTS, (Doubt("queue", 1),), (DOUBTS[0]._replace(seconds=BLIND_SECONDS),)]
 )
 def test_what_speaks_against_a_silence_outlives_a_restart(doubts: tuple[Doubt, ...]) -> None:
-    state = taught(SPEC, ())._replace(silence=Silence(doubts, Stop(20.0)))
+    state = taught(SPEC, ())._replace(silence=Silence(doubts, Stop(20.0, T0)))
     assert restore(save(state), T0, SPEC).silence == Silence(doubts)
     assert save(restore(save(state), T0, SPEC)) == save(state)
 

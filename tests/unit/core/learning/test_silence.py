@@ -2,7 +2,7 @@
 
 import pytest
 
-from poolkeeper.core.learning.silence import Doubt, Silence, Stop, disbelieved, stopped, watch
+from poolkeeper.core.learning.silence import Doubt, Silence, Stop, disbelieved, see, stopped, watch
 from poolkeeper.core.tuning import BLIND_SECONDS, BLIND_STOPS, RETEST_SECONDS
 from poolkeeper.core.values.demand import Workload, distrust, survey
 from poolkeeper.core.values.observation import ArrivalBucket, Observation, Reading, Replicas
@@ -14,6 +14,10 @@ STREAM = SourceSpec("stream")
 SPEC = PoolSpec(max_replicas=2, budget_seconds=10.0, sources=(LIST, STREAM))
 ZERO = Replicas(0, 0)
 ONCE = (Doubt("list", 1),)
+POLLED = PoolSpec(
+    max_replicas=2, budget_seconds=10.0, sources=(LIST, SourceSpec("stream", counts_taken=False))
+)
+SHORT = (Doubt("stream", 1),)
 BLIND = (Doubt("list", BLIND_STOPS, BLIND_SECONDS, T0 + BLIND_SECONDS),)
 
 
@@ -39,7 +43,7 @@ def first_request(
     silence: Silence, gone_for: float, *, source: str = "list", doubts: tuple[Doubt, ...] = ()
 ) -> tuple[Doubt, ...]:
     """What is thought after a stop that followed 20 s of silence, and after the first request then."""
-    silence = silence._replace(doubts=doubts, stop=Stop(20.0))
+    silence = silence._replace(doubts=doubts, stop=Stop(20.0, T0))
     before = (read("list", T0), read("stream", T0))
     silence = watch(T0, SPEC, silence, demand(T0, *before), ZERO, before)
     at = T0 + gone_for
@@ -66,6 +70,51 @@ def test_a_request_that_comes_soon_after_a_stop_speaks_against_the_silence_befor
     assert first_request(Silence(), gone_for, doubts=doubts) == after
 
 
+def jobs(*lasted: float) -> Silence:
+    """What is known after so many jobs of a processing list, each seen in flight for so long."""
+    silence = Silence()
+    for seconds in lasted:
+        silence = see(silence, "stream", seconds, completed=1)
+    return silence
+
+
+@pytest.mark.parametrize(
+    ("lasted", "after", "is_held"),
+    [
+        ((), (), True),
+        ((0.0,), SHORT, True),
+        ((0.5,) * 9, SHORT, True),
+        ((0.7,) * 9, SHORT, True),
+        ((0.0, *(0.5,) * 9), SHORT, True),
+        ((0.8,) * 9, (), False),
+        ((30.0,), (), False),
+        ((30.0, *(0.5,) * 100), SHORT, True),
+        ((*(0.5,) * 100, 30.0), (), False),
+    ],
+)
+def test_a_source_that_is_polled_is_tested_while_its_jobs_may_be_done_between_two_polls(
+    lasted: tuple[float, ...], after: tuple[Doubt, ...], is_held: bool
+) -> None:
+    """Polls are 0.5 s apart. Before any job is known nothing is learned, and what was saved stands."""
+    silence = jobs(*lasted)._replace(stop=Stop(20.0, T0, T0))
+    before = (read("list", T0), read("stream", T0))
+    came = (read("list", T0 + 1.0), read("stream", T0 + 1.0, T0 + 1.0))
+    assert watch(T0 + 1.0, POLLED, silence, demand(T0 + 1.0, *came), ZERO, before).doubts == after
+    blind = Doubt("stream", BLIND_STOPS, BLIND_SECONDS, T0 + BLIND_SECONDS)
+    held = disbelieved(T0, POLLED, silence._replace(doubts=(blind,)), Replicas(1, 1))
+    assert held == ({"stream": blind.until} if is_held else {})
+
+
+@pytest.mark.parametrize(("came_at", "after"), [(4.0, ONCE), (60.0, ())])
+def test_a_replica_that_no_look_saw_go_may_have_been_gone_since_the_stop(
+    came_at: float, after: tuple[Doubt, ...]
+) -> None:
+    before = (read("list", T0), read("stream", T0))
+    at = T0 + came_at
+    came = (read("list", at, at), read("stream", at))
+    assert watch(at, SPEC, Silence(stop=Stop(20.0, T0)), demand(at, *came), ZERO, before).doubts == after
+
+
 def test_the_time_until_the_next_test_doubles_up_to_a_day() -> None:
     doubts: tuple[Doubt, ...] = ONCE
     seconds = []
@@ -84,7 +133,7 @@ def test_a_request_to_another_source_says_nothing_about_this_one() -> None:
 def test_the_time_at_zero_begins_when_the_last_replica_is_gone() -> None:
     """One that drains for a minute takes jobs, or is stopped while it works."""
     before = (read("list", T0), read("stream", T0))
-    silence = Silence(stop=Stop(20.0))
+    silence = Silence(stop=Stop(20.0, T0))
     draining = Replicas(0, 0, terminating=1)
     for replicas, at in ((draining, T0), (draining, T0 + 60.0), (ZERO, T0 + 61.0)):
         silence = watch(at, SPEC, silence, demand(at, *before), replicas, before)
@@ -94,7 +143,7 @@ def test_the_time_at_zero_begins_when_the_last_replica_is_gone() -> None:
 
 def test_a_pool_that_is_started_without_a_request_shows_nothing() -> None:
     before = (read("list", T0), read("stream", T0))
-    silence = Silence(doubts=ONCE, stop=Stop(20.0))
+    silence = Silence(doubts=ONCE, stop=Stop(20.0, T0))
     started = watch(T0, SPEC, silence, demand(T0, *before), Replicas(1, 0), before)
     assert started == Silence(doubts=ONCE)
 
@@ -102,8 +151,8 @@ def test_a_pool_that_is_started_without_a_request_shows_nothing() -> None:
 @pytest.mark.parametrize(
     ("doubts", "idle_since", "stop"),
     [
-        ((), T0 - 20.0, Stop(20.0)),
-        (ONCE, T0 - 20.0, Stop(20.0)),
+        ((), T0 - 20.0, Stop(20.0, T0)),
+        (ONCE, T0 - 20.0, Stop(20.0, T0)),
         ((), None, None),
         (BLIND, T0 - 20.0, None),
     ],

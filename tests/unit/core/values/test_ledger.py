@@ -93,6 +93,7 @@ def test_flows_are_the_least_that_explains_the_depths(second: Sample, arrived: i
         ((0, 0, "4-0"), (0, 0, "4-0"), (0, 0)),
         ((0, 0, "4-0"), (0, 0, "5-0"), (1, 1)),
         ((0, 0, "4-0"), (0, 0, "9-0"), (1, 1)),
+        ((0, 0, "4-0"), (0, 0, "1-0"), (0, 0)),
         ((0, 0, "4-0"), (0, 1, "5-0"), (1, 0)),
         ((0, 3, "4-0"), (0, 2, "4-0"), (0, 1)),
         ((0, 3, "4-0"), (0, 2, "5-0"), (1, 2)),
@@ -111,6 +112,28 @@ def test_the_last_taken_request_shows_one_that_came_and_went_between_two_polls(
     first, second = reading(samples[0]), reading(*samples)
     assert (second.arrived - first.arrived, second.completed) == flows
     assert (first.trail != second.trail) == (before[2] != after[2])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "server", "arrived"),
+    [
+        (7, 8, "a", 1),
+        (7, 12, "a", 5),
+        (7, 7, "a", 1),
+        (7, 2, "a", 1),
+        (None, 12, "a", 1),
+        (7, None, "a", 1),
+        (7, 12, "b", 1),
+    ],
+)
+def test_a_source_that_counts_says_how_many_came_and_went(
+    before: int | None, after: int | None, server: str, arrived: int
+) -> None:
+    """Another last request is one at least. Counts of two servers are not compared."""
+    first = replace(sample(0, 1, 0), last_taken="4-0", taken=before, server_id="a")
+    second = replace(sample(1, 1, 0), last_taken="5-0", taken=after, server_id=server)
+    seen = reading(first, second)
+    assert (seen.arrived - 1, seen.completed) == (arrived, arrived)
 
 
 def test_work_that_does_not_move_for_longer_than_a_request_takes_is_orphaned() -> None:
