@@ -120,9 +120,9 @@ def watch(
     at_zero_seconds = max(0.0, min(first.arrived_at, now) - gone_at)
     doubts = silence.doubts
     source = next((each for each in spec.sources if each.name == first.source), None)
-    if source is not None and _may_miss(source, silence):
-        is_soon = at_zero_seconds <= SOON_SHARE * stop.silent_seconds
-        doubts = _judge(now, doubts, source.name, is_soon=is_soon)
+    soon_seconds = SOON_SHARE * stop.silent_seconds
+    if source is not None and _may_miss(source, silence, soon_seconds):
+        doubts = _judge(now, doubts, source.name, is_soon=at_zero_seconds <= soon_seconds)
     return silence._replace(doubts=doubts, stop=None)
 
 
@@ -137,11 +137,18 @@ def stopped(now: float, silence: Silence, idle_since: float | None) -> Silence:
     return silence._replace(stop=Stop(now - idle_since, now))
 
 
-def _may_miss(source: SourceSpec, silence: Silence) -> bool:
-    """Whether requests of a source are known to come and go unseen."""
+def _may_miss(source: SourceSpec, silence: Silence, soon_seconds: float) -> bool:
+    """Whether requests of a source are known to come and go unseen, so that one that comes so soon after a
+    stop shows something.
+
+    Where some are seen in flight, a silence of a few polls is chance, and polls do not show how soon after it
+    a request came. Example: after 1.7 s of silence soon is within 0.34 s, and polls are 0.5 s apart.
+    """
     if not source.sees_in_flight:
         return True
-    return not source.counts_taken and _lasting(silence, source.name).is_short(source.poll_seconds)
+    if source.counts_taken or soon_seconds < source.poll_seconds:
+        return False
+    return _lasting(silence, source.name).is_short(source.poll_seconds)
 
 
 def _sees_all(source: SourceSpec, silence: Silence) -> bool:

@@ -105,6 +105,16 @@ def test_a_source_that_is_polled_is_tested_while_its_jobs_may_be_done_between_tw
     assert held == ({"stream": blind.until} if is_held else {})
 
 
+@pytest.mark.parametrize(("silent_seconds", "after"), [(2.4, ()), (2.5, SHORT)])
+def test_a_silence_of_a_few_polls_shows_nothing_where_polls_see_some_requests(
+    silent_seconds: float, after: tuple[Doubt, ...]
+) -> None:
+    silence = jobs(0.5)._replace(stop=Stop(silent_seconds, T0, T0))
+    before = (read("list", T0), read("stream", T0))
+    came = (read("list", T0), read("stream", T0, T0))
+    assert watch(T0, POLLED, silence, demand(T0, *came), ZERO, before).doubts == after
+
+
 @pytest.mark.parametrize(("came_at", "after"), [(4.0, ONCE), (60.0, ())])
 def test_a_replica_that_no_look_saw_go_may_have_been_gone_since_the_stop(
     came_at: float, after: tuple[Doubt, ...]
