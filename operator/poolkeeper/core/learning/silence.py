@@ -20,7 +20,7 @@ from itertools import chain
 from typing import NamedTuple
 from zlib import crc32
 
-from poolkeeper.core.learning.service import Lasting
+from poolkeeper.core.learning.lasting import Lasting
 from poolkeeper.core.tuning import BLIND_SECONDS, BLIND_STOPS, RETEST_SECONDS, SOON_SHARE
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Reading, Replicas, of_source
