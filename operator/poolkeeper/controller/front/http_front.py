@@ -17,7 +17,7 @@ from poolkeeper.controller.front.endpoints import EndpointsLane
 from poolkeeper.controller.front.services import Services
 from poolkeeper.controller.front.tables import Tables
 from poolkeeper.controller.front.timing import FrontTiming
-from poolkeeper.controller.front.view import Declared, View, ready_pods
+from poolkeeper.controller.front.view import Declared, View, fallen_addresses, ready_pods
 from poolkeeper.controller.loop.leadership import Leads
 from poolkeeper.controller.loop.restarting import keep_running
 from poolkeeper.controller.pool.store import Store
@@ -165,6 +165,7 @@ class HttpFront:
             port=service.backend_port,
             addresses=tuple(pod.address for pod in ready_pods(stored)),
             unproven=self._unproven(pool),
+            fallen=fallen_addresses(stored),
             are_known=stored.target.scale is not None,
         )
 

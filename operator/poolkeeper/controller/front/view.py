@@ -113,6 +113,11 @@ def ready_pods(pool: Pool) -> tuple[SeenPod, ...]:
     return tuple(sorted(ready, key=lambda pod: pod.address))
 
 
+def fallen_addresses(pool: Pool) -> tuple[str, ...]:
+    """Main addresses of the replicas that are not ready any more and may still work on requests."""
+    return tuple(sorted(pod.addresses[0] for pod in pool.pods if pod.has_fallen and pod.addresses))
+
+
 def _activator(activator: Activator, outbox: Outbox) -> SeenActivator:
     return SeenActivator(
         uid=activator.pod.uid,

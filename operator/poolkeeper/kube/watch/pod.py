@@ -72,6 +72,8 @@ class Pod:
     """Whether it has ended and won't run again."""
     failure: str
     """Why it can't serve (a phase or a reason of the kubelet); empty while it may still get ready."""
+    unready_at: float | None = None
+    """When it last ceased to be ready, or its kubelet first saw it; None while it is ready."""
     has_node: bool = False
     """Whether it was assigned to a node."""
     is_pending: bool = False
@@ -103,6 +105,18 @@ class Pod:
         return self.is_ready and not self.is_terminating
 
     @property
+    def has_fallen(self) -> bool:
+        """Whether it was ready since its containers run and is no more: it may still work on requests.
+
+        The whole seconds are the kubelet's. Before a container runs, a pod is not ready either.
+        """
+        if self.is_terminating or self.is_finished or not self.is_running:
+            return False
+        return (
+            self.unready_at is not None and self.started_at is not None and self.unready_at > self.started_at
+        )
+
+    @property
     def has_failed(self) -> bool:
         """Whether it can't serve, and stays so until somebody changes it."""
         return bool(self.failure)
@@ -112,7 +126,7 @@ def project_pod(raw: Mapping[str, Any]) -> Pod:
     """The projection of a pod's JSON. Raises Unreadable."""
     metadata, status, spec = (mapping(raw.get(part)) for part in ("metadata", "status", "spec"))
     containers = entries(status.get("containerStatuses"))
-    scheduled_at, ready_at = _met_at(status, "PodScheduled"), _met_at(status, "Ready")
+    scheduled_at, ready_at = _since(status, "PodScheduled", "True"), _since(status, "Ready", "True")
     phase, failing = text(status.get("phase")), _failing(status, containers)
     return Pod(
         uid=required(text(metadata.get("uid"))),
@@ -123,6 +137,7 @@ def project_pod(raw: Mapping[str, Any]) -> Pod:
         scheduled_at=scheduled_at,
         started_at=_started_at(containers),
         ready_at=ready_at,
+        unready_at=_since(status, "Ready", "False"),
         is_ready=ready_at is not None,
         is_terminating=metadata.get("deletionTimestamp") is not None,
         is_finished=phase in ("Succeeded", "Failed"),
@@ -149,10 +164,10 @@ def _controller(metadata: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _met_at(status: Mapping[str, Any], kind: str) -> float | None:
-    """When a condition became True; None while it is not."""
+def _since(status: Mapping[str, Any], kind: str, holds: str) -> float | None:
+    """When a condition became True, or False; None while it is not."""
     for condition in entries(status.get("conditions")):
-        if condition.get("type") == kind and condition.get("status") == "True":
+        if condition.get("type") == kind and condition.get("status") == holds:
             return instant(condition.get("lastTransitionTime"))
     return None
 

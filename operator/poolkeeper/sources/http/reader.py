@@ -35,6 +35,8 @@ class Backends:
     """The ready replicas."""
     unproven: frozenset[str] = frozenset()
     """Those of them that are Ready without a readiness probe and that no activator could connect to yet."""
+    fallen: tuple[str, ...] = ()
+    """Replicas that were ready and may still work on what they have taken."""
     are_known: bool = True
     """False while the pods of the target are not known: then no server that runs may have been asked."""
 
@@ -163,7 +165,8 @@ class HttpReader:
         """A pod that still loads has no load; that it does is seen where its metrics have no other port."""
         servers, http = self._servers(reading, backends.port), reading.source.http
         shares_port = http is not None and http.metrics.port in (None, backends.port)
-        return await servers.read(client, backends.addresses, backends.unproven if shares_port else ())
+        loading = backends.unproven if shares_port else ()
+        return await servers.read(client, backends.addresses, loading, backends.fallen)
 
     def _servers(self, reading: HttpReading, port: int) -> LoadReader:
         """The counters of the servers are kept unless their port or the declaration has changed."""

@@ -1,4 +1,4 @@
-"""Reads the load of a pool's ready model servers from their own metrics.
+"""Reads the load of a pool's model servers from their own metrics.
 
 While a pool is warm, no request passes through the operator: the metrics are all that is known.
 """
@@ -27,7 +27,7 @@ _PLAIN = {"Accept-Encoding": "identity"}
 
 @dataclass(frozen=True, slots=True)
 class PoolLoad:
-    """All ready servers of a pool together."""
+    """All servers of a pool together."""
 
     waiting: int
     """Requests that wait inside the servers."""
@@ -46,11 +46,16 @@ class LoadReader(Protocol):
     """Reads the load of a pool's model servers."""
 
     async def read(
-        self, client: aiohttp.ClientSession, addresses: Iterable[str], loading: Container[str] = ()
+        self,
+        client: aiohttp.ClientSession,
+        addresses: Iterable[str],
+        loading: Container[str] = (),
+        fallen: Iterable[str] = (),
     ) -> PoolLoad:
         """The load of the servers at these addresses; raises SourceFailure if any of them can't be read.
 
-        One of `loading` that refuses the connection has no load.
+        One of `loading` that refuses the connection has no load, nor has one of `fallen`, which are not ready
+        any more, that can't be read.
         """
 
 
@@ -75,22 +80,29 @@ class ModelServers:
         self._not_before = 0.0
 
     async def read(
-        self, client: aiohttp.ClientSession, addresses: Iterable[str], loading: Container[str] = ()
+        self,
+        client: aiohttp.ClientSession,
+        addresses: Iterable[str],
+        loading: Container[str] = (),
+        fallen: Iterable[str] = (),
     ) -> PoolLoad:
         """The load of the servers at these addresses; raises SourceFailure if any of them can't be read.
 
         Half a pool's load is no load to decide by: the one that does not answer may be the busy one. One of
-        `loading` that refuses the connection has no load: nothing listens there.
+        `loading` that refuses the connection has no load: nothing listens there. One of `fallen` is not ready
+        any more, often because it has too much to do; if it does not answer, it may hang for ever.
         """
         limit = asyncio.Semaphore(AT_ONCE)
-        wanted = list(addresses)
+        ready, may_fail = list(addresses), set(fallen)
+        wanted = [*ready, *sorted(may_fail.difference(ready))]
         if wanted:
             # Without servers nothing is parsed, and a request may wait for the first one.
             await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
         self._spent_seconds = 0.0
         try:
             loads = await asyncio.gather(
-                *(self._read_one(client, address, limit, may_refuse=address in loading) for address in wanted)
+                *(self._read_one(client, address, limit, may_refuse=address in loading) for address in ready),
+                *(self._read_fallen(client, address, limit) for address in wanted[len(ready) :]),
             )
         finally:
             self._not_before = time.monotonic() + self._spent_seconds / SHARE_OF_TIME
@@ -109,6 +121,14 @@ class ModelServers:
             address in self._activity and load.activity != self._activity[address]
             for address, load in loads.items()
         )
+
+    async def _read_fallen(
+        self, client: aiohttp.ClientSession, address: str, limit: asyncio.Semaphore
+    ) -> ServerLoad | None:
+        try:
+            return await self._read_one(client, address, limit, may_refuse=True)
+        except SourceFailure:
+            return None
 
     async def _read_one(
         self, client: aiohttp.ClientSession, address: str, limit: asyncio.Semaphore, *, may_refuse: bool

@@ -157,11 +157,17 @@ class Servers:
     def __init__(self) -> None:
         self.load = PoolLoad(0, {}, False)
         self.problem: SourceFailure | None = None
+        self.asked: tuple[str, ...] = ()
         self.began = 0
 
     async def read(
-        self, client: aiohttp.ClientSession, addresses: Iterable[str], loading: Container[str] = ()
+        self,
+        client: aiohttp.ClientSession,
+        addresses: Iterable[str],
+        loading: Container[str] = (),
+        fallen: Iterable[str] = (),
     ) -> PoolLoad:
+        self.asked = (*addresses, *fallen)
         self.began += 1
         await asyncio.sleep(0)
         if self.problem is not None:

@@ -1,5 +1,7 @@
 """Pools behind Services: edits, pools that collide, and what counts as demand."""
 
+from dataclasses import replace
+
 import pytest
 
 from poolkeeper.controller.pool.surroundings import PLACED, UNREAD, Surroundings
@@ -123,6 +125,21 @@ async def test_nobody_joins_before_rivals_were_looked_for(scene: HttpScene) -> N
     pool.surroundings = Surroundings(placement=PLACED)
     await scene.settle()
     assert scene.slice() is not None
+
+
+async def test_a_replica_that_is_not_ready_any_more_is_still_asked_for_its_requests(scene: HttpScene) -> None:
+    """Its probe fails while it has much to do: clients that it answers go on being answered."""
+    pool = scene.declare(ready=[POD])
+    (busy,) = pool.pods
+    pool.pods = (replace(busy, is_ready=False, ready_at=None, unready_at=60.0, is_running=True),)
+    scene.servers.load = PoolLoad(0, {POD: 1}, False)
+    scene.start()
+    await scene.settle()
+    assert scene.servers.asked == (POD,)
+    assert scene.demand() == (0, 1)
+    route = scene.links[ONE].route()
+    assert route is not None
+    assert route.replicas == ()
 
 
 async def test_activity_of_the_servers_changes_the_marker(scene: HttpScene) -> None:

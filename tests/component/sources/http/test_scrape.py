@@ -140,6 +140,33 @@ async def test_a_pod_that_loads_and_does_answer_counts(
         await servers.read(client, ["127.0.0.1"], loading={"127.0.0.1"})
 
 
+async def test_a_pod_that_is_not_ready_any_more_counts_as_long_as_it_answers(
+    start: Start, client: aiohttp.ClientSession
+) -> None:
+    (await start("127.0.0.1")).running = 1
+    (await start("127.0.0.2")).running = 2
+    load = await ModelServers(port=Port.number).read(client, ["127.0.0.1"], fallen=["127.0.0.2"])
+    assert dict(load.running) == {"127.0.0.1": 1, "127.0.0.2": 2}
+
+
+@pytest.mark.parametrize("fault", ["status", "nobody listens"])
+async def test_a_pod_that_is_not_ready_any_more_and_does_not_answer_makes_nothing_unknown(
+    start: Start, client: aiohttp.ClientSession, fault: str
+) -> None:
+    (await start("127.0.0.1")).running = 1
+    if fault == "status":
+        (await start("127.0.0.2")).status = 503
+    load = await ModelServers(port=Port.number).read(client, ["127.0.0.1"], fallen=["127.0.0.2"])
+    assert dict(load.running) == {"127.0.0.1": 1}
+
+
+async def test_a_pod_that_is_not_ready_any_more_and_hangs_makes_nothing_unknown(
+    client: aiohttp.ClientSession,
+) -> None:
+    load = await ModelServers(port=1, timeout_seconds=0.0).read(client, [], fallen=["127.0.0.2"])
+    assert (load.in_flight, dict(load.running)) == (0, {})
+
+
 LINE = b"vllm:num_requests_running 0\n"
 
 

@@ -181,3 +181,26 @@ def test_no_timestamp(text: str | None) -> None:
 def test_timestamps_return_as_they_went(seconds: float) -> None:
     assert parse_timestamp(format_micro_time(seconds)) == seconds
     assert parse_timestamp(format_timestamp(seconds)) == int(seconds)
+
+
+@pytest.mark.parametrize(
+    ("ready", "container", "has_fallen"),
+    [
+        (READY, running(9), False),
+        # Before a container runs, and while it loads, the condition is as the kubelet set it at first.
+        (NOT_READY, waiting("ContainerCreating"), False),
+        (NOT_READY, running(9), False),
+        (condition("Ready", 60, "False"), running(9), True),
+        # The container has crashed, or was started again since.
+        (condition("Ready", 60, "False"), waiting("CrashLoopBackOff"), False),
+        (condition("Ready", 60, "False"), running(70), False),
+        # The node is silent, so nothing is known of what runs on it.
+        (condition("Ready", 60, "Unknown"), running(9), False),
+    ],
+)
+def test_whether_it_was_ready_and_may_still_work(
+    ready: dict[str, str], container: dict[str, Any], has_fallen: bool
+) -> None:
+    status = {"phase": "Running", "conditions": [SCHEDULED, ready], "containerStatuses": [container]}
+    assert pod(status).has_fallen is has_fallen
+    assert not pod(status, deletionTimestamp=at(90)).has_fallen
