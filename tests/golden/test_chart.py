@@ -110,6 +110,7 @@ def test_notes_tell_the_next_step(helm: Helm) -> None:
     assert "kubectl exec -n default deploy/poolkeeper -- poolkeeper explain serving/chat" in notes
     assert "read from Secrets in serving (value secretNamespaces)" in notes
     assert "lets the operator connect to queues on port 6379 (value networkPolicy.queuePorts)" in notes
+    assert "set the value activator.enabled=true" in notes
     pool = yaml.safe_load(notes.partition("<<EOF\n")[2].partition("EOF")[0])
     assert pool["kind"] == "AcceleratorPool"
 

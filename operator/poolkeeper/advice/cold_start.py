@@ -19,7 +19,7 @@ _ADVICE = (
     "keep spare capacity or a warm node pool for this class of accelerator, or raise the quota",
     "use a smaller image, pull it to the nodes beforehand, or turn on image streaming",
     "read the weights from a faster disk or from the page cache, use a smaller model, or let the readiness "
-    "probe pass sooner",
+    "probe, if there is one, pass sooner",
 )
 
 

@@ -219,6 +219,16 @@ async def test_a_standby_that_takes_over_repeats_what_was_said_of_a_writer(clust
     assert sole_writer.startswith("kubectl (scale) keeps changing the replicas")
 
 
+async def test_the_status_does_not_name_a_time_that_is_over_for_the_next_write(cluster: FakeCluster) -> None:
+    await look_at(cluster, 1)
+    await war(cluster, 21)
+    set_by(cluster, ARGO, 0)
+    await seconds_pass(cluster, 200)
+    ready = next(each for each in status(cluster)["conditions"] if each["type"] == "Ready")
+    assert ready["reason"] == "ReplicasChangedElsewhere"
+    assert "not before" not in ready["message"]
+
+
 async def test_one_change_is_no_conflict(cluster: FakeCluster) -> None:
     await look_at(cluster, 1)
     await war(cluster, 8)

@@ -160,12 +160,14 @@ class Reconciler:
         pool.target.mistrust(pool.starts.short_since)
         # Only the leader asks why pods are refused.
         short_since = pool.starts.short_since if self._leadership.may_write() else None
+        held = pool.target.contest.held(self._clock())
         times = (
             come_back_at,
             pool.decision.due_at if pool.decision else None,
             pool.decision.explain_at if pool.decision else None,
             pool.warm_floor.changes_at if pool.warm_floor else None,
             pool.surroundings.expires_at if pool.surroundings.scalers else None,
+            held.until if held else None,
             pool.target.contest.ends_at(self._clock()),
             pool.shortage.due_at(short_since),
             self._template_edits.due_at(pool) if self._leadership.may_write() else None,

@@ -15,6 +15,7 @@ from poolkeeper.api.status import (
 )
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
+from poolkeeper.controller.pool.contest import CONTESTED
 from poolkeeper.controller.pool.history import MESSAGE_LENGTH, History, in_flight, orphaned, queued
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.conditions import ConditionType
@@ -194,10 +195,14 @@ def _headline(status: Status) -> object:
 
 
 def _numbers(status: Status) -> object:
-    """The part whose changes can wait. Words about late requests get old while nothing else changes."""
+    """The part whose changes can wait. Words about late requests, and about when the operator writes beside
+    another writer, get old while nothing else changes."""
     decision = status.get("decision") or {}
     words = decision.get("message") if decision.get("reason") in _SAYS_HOW_LATE else None
-    return [words, *map(status.get, ("replicas", "demand", "coldStart", "promise", "learned"))]
+    contested = [
+        each.get("message") for each in status.get("conditions") or () if each.get("reason") == CONTESTED
+    ]
+    return [words, contested, *map(status.get, ("replicas", "demand", "coldStart", "promise", "learned"))]
 
 
 def _is_news(pool: Pool, before: Condition | None, condition: Condition, now: float) -> bool:
