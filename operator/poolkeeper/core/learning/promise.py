@@ -90,6 +90,8 @@ WINDOWS = (Window("hour", 600.0, 6), Window("day", 7_200.0, 12), Window("30 days
 """What a share is given for. Ten minutes of an hour, two hours of a day and three days of a month: 28 cells
 fit into a saved state."""
 NUMBERS_PER_CELL = 6
+MOST_AHEAD_SECONDS = WINDOWS[-1].cell_seconds * WINDOWS[-1].cells
+"""A clock may have been ahead by so much; what was counted later than that is no account."""
 
 
 class Cell(NamedTuple):
@@ -188,15 +190,20 @@ def from_numbers(numbers: Iterable[int], taken: int, now: float) -> Promise:
 
 
 def _cells(window: Window, left: Iterator[int], now: float) -> tuple[Cell, ...]:
+    """Cells later than now count as the present one: an operator whose clock was ahead has counted them."""
     cells: list[Cell] = []
-    number, (length,) = 0, _next(left, 1)
+    number, present, (length,) = 0, _number(window, now), _next(left, 1)
+    latest = _number(window, now + MOST_AHEAD_SECONDS)
     for _ in range(length):
         later, taken, *late = _next(left, NUMBERS_PER_CELL)
         number += later
-        cells.append(Cell(number, taken, Late(*late)))
-        is_possible = later > 0 and min(taken, *late) >= 0 and number <= _number(window, now)
-        if not is_possible or len(cells) > window.cells:
+        if later <= 0 or min(taken, *late) < 0 or number > latest or length > window.cells:
             raise ValueError("a cell of the account of the promise is impossible")
+        cell = Cell(min(number, present), taken, Late(*late))
+        if cells and cells[-1].number == cell.number:
+            before = cells.pop()
+            cell = Cell(cell.number, before.taken + cell.taken, before.late.plus(cell.late))
+        cells.append(cell)
     return tuple(cells)
 
 

@@ -116,6 +116,19 @@ def test_numbers_of_anything_else_are_refused(numbers: list[int]) -> None:
         promise.from_numbers(numbers, 0, T0)
 
 
+@pytest.mark.parametrize("ahead", [2.0, 700.0, 86_400.0, 25 * 86_400.0])
+def test_what_a_clock_that_was_ahead_has_counted_counts_as_taken_now(ahead: float) -> None:
+    """Such as that of the leader before. With the account, all that the pool has learned would be refused."""
+    account = Promise().enter(T0 - 1.0, 1, Late()).enter(T0 + ahead, 2, Late(start=1))
+    again = promise.from_numbers(list(promise.to_numbers(account)), account.total.taken, T0)
+    assert again.total == account.total
+    assert again.counted_at <= T0
+    for window in promise.WINDOWS:
+        assert again.over(window, T0).late == Late(start=1)
+        assert again.over(window, T0).taken >= 2
+    assert promise.from_numbers(list(promise.to_numbers(again)), 3, T0) == again
+
+
 SPEC = spec_of(max_replicas=2, budget_seconds=BUDGET)
 UNADMITTED = Replicas(2, 1, (StartingReplica(T0 - 20.0, Stage.UNADMITTED),))
 

@@ -15,6 +15,7 @@ from poolkeeper.core.learning.promise import NOT_LATE, Late, Promise, Tally
 from poolkeeper.core.learning.saved import MOST_TEXT, PREFIX, restore, save
 from poolkeeper.core.learning.silence import Doubt, Silence, Stop
 from poolkeeper.core.learning.starts import start_time
+from poolkeeper.core.learning.starts.attempts import Attempts
 from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import SeenIdle, initial_state, learn
 from poolkeeper.core.policy.decide import decide
@@ -223,6 +224,15 @@ def test_an_arrival_in_the_future_counts_as_one_now() -> None:
     restored = restore(packed(far), T0, SPEC)
     assert restored.gaps.seen == 1000
     assert restored.gaps.arrived_at == T0
+
+
+def test_a_clock_that_is_behind_that_of_the_leader_before_loses_nothing() -> None:
+    state = taught(SPEC, (20.0,) * 8)
+    state = state._replace(promise=Promise().enter(T0, 3, NOT_LATE), attempts=Attempts(2, T0, "Error"))
+    for behind in (0.0, 5.0, 700.0, 20_000.0):
+        restored = restore(save(state), T0 - behind, SPEC)
+        assert restored.starts.samples == 8
+        assert (restored.attempts.failed, restored.promise.total.taken) == (2, 3)
 
 
 def test_without_an_arrival_no_time_of_day_is_proven() -> None:
