@@ -21,6 +21,7 @@ class Depth:
     last_taken: str = ""
     taken: int | None = None
     in_flight_look: Look | None = None
+    untouched_seconds: float | None = None
 
 
 Outcome = Depth | SourceFailure

@@ -1,9 +1,13 @@
 """Requests whose worker is gone: what users read about them, and what the pool does meanwhile."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import pytest
 
+from hack.bench.queue.scene.memory_redis import MemoryRedis, MemoryWire
+from hack.bench.queue.scene.wires import LmoveWire
+from poolkeeper.api.demand import DemandSource
 from poolkeeper.api.status import AcceleratorPoolStatus
 from poolkeeper.commands.explain import explanation
 from poolkeeper.controller.pool.history import MESSAGE_LENGTH
@@ -11,6 +15,10 @@ from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.core.values.unmoved import Entries, Look
 from poolkeeper.kube.watch.pod import Pod, project_pod
+from poolkeeper.sources.base import SourceFailure
+from poolkeeper.sources.redis.session import RedisSession
+from poolkeeper.sources.registry import queue_of
+from poolkeeper.sources.watch import Watch
 from tests.component.controller.fake_cluster import FakeCluster
 
 KEY = PoolKey("ns", "pool")
@@ -215,3 +223,50 @@ async def test_the_message_is_bounded_whatever_the_keys_are(cluster: Cluster) ->
     assert condition(cluster)["reason"] == "Orphaned"
     assert len(message) <= MESSAGE_LENGTH
     assert message.endswith("docs/troubleshooting.md has the commands.")
+
+
+@dataclass
+class Worker:
+    """Takes one job and never finishes it by itself."""
+
+    name: str
+    job: int | None = None
+
+    def begin(self, job: int) -> None:
+        self.job = job
+
+
+@pytest.mark.parametrize("put_back_after", [20, 59, 63])
+async def test_an_orphan_that_an_idle_worker_takes_up_between_two_polls_is_not_hit_by_a_stop(
+    cluster: Cluster, put_back_after: int
+) -> None:
+    """A job may take 60 s, and its entry is called orphaned 60 s after the first worker took it."""
+    redis = MemoryRedis(lambda: cluster.now)
+    queue, dead, idle = LmoveWire(redis, 0.0), Worker("dead"), Worker("idle")
+    source = DemandSource.model_validate(demand(60)[0])
+    watch = Watch(KEY, source.name, 0.5, queue_of(source), cluster.readings.published)
+    session = RedisSession(cast(Any, MemoryWire(redis)), 2.0)
+    runs(cluster, 1)
+    cluster.declare(demand=demand(60), scaleToZero={"mode": "Fixed", "idleSeconds": 5})
+
+    async def poll(seconds: int) -> None:
+        for _ in range(2 * seconds):
+            cluster.now += 0.5
+            (outcome,) = await session.read([cast(Any, watch.queue)])
+            assert not isinstance(outcome, SourceFailure)
+            watch.report(outcome, cluster.now, session.server_id)
+            await cluster.look()
+            cluster.follow_scale()
+
+    queue.wait(dead)
+    queue.put(1)
+    queue.end(dead)
+    queue.wait(idle)
+    await poll(put_back_after)
+    queue.put_back(lambda name: name != dead.name, 0.0)
+    assert (dead.job, idle.job) == (1, 1)
+    await poll(59)
+    assert cluster.scales.replicas["worker"] == 1, "the worker was stopped in the middle of the job"
+    await poll(15)
+    assert cluster.scales.replicas["worker"] == 0, "a job takes no longer than that"
+    assert redis.unknown == set()

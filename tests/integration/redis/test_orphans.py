@@ -1,10 +1,12 @@
 """Requests whose worker is gone, in a real Redis: found one by one, in flight again when claimed.
 
-A job may take 2 s; live workers need 0.3 s.
+A job may take 2 s; live workers need 0.3 s. Redis says from version 7.2 on when a list was touched last.
 """
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -17,6 +19,7 @@ from poolkeeper.controller.pool.demand import PoolDemand
 from poolkeeper.core.values.observation import Reading
 from poolkeeper.core.values.unmoved import Unmoved
 from poolkeeper.sources.redis import pending, processing_list
+from poolkeeper.sources.redis.processing_list import IDLE_INACCURACY_SECONDS
 from tests.integration.redis.sources import list_source, stream_source
 from tests.integration.sources.listening import POOL, Listening
 
@@ -224,3 +227,57 @@ async def test_a_user_that_may_not_list_entries_still_reads_the_queue(
     assert (found.queued, found.in_flight) == (1, 3)
     found = await demand.reading(lambda found: bool(found.orphaned))
     assert found.unmoved == Unmoved(3, found.unmoved.since)
+
+
+def says_when_touched(client: redis.Redis) -> bool:
+    try:
+        run(client, "CLIENT", "NO-TOUCH", "ON")
+    except redis.ResponseError:
+        return False
+    run(client, "CLIENT", "NO-TOUCH", "OFF")
+    return True
+
+
+@pytest.mark.parametrize("entries", [1, 3])
+@pytest.mark.parametrize("forbidden", ["", "LFU", "-object", "-client"])
+async def test_an_entry_that_is_put_back_and_taken_at_once_looks_the_same_and_the_list_was_touched(
+    start_redis: Callable[..., LocalRedis], listening: Listening, forbidden: str, entries: int
+) -> None:
+    server = start_redis(*(("--maxmemory-policy", "allkeys-lfu") if forbidden == "LFU" else ()))
+    with contextlib.closing(server.client) as client:
+        is_shown = says_when_touched(client) and not forbidden
+        if forbidden.startswith("-"):
+            run(client, "ACL", "SETUSER", "default", forbidden)
+        client.rpush("taken", *(f"job-{number}" for number in range(entries)))
+        filled_at = time.time()
+        demand = Demand(listening, limited(list_source(server, processing_list="taken")))
+        await demand.reading(lambda found: found.orphaned == entries)
+        async for found in demand.readings(2.0):
+            assert found.touched_at < filled_at + IDLE_INACCURACY_SECONDS + 1.0, (
+                "our own reads touch the list"
+            )
+        put_back_at = time.time()
+        with client.pipeline(transaction=True) as at_once:
+            at_once.lmove("taken", "jobs", "RIGHT", "LEFT")
+            at_once.lmove("jobs", "taken", "RIGHT", "RIGHT")
+            at_once.execute()
+        await asyncio.sleep(0.2)
+        async for found in demand.readings(2.0):
+            assert (found.orphaned, found.in_flight) == (entries, 0)
+            assert (found.touched_at > put_back_at) == is_shown
+        if forbidden == "-object":
+            assert [str(entry["count"]) for entry in client.acl_log()] in ([], ["1"]), "it is refused once"
+
+
+async def test_a_stream_tells_of_each_entry_so_that_no_touch_matters(
+    server: LocalRedis, client: redis.Redis, listening: Listening
+) -> None:
+    dead_consumers(client, 2)
+    demand = Demand(listening, limited(stream_source(server)))
+    await demand.reading(lambda found: found.orphaned == 2)
+    for number in range(3):
+        client.xadd("jobs", {"body": f"live-{number}"})
+        taken: Any = client.xreadgroup("workers", "live", {"jobs": ">"}, count=1)
+        client.xack("jobs", "workers", taken[0][1][0][0])
+        found = await demand.reading()
+        assert (found.orphaned, found.touched_at) == (2, -math.inf)

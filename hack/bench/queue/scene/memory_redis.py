@@ -55,6 +55,8 @@ class MemoryRedis:
         self.now = now
         self.lists: dict[bytes, list[bytes]] = {}
         self.streams: dict[bytes, Stream] = {}
+        self.touched_at: dict[bytes, float] = {}
+        """When somebody used each list last. The reads of sources do not count: they send CLIENT NO-TOUCH."""
         self.clients: Callable[[], Sequence[Client]] = tuple
         self.shown: set[bytes] = set()
         """Entries of lists that lay there when somebody asked how many there are."""
@@ -88,6 +90,14 @@ class MemoryRedis:
     def _lrange(self, key: bytes, first: bytes, last: bytes) -> Reply:
         entries, end = self.lists.get(key, []), int(last) + 1
         return list(entries[int(first) : end if end else None])
+
+    def touch(self, key: str) -> None:
+        """A command such as LMOVE or LREM uses a list."""
+        self.touched_at[key.encode()] = self.now()
+
+    def _object(self, _idletime: bytes, key: bytes) -> Reply:
+        """OBJECT IDLETIME: the difference of two readings of a clock of whole seconds."""
+        return int(self.now()) - int(self.touched_at[key]) if self.lists.get(key) else None
 
     def _xlen(self, key: bytes) -> Reply:
         return len(self.streams[key].entries)

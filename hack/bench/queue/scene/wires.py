@@ -146,19 +146,25 @@ class LmoveWire(Wire):
         self._forget(job)
 
     def put_back(self, is_alive: Callable[[str], bool], after_seconds: float) -> None:
-        """A person, or a cron job, moves what dead workers have left back into the queue."""
+        """A person, or a cron job, moves what dead workers have left back into the queue, as it is."""
         oldest = self._redis.now() - after_seconds
         for job, (worker, at) in list(self._taken.items()):
             if at <= oldest and not is_alive(worker):
                 self._forget(job)
                 self.put(job)
 
+    def _entry(self, job: int) -> bytes:
+        """LMOVE changes no entry: one that is put back and taken at once looks as before."""
+        return str(job).encode()
+
     def _take(self, worker: Worker, job: int) -> None:
         self._processing.append(self._entry(job))
+        self._redis.touch(PROCESSING)
         self._taken[job] = worker.name, self._redis.now()
 
     def _forget(self, job: int) -> None:
         self._processing.remove(self._entry(job))
+        self._redis.touch(PROCESSING)
         del self._taken[job]
 
 

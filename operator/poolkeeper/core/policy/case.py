@@ -71,7 +71,13 @@ def confirmed_idle_at(case: Case) -> float:
 
 def unseen_until(case: Case) -> float:
     """Until when a request may be in flight that no source shows; in the past if none can be."""
-    return case.state.worked_at + case.workload.unseen_seconds
+    return max(case.state.worked_at + case.workload.unseen_seconds, taken_up_until(case))
+
+
+def taken_up_until(case: Case) -> float:
+    """Until when an orphaned request may be worked on that was taken up again unseen; minus infinity if none
+    can be."""
+    return -math.inf if case.workload.touched is None else case.workload.touched.until
 
 
 def revocable(case: Case) -> int:

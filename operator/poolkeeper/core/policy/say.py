@@ -16,6 +16,7 @@ AT_ZERO = "no request waits and no replica runs"
 IMMEDIATELY = "coldStart.start is Immediately"
 STRICTEST = "with this coldStart.objectivePercent no start is delayed"
 ANOTHER_WRITER = "another writer"
+UNSEEN = "the source doesn't show requests in flight"
 TARGET_UNKNOWN = "the target can't be read, so nothing is changed"
 
 
@@ -211,9 +212,10 @@ def in_flight(workload: Workload) -> str:
     return f"{count(workload.in_flight, 'request')} {'is' if workload.in_flight == 1 else 'are'} in flight"
 
 
-def idle(text: str, remaining: float, reason: Reason) -> str:
-    """Replicas that stay up without work for now; `text` says since when they have been idle."""
-    unseen = f"{text}; the source doesn't show requests in flight"
+def idle(text: str, remaining: float, reason: Reason, unseen: str = UNSEEN) -> str:
+    """Replicas that stay up without work for now; `text` says since when they have been idle, and `unseen`
+    why they may be working."""
+    unseen = f"{text}; {unseen}"
     if math.isinf(remaining):
         return f"{unseen} and maxServiceSeconds is not set, so no replica is stopped"
     if reason is Reason.IN_FLIGHT_UNSEEN:

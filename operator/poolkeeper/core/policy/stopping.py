@@ -5,7 +5,15 @@ import math
 
 from poolkeeper.api.pool import ZeroMode
 from poolkeeper.core.policy import outlook, say
-from poolkeeper.core.policy.case import Case, Choice, confirmed_idle_at, is_expecting, loading, revocable
+from poolkeeper.core.policy.case import (
+    Case,
+    Choice,
+    confirmed_idle_at,
+    is_expecting,
+    loading,
+    revocable,
+    taken_up_until,
+)
 from poolkeeper.core.policy.foreign import are_left_alone, idle_since, left_alone_until
 from poolkeeper.core.tuning import (
     DAYTIME_FROM_SECONDS,
@@ -23,7 +31,8 @@ def stop_surplus(case: Case) -> Choice | None:
         return None
     if workload.is_empty and _stop_at(case)[0] <= case.now:
         return None
-    is_idle = workload.is_empty and not workload.unseen_seconds and confirmed_idle_at(case) <= case.now
+    is_seen = not workload.unseen_seconds and taken_up_until(case) <= case.now
+    is_idle = workload.is_empty and is_seen and confirmed_idle_at(case) <= case.now
     if not (is_idle or case.spec.drains_on_termination):
         return None
     return Choice(kept, Reason.STOP_SURPLUS, say.surplus(workload, replicas.desired, kept))
@@ -46,7 +55,10 @@ def stop(case: Case) -> Choice:
         if case.state.idle_before is not None:
             # Idle time from before a restart goes on at the second empty poll, which is no news by itself.
             due_at = min(due_at, case.now + case.spec.poll_seconds)
-        return Choice(desired, reason, say.idle(idle, stop_at - case.now, reason), due_at)
+        unseen = say.UNSEEN
+        if case.workload.touched is not None and stop_at == taken_up_until(case):
+            unseen = case.workload.touched.sentence(case.now)
+        return Choice(desired, reason, say.idle(idle, stop_at - case.now, reason, unseen), due_at)
     is_fixed = case.spec.zero_mode is ZeroMode.FIXED
     keep_seconds = case.state.idle_seconds or 0.0
     if case.replicas.foreign is not None and not is_fixed:
@@ -87,6 +99,7 @@ def _stop_at(case: Case) -> tuple[float, Reason]:
     if state.ready_since is not None:
         stop_at = max(stop_at, state.ready_since + MINIMUM_UP_SECONDS)
     unseen_until = state.worked_at + workload.unseen_seconds if workload.unseen_seconds else -math.inf
+    unseen_until = max(unseen_until, taken_up_until(case))
     if unseen_until > stop_at:
         return unseen_until, Reason.IN_FLIGHT_UNSEEN
     return stop_at, Reason.IDLE

@@ -13,6 +13,24 @@ _NO_SOURCES = Verdict(False, "NoSources", "the pool declares no source of demand
 _FRESH = Verdict(True, "Fresh", "every source has been read in time")
 
 
+class Touched(NamedTuple):
+    """Orphaned requests, one of which may have been put back and taken between two polls, so that each poll
+    looked the same."""
+
+    until: float
+    """Until when it may be worked on, in Unix seconds: `maxServiceSeconds` after `at`."""
+    at: float
+    """When the requests in flight were last touched."""
+    source: str
+
+    def sentence(self, now: float) -> str:
+        """Why replicas without any visible work may be working."""
+        return (
+            f"the requests in flight of source {self.source} were last touched {now - self.at:.0f} s ago, "
+            "and an orphaned one may be worked on again"
+        )
+
+
 class Workload(NamedTuple):
     """The demand of a pool at one instant, its sources added up. Sources that can't be believed are left
     out."""
@@ -41,6 +59,8 @@ class Workload(NamedTuple):
     """Since when no request has come, where the server of a blind source shows that; None elsewhere."""
     believed_at: float = math.inf
     """When the silence of a blind source may be believed."""
+    touched: Touched | None = None
+    """The source whose orphaned requests may be worked on for longest; None where none may be."""
 
     @property
     def worked(self) -> int:
@@ -65,6 +85,7 @@ def survey(now: float, spec: PoolSpec, observation: Observation, empty_hold_seco
     problem = None if spec.sources else _NO_SOURCES
     queued = in_flight = orphaned = 0
     fresh_until, unseen_seconds = math.inf, 0.0
+    touched: Touched | None = None
     for source in spec.sources:
         demand = of_source(observation.demand, source.name)
         doubt = _doubt(now, source, demand, empty_hold_seconds)
@@ -74,6 +95,8 @@ def survey(now: float, spec: PoolSpec, observation: Observation, empty_hold_seco
         readings.append(demand)
         queued += demand.queued
         orphaned += demand.orphaned
+        if demand.orphaned and demand.touched_at > -math.inf:
+            touched = _later(touched, demand, source)
         stale_at = demand.observed_at + source.stale_after_seconds
         fresh_until = stale_at if stale_at < fresh_until else fresh_until
         if source.sees_in_flight and demand.in_flight is not None:
@@ -82,9 +105,17 @@ def survey(now: float, spec: PoolSpec, observation: Observation, empty_hold_seco
             unseen_seconds = max(unseen_seconds, source.max_service_seconds or math.inf)
     waiting, verdict = _by_arrival(readings), problem or _believed(unseen_seconds)
     # In the order of the fields: keywords take longer, and this is done at every decision.
-    return Workload(
+    workload = Workload(
         queued, in_flight, orphaned, waiting, tuple(readings), verdict, fresh_until, unseen_seconds
     )
+    return workload if touched is None else workload._replace(touched=touched)
+
+
+def _later(known: Touched | None, reading: Reading, source: SourceSpec) -> Touched:
+    """The one of both sources whose orphaned requests may be worked on for longer."""
+    at = reading.touched_at
+    new = Touched(at + source.unmoved_seconds, at, source.name)
+    return new if known is None or new.until > known.until else known
 
 
 def distrust(workload: Workload, spec: PoolSpec, blind: Mapping[str, float]) -> Workload:

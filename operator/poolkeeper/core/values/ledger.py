@@ -45,6 +45,9 @@ class Sample:
     quiet_seconds: float | None = None
     """For how long at least no worker has taken a request, as the server shows it lately; None where it does
     not. A change of this alone is no news."""
+    untouched_seconds: float | None = None
+    """For how long at least nobody has touched the requests in flight, be it to put one back; None where the
+    server does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,7 @@ def _reading(
     emptied_at: float | None,
 ) -> Reading:
     orphaned = movement.unmoved.requests if spec.max_service_seconds is not None else 0
+    touched_at = movement.touched_at if orphaned else -math.inf
     return Reading(
         source=sample.source,
         observed_at=sample.observed_at,
@@ -155,6 +159,7 @@ def _reading(
         orphaned=orphaned,
         unmoved=movement.unmoved,
         found_at=movement.found_at,
+        touched_at=touched_at,
         waiting=waiting,
         arrived=arrived,
         completed=completed,
@@ -165,7 +170,7 @@ def _reading(
 
 
 def _follow(ledger: Ledger, sample: Sample, taken: int, spec: SourceSpec) -> Movement:
-    last = ledger.last
+    last, untouched_seconds = ledger.last, sample.untouched_seconds
     return follow(
         ledger.movement,
         sample.observed_at,
@@ -175,6 +180,7 @@ def _follow(ledger: Ledger, sample: Sample, taken: int, spec: SourceSpec) -> Mov
         and (last.in_flight, last.in_flight_marker) == (sample.in_flight, sample.in_flight_marker),
         taken=taken,
         limit_seconds=spec.unmoved_seconds,
+        touched_at=None if untouched_seconds is None else sample.observed_at - untouched_seconds,
     )
 
 

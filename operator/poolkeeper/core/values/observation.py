@@ -39,6 +39,9 @@ class Reading:
     found_at: float = -math.inf
     """When the first poll found requests in flight, some of which have been so ever since: they may have been
     there for long."""
+    touched_at: float = -math.inf
+    """When the requests in flight were last touched, so that one of the orphaned may be worked on again since
+    then without being seen; minus infinity where that can't be."""
     waiting: tuple[ArrivalBucket, ...] = ()
     """The queued requests by arrival, oldest first: at most ARRIVAL_BUCKETS buckets that add up to
     `queued`."""

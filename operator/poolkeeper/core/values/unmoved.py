@@ -10,6 +10,9 @@ Three kinds of evidence, the best that a source has:
 
 Where the evidence allows both, a request counts as worked on. Payloads may be equal, so that one request
 looks like another, and a request that somebody put back may be taken again between two looks.
+
+An entry that is put back and taken at once lies there at every poll all the same. What gives that away is
+when the requests in flight were last touched (`Movement.touched_at`), as far as the server says so.
 """
 
 import math
@@ -80,6 +83,11 @@ class Movement(NamedTuple):
     found_at: float = -math.inf
     """When the first poll found requests in flight, if some have been so ever since: they may have been there
     for long."""
+    touched_at: float = -math.inf
+    """When the requests in flight were last touched by anybody, as the server says; where it does not, when
+    they were last seen to change. Minus infinity where the server dates each request."""
+    is_dated: bool = False
+    """Whether the server dates each request: one that is taken again is not idle any more."""
 
 
 NOTHING_SEEN = Movement()
@@ -94,15 +102,24 @@ def follow(
     is_same: bool,
     taken: int,
     limit_seconds: float,
+    touched_at: float | None = None,
 ) -> Movement:
     """Enter one poll. `look` is None where no look was due; `is_same` says that number and marker are those
-    of the poll before, and `taken` how many requests were taken since then."""
+    of the poll before, and `taken` how many requests were taken since then. `touched_at`: when somebody
+    touched the requests in flight last, where the server says so."""
     if not in_flight:
         return Movement(since=now)
     if before is NOTHING_SEEN:
         before = Movement(since=now, found_at=now)
+    since = before.since if is_same and not taken else now
+    is_dated = before.is_dated or isinstance(look, Idle)
+    touched_at = (
+        -math.inf if is_dated else max(before.touched_at, since if touched_at is None else touched_at)
+    )
     passed = before._replace(
-        since=before.since if is_same and not taken else now,
+        since=since,
+        touched_at=touched_at,
+        is_dated=is_dated,
         fewest=min(before.fewest, in_flight),
         taken=before.taken + taken,
         has_changed=before.has_changed or not is_same,

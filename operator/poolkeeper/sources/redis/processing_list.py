@@ -2,8 +2,12 @@
 
 Redis knows no times for them, so each is recognised by a digest; entries may be large or secret and are not
 kept themselves. An entry that lies there at look after look is not worked on (`core/values/unmoved.py`).
+
+One that is put back and taken at once looks the same, so Redis is also asked when the list was last touched
+(OBJECT IDLETIME). That is of use where our own reads do not touch it (CLIENT NO-TOUCH, from Redis 7.2 on).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -21,8 +25,13 @@ FEWEST_ENTRIES = 8
 """The same where entries are large."""
 LOOK_BYTES = 32 * 1024
 """Bytes that a look may take, by the size of the entries at both ends."""
+IDLE_INACCURACY_SECONDS = 2.0
+"""An idle time is the difference of two readings of a clock of whole seconds, so that it may be 1 s too long.
+Redis reads that clock ten times a second, and the answer takes its time: another second."""
 _NEVER_ALLOWED = ("NOPERM", "unknown command")
-"""How a server answers whose user may not use LRANGE."""
+"""How a server answers whose user may not use LRANGE or OBJECT."""
+_NOT_TRACKED = "LFU"
+"""How a server answers whose `maxmemory-policy` counts uses and keeps no idle times."""
 
 
 class ProcessingList:
@@ -32,10 +41,35 @@ class ProcessingList:
         self._key = key
         self._pace = Pace(key, unmoved_seconds)
         self._ends: tuple[str, str] | None = None
-        self._is_refused = False
+        self._is_refused = self._has_no_idle_time = False
+        self._shown: tuple[int, str] | None = None
 
     def look(self, depth: Depth, first: Reply, last: Reply) -> Depth | Question:
-        """Ask for the entries, if there are any and it is time to look. Up to two are known from the ends."""
+        """Ask for the entries, if there are any and it is time to look. Up to two are known from the ends.
+
+        Where the list looks as it did at the last poll, ask how long it has been so.
+        """
+        shown = (depth.in_flight or 0, depth.in_flight_marker)
+        is_same, self._shown = shown == self._shown, shown
+        if not is_same or not depth.in_flight or self._has_no_idle_time:
+            return self._look(depth, first, last)
+        return self._ask_idle_time(depth, lambda found: self._look(found, first, last))
+
+    def _ask_idle_time(self, depth: Depth, go_on: Callable[[Depth], Depth | Question]) -> Question:
+        def interpret(replies: list[Reply]) -> Depth | Question:
+            (seconds,) = replies
+            if isinstance(seconds, ReplyError):
+                self._has_no_idle_time = any(
+                    words in str(seconds) for words in (*_NEVER_ALLOWED, _NOT_TRACKED)
+                )
+            if not isinstance(seconds, int):
+                return go_on(depth)
+            return go_on(replace(depth, untouched_seconds=max(seconds - IDLE_INACCURACY_SECONDS, 0.0)))
+
+        question = Question.of([("OBJECT", "IDLETIME", self._key)], interpret)
+        return replace(question, where_reads_touch=lambda: go_on(depth))
+
+    def _look(self, depth: Depth, first: Reply, last: Reply) -> Depth | Question:
         ends = (digest(self._key, first), digest(self._key, last))
         if not depth.in_flight:
             self._ends = None

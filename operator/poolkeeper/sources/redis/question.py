@@ -25,6 +25,8 @@ class Question:
     request: bytes
     replies: int
     interpret: Interpret
+    where_reads_touch: "Callable[[], Depth | Question] | None" = None
+    """What to go on with instead where our own reads touch keys: set for a question about when others did."""
 
     @classmethod
     def of(cls, commands: list[Command], interpret: Interpret) -> "Question":

@@ -18,6 +18,8 @@ from poolkeeper.sources.redis.wire import Wire, pack
 MAX_ROUNDS = 16
 
 _WHO_ANSWERS = pack("INFO", "server")
+_LEAVE_UNTOUCHED = pack("CLIENT", "NO-TOUCH", "ON")
+"""From now on our reads do not count as uses of a key. Known from Redis 7.2 on."""
 _connections = itertools.count(1)
 
 
@@ -59,6 +61,8 @@ class RedisSession:
         self._wire = wire
         self._timeout_seconds = timeout_seconds
         self._quiet = Quiet(database, asyncio.get_running_loop().time)
+        self._touches: bool | None = None
+        """Whether our reads touch keys; None until this server has answered NO-TOUCH."""
 
     @property
     def quiet_seconds(self) -> float | None:
@@ -103,17 +107,27 @@ class RedisSession:
         return [_unsettled() if isinstance(answer, Question) else answer for answer in settled]
 
     async def _ask(self, questions: Sequence[Question]) -> list[Outcome | Question]:
-        request = b"".join([_WHO_ANSWERS, *(question.request for question in questions)])
-        expected = 1 + sum(question.replies for question in questions)
-        who, *replies = await self._wire.exchange(request, expected)
-        self.server_id = _run_id(who) or self.server_id
+        first = [_WHO_ANSWERS] if self._touches is not None else [_WHO_ANSWERS, _LEAVE_UNTOUCHED]
+        expected = len(first) + sum(question.replies for question in questions)
+        request = b"".join([*first, *(question.request for question in questions)])
+        replies = await self._wire.exchange(request, expected)
+        self._note_server(*replies[: len(first)])
         answers: list[Outcome | Question] = []
-        start = 0
+        start = len(first)
         for question in questions:
             end = start + question.replies
-            answers.append(_answer(question, replies[start:end]))
+            answers.append(_answer(question, replies[start:end], reads_touch=self._touches is not False))
             start = end
         return answers
+
+    def _note_server(self, who: Reply, untouched: Reply = None) -> None:
+        """Another server behind the same connection is asked again to leave keys untouched."""
+        run_id = _run_id(who) or self.server_id
+        if untouched is not None:
+            self._touches = untouched != b"OK"
+        elif run_id != self.server_id:
+            self._touches = None
+        self.server_id = run_id
 
 
 def _may_hide_work(queue: Asking, outcome: Outcome) -> bool:
@@ -127,9 +141,12 @@ def _run_id(info: Reply) -> str | None:
     return next((value.decode("ascii", "replace") for name, _, value in lines if name == b"run_id"), None)
 
 
-def _answer(question: Question, replies: list[Reply]) -> Outcome | Question:
+def _answer(question: Question, replies: list[Reply], *, reads_touch: bool) -> Outcome | Question:
     try:
-        return question.interpret(replies)
+        answer = question.interpret(replies)
+        if reads_touch and isinstance(answer, Question) and answer.where_reads_touch is not None:
+            return answer.where_reads_touch()
+        return answer
     except CredentialsRejected:
         raise
     except SourceFailure as failure:

@@ -1,6 +1,7 @@
 """Requests in flight that no replica works on start nothing, and hold replicas no longer than declared."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -234,3 +235,37 @@ def test_a_pool_that_was_edited_to_follow_other_sources_has_no_surplus() -> None
 def test_requests_that_end_with_their_worker_are_never_too_many() -> None:
     spec = PoolSpec(max_replicas=1, budget_seconds=30.0, sources=(SourceSpec("queue"),))
     assert weigh(NO_EXCESS, T0, spec, survey_of(spec, reading(T0, (), 9)), replicas(1)) == NO_EXCESS
+
+
+@pytest.mark.parametrize(
+    ("touched", "spare_starts", "expected"),
+    [
+        (math.inf, 0, (0, Reason.STOP_IDLE)),
+        (0.0, 0, (3, Reason.IN_FLIGHT_UNSEEN)),
+        (12.0, 0, (3, Reason.IN_FLIGHT_UNSEEN)),
+        (59.0, 0, (3, Reason.IN_FLIGHT_UNSEEN)),
+        (61.0, 0, (0, Reason.STOP_IDLE)),
+        (12.0, 1, (3, Reason.STARTING)),
+        (61.0, 1, (2, Reason.START_CANCELLED)),
+    ],
+)
+def test_no_replica_stops_while_an_orphan_may_have_been_taken_up_again(
+    touched: float, spare_starts: int, expected: tuple[int, Reason]
+) -> None:
+    """Three replicas have been idle for 100 s beside an orphan; a job may take 60 s. The requests in flight
+    were touched so many seconds ago, and one of the replicas may be starting without a container."""
+    spec, now = spec_of(60.0), T0 + 100.0
+    state = initial_state(T0, spec)._replace(idle_since=T0, idle_seconds=20.0, ready_since=T0)
+    starting = (StartingReplica(now - 5.0, Stage.NO_CONTAINER, now - 5.0),) * spare_starts
+    seen = Replicas(3, 3 - spare_starts, starting)
+    for at in (now - 0.5, now):
+        found = replace(reading(at), orphaned=1, touched_at=now - touched)
+        decision, state = decide(at, spec, Observation((found,), seen), state)
+    assert (decision.replicas, decision.reason) == expected
+    if touched == 12.0 and not spare_starts:
+        assert decision.message.endswith(
+            "; the requests in flight of source queue were last touched 12 s ago, and an orphaned one may be "
+            "worked on again, so no replica is stopped for another 48 s"
+        )
+        assert decision.due_at is not None
+        assert decision.due_at <= now + 48.0

@@ -11,7 +11,7 @@ from poolkeeper.core.tuning import ARRIVAL_BUCKETS
 from poolkeeper.core.values.ledger import Ledger, Sample, record
 from poolkeeper.core.values.observation import ArrivalBucket, Reading, Unavailable
 from poolkeeper.core.values.spec import SourceSpec
-from poolkeeper.core.values.unmoved import Entries, Unmoved
+from poolkeeper.core.values.unmoved import Entries, Idle, Unmoved
 from tests.unit.core.strategies import T0, unavailable
 
 SPEC = SourceSpec("queue", max_service_seconds=100.0)
@@ -24,11 +24,21 @@ def sample(
     *,
     marker: str = "",
     server: str = "a",
-    look: str | None = None,
+    look: str | Idle | None = None,
+    untouched: float | None = None,
 ) -> Sample:
     """`look` has one letter for each request in flight."""
-    entries = None if look is None else Entries(tuple(look))
-    return Sample("queue", T0 + age, queued, in_flight, marker, server_id=server, in_flight_look=entries)
+    found = Entries(tuple(look)) if isinstance(look, str) else look
+    return Sample(
+        "queue",
+        T0 + age,
+        queued,
+        in_flight,
+        marker,
+        server_id=server,
+        in_flight_look=found,
+        untouched_seconds=untouched,
+    )
 
 
 def after(*samples: Sample | Unavailable) -> Ledger:
@@ -209,3 +219,31 @@ def test_the_buckets_always_add_up(polls: list[tuple[float, int, int | None]]) -
         dates = [bucket.arrived_at for bucket in demand.waiting]
         assert dates == sorted(dates)
         assert all(bucket.requests > 0 and bucket.arrived_at <= T0 + now for bucket in demand.waiting)
+
+
+@pytest.mark.parametrize(
+    ("polls", "touched_at"),
+    [
+        ([(0, "x", None), (150, "x", None)], 0),
+        ([(0, "x", None), (150, "x", 150.0)], 0),
+        ([(0, "x", None), (150, "x", 90.0)], 60),
+        ([(0, "x", None), (150, "x", 90.0), (151, "x", 92.0)], 60),
+        ([(0, "x", None), (150, "x", 90.0), (151, "x", None)], 60),
+        ([(0, "x", None), (150, "x", 90.0), (151, "x", 0.5)], 150.5),
+        ([(0, "x", None), (140, "xy", None), (150, "x", None)], 150),
+        ([(0, "x", None), (150, "x", 90.0), (151, "", None), (152, "x", None), (260, "x", None)], 152),
+        ([(0, "x", None), (50, "x", 0.0)], -math.inf),
+        ([(0, "x", None), (140, Idle(0), None), (150, Idle(1, 150.0), None)], -math.inf),
+    ],
+)
+def test_orphans_are_known_to_be_untouched_since(
+    polls: list[tuple[float, str | Idle, float | None]], touched_at: float
+) -> None:
+    """Each poll: age, entries in flight (or what a stream says of its one), and for how long the server calls
+    the list untouched. Without orphans, and where each entry is dated, no touch matters."""
+    samples = []
+    for age, look, untouched in polls:
+        in_flight = len(look) if isinstance(look, str) else 1
+        marker = look if isinstance(look, str) else "x"
+        samples.append(sample(age, 0, in_flight, marker=marker, look=look or None, untouched=untouched))
+    assert reading(*samples).touched_at == T0 + touched_at
