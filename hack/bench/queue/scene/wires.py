@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from hack.bench.queue.scene.memory_redis import Client, MemoryRedis, Pending, Stream
 
 QUEUE, PROCESSING, GROUP = "jobs", "jobs-in-progress", "workers"
-CLAIM_SECONDS = 1.5
+CLAIM_SECONDS = 0.0
 
 
 class WireKind(StrEnum):

@@ -126,7 +126,9 @@ def follow(
     )
     if look is None:
         is_replaced = not (before.is_complete or is_same) and in_flight <= before.unmoved.requests
-        seen = passed._replace(unmoved=NONE if is_replaced else _at_most(in_flight, before.unmoved))
+        was_idle = before.is_complete and not before.entries
+        left = _less(before.unmoved, taken) if was_idle else before.unmoved
+        seen = passed._replace(unmoved=NONE if is_replaced else _at_most(in_flight, left))
     elif isinstance(look, Idle):
         seen = passed._replace(unmoved=_of_idle(before.unmoved, now, look), is_complete=look.is_all)
     else:
@@ -147,6 +149,13 @@ def follow(
 
 def _at_most(in_flight: int, unmoved: Unmoved) -> Unmoved:
     return unmoved if unmoved.requests <= in_flight else unmoved._replace(requests=in_flight)
+
+
+def _less(unmoved: Unmoved, taken: int) -> Unmoved:
+    """What is sure to lie there still after so many were taken: each may have come in the place of one that is
+    gone. The server knows better at the next look."""
+    left = unmoved.requests - taken
+    return unmoved._replace(requests=left) if left > 0 else NONE
 
 
 def _of_idle(before: Unmoved, now: float, look: Idle) -> Unmoved:

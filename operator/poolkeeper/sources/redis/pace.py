@@ -23,14 +23,14 @@ class Pace:
         self._lead_seconds = 0.5 * self._seconds * crc32(name.encode()) / 2**32
         self._looked_at: float | None = None
 
-    def is_due(self, *, hurries: bool) -> bool:
-        """Whether to look now; if so, it counts as done."""
+    def is_due(self, *, hurries: bool, at_once: bool = False) -> bool:
+        """Whether to look now; if so, it counts as done. `at_once`: whatever the time since the last look."""
         now = asyncio.get_running_loop().time()
         seconds = SHORTEST_SECONDS if hurries else self._seconds
         if self._looked_at is None:
             self._looked_at = now - self._lead_seconds
             return True
-        if now - self._looked_at < seconds:
+        if now - self._looked_at < seconds and not at_once:
             return False
         self._looked_at = now
         return True

@@ -34,14 +34,23 @@ class PendingEntries:
         self._pace = Pace(stream, unmoved_seconds)
         self._has_filter = True
         self._found_idle = False
+        self._trail = ""
+        self._looked_at_trail = ""
+
+    def note(self, trail: str) -> None:
+        """What this poll shows of the pending entries; it changes when one is delivered, claimed or done."""
+        self._trail = trail
 
     def look(self, depth: Depth) -> Depth | Question:
         """Ask for entries that are idle for too long, if any is pending and it is time to look."""
         if not depth.in_flight:
             self._found_idle = False
             return depth
-        # A claim of an orphan is seen by a look only, and the replica that claimed it must not be stopped.
-        if not self._pace.is_due(hurries=self._found_idle):
+        # Only a look tells an orphan that is done or claimed from work that is: a replica that took an entry
+        # at the same time must not be stopped because that entry counts as the orphan. A consumer that reads
+        # its own entries again leaves no trail.
+        has_changed = self._trail != self._looked_at_trail
+        if not self._pace.is_due(hurries=self._found_idle, at_once=self._found_idle and has_changed):
             return depth
         return self._page(depth, Idle(0), "-", listed=0)
 
@@ -61,6 +70,7 @@ class PendingEntries:
             )
             if seen.is_all or listed + len(page) >= MAX_ENTRIES:
                 self._found_idle = seen.requests > 0
+                self._looked_at_trail = self._trail
                 return replace(depth, in_flight_look=seen)
             return self._page(depth, seen, after(entry_id(page[-1])), listed=listed + len(page))
 

@@ -70,6 +70,7 @@ class _Stream:
             last_taken=sortable(delivered),
             taken=read if isinstance(read, int) else None,
         )
+        self._pending.note(f"{delivered!r} {pending!r}")  # with the number of entries of each consumer
         if lag is None:
             return self._count(depth, delivered)
         # The lag also counts entries that were trimmed before delivery: no more can wait than XLEN.

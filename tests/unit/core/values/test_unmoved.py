@@ -139,6 +139,29 @@ def test_between_two_looks_there_are_no_more_orphans_than_requests_in_flight() -
 
 
 @pytest.mark.parametrize(
+    ("polls", "orphans"),
+    [
+        ([(2, 0)], 2),
+        ([(1, 0)], 1),
+        ([(2, 1)], 1),
+        ([(3, 1), (2, 0)], 1),
+        ([(3, 1), (4, 1)], 0),
+        ([(3, 2)], 0),
+    ],
+)
+def test_a_request_that_is_taken_between_two_looks_is_never_thought_to_be_the_orphan(
+    polls: list[tuple[int, int]], orphans: int
+) -> None:
+    """Two were orphans at the last look. One of them may be gone, and the new one may be in its place."""
+    source = Source()
+    source.poll(Idle(2, 75.0), in_flight=2)
+    for in_flight, taken in polls:
+        source.poll(in_flight=in_flight, taken=taken, after=0.5)
+    assert source.movement.unmoved.requests == orphans
+    assert source.poll(Idle(2, 75.0), in_flight=4).requests == 2
+
+
+@pytest.mark.parametrize(
     ("looks", "expected"),
     [
         ([Idle(0)], Unmoved()),

@@ -8,13 +8,15 @@ from hack.testing.clocks import VirtualTimeLoop
 from poolkeeper.sources.redis.pace import Pace
 
 
-def looks(limit_seconds: float, seconds: int, *, name: str = "jobs", hurries: bool = False) -> list[float]:
+def looks(
+    limit_seconds: float, seconds: int, *, name: str = "jobs", hurries: bool = False, at_once: bool = False
+) -> list[float]:
     """When a queue that is polled twice a second is looked at."""
 
     async def poll() -> list[float]:
         loop, pace, found = asyncio.get_running_loop(), Pace(name, limit_seconds), []
         for _ in range(2 * seconds):
-            if pace.is_due(hurries=hurries):
+            if pace.is_due(hurries=hurries, at_once=at_once):
                 found.append(loop.time())
             await asyncio.sleep(0.5)
         return found
@@ -31,6 +33,10 @@ def test_the_pause_follows_the_limit(limit_seconds: float, *, hurries: bool, pau
     first, second, *later = looks(limit_seconds, 300, hurries=hurries)
     assert second - first <= pause
     assert {after - before for before, after in zip([second, *later], later, strict=False)} == {pause}
+
+
+def test_what_only_a_look_can_show_is_looked_at_once() -> None:
+    assert len(looks(3_600.0, 10, at_once=True)) == 20
 
 
 def test_queues_that_begin_together_are_not_looked_at_together() -> None:
