@@ -51,6 +51,8 @@ class _Moved(NamedTuple):
     """Requests that were taken or deleted."""
     taken: int
     """Those of them that are seen in flight, or whose source can't show that."""
+    came_back: int
+    """Orphans that are in flight again; less than 0 where requests in flight became orphans."""
     waited: bool
     """Whether the oldest of them had waited for longer than a replica that could take it leaves it."""
 
@@ -66,12 +68,14 @@ def look(now: float, spec: PoolSpec, workload: Workload, takers: int, known: Tak
 
     A taker of the last look that is gone may have taken something in between, so the larger number counts.
     Each further replica must have taken a request since then: one in flight that was there before, and whose
-    replica is gone, shows nothing. Example: 1 slot each, 1 replica known to work, 3 requests in flight of
-    which 1 is left over and 1 was taken now: 1 more replica works.
+    replica is gone, shows nothing, nor does one that becomes an orphan or is none any more. Example: 1 slot
+    each, 1 replica known to work, 3 requests in flight of which 1 is left over and 1 was taken now: 1 more
+    replica works.
     """
     moved = _moved(known.readings, workload.readings, spec.poll_seconds)
     most_takers = max(takers, known.takers)
-    needed = math.ceil(max(0, workload.in_flight - known.left_over) / spec.concurrency)
+    left_over = max(0, known.left_over + moved.came_back)
+    needed = math.ceil(max(0, workload.in_flight - left_over) / spec.concurrency)
     working = min(max(0, needed - most_takers), moved.requests)
     began_at, gone_at = (now if moved.waited else None), known.gone_at
     if moved.requests and not (most_takers or working):
@@ -94,7 +98,7 @@ def look(now: float, spec: PoolSpec, workload: Workload, takers: int, known: Tak
 
 
 def _moved(known: tuple[Reading, ...], readings: tuple[Reading, ...], poll_seconds: float) -> _Moved:
-    requests = taken = 0
+    requests = taken = came_back = 0
     waited = False
     for reading in readings:
         before = of_source(known, reading.source)
@@ -103,9 +107,21 @@ def _moved(known: tuple[Reading, ...], readings: tuple[Reading, ...], poll_secon
         more = history.taken_between(before, reading)
         requests += more
         is_blind = reading.in_flight is None or before.in_flight is None
-        taken += more if is_blind else min(more, max(0, (reading.in_flight or 0) - (before.in_flight or 0)))
+        more_in_flight = _in_flight(reading) - _in_flight(before)
+        taken += more if is_blind else min(more, max(0, more_in_flight))
+        came_back += _came_back(before, reading)
         waited = waited or (more > 0 and _has_waited(before, reading, poll_seconds))
-    return _Moved(requests, taken, waited)
+    return _Moved(requests, taken, came_back, waited)
+
+
+def _in_flight(reading: Reading) -> int:
+    return (reading.in_flight or 0) + reading.orphaned
+
+
+def _came_back(before: Reading, after: Reading) -> int:
+    """An orphan that is gone may have been done instead, as far as anything was."""
+    fewer = before.orphaned - after.orphaned
+    return max(0, fewer - max(0, after.completed - before.completed)) if fewer > 0 else fewer
 
 
 def _has_waited(before: Reading, after: Reading, poll_seconds: float) -> bool:

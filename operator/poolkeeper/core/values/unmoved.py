@@ -152,8 +152,8 @@ def _at_most(in_flight: int, unmoved: Unmoved) -> Unmoved:
 
 
 def _less(unmoved: Unmoved, taken: int) -> Unmoved:
-    """What is sure to lie there still after so many were taken: each may have come in the place of one that is
-    gone. The server knows better at the next look."""
+    """What is sure to lie there still after so many were taken: each may have come in the place of one that
+    is gone. The server knows better at the next look."""
     left = unmoved.requests - taken
     return unmoved._replace(requests=left) if left > 0 else NONE
 

@@ -19,11 +19,22 @@ class Seen(NamedTuple):
     in_flight: int | None = 0
     arrived: int = 0
     takers: int = 0
+    orphaned: int = 0
+    completed: int = 0
 
 
 def workload(at: float, seen: Seen) -> Workload:
     waiting = (ArrivalBucket(T0 - 10.0, seen.waiting),) if seen.waiting else ()
-    reading = Reading("queue", at, seen.waiting, seen.in_flight, waiting=waiting, arrived=seen.arrived)
+    reading = Reading(
+        "queue",
+        at,
+        seen.waiting,
+        seen.in_flight,
+        orphaned=seen.orphaned,
+        waiting=waiting,
+        arrived=seen.arrived,
+        completed=seen.completed,
+    )
     return survey(at, SPEC, Observation((reading,), None), 0.0)
 
 
@@ -41,6 +52,24 @@ LOOKS: dict[str, tuple[Seen, Seen, int]] = {
         Seen(1, 3, 4, takers=1),
         Seen(0, 3, 4, takers=1),
         0,
+    ),
+    "one becomes an orphan": (Seen(0, 2, 2, takers=1), Seen(0, 1, 2, takers=1, orphaned=1), 0),
+    "one becomes an orphan, and another was taken": (Seen(1, 1, 2), Seen(0, 1, 2, orphaned=1), 1),
+    "one becomes an orphan beside a replica that takes another": (
+        Seen(1, 3, 4, takers=1),
+        Seen(0, 2, 4, takers=1, orphaned=1, completed=1),
+        0,
+    ),
+    "an orphan is none any more": (Seen(0, 2, 3, takers=1, orphaned=1), Seen(0, 3, 3, takers=1), 0),
+    "an orphan is none any more beside a replica that takes another": (
+        Seen(1, 1, 3, takers=1, orphaned=1),
+        Seen(0, 3, 3, takers=1),
+        0,
+    ),
+    "an orphan was done, and others were taken": (
+        Seen(3, 0, 4, takers=1, orphaned=1),
+        Seen(0, 3, 4, takers=1, completed=1),
+        1,
     ),
     "no more than were taken": (Seen(1, 4, 5, takers=2), Seen(0, 5, 5, takers=2), 1),
 }
