@@ -46,7 +46,7 @@ class PendingEntries:
         if not depth.in_flight:
             self._found_idle = False
             return depth
-        # Only a look tells an orphan that is done or claimed from work that is: a replica that took an entry
+        # Only a look shows whether work or an orphan was done or claimed: a replica that took another entry
         # at the same time must not be stopped because that entry counts as the orphan. A consumer that reads
         # its own entries again leaves no trail.
         has_changed = self._trail != self._looked_at_trail
