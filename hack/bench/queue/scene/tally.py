@@ -14,8 +14,7 @@ class Cut(StrEnum):
     """The operator had lowered the replicas, and no reading had shown the job: a BRPOP worker had taken it at
     once, or before the next poll."""
     TOO_LATE = "too late"
-    """The operator had lowered the replicas, and the worker took the job after the reading before that, or
-    claimed it in the last second before that reading: claims are looked for once a second."""
+    """The operator had lowered the replicas, and the worker took the job after the reading before that."""
     OTHERS = "others"
     """Somebody else had lowered the replicas."""
     KILLED = "killed"

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from hack.bench.queue.scene.memory_redis import Client, MemoryRedis, Pending, Stream
 
 QUEUE, PROCESSING, GROUP = "jobs", "jobs-in-progress", "workers"
-CLAIM_SECONDS = 0.0
 
 
 class WireKind(StrEnum):
@@ -89,10 +88,6 @@ class Wire:
     def has_shown(self, job: int) -> bool:
         """Whether the queue has shown a job that a worker has in hand."""
         return self.kind is not WireKind.BRPOP or self._entry(job) in self._redis.shown
-
-    def claimed_within(self, job: int) -> float:
-        """For how many seconds the operator may miss that a worker has claimed this job."""
-        return 0.0
 
     def _entry(self, job: int) -> bytes:
         return f"{job}:{self._attempts[job]}".encode()
@@ -206,11 +201,6 @@ class StreamWire(Wire):
                 worker, _ = self._waiting.popleft()
                 self._deliver(worker, entry, pending.deliveries + 1)
                 worker.begin(self._jobs_by_id[entry])
-
-    def claimed_within(self, job: int) -> float:
-        """Where there are orphans, claims are looked for once a second."""
-        pending = self._stream.pending.get(self._ids[job])
-        return CLAIM_SECONDS if pending and pending.deliveries > 1 else 0.0
 
     def _take(self, worker: Worker, job: int) -> None:
         self._stream.delivered += 1

@@ -108,7 +108,7 @@ class Workload:
             return Cut.KILLED
         if pod.removed_by.name != OPERATOR:
             return Cut.OTHERS
-        if pod.job_taken_at > pod.removed_by.read_at - self._wire.claimed_within(job):
+        if pod.job_taken_at > pod.removed_by.read_at:
             return Cut.TOO_LATE
         return Cut.SCALE_DOWN if self._wire.has_shown(job) else Cut.UNSEEN
 
