@@ -42,6 +42,8 @@ class Rules(NamedTuple):
     """How to know the container that serves."""
     usual_seconds: float = math.inf
     """How long a start takes at most, 95 times out of 100."""
+    longest_seconds: float = math.inf
+    """How long a start takes at most, 999 times out of 1,000."""
     takes_unready: bool = True
     """Whether a replica takes requests without being Ready, as from a queue; a Service sends it none."""
 
@@ -174,11 +176,12 @@ class Starts:
     def changes_at(self, now: float) -> float:
         """When the replicas may count otherwise although nothing happens: one is presumed to serve, or one
         that was is so no longer, or one works whose readiness probe should have passed."""
-        usual_seconds, due = self._rules.usual_seconds, math.inf
+        usual_seconds, longest_seconds = self._rules.usual_seconds, self._rules.longest_seconds
+        due = math.inf
         for pod in self._pods:
             start = self._known[pod.uid]
             if self._is_unproven(pod) and pod.is_ready and not start.serves and start.begun_at is not None:
-                due = min(due, start.begun_at + usual_seconds)
+                due = min(due, start.begun_at + longest_seconds)
             if start.works_unready and start.works_since is not None and not self.works_unready:
                 due = min(due, start.works_since + LATE_PROBE_SECONDS)
         if self._takes is not None and self._takes.untaken_since is not None:
@@ -216,10 +219,10 @@ class Starts:
         return pod.is_ready or (pod.is_running and self._rules.takes_unready)
 
     def _is_presumed(self, start: Start, now: float) -> bool:
-        """Whether a pod without a readiness probe has run for as long as a start usually takes."""
+        """Whether a pod without a readiness probe has run for so long that it can't be loading any more."""
         if start.begun_at is None or self._waits_in_vain(now, IN_VAIN_SECONDS):
             return False
-        return now - start.begun_at >= self._rules.usual_seconds
+        return now - start.begun_at >= self._rules.longest_seconds
 
     def _waits_in_vain(self, now: float, seconds: float) -> bool:
         """Whether requests have waited for so long, and none was taken."""

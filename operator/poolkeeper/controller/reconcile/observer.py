@@ -127,6 +127,7 @@ class Observer:
         return Rules(
             serving=serving(accelerator, sources, pool.pods_port),
             usual_seconds=state.starts.ended_p95_seconds,
+            longest_seconds=state.starts.ended_slowest_seconds,
             takes_unready=any(source.http is None for source in sources),
         )
 

@@ -172,7 +172,9 @@ class Scene:
         poll = Sample(source.name, self.now, len(self.queue), in_flight, f"{len(self.waits)}")
         self.ledger = record(self.ledger, poll, source)
         demand, pods = (self.ledger.demand,), [pod.seen(self.now) for pod in self.pods]
-        self.starts.follow(pods, self.now, Rules(usual_seconds=self.state.starts.ended_p95_seconds))
+        known = self.state.starts
+        rules = Rules(usual_seconds=known.ended_p95_seconds, longest_seconds=known.ended_slowest_seconds)
+        self.starts.follow(pods, self.now, rules)
         if self.starts.has_unproven:
             workload = survey(self.now, self.spec, Observation(demand, None), 0.0)
             self.starts.note_work(self.now, self.spec, workload)

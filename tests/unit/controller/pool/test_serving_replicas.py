@@ -14,8 +14,8 @@ from tests.unit.controller.pool.pods import pod, ready
 
 USUAL_SECONDS = 60.0
 SPEC = PoolSpec(max_replicas=5, budget_seconds=60.0, sources=(SourceSpec("queue"),))
-QUEUE = Rules(usual_seconds=USUAL_SECONDS)
-SERVICE = Rules(usual_seconds=USUAL_SECONDS, takes_unready=False)
+QUEUE = Rules(usual_seconds=USUAL_SECONDS, longest_seconds=USUAL_SECONDS)
+SERVICE = Rules(usual_seconds=USUAL_SECONDS, longest_seconds=USUAL_SECONDS, takes_unready=False)
 PROBED = (Container("model", is_probed=True, resources=(), ports=()),)
 UNPROBED = (Container("model", is_probed=False, resources=(), ports=()),)
 
@@ -259,6 +259,16 @@ def test_requests_that_wait_in_vain_until_it_is_ready_prove_its_probe() -> None:
     scene.look(121.0, now_ready, workload(121.0, waiting_since=(95.0,), arrived=1))
     assert [each.ready_at for each in scene.starts.samples(now_ready, 121.0) if each.ready_at] == [121.0]
     assert not scene.starts.works_unready
+
+
+def test_a_replica_without_a_probe_counts_as_loading_until_hardly_any_start_takes_so_long() -> None:
+    """An idle pool must not stop a load in its middle."""
+    pods = [unprobed("a")]
+    scene = Scene(*pods, rules=Rules(usual_seconds=USUAL_SECONDS, longest_seconds=1.5 * USUAL_SECONDS))
+    assert scene.look(100.0 + 1.1 * USUAL_SECONDS, pods) == (0, 1, 0)
+    assert scene.starts.changes_at(100.0 + 1.1 * USUAL_SECONDS) == 100.0 + 1.5 * USUAL_SECONDS
+    assert scene.look(100.0 + 1.5 * USUAL_SECONDS, pods) == (1, 0, 0)
+    assert scene.starts.samples(pods, 100.0 + 1.5 * USUAL_SECONDS) == []
 
 
 def test_what_others_took_before_a_replica_ran_is_not_its_work() -> None:
