@@ -15,8 +15,9 @@ not simulated: there is always a node.
 
 Lost by a scale-down is a job whose worker was removed because the operator had lowered the replicas, and
 ended before the job did. Two kinds are counted apart, since no reader of a queue can know of them. The worker
-took a `too late` job after the last reading before that write. An `unseen` job was never shown by a plain
-list: a BRPOP worker that waits gets it at once. After two stops that hit such work, a pool must have noticed.
+took a `too late` job after the last reading before that write was sent. An `unseen` job was never shown by a
+plain list: a BRPOP worker that waits gets it at once. After two stops that hit such work, a pool must have
+noticed.
 
 The reference of an episode has the same arrivals and the same writes of others, perfect probes, and nothing
 is killed.

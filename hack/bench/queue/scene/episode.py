@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from hack.bench.queue.scene.arrivals import PROFILES, Arrival, Profile, arrivals
-from hack.bench.queue.scene.memory_api import Deployment, MemoryApi
+from hack.bench.queue.scene.memory_api import REQUEST_SECONDS, Deployment, MemoryApi
 from hack.bench.queue.scene.memory_redis import MemoryRedis
 from hack.bench.queue.scene.operator_replica import OperatorReplica, Pods, Surroundings
 from hack.bench.queue.scene.pods import Probe, SimulatedPod, Template, Writer, container
@@ -180,7 +180,8 @@ class World:
 
     def _scaled(self, workload: Workload, namespace: str, replicas: int, writer: str) -> None:
         leader = next((each for each in self._operators if each.leadership.may_write()), None)
-        read_at, why = leader.last_look(namespace) if leader else (0.0, "")
+        sent_at = self._time() - REQUEST_SECONDS / 2
+        read_at, why = leader.last_look(namespace, sent_at) if leader else (0.0, "")
         workload.scale(replicas, Writer(writer, read_at, why if writer == OPERATOR else ""))
 
     def _show(self, pod: SimulatedPod) -> None:

@@ -86,7 +86,7 @@ class OperatorReplica:
     """Starts at once and runs until it is killed."""
 
     def __init__(self, identity: str, around: Surroundings) -> None:
-        self._read_at: dict[str, float] = {}
+        self._read_at: dict[str, tuple[float, float]] = {}
         self._around = around
         self._polls: dict[PoolKey, list[asyncio.Task[None]]] = {}
         self._store = Store()
@@ -124,11 +124,13 @@ class OperatorReplica:
         samples = (sample for metric in self._timings.pool_errors.collect() for sample in metric.samples)
         return int(next(sample.value for sample in samples if sample.name.endswith("_total")))
 
-    def last_look(self, namespace: str) -> tuple[float, str]:
-        """When it has last read the queue of a namespace, and the reason of its last decision there."""
+    def last_look(self, namespace: str, until: float) -> tuple[float, str]:
+        """When it had last read the queue of a namespace, up to an instant, and the reason of its last
+        decision there. A reading that comes while a write is on its way can't change that write."""
+        before, last = self._read_at.get(namespace, (0.0, 0.0))
         pool = self._store.get(PoolKey(namespace, "pool"))
         reason = pool.decision.reason if pool and pool.decision else ""
-        return self._read_at.get(namespace, 0.0), reason
+        return last if last <= until else before, reason
 
     def pool_seen(self, namespace: str) -> None:
         """The watch delivers a pool."""
@@ -165,7 +167,7 @@ class OperatorReplica:
             (outcome,) = await session.read([cast(Any, queue)])
             if isinstance(outcome, SourceFailure):
                 raise outcome
-            self._read_at[pool.namespace] = asked_at
+            self._read_at[pool.namespace] = self._read_at.get(pool.namespace, (0.0, 0.0))[1], asked_at
             watch.report(outcome, asked_at, session.server_id, session.quiet_seconds)
             await asyncio.sleep(poll_seconds)
 

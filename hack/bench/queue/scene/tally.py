@@ -14,7 +14,8 @@ class Cut(StrEnum):
     """The operator had lowered the replicas, and no reading had shown the job: a BRPOP worker had taken it at
     once, or before the next poll."""
     TOO_LATE = "too late"
-    """The operator had lowered the replicas, and the worker took the job after the reading before that."""
+    """The operator had lowered the replicas, and the worker took the job after the last reading before that
+    write was sent."""
     OTHERS = "others"
     """Somebody else had lowered the replicas."""
     KILLED = "killed"
