@@ -105,6 +105,7 @@ async def test_a_probe_that_never_passes_is_overdue_and_starts_no_second_replica
         await show(cluster, running, seconds=30.0)
     assert cluster.condition("StartsSucceed") == ("False", "ReadinessOverdue")
     assert "a container runs, but the pod is not Ready. Check the readiness probe" in message_of(cluster)
+    assert "it passes too late if the replica already works" in message_of(cluster)
     assert cluster.scales.writes == [("worker", 1)]
     assert cluster.events.count(("Warning", "ReadinessOverdue")) == 1
 

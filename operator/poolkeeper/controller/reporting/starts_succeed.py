@@ -22,7 +22,7 @@ REMEDIES = {
     SCHEDULING_GATED: "What has set the gate has to open it: Kueue, for example, once its queue has quota",
     UNSCHEDULABLE: "Add a node that fits, or correct the pod template",
     ORDINAL_OCCUPIED: "Look at that pod, and at the node that it is on",
-    READINESS_OVERDUE: "Check the readiness probe",
+    READINESS_OVERDUE: "Check the readiness probe: it passes too late if the replica already works",
 }
 """What helps, by reason."""
 _HOLDS = {ConditionStatus.TRUE: True, ConditionStatus.FALSE: False, ConditionStatus.UNKNOWN: None}
