@@ -36,8 +36,9 @@ SMALLEST_POOL: dict[str, Any] = {
 async def create_deployment(
     client: KubeClient, namespace: str, *, name: str = "worker", replicas: int = 0
 ) -> TargetKey:
-    """A Deployment; nothing makes pods of it."""
-    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [CONTAINER]}}
+    """A Deployment, whose readiness probe says when a replica serves; nothing makes pods of it."""
+    container = {**CONTAINER, "readinessProbe": {"tcpSocket": {"port": 8080}}}
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
     spec = {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template}
     manifest = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
     await client.request("POST", namespaced_path("apps/v1", namespace, "deployments"), body=manifest)
