@@ -303,3 +303,65 @@ async def test_callers_learn_nothing_of_quotas_and_policies_but_that_they_refuse
     await show(cluster)
     await show(cluster, seconds=SHORT_SECONDS + 1.0)
     assert start_trouble(cluster.store.all()[0]) == expected
+
+
+EVICTED = {"phase": "Failed", "reason": "Evicted"}
+
+
+async def test_an_idle_pool_whose_pods_are_evicted_again_and_again_stops(cluster: FakeCluster) -> None:
+    await asked(cluster)
+    number, age = 0, 0.0
+    loading = pod_of(cluster, "worker-0", spec=ON_NODE, containerStatuses=RUNNING, phase="Running")
+    lingering: list[Pod] = []
+    for second in range(600):
+        await show(cluster, *lingering, loading, queued=int(second < 10))
+        if not cluster.scales.replicas["worker"]:
+            break
+        age += 1.0
+        if age >= 30.0:
+            lingering.append(pod_of(cluster, f"worker-{number}", spec=ON_NODE, **EVICTED))
+            number, age = number + 1, 0.0
+            name = f"worker-{number}"
+            loading = pod_of(cluster, name, spec=ON_NODE, containerStatuses=RUNNING, phase="Running")
+    assert cluster.scales.writes == [("worker", 1), ("worker", 0)]
+    assert number == 1
+    assert cluster.condition("StartsSucceed") == ("False", "Evicted")
+    cluster.scales.writes.clear()
+    await show(cluster, *lingering, seconds=2.0)
+    assert decided(cluster)[0] == "StartsFailing"
+    assert "failed (Evicted), so the next one is due at" in decided(cluster)[1]
+    assert cluster.scales.writes == []
+
+
+async def test_each_eviction_while_requests_wait_is_an_attempt_until_one_gets_ready(
+    cluster: FakeCluster,
+) -> None:
+    await asked(cluster)
+    lingering: list[Pod] = []
+    for number in range(4):
+        name = f"worker-{number}"
+        loading = pod_of(cluster, name, spec=ON_NODE, containerStatuses=RUNNING, phase="Running")
+        for _ in range(10):
+            await show(cluster, *lingering, loading)
+        lingering.append(pod_of(cluster, name, spec=ON_NODE, **EVICTED))
+    state = cluster.store.all()[0].state
+    assert state is not None
+    assert state.attempts.failed == 3
+    assert cluster.scales.writes == [("worker", 1)], "no replica is started beside it"
+    assert cluster.condition("StartsSucceed") == ("False", "Evicted")
+    assert "pod worker-1, instead of pod worker-0, which ended before it was ready: Evicted" in message_of(
+        cluster
+    )
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": format_timestamp(cluster.now)}
+    up = pod_of(cluster, "worker-3", spec=ON_NODE, containerStatuses=RUNNING, conditions=[ready])
+    await show(cluster, *lingering[:3], up)
+    assert cluster.condition("StartsSucceed") == ("True", "LastStartSucceeded")
+
+
+async def test_a_pod_that_was_evicted_before_the_operator_began_spoils_no_start(cluster: FakeCluster) -> None:
+    old = pod_of(cluster, "worker-0", spec=ON_NODE, **EVICTED)
+    cluster.now += 100.0
+    cluster.pods.present = {old.uid: old}
+    await asked(cluster)
+    await show(cluster, old, pod_of(cluster, spec=ON_NODE, containerStatuses=RUNNING, phase="Running"))
+    assert cluster.condition("StartsSucceed")[0] != "False"

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from poolkeeper.controller.pool.replicas.ended import EndedPods
 from poolkeeper.controller.pool.replicas.removal import Member, furthest_removed
 from poolkeeper.controller.pool.replicas.serving import Serving, is_probed
 from poolkeeper.controller.pool.replicas.start import Start, stage_of
@@ -58,6 +59,7 @@ class Starts:
         """The start of each pod, by uid."""
         self._pods: tuple[Pod, ...] = ()
         """The pods that were followed last."""
+        self._ended = EndedPods()
         self._rules = Rules()
         self._takes: Takes | None = None
         """What was seen of the requests while a replica ran that may serve unseen; None while none does."""
@@ -80,12 +82,19 @@ class Starts:
         self._pods = tuple(present.values())
         for uid in self._known.keys() - present.keys():
             del self._known[uid]
+        self._ended.begin(now)
+        for uid, start in self._known.items():
+            self._ended.note(present[uid], start)
         new = [pod for uid, pod in present.items() if uid not in self._known]
         for pod in sorted(new, key=lambda pod: pod.created_at or now):
             created_at = pod.created_at or now
             is_answer = bool(self._asks) and self._asks[0] <= created_at + CLOCK_SKEW_SECONDS
             asked_at = self._asks.popleft() if is_answer else created_at
-            self._known[pod.uid] = Start(asked_at, is_witnessed=is_answer, restarts=pod.restarts)
+            start = Start(asked_at, is_witnessed=is_answer, restarts=pod.restarts)
+            if not is_answer:
+                self._ended.replace(start)
+            self._ended.note(pod, start, is_new=True)
+            self._known[pod.uid] = start
         for pod in self._pods:
             self._judge(pod, self._known[pod.uid], now)
         if not self.has_unproven:
@@ -264,6 +273,7 @@ class Starts:
         """When each of the replicas that have no pod was asked for."""
         if missing <= 0:
             self.short_since = None
+            self._ended.forget()
             return []
         self.short_since = self.short_since or now
         known = list(self._asks)[-missing:]
@@ -274,13 +284,16 @@ class Starts:
 
     def _starting_replica(self, pod: Pod, reached: Stage) -> StartingReplica:
         start, stage = self._known[pod.uid], stage_of(pod)
+        # Before the pod has a node, why it has none says more than why the pod before it ended.
+        is_hidden = stage is Stage.UNADMITTED and bool(start.replaces)
         return StartingReplica(
             asked_at=start.asked_at,
             stage=stage,
             begun_at=start.begun_at,
-            failure=start.failure,
+            failure="" if is_hidden else start.failure,
             pod=pod.name,
             removed_with=_beyond(stage, reached),
+            words="" if is_hidden else start.replacement,
         )
 
 

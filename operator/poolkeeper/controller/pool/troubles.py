@@ -51,7 +51,7 @@ def _explained(starting: StartingReplica, pod: Pod | None, without_pod: Words | 
 
 def _of_pod(starting: StartingReplica, pod: Pod) -> Words | None:
     if starting.failure:
-        container = f"container {pod.failing[0].container}" if pod.failing else ""
+        container = f"container {pod.failing[0].container}" if pod.failing else starting.words
         is_pull = starting.failure in IMAGE_PULL
         return Words("ImagePullBackOff" if is_pull else starting.failure, container)
     if pod.gates:

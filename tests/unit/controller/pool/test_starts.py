@@ -1,10 +1,15 @@
 """Which pod answers which scale write, and what it teaches."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from poolkeeper.controller.pool.starts import Starts
 from poolkeeper.core.tuning import REMEMBERED_UIDS
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
+from poolkeeper.kube.watch.containers import Container
+from poolkeeper.kube.watch.pod import Pod
 from tests.unit.controller.pool.pods import pod, ready
 
 
@@ -153,3 +158,86 @@ def test_a_start_behind_a_gate_of_hours_is_believed() -> None:
     starts.follow(pods, now=90_021.0)
     (sample,) = starts.samples(pods, now=90_021.0)
     assert (sample.began_at, sample.ready_at) == (90_000.0, 90_020.0)
+
+
+@pytest.mark.parametrize(
+    ("seen_before", "end", "created_at", "expected"),
+    [
+        ({}, {"failure": "Evicted"}, 100.0, "Evicted"),
+        (None, {"failure": "OutOfcpu"}, 100.0, "OutOfcpu"),
+        # It failed before the pool was followed: it may lie there for days.
+        (None, {"failure": "Evicted"}, 40.0, ""),
+        # The operator has restarted, and sees it run and end.
+        ({}, {"failure": "Evicted"}, 40.0, "Evicted"),
+        # It has served, so its start has succeeded.
+        ({"is_ready": True, "ready_at": 101.0}, {"failure": "Evicted"}, 100.0, ""),
+        # Somebody deletes it.
+        ({}, {"failure": "Failed", "is_terminating": True}, 100.0, ""),
+        # It was meant to end.
+        ({}, {}, 100.0, ""),
+    ],
+)
+def test_the_failure_of_a_pod_that_never_served_is_that_of_the_one_that_replaces_it(
+    seen_before: dict[str, Any] | None, end: dict[str, Any], created_at: float, expected: str
+) -> None:
+    starts = Starts()
+    starts.follow([], now=50.0)
+    if seen_before is not None:
+        starts.follow([on_node("a", created_at, **seen_before)], now=102.0)
+    ended, replacement = on_node("a", created_at, is_finished=True, **end), on_node("b", 105.0)
+    starts.follow([ended], now=105.0)
+    starts.replicas(1, [ended], now=105.0)
+    for _ in range(2):
+        starts.follow([ended, replacement], now=106.0)
+        (seen,) = starts.replicas(1, [ended, replacement], now=106.0).starting
+        assert seen.failure == expected
+        assert ("pod a" in seen.words) == bool(expected)
+
+
+def test_one_pod_replaces_another_and_a_start_that_succeeds_ends_it() -> None:
+    starts, ended = Starts(), on_node("a", 100.0, is_finished=True, failure="Evicted")
+    starts.follow([], now=50.0)
+    both = [ended, on_node("b", 105.0), on_node("c", 105.0)]
+    starts.follow(both, now=106.0)
+    assert [each.failure for each in starts.replicas(2, both, now=106.0).starting] == ["Evicted", ""]
+    starts.follow([ended, ready("b", 105.0, 107.0), both[2]], now=107.0)
+    fallen = [ended, on_node("b", 105.0), both[2]]
+    starts.follow(fallen, now=108.0)
+    assert not any(each.failure for each in starts.replicas(2, fallen, now=108.0).starting)
+
+
+def test_a_replacement_that_works_without_being_ready_has_no_failure_any_more() -> None:
+    starts, ended = Starts(), on_node("a", 100.0, is_finished=True, failure="Evicted")
+    starts.follow([], now=50.0)
+    model = Container("model", is_probed=False, resources=(), ports=())
+    pods = [ended, on_node("b", 105.0, addresses=("10.0.0.1",), containers=(model,))]
+    starts.follow(pods, now=106.0)
+    assert starts.accepted("10.0.0.1", at=107.0)
+    pods = [ended, replace(pods[1], restarts=1)]
+    starts.follow(pods, now=108.0)
+    assert [each.failure for each in starts.replicas(1, pods, now=108.0).starting] == [""]
+
+
+def test_the_next_start_after_a_scale_down_replaces_nothing() -> None:
+    starts, running = Starts(), on_node("a", 100.0)
+    starts.follow([running], now=101.0)
+    ended = on_node("a", 100.0, is_finished=True, failure="Evicted")
+    starts.follow([ended], now=102.0)
+    starts.replicas(0, [ended], now=102.0)
+    pods = [ended, on_node("b", 200.0)]
+    starts.follow(pods, now=201.0)
+    assert [each.failure for each in starts.replicas(1, pods, now=201.0).starting] == [""]
+
+
+def test_a_replacement_that_waits_for_a_node_says_why_itself() -> None:
+    starts, ended = Starts(), on_node("a", 100.0, is_finished=True, failure="Evicted")
+    starts.follow([], now=50.0)
+    pods = [ended, pod("b", 105.0)]
+    starts.follow(pods, now=106.0)
+    (seen,) = starts.replicas(1, pods, now=106.0).starting
+    assert (seen.stage, seen.failure, seen.words) == (Stage.UNADMITTED, "", "")
+
+
+def on_node(uid: str, created_at: float, **changes: Any) -> Pod:
+    """A pod whose containers run."""
+    return pod(uid, created_at, scheduled_at=created_at, has_node=True, is_running=True, **changes)

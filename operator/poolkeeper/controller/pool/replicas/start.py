@@ -39,7 +39,14 @@ class Start:
     was_loading: bool = False
     """Whether it was seen before it was Ready."""
     failure: str = ""
-    """Why it failed last, until it is Ready: a container that crashes runs in between."""
+    """Why it failed last, until it is Ready: a container that crashes runs in between. At first, why the pod
+    that it replaces ended."""
+    replaces: str = ""
+    """Name of the pod whose end is its `failure`; empty where the failure is its own."""
+    has_served: bool = False
+    """Whether it counted as ready at an earlier look."""
+    is_over: bool = False
+    """Whether it has been noted that the pod ended."""
     is_learned: bool = False
     """Whether its start has ended and nothing more is learned from it."""
     learned_age: float | None = None
@@ -51,7 +58,9 @@ class Start:
         self.was_loading = self.was_loading or not pod.is_ready
         if pod.is_running and not pod.is_ready and self.runs_since is None:
             self.runs_since = now
-        self.failure = "" if pod.is_ready else pod.failure or self.failure
+        self.has_served = self.has_served or self.serves
+        if pod.is_ready or pod.failure or (self.replaces and self.has_served):
+            self.failure, self.replaces = "" if pod.is_ready else pod.failure, ""
         if self.begun_at is not None:
             return
         if not pod.has_node:
@@ -81,6 +90,11 @@ class Start:
     def has_worked_for(self, seconds: float, now: float) -> bool:
         """Whether it has been seen to work for so long."""
         return self.works_since is not None and now - self.works_since >= seconds
+
+    @property
+    def replacement(self) -> str:
+        """Which pod it replaces, in words, where that one's end is its failure."""
+        return f"instead of pod {self.replaces}, which ended before it was ready" if self.replaces else ""
 
     def begins_again(self, at: float) -> None:
         """It serves no more: a start that begins now, from which nothing is learned."""
