@@ -102,7 +102,7 @@ class Worker:
         return True
 
     def is_ready(self) -> bool:
-        """What the readiness probe is told."""
+        """What the readiness probe gets as its answer."""
         return time.monotonic() >= self.ready_at
 
     def work(self, client: redis.Redis) -> None:

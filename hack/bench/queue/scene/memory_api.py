@@ -21,7 +21,7 @@ SCALABLE = ("deployments", "statefulsets", "replicasets")
 
 
 class Deployment:
-    """A Deployment, its writers, and who is told of a new number of replicas: by number and writer."""
+    """A Deployment and its writers. `scaled` is called with each new number of replicas and its writer."""
 
     def __init__(
         self,

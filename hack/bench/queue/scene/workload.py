@@ -13,7 +13,7 @@ OPERATOR = "poolkeeper"
 
 
 class Workload:
-    """The pods of one pool. `show` is called with a pod that the API server shows anew, `forget` with one
+    """The pods of one pool. `show` is called with a pod that is new or changed, `forget` with one
     that is gone."""
 
     def __init__(
