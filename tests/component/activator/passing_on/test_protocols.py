@@ -160,17 +160,20 @@ async def test_a_client_that_was_asked_for_its_body_must_send_it(
 ) -> None:
     async def replica(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
+        received.set()
         await asked.wait()
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         with contextlib.suppress(ConnectionError):
             await reader.read()
         writer.close()
 
-    asked = asyncio.Event()
+    received, asked = asyncio.Event(), asyncio.Event()
     await activator.route_to(await serve_raw(replica))
     reader, writer = await asyncio.open_connection("127.0.0.1", activator.port)
     writer.write(b"POST / HTTP/1.1\r\nHost: chat\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
     await activator.until(lambda: activator.report.in_flight == 1)
+    # In flight is a request whose replica has accepted the connection: its head may still be on its way.
+    await received.wait()
     await clock.jump(activator.shared.limits.body_seconds + 1)
     asked.set()
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
