@@ -42,7 +42,8 @@ def furthest_removed(members: Sequence[Member]) -> list[Stage]:
 def _ranks(members: Sequence[Member]) -> list[int]:
     """The order in which the replicas are removed; those of one rank go in any order."""
     owners = {member.pod.controller for member in members if member.pod is not None}
-    kind = next(iter(owners))[0] if len(owners) == 1 and None not in owners else ""  # type: ignore[index]
+    owner = owners.pop() if len(owners) == 1 else None
+    kind = owner[0] if owner is not None else ""
     if kind == "ReplicaSet":
         return [_rank_in_replica_set(member.pod) for member in members]
     if kind == "StatefulSet":
