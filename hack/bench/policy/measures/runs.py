@@ -89,6 +89,19 @@ class Run:
         """When this many starts had become ready; None where there were fewer."""
         return self.ready_at[starts - 1] if len(self.ready_at) >= starts else None
 
+    def cold_request_at(self, count: int) -> float | None:
+        """When the request came that was the pool's `count`th to find no replica ready; None if none was."""
+        changes = self.seen.outcome.replicas_over_time
+        ready, following, found = self.setting.min_replicas, 0, 0
+        for arrival in self.requests.arrivals:
+            while following < len(changes) and changes[following][0] <= arrival:
+                ready = changes[following][2]
+                following += 1
+            found += not ready
+            if found == count:
+                return arrival
+        return None
+
     def late_since(self, instant: float = -1.0) -> tuple[int, int]:
         """Of the requests that came after an instant: how many were avoidably late, and how many there are.
 
