@@ -11,7 +11,7 @@ from poolkeeper.backtest.controllers.keda import Keda, KedaHttp, Keepalive
 from poolkeeper.backtest.controllers.knative import Knative
 from poolkeeper.backtest.controllers.kubeai import KubeAI
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
-from poolkeeper.backtest.controllers.timeouts import AlwaysOn, FixedIdle, SkiRental
+from poolkeeper.backtest.controllers.timeouts import AlwaysOn, FixedIdle, SkiRental, Static
 from poolkeeper.backtest.controllers.wva import Wva
 from poolkeeper.backtest.simulation.controller import Controller
 from poolkeeper.backtest.simulation.setting import Setting
@@ -144,6 +144,7 @@ POLICIES: Mapping[str, tuple[Callable[..., Controller], Parameters]] = {
     "keepalive": (Keepalive, {"polling": 15.0, "cooldown": 360.0, "target": 5.0}),
     ALWAYS_ON: (AlwaysOn, {}),
     "fixed": (FixedIdle, {"idle": 300.0}),
+    "static": (Static, {"idle": 300.0, "delay": 0.0, "service": 0.0}),
     "ski-rental": (SkiRental, {}),
     "hybrid-histogram": (HybridHistogram, {"range": 14_400.0}),
     OPTIMUM: (AlwaysOn, {}),

@@ -1,8 +1,8 @@
-"""Policies made of an idle timeout: fixed, ski rental, hybrid histogram, and always on.
+"""Policies made of an idle timeout: fixed, ski rental, hybrid histogram, static, and always on.
 
-All of them start at once, one replica for each `concurrency` requests that wait or are worked on, and read
-the queue as often as Poolkeeper. Ski rental keeps an idle replica for as long as a start takes, which costs
-at most twice the optimum.
+All of them read the queue as often as Poolkeeper. All but `static` start at once, one replica for each
+`concurrency` requests that wait or are worked on. Ski rental keeps an idle replica for as long as a start
+takes, which costs at most twice the optimum.
 """
 
 import math
@@ -80,3 +80,52 @@ class SkiRental(FixedIdle):
         """The mean start seen, or the prior."""
         mean = pool.mean_start_seconds
         return self._termination + (self._prior if mean is None else mean)
+
+
+class Static(Peer):
+    """One replica by three constants: what hindsight chooses from.
+
+    It starts `delay` seconds after a request was seen to wait, and stops after `idle` seconds without one.
+
+    The start comes `service` seconds earlier for every request that waits before another one. Example: with a
+    delay of 60 s and a service of 10 s, a fourth request that comes 20 s after the first one makes the start
+    due 20 + 60 - 3 × 10 = 50 s after the first one.
+    """
+
+    def __init__(self, *, idle: float, delay: float, service: float, poll: float) -> None:
+        self._idle = idle
+        self._delay = delay
+        self._service = service
+        self._poll = poll
+        self._arrived = 0
+        self._completed = 0
+        self._due_at = NEVER
+        self._stop_at = NEVER
+        self._is_up = False
+
+    def sees_requests_at(self, now: float) -> float:
+        return next_tick(now, self._poll)
+
+    def step(self, now: float, pool: Pool) -> int:
+        if self._is_up:
+            self._idle_or_stop(now, pool)
+        else:
+            self._wait_or_start(now, pool)
+        self._arrived, self._completed = pool.tail, pool.completed
+        self.wake_at = min(self._due_at, self._stop_at)
+        return int(self._is_up)
+
+    def _wait_or_start(self, now: float, pool: Pool) -> None:
+        """A replica that ends its work while it stops takes no more: only requests that wait count."""
+        if pool.queued and pool.tail > self._arrived:
+            self._due_at = min(self._due_at, now + self._delay - (pool.queued - 1) * self._service)
+        if self._due_at <= now + TICK:
+            self._is_up, self._due_at = True, NEVER
+
+    def _idle_or_stop(self, now: float, pool: Pool) -> None:
+        if pool.queued or pool.in_flight:
+            self._stop_at = NEVER
+        elif self._stop_at == NEVER or pool.completed > self._completed:
+            self._stop_at = next_tick(now + self._idle, self._poll)
+        if self._stop_at <= now + TICK:
+            self._is_up, self._stop_at = False, NEVER

@@ -10,7 +10,6 @@ still decided for and its replicas are still paid for.
 """
 
 import heapq
-import random
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from time import perf_counter
 from poolkeeper.backtest.simulation.controller import NEVER, Controller
 from poolkeeper.backtest.simulation.replica import Replica
 from poolkeeper.backtest.simulation.setting import Setting
-from poolkeeper.backtest.simulation.start_times import StartTimes
+from poolkeeper.backtest.simulation.start_times import StartTimes, random_numbers
 from poolkeeper.backtest.traces.trace import PoolTrace
 
 AFTERMATH_SECONDS = 7_200.0
@@ -71,7 +70,7 @@ class Replay:
         self._services: Sequence[float] = trace.services.tolist()
         self._ends_at = max(ends_at, trace.arrivals[-1])
         self._start_times = start_times
-        self._random = random.Random(f"{setting.seed} starts {trace.name}")  # noqa: S311
+        self._random = random_numbers(setting.seed, trace.name)
         self._numbered = 0
         self._started = 0
         self._start_seconds = 0.0

@@ -26,6 +26,11 @@ class StartTimes(Protocol):
         """The seconds within which this share of the starts is ready."""
 
 
+def random_numbers(seed: int, pool: str) -> random.Random:
+    """From which the start times of one pool are drawn, in the order of its starts."""
+    return random.Random(f"{seed} starts {pool}")  # noqa: S311
+
+
 @dataclass(frozen=True, slots=True)
 class Constant:
     """Every start takes the same time."""
