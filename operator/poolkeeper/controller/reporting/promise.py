@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from poolkeeper.api.status import PromiseStatus
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.controller.pool.pool import Pool
-from poolkeeper.core.learning.promise import NOT_LATE, WINDOWS, Late, Tally, late_among
+from poolkeeper.core.learning.causes import late_among
+from poolkeeper.core.learning.promise import NOT_LATE, WINDOWS, Late, Tally
 from poolkeeper.core.values.observation import ArrivalBucket, Reading
 
 MOST_DECIMALS = 10_000
@@ -23,9 +24,7 @@ def waiting_late(pool: Pool, now: float) -> Late:
     late = NOT_LATE
     if pool.resolved is not None and pool.state is not None:
         for waiting in _waiting(pool):
-            late = late.plus(
-                late_among(waiting, math.inf, now, pool.resolved.budget_seconds, pool.state.obstacles)
-            )
+            late = late.plus(late_among(waiting, math.inf, now, pool.resolved, pool.state.obstacles))
     return late
 
 
@@ -64,7 +63,7 @@ def _deadlines(pool: Pool, budget_seconds: float) -> Iterator[float]:
 
 
 def _line(taken: Tally, still: Late) -> str | None:
-    """One window in words. Example: 99.19 % of 1,240 requests in time; late: 8 by start, 2 by ceiling."""
+    """One window in words. Example: 99.19 % of 1,240 requests in time; late: 8 by delay, 2 by ceiling."""
     waiting, late = still.total, taken.late.plus(still)
     requests = taken.taken + waiting
     if not requests:

@@ -7,19 +7,21 @@ flows. Example: 5 requests waited, 3 wait now and none has arrived, so 2 were ta
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from poolkeeper.core.learning import gaps, load, objective, promise, service
+from poolkeeper.core.learning import causes, gaps, load, objective, service
+from poolkeeper.core.learning.causes import Line, Obstacles
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.objective import Objective
-from poolkeeper.core.learning.promise import NOT_LATE, Late, Obstacles, Promise, Spell
+from poolkeeper.core.learning.promise import NOT_LATE, Late, Promise
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Silence, see, stopped, watch
 from poolkeeper.core.learning.starts import start_time
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.demand import Workload
-from poolkeeper.core.values.observation import Observation, Reading, Replicas, Stage, of_source
+from poolkeeper.core.values.observation import ArrivalBucket, Observation, Reading, Replicas, of_source
 from poolkeeper.core.values.spec import PoolSpec
 
 
@@ -32,13 +34,10 @@ class Flow(NamedTuple):
     arrived: int
     taken: int
     completed: int
-    late: int
-    """Taken requests that had waited longer than the budget, and that more replicas would have served in
-    time."""
-    capacity_late: int
-    """Late requests that arrived while all replicas that the pool may have were ready."""
     late_by: Late
-    """All late requests, by what made them late."""
+    """Taken requests that had waited longer than the budget, by what made them late."""
+    least_wait: float
+    """Seconds that the request of them waited that was taken last; infinity where none was taken."""
 
 
 class _Estimates(NamedTuple):
@@ -58,13 +57,14 @@ def remember(
     replicas = observation.replicas
     # The state holds the same five estimates: a decision that sees no new reading makes no copy of them.
     known: _Estimates | PoolState = state
-    has_moved = False
+    has_moved, least_wait = False, math.inf
     for reading in workload.readings:
         before = of_source(state.readings, reading.source)
         if before is None or reading.observed_at <= before.observed_at:
             continue
         flow = between(before, reading, spec, state.obstacles)
         has_moved = has_moved or flow.taken > 0 or flow.arrived > 0 or flow.completed > 0
+        least_wait = min(least_wait, flow.least_wait)
         known = _learn(known, before, reading, flow, spec=spec, replicas=replicas)
     is_silent = workload.is_known and workload.is_empty
     works = has_moved or not is_silent
@@ -73,6 +73,7 @@ def remember(
         idle_since = idle_seconds = None
     elif idle_since is None or works:
         idle_since, idle_seconds = _silent_since(workload), None
+    line = Line(least_wait, was_ready=bool(state.ready))
     starts, account = state.starts, known.objective
     if replicas is not None:
         if starts.running:
@@ -95,7 +96,7 @@ def remember(
         idle_seconds,
         now if works else _worked_at(now, workload, state),
         _ready_since(now, replicas, state.ready_since),
-        _obstacles(now, spec, workload, observation, state.obstacles),
+        causes.look(now, spec, workload, observation, state.obstacles, line),
         state.ahead_at if idle_since == state.idle_since else None,
         state.desired if replicas is None else replicas.desired,
         state.excess,
@@ -172,7 +173,7 @@ def _learn(
     if flow.arrived:
         arrivals = gaps.arrive(arrivals, flow.moved_at, flow.arrived)
     if flow.taken:
-        account = objective.learn(account, taken=flow.taken, late=flow.late, allowed_share=spec.allowed_share)
+        account = objective.learn(account, flow.taken, flow.late_by, spec.allowed_share)
         kept = kept.enter(flow.moved_at, flow.taken, flow.late_by)
     memory_seconds = load.smoothing_seconds(spec.budget_seconds)
     in_flight = before.in_flight or 0
@@ -198,36 +199,28 @@ def between(before: Reading, after: Reading, spec: PoolSpec, obstacles: Obstacle
 
     Readings that show nothing new may have been left out in between, so everything moved within the last poll
     interval. Arrivals are dated to the beginning of that interval, and so are the requests that were taken:
-    the two errors cancel out. A request that arrived while all replicas that the pool may have were ready
-    (the ceiling of `obstacles`) could have been served in time only by a higher maximum.
+    the two errors cancel out.
     """
     poll_seconds = _poll_seconds(spec, before.source)
     moved_at = max(before.observed_at, after.observed_at - poll_seconds)
-    arrived, taken = max(0, after.arrived - before.arrived), taken_between(before, after)
-    completed = max(0, after.completed - before.completed)
-    late = capacity_late = 0
-    full_since = obstacles.ceiling.began_at if obstacles.ceiling.lasts else math.inf
-    left = taken
-    for arrived_at, requests in before.waiting:
-        if left <= 0 or moved_at - arrived_at <= spec.budget_seconds:
-            break
-        if arrived_at >= full_since:
-            capacity_late += min(left, requests)
-        else:
-            late += min(left, requests)
-        left -= requests
-    late_by = NOT_LATE
-    if late or capacity_late:
-        late_by = promise.late_among(before.waiting, taken, moved_at, spec.budget_seconds, obstacles)
+    taken = taken_between(before, after)
     return Flow(
         moved_at=moved_at,
-        arrived=arrived,
+        arrived=max(0, after.arrived - before.arrived),
         taken=taken,
-        completed=completed,
-        late=late,
-        capacity_late=capacity_late,
-        late_by=late_by,
+        completed=max(0, after.completed - before.completed),
+        late_by=causes.late_among(before.waiting, taken, moved_at, spec, obstacles) if taken else NOT_LATE,
+        least_wait=_least_wait(before.waiting, taken, moved_at) if taken else math.inf,
     )
+
+
+def _least_wait(waiting: Sequence[ArrivalBucket], taken: int, moved_at: float) -> float:
+    """Seconds that the last of so many requests waited; 0 if it came after the last look."""
+    for arrived_at, requests in waiting:
+        taken -= requests
+        if taken <= 0:
+            return max(0.0, moved_at - arrived_at)
+    return 0.0
 
 
 def taken_between(before: Reading, after: Reading) -> int:
@@ -263,33 +256,6 @@ def _ready_since(now: float, replicas: Replicas | None, since: float | None) -> 
     if not replicas.ready:
         return None
     return now if since is None else since
-
-
-def _obstacles(
-    now: float, spec: PoolSpec, workload: Workload, observation: Observation, known: Obstacles
-) -> Obstacles:
-    """What may keep requests waiting from now on. While the target can't be read, its replicas stay as they
-    were seen."""
-    is_held = observation.held is not None and now < observation.held.until
-    blind = known.blind.follow(now, holds=is_held or not workload.is_known)
-    replicas = observation.replicas
-    if replicas is None:
-        return known if blind is known.blind else known._replace(blind=blind)
-    quota = _quota(now, spec, replicas, observation.ceiling, known.quota)
-    ceiling = known.ceiling.follow(now, holds=replicas.ready >= spec.max_replicas)
-    if blind is known.blind and quota is known.quota and ceiling is known.ceiling:
-        return known
-    return Obstacles(blind, quota, ceiling)
-
-
-def _quota(now: float, spec: PoolSpec, replicas: Replicas, allowed: int | None, known: Spell) -> Spell:
-    """Since when quota keeps the pool from replicas: since the oldest scale write whose replica is not
-    admitted, or since as many as are allowed have been ready."""
-    for starting in replicas.starting:
-        if starting.stage is Stage.UNADMITTED:
-            return known if known == (starting.asked_at, math.inf) else Spell(starting.asked_at, math.inf)
-    is_full = allowed is not None and allowed < spec.max_replicas and replicas.ready >= allowed
-    return known.follow(now, holds=is_full)
 
 
 def merged(known: tuple[Reading, ...], new: tuple[Reading, ...]) -> tuple[Reading, ...]:

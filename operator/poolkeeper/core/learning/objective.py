@@ -8,6 +8,7 @@ permanently above the target.
 import math
 from typing import NamedTuple
 
+from poolkeeper.core.learning.promise import Late
 from poolkeeper.core.tuning import (
     FIRST_LATE_PRICE,
     HIGHEST_LATE_PRICE,
@@ -50,9 +51,10 @@ def initial(allowed_share: float) -> Objective:
     return Objective(price=min(FIRST_LATE_PRICE / allowed_share, HIGHEST_LATE_PRICE))
 
 
-def learn(objective: Objective, taken: int, late: int, allowed_share: float) -> Objective:
-    """Enter requests that were taken, of which some were late. Late requests that only a higher ceiling could
-    have served in time don't count as late here."""
+def learn(objective: Objective, taken: int, late_by: Late, allowed_share: float) -> Objective:
+    """Enter requests that were taken, of which some were late. Late requests that nothing within the pool's
+    bounds could have served in time don't count as late here."""
+    late = late_by.avoidable
     balance = objective.balance + allowed_share * taken - late
     return Objective(
         balance=min(max(balance, LEAST_BALANCE), MOST_BALANCE),

@@ -18,11 +18,7 @@ from poolkeeper.api.base import MOST_COUNTED
 from poolkeeper.core.learning import gaps, promise, seen_idle, silence
 from poolkeeper.core.learning.daytime import ROWS, Daytime
 from poolkeeper.core.learning.gaps import Gaps
-from poolkeeper.core.learning.objective import (
-    LEAST_BALANCE,
-    MOST_BALANCE,
-    Objective,
-)
+from poolkeeper.core.learning.objective import LEAST_BALANCE, MOST_BALANCE, Objective
 from poolkeeper.core.learning.promise import Late, Promise, Tally
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Doubt, Silence
@@ -49,7 +45,6 @@ PACKED_SCALE = 500
 """Counts of gaps fade towards 100, so that they fit into two bytes after this scaling."""
 LARGEST_INTEGER = 2**63
 """Far above each number that is saved, and small enough for every computation with it."""
-MOST_PROMISE_NUMBERS = 5 + sum(1 + promise.NUMBERS_PER_CELL * window.cells for window in promise.WINDOWS)
 LONGEST_REASON = 64
 """Of the reason why an attempt failed."""
 MARKS_PER_SECOND = 10
@@ -93,6 +88,8 @@ def save(state: PoolState, *, counts_idle: bool = False) -> str:
         dumped["idle"] = _dump_idle(idle)
     if state.silence.doubts:
         dumped["doubts"] = silence.to_numbers(state.silence)
+    # Last, since the string is shorter where like stands beside like.
+    dumped |= _dump_gaps(state.gaps)
     text = json.dumps(dumped, separators=(",", ":"))
     return PREFIX + b64encode(zlib.compress(text.encode())).decode()
 
@@ -152,17 +149,22 @@ def _dump(state: PoolState) -> Dumped:
             total.late.ceiling,
             *_scale((account.price,), 1000),
         ],
-        "promise": list(promise.to_numbers(state.promise)),
-        "gapsReached": _pack(chain(*state.gaps.reached)),
-        "gapsEnded": _pack(chain(*state.gaps.ended)),
+        "account": list(promise.to_numbers(state.promise)),
         "gaps": [
             state.gaps.seen,
             *_scale((state.gaps.recent, max(state.gaps.arrived_at, 0.0)), 10),
         ],
-        "daytime": _pack(chain(state.gaps.daytime.ended, state.gaps.daytime.met)),
         "daytimeScore": _scale((state.gaps.daytime.score,), 1000),
         "attempts": [state.attempts.failed, *_scale((max(state.attempts.settled_at, 0.0),), 10)],
         "attemptReason": state.attempts.reason[:LONGEST_REASON],
+    }
+
+
+def _dump_gaps(known: Gaps) -> Dumped:
+    return {
+        "gapsReached": _pack(chain(*known.reached)),
+        "gapsEnded": _pack(chain(*known.ended)),
+        "daytime": _pack(chain(known.daytime.ended, known.daytime.met)),
     }
 
 
@@ -242,11 +244,14 @@ def _restore_objective(dumped: Mapping[str, object]) -> Objective:
 
 
 def _restore_promise(dumped: Mapping[str, object], now: float) -> Promise:
-    """A version before counted late requests as late by a start or by the ceiling, and kept no windows."""
+    """Versions before knew fewer causes (`promise`); the first ones only two, and kept no windows."""
     _, _, taken, late, capacity_late, _ = _integers(dumped, "objective", 6)
+    if "account" in dumped:
+        return promise.from_numbers(_integers(dumped, "account", promise.MOST_NUMBERS), taken, now)
     if "promise" not in dumped:
         return Promise(Tally(max(taken, 0), Late(start=max(late, 0), ceiling=max(capacity_late, 0))))
-    return promise.from_numbers(_integers(dumped, "promise", MOST_PROMISE_NUMBERS), taken, now)
+    numbers = _integers(dumped, "promise", promise.MOST_NUMBERS)
+    return promise.from_numbers(numbers, taken, now, promise.EARLIER_CAUSES)
 
 
 def _dump_idle(idle: SeenIdle) -> list[int]:

@@ -4,10 +4,11 @@ import math
 from typing import NamedTuple
 
 from poolkeeper.core.learning import gaps, objective
+from poolkeeper.core.learning.causes import Obstacles
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.objective import Objective
-from poolkeeper.core.learning.promise import Obstacles, Promise
+from poolkeeper.core.learning.promise import Promise
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Silence
 from poolkeeper.core.learning.starts import start_time

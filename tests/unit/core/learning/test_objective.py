@@ -5,6 +5,7 @@ import random
 import pytest
 
 from poolkeeper.core.learning import objective
+from poolkeeper.core.learning.promise import NOT_LATE, Late
 from poolkeeper.core.tuning import MOST_RISK
 
 PER_START = 5
@@ -22,7 +23,7 @@ def share_late(allowed_share: float, misjudged: float) -> float:
         risk = min(account.allowance(allowed_share) / 2, MOST_RISK)
         late = 4 if rng.random() < misjudged * risk else 0
         account = objective.start_begins(account)
-        account = objective.learn(account, PER_START, late, allowed_share)
+        account = objective.learn(account, PER_START, Late(delay=late), allowed_share)
         if start >= 2_000:
             taken, taken_late = taken + PER_START, taken_late + late
     return taken_late / taken
@@ -35,7 +36,7 @@ def test_in_the_long_run_as_many_are_late_as_may_be(allowed_share: float, misjud
 
 
 def test_a_balance_of_other_times_does_not_last_for_ever() -> None:
-    account = objective.learn(objective.initial(0.01), 1_000_000, 0, 0.01)
+    account = objective.learn(objective.initial(0.01), 1_000_000, NOT_LATE, 0.01)
     for _ in range(50):
-        account = objective.learn(account, 1, 1, 0.01)
+        account = objective.learn(account, 1, Late(delay=1), 0.01)
     assert account.allowance(0.01) < 0.1 * objective.initial(0.01).allowance(0.01)

@@ -126,10 +126,17 @@ def test_the_account_of_the_promise_outlives_a_restart() -> None:
 
 def test_a_string_without_the_account_keeps_its_totals() -> None:
     """As a version before wrote it."""
-    content = {key: value for key, value in GOOD.items() if key != "promise"}
+    content = {key: value for key, value in GOOD.items() if key != "account"}
     state = restore(packed({**content, "objective": [0, 1000, 60, 5, 2, 1000]}), T0, SPEC)
     assert state.promise == Promise(Tally(60, Late(start=5, ceiling=2)))
     assert state.starts.samples == 3
+
+
+def test_the_account_of_a_version_before_is_read_with_its_own_causes() -> None:
+    content = {key: value for key, value in GOOD.items() if key != "account"}
+    earlier = {**content, "objective": [0, 1000, 60, 5, 2, 1000], "promise": [4, 2, 0, 1, int(T0), 0, 0, 0]}
+    state = restore(packed(earlier), T0, SPEC)
+    assert state.promise.total == Tally(60, Late(start=4, ceiling=2, unknown=1))
 
 
 def test_a_version_before_reads_the_totals_of_the_account() -> None:
@@ -169,10 +176,10 @@ def test_the_object_of_the_version_before_is_read_whole() -> None:
         {**GOOD, "startMarks": [0] * 8},
         {**GOOD, "startMarks": [-602, 20] * 2},
         {**GOOD, "objective": [True] * 5},
-        {**GOOD, "promise": [0] * 1_000},
-        {**GOOD, "promise": [-1, *GOOD["promise"][1:]]},
-        {**GOOD, "promise": GOOD["promise"][:-1]},
-        {**GOOD, "promise": "8"},
+        {**GOOD, "account": [0] * 1_000},
+        {**GOOD, "account": [-1, *GOOD["account"][1:]]},
+        {**GOOD, "account": GOOD["account"][:-1]},
+        {**GOOD, "account": "8"},
         {**GOOD, "service": [0] * 10_000},
         {**GOOD, "service": [10**300, 1]},
         {**GOOD, "gapsEnded": "AQAB" * (gaps.CONTEXTS * GAP_BINS // 3) + "AQA="},
