@@ -2,7 +2,8 @@
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 from types import ModuleType
@@ -48,16 +49,23 @@ def main(
     for name, (path, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         if name == chosen:
-            module = _load(name, path, load_module)
+            with _naming_the_extra(name):
+                module = load_module(path)
             module.add_arguments(command)
     args = parser.parse_args(arguments)
-    return int(module.run(args)) if module else 2
+    if module is None:
+        return 2
+    with _naming_the_extra(args.command):
+        return int(module.run(args))
 
 
-def _load(name: str, path: str, load_module: Callable[[str], ModuleType]) -> ModuleType:
+@contextmanager
+def _naming_the_extra(name: str) -> Iterator[None]:
+    """Ends with the command that installs what is missing, where a library of an extra is."""
     try:
-        return load_module(path)
+        yield
     except ModuleNotFoundError as error:
-        if error.name not in EXTRAS.get(name, ()):
+        library = (error.name or "").partition(".")[0]
+        if library not in EXTRAS.get(name, ()):
             raise
-        sys.exit(f"poolkeeper {name} needs {error.name}: pip install 'poolkeeper[{name}]'")
+        sys.exit(f"poolkeeper {name} needs {library}: pip install 'poolkeeper[{name}]'")

@@ -2,7 +2,9 @@
 
 import sys
 
-from poolkeeper.backtest.command import main
-
 if __name__ == "__main__":
+    try:
+        from poolkeeper.backtest.command import main
+    except ModuleNotFoundError as error:
+        sys.exit(f"poolkeeper backtest needs {error.name}: pip install 'poolkeeper[backtest]'")
     sys.exit(main())

@@ -3,9 +3,11 @@
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from importlib import import_module
 from pathlib import Path
 
 from poolkeeper.api.pool import StartMode
@@ -19,7 +21,9 @@ from poolkeeper.backtest.controllers.registry import (
     parse_policy,
 )
 from poolkeeper.backtest.readers.formats import READERS, Reading, distinct_names, read_trace
+from poolkeeper.backtest.readers.source import ITS_NAME, STANDARD_INPUT, Watch
 from poolkeeper.backtest.reporting.prices import ClassUnknown, dollars_per_hour
+from poolkeeper.backtest.reporting.progress import reading, replaying
 from poolkeeper.backtest.simulation.setting import Disturbance, Setting
 from poolkeeper.backtest.simulation.start_times import FORMS, StartTimesError, parse_start_times
 from poolkeeper.backtest.traces.generators import KINDS, PREFIX, generate
@@ -63,8 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     seconds, share = _between(0, WEEK_SECONDS, "seconds (a week)"), _between(0, 50, "percent")
     add("--trace", action="append", required=True, metavar="FILE",
-        help="a CSV (plain or .gz) with the header arrival_seconds[,service_seconds][,pool], a file in "
-        "another format, or generate:KIND[,rate=PER_HOUR,hours=N,service=SECONDS,pools=N], where KIND is one "
+        help="a CSV (plain or .gz, - for standard input) with one request per line and a header such as "
+        "arrival_seconds,service_seconds,pool or timestamp,duration_ms,model; values that Prometheus or "
+        "Grafana exported; a file in another format; or "
+        "generate:KIND[,rate=PER_HOUR,hours=N,service=SECONDS,pools=N], where KIND is one "
         f"of {', '.join(KINDS)}; repeatable")  # fmt: skip
     add("--format", choices=list(READERS),
         help="format of every trace; needed where the first line of a file does not show it")  # fmt: skip
@@ -115,23 +121,44 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         for path in (arguments.json, arguments.html):
             _check_writable(path)
-        comparison = comparison_from(arguments)
+        _import_early(arguments)
+        with reading() as watch:
+            comparison = comparison_from(arguments, watch)
         for trace in comparison.traces:
-            if trace.left_out:
-                print(f"{trace.name}: {trace.left_out}", file=sys.stderr)  # noqa: T201
+            for note in trace.notes:
+                print(f"{trace.name}: {note}", file=sys.stderr)  # noqa: T201
         results = _compare(comparison, arguments.processes)
         _deliver(comparison, results, arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _stopped_by_reader()
     except (TraceError, StartTimesError, PolicyError, ClassUnknown, InputError) as error:
         print(f"poolkeeper backtest: {error}", file=sys.stderr)  # noqa: T201
         return BAD_INPUT
     return 0
 
 
+def _import_early(arguments: argparse.Namespace) -> None:
+    """What is imported late, because it takes long: a library that is missing is found before replaying."""
+    import_module("scipy.optimize")
+    if arguments.html:
+        import_module("poolkeeper.backtest.reporting.report")
+
+
+def _stopped_by_reader() -> int:
+    """What reads the output has read enough, as `head` does: the status is that of a tool which SIGPIPE ends.
+
+    Python flushes standard output once more when it exits; that must not fail again.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
+
+
 class InputError(Exception):
     """Flags that can't be combined, or a file that can't be written; the text says what to do."""
 
 
-def comparison_from(arguments: argparse.Namespace) -> Comparison:
+def comparison_from(arguments: argparse.Namespace, watch: Watch | None = None) -> Comparison:
     """What to compare; raises TraceError, StartTimesError, PolicyError, ClassUnknown or InputError."""
     if arguments.min_replicas > arguments.max_replicas:
         raise InputError("--min-replicas is above --max-replicas; lower the one or raise the other")
@@ -151,8 +178,8 @@ def comparison_from(arguments: argparse.Namespace) -> Comparison:
     start_times = parse_start_times(arguments.start_time)
     policies = tuple(parse_policy(text) for text in arguments.policy or DEFAULT_POLICIES)
     price = _dollars_per_hour(arguments)
-    reading = Reading(arguments.seed, arguments.service_seconds)
-    traces = _traces(arguments.trace, arguments.format, reading)
+    options = Reading(arguments.seed, arguments.service_seconds, watch)
+    traces = _traces(arguments.trace, arguments.format, options)
     return Comparison(traces, policies, setting, start_times, _parameters(arguments), price)
 
 
@@ -162,13 +189,15 @@ def _dollars_per_hour(arguments: argparse.Namespace) -> float | None:
     return dollars_per_hour(arguments.accelerator_class, arguments.chips_per_replica)
 
 
-def _traces(texts: Sequence[str], format_name: str | None, reading: Reading) -> tuple[Trace, ...]:
+def _traces(texts: Sequence[str], format_name: str | None, options: Reading) -> tuple[Trace, ...]:
     files = [text for text in texts if not text.startswith(PREFIX)]
-    names = dict(zip(files, distinct_names(files), strict=True))
+    if files.count(STANDARD_INPUT) > 1:
+        raise InputError("--trace - can be given once: standard input is read to its end")
+    names = dict(zip(files, distinct_names(files), strict=True)) | {STANDARD_INPUT: ITS_NAME}
     return tuple(
-        replace(read_trace(Path(text), format_name, reading), name=names[text])
+        replace(read_trace(Path(text), format_name, options), name=names[text])
         if text in names
-        else generate(text, reading.seed)
+        else generate(text, options.seed)
         for text in texts
     )
 
@@ -178,17 +207,8 @@ def _parameters(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def _compare(comparison: Comparison, processes: int | None) -> Results:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("replaying", total=None)
-        return compare(
-            comparison,
-            executor_for(comparison, processes),
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    with replaying() as progress:
+        return compare(comparison, executor_for(comparison, processes), progress)
 
 
 def _deliver(comparison: Comparison, results: Results, arguments: argparse.Namespace) -> None:

@@ -141,7 +141,7 @@ def test_servegen_gives_every_window_its_rate(tmp_path: Path) -> None:
     trace = read(tmp_path, "client,t_s,rate_per_s,dist,p1,p2\n" + rows)
     (pool,) = trace.pools
     assert pool.name == "client-7"
-    assert trace.left_out.startswith(
+    assert trace.notes[0].startswith(
         "1 of 2 clients are left out, with 54000 of 54009 requests: they call more"
     )
     assert [arrival < 600 for arrival in pool.arrivals] == [True] * 6 + [False] * 3

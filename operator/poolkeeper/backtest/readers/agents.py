@@ -6,9 +6,9 @@ service time of a request is its api_time_s.
 """
 
 import random
-from pathlib import Path
 
 from poolkeeper.backtest.readers.lines import number, records
+from poolkeeper.backtest.readers.source import Source
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, sorted_pool
 
 DEVELOPERS = 24
@@ -17,22 +17,22 @@ MEAN_PAUSE_SECONDS = 8 * 3600.0
 Session = list[tuple[float, float]]
 
 
-def read_agents(path: Path, seed: int) -> Trace:
+def read_agents(source: Source, seed: int) -> Trace:
     """Columns trace,t_s,api_time_s (others are ignored)."""
     sessions: dict[str, Session] = {}
-    for line, (session, begin, took) in records(path, ["trace", "t_s", "api_time_s"]):
-        at = number(path, line, "t_s", begin)
-        service = number(path, line, "api_time_s", took or "0")
+    for line, (session, begin, took) in records(source, ["trace", "t_s", "api_time_s"]):
+        at = number(source, line, "t_s", begin)
+        service = number(source, line, "api_time_s", took or "0")
         if not (0 <= at < 1e9 and 0 <= service < 1e9):
-            raise TraceError(path, "t_s and api_time_s must be seconds, not negative", line)
+            raise TraceError(source, "t_s and api_time_s must be seconds, not negative", line)
         sessions.setdefault(session, []).append((at, service))
     if not sessions:
-        raise TraceError(path, "holds no requests")
+        raise TraceError(source, "holds no requests")
     names = sorted(sessions)
     random.Random(f"{seed} sessions").shuffle(names)  # noqa: S311
     developers = min(DEVELOPERS, len(names))
     return Trace(
-        path.name,
+        source.name,
         tuple(
             _developer(f"developer-{number}", [sessions[name] for name in names[number::developers]], seed)
             for number in range(developers)

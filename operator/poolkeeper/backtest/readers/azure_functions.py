@@ -7,24 +7,24 @@ requests of a minute keep half of its containers busy, but at most 2 s.
 
 import json
 import random
-from pathlib import Path
 from typing import Any
 
 from poolkeeper.backtest.readers.lines import json_lines
-from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, busy_pools, sorted_pool
+from poolkeeper.backtest.readers.source import Source
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, busy_pools, check_size, sorted_pool
 
 MINUTE_SECONDS = 60.0
 BUSY_SHARE = 0.5
 LONGEST_SERVICE_SECONDS = 2.0
 
 
-def read_azure_functions(path: Path, seed: int) -> Trace:
+def read_azure_functions(source: Source, seed: int) -> Trace:
     """JSON lines with app, num_invocations_day1 and containers_per_min."""
-    pools = [_application(path, line, content, seed) for line, content in json_lines(path)]
-    return busy_pools(path, path.name, pools, "holds no requests")
+    pools = [_application(source, line, content, seed) for line, content in json_lines(source)]
+    return busy_pools(source, source.name, pools, "holds no requests")
 
 
-def _application(path: Path, line: int, content: str, seed: int) -> PoolTrace:
+def _application(source: Source, line: int, content: str, seed: int) -> PoolTrace:
     try:
         application: Any = json.loads(content)
         name = str(application["app"])[:12]
@@ -32,9 +32,10 @@ def _application(path: Path, line: int, content: str, seed: int) -> PoolTrace:
         invocations = int(application["num_invocations_day1"])
     except (ValueError, TypeError, KeyError) as error:
         message = "must be an object with app, num_invocations_day1 and the list containers_per_min"
-        raise TraceError(path, message, line) from error
+        raise TraceError(source, message, line) from error
     if invocations < 0 or any(count < 0 for count in containers):
-        raise TraceError(path, "invocations and containers must not be negative", line)
+        raise TraceError(source, "invocations and containers must not be negative", line)
+    check_size(source, invocations, line)
     return _spread(name, invocations, containers, random.Random(f"{seed} {name}"))  # noqa: S311
 
 

@@ -1,74 +1,86 @@
 """The reader for a trace file, by --format or by the first line of the file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from poolkeeper.backtest.readers.agents import read_agents
 from poolkeeper.backtest.readers.arrivals import read_arrivals
 from poolkeeper.backtest.readers.azure_functions import read_azure_functions
-from poolkeeper.backtest.readers.lines import first_line
+from poolkeeper.backtest.readers.columns import arrival_in
+from poolkeeper.backtest.readers.lines import header_of
 from poolkeeper.backtest.readers.llm import read_azure_llm, read_mooncake
-from poolkeeper.backtest.readers.prometheus import read_prometheus
+from poolkeeper.backtest.readers.prometheus import has_series, read_prometheus
 from poolkeeper.backtest.readers.servegen import read_servegen
+from poolkeeper.backtest.readers.source import Source, Watch
 from poolkeeper.backtest.traces.trace import Trace, TraceError
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader may need besides the file: the seed, and the service time where a file has none."""
+    """What a reader may need besides the file."""
 
     seed: int = 0
     default_service_seconds: float = 0.0
+    """Of requests for which a file has no service time."""
+    watch: Watch | None = None
+    """Shows how far a file was read."""
 
 
-READERS: Mapping[str, Callable[[Path, Reading], Trace]] = {
-    "arrivals": lambda path, options: read_arrivals(path, options.default_service_seconds),
-    "azure-llm": lambda path, options: read_azure_llm(path),
-    "azure-functions": lambda path, options: read_azure_functions(path, options.seed),
-    "servegen": lambda path, options: read_servegen(path, options.seed),
-    "agents": lambda path, options: read_agents(path, options.seed),
-    "mooncake": lambda path, options: read_mooncake(path, options.seed),
-    "prometheus": lambda path, options: read_prometheus(path, options.seed, options.default_service_seconds),
+READERS: Mapping[str, Callable[[Source, Reading], Trace]] = {
+    "arrivals": lambda source, options: read_arrivals(source, options.default_service_seconds),
+    "azure-llm": lambda source, options: read_azure_llm(source),
+    "azure-functions": lambda source, options: read_azure_functions(source, options.seed),
+    "servegen": lambda source, options: read_servegen(source, options.seed),
+    "agents": lambda source, options: read_agents(source, options.seed),
+    "mooncake": lambda source, options: read_mooncake(source, options.seed),
+    "prometheus": lambda source, options: read_prometheus(
+        source, options.seed, options.default_service_seconds
+    ),
 }
 
-SIGNS: Mapping[str, str] = {
-    "arrival_seconds": "arrivals",
-    "ContextTokens": "azure-llm",
-    "containers_per_min": "azure-functions",
-    "rate_per_s": "servegen",
-    "api_time_s": "agents",
-    "input_length": "mooncake",
-    '"result"': "prometheus",
-    '"status"': "prometheus",
+COLUMNS: Mapping[str, Set[str]] = {
+    "arrivals": {"arrival_seconds"},
+    "azure-llm": {"ContextTokens"},
+    "servegen": {"rate_per_s"},
+    "agents": {"api_time_s"},
+    "mooncake": {"timestamp_ms", "input_length"},
 }
-"""Words in the first line that only one format has."""
+"""Columns of a CSV that only one format has."""
+WORDS: Mapping[str, str] = {"containers_per_min": "azure-functions", "input_length": "mooncake"}
+"""Words in the first line of JSON that only one format has; any other is Prometheus'."""
 
 
 def read_trace(path: Path, format_name: str | None, options: Reading) -> Trace:
-    """The trace in a file; raises TraceError for a file that can't be read or recognised."""
-    return READERS[format_name or format_of(path)](path, options)
+    """The trace in a file, `-` for standard input; raises TraceError where it can't be read or recognised."""
+    source = Source(path, options.watch)
+    return READERS[format_name or format_of(source)](source, options)
 
 
-def format_of(path: Path) -> str:
+def format_of(source: Source) -> str:
     """The format that the first line shows; raises TraceError where it shows none."""
-    line = first_line(path)
-    for word, name in SIGNS.items():
-        if word in line:
-            return name
-    if "NumInvocations" in line:
+    line = source.first_line()
+    if line.startswith(("{", "[")):
+        return next((name for word, name in WORDS.items() if word in line), "prometheus")
+    header = header_of(line)
+    if name := next((name for name, columns in COLUMNS.items() if columns <= set(header)), None):
+        return name
+    if "NumInvocations" in header:
         raise TraceError(
-            path,
+            source,
             "holds the invocations of a whole day, not when they came: there is nothing to replay; take the "
             "file that has the containers of each minute (JSON lines with containers_per_min)",
             1,
         )
-    if path.name.removesuffix(".gz").endswith(".json"):
+    if has_series(header):
         return "prometheus"
+    if arrival_in(header):
+        return "arrivals"
     raise TraceError(
-        path,
-        f"the first line {line[:80]!r} is of no known format; "
-        f"a trace is a CSV that begins with arrival_seconds, or name one of --format {', '.join(READERS)}",
+        source,
+        f"the first line {line[:80]!r} is of no known format; a trace is a CSV whose first line names its "
+        "columns, such as timestamp,duration_ms,model, or an answer of Prometheus in JSON; "
+        f"or name one of --format {', '.join(READERS)}",
         1,
     )
 

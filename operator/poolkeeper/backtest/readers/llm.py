@@ -7,11 +7,12 @@ token that are typical of one accelerator with a mid-sized model. They only set 
 import json
 import random
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
-from poolkeeper.backtest.readers.lines import first_line, json_lines, number, records
+from poolkeeper.backtest.readers.instants import date
+from poolkeeper.backtest.readers.lines import json_lines, number, records
+from poolkeeper.backtest.readers.source import Source
 from poolkeeper.backtest.traces.trace import Trace, TraceBuilder, TraceError
 
 PROMPT_TOKENS_PER_SECOND = 8_000.0
@@ -27,37 +28,31 @@ def service_seconds(prompt_tokens: float, generated_tokens: float) -> float:
     return prompt_tokens / PROMPT_TOKENS_PER_SECOND + generated_tokens * SECONDS_PER_GENERATED_TOKEN
 
 
-def read_azure_llm(path: Path) -> Trace:
+def read_azure_llm(source: Source) -> Trace:
     """AzureLLMInferenceTrace_*.csv: TIMESTAMP,ContextTokens,GeneratedTokens."""
-    builder = TraceBuilder(path)
+    builder = TraceBuilder(source)
     began: datetime | None = None
-    for line, (stamp, prompt, generated) in records(path, ["TIMESTAMP", "ContextTokens", "GeneratedTokens"]):
-        instant = _instant(path, line, stamp)
+    for line, (stamp, prompt, generated) in records(
+        source, ["TIMESTAMP", "ContextTokens", "GeneratedTokens"]
+    ):
+        instant = date(source, line, "TIMESTAMP", stamp)
         began = began or instant
-        service = _service(path, line, prompt, generated)
+        service = _service(source, line, prompt, generated)
         builder.add((instant - began).total_seconds(), service, line=line)
-    return builder.build(path.name)
+    return builder.build(source.name)
 
 
-def _instant(path: Path, line: int, text: str) -> datetime:
-    try:
-        stamp = datetime.fromisoformat(text.strip()[:26])
-    except ValueError as error:
-        raise TraceError(path, f"TIMESTAMP must be a date and time, got {text[:60]!r}", line) from error
-    return stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
-
-
-def _service(path: Path, line: int, prompt: str, generated: str) -> float:
+def _service(source: Source, line: int, prompt: str, generated: str) -> float:
     return service_seconds(
-        number(path, line, "prompt tokens", prompt), number(path, line, "generated tokens", generated)
+        number(source, line, "prompt tokens", prompt), number(source, line, "generated tokens", generated)
     )
 
 
-def read_mooncake(path: Path, seed: int) -> Trace:
+def read_mooncake(source: Source, seed: int) -> Trace:
     """Mooncake's traces: JSON lines with timestamp (ms), input_length, output_length, or the same as CSV."""
-    rows = _mooncake_jsonl(path) if first_line(path).startswith("{") else _mooncake_csv(path)
+    rows = _mooncake_jsonl(source) if source.first_line().startswith("{") else _mooncake_csv(source)
     jitter = random.Random(f"{seed} mooncake")  # noqa: S311
-    builder = TraceBuilder(path)
+    builder = TraceBuilder(source)
     slot = 0.0
     waiting: list[tuple[float, float, int]] = []
     for line, milliseconds, service in rows:
@@ -70,7 +65,7 @@ def read_mooncake(path: Path, seed: int) -> Trace:
         slot = seconds
         waiting.append((jitter.random() * 0.999, service, line))
     _spread(builder, slot, waiting, MOONCAKE_SLOT_SECONDS)
-    return builder.build(path.name)
+    return builder.build(source.name)
 
 
 def _spread(
@@ -80,21 +75,23 @@ def _spread(
         builder.add(slot + share * seconds, service, line=line)
 
 
-def _mooncake_csv(path: Path) -> Iterator[tuple[int, float, float]]:
-    for line, (stamp, prompt, generated) in records(path, ["timestamp_ms", "input_length", "output_length"]):
-        yield line, number(path, line, "timestamp_ms", stamp), _service(path, line, prompt, generated)
+def _mooncake_csv(source: Source) -> Iterator[tuple[int, float, float]]:
+    for line, (stamp, prompt, generated) in records(
+        source, ["timestamp_ms", "input_length", "output_length"]
+    ):
+        yield line, number(source, line, "timestamp_ms", stamp), _service(source, line, prompt, generated)
 
 
-def _mooncake_jsonl(path: Path) -> Iterator[tuple[int, float, float]]:
-    for line, content in json_lines(path):
-        yield line, *_mooncake_request(path, line, content)
+def _mooncake_jsonl(source: Source) -> Iterator[tuple[int, float, float]]:
+    for line, content in json_lines(source):
+        yield line, *_mooncake_request(source, line, content)
 
 
-def _mooncake_request(path: Path, line: int, content: str) -> tuple[float, float]:
+def _mooncake_request(source: Source, line: int, content: str) -> tuple[float, float]:
     try:
         request: Any = json.loads(content)
         stamp, prompt, generated = (request[key] for key in ("timestamp", "input_length", "output_length"))
         return float(stamp), service_seconds(float(prompt), float(generated))
     except (ValueError, TypeError, KeyError) as error:
         message = "must be an object with the numbers timestamp (ms), input_length and output_length"
-        raise TraceError(path, message, line) from error
+        raise TraceError(source, message, line) from error

@@ -7,9 +7,9 @@ random instant in the window on; where they would last longer than the window, t
 
 import random
 from collections.abc import Callable
-from pathlib import Path
 
 from poolkeeper.backtest.readers.lines import number, records
+from poolkeeper.backtest.readers.source import Source
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, sorted_pool
 
 WINDOW_SECONDS = 600.0
@@ -20,13 +20,13 @@ SERVICE_SECONDS = 1.0
 Window = tuple[float, int, Callable[[random.Random], float]]
 
 
-def read_servegen(path: Path, seed: int) -> Trace:
+def read_servegen(source: Source, seed: int) -> Trace:
     """Columns client,t_s,rate_per_s,cv,dist,p1,p2."""
     clients: dict[str, list[Window]] = {}
     ends = 0.0
     columns = ["client", "t_s", "rate_per_s", "dist", "p1", "p2"]
-    for line, (client, begin, rate, law, shape, scale) in records(path, columns):
-        window = _window(path, line, begin, rate, law, shape, scale)
+    for line, (client, begin, rate, law, shape, scale) in records(source, columns):
+        window = _window(source, line, begin, rate, law, shape, scale)
         clients.setdefault(client, []).append(window)
         ends = max(ends, window[0] + WINDOW_SECONDS)
     counts = {client: sum(count for _, count, _ in windows) for client, windows in clients.items()}
@@ -36,26 +36,26 @@ def read_servegen(path: Path, seed: int) -> Trace:
         if 0 < counts[client] <= HIGHEST_MEAN_RATE * ends
     ]
     if not pools:
-        raise TraceError(path, f"has no client with requests below {HIGHEST_MEAN_RATE}/s on average")
-    return Trace(path.name, tuple(pools), _left_out(list(counts.values()), ends))
+        raise TraceError(source, f"has no client with requests below {HIGHEST_MEAN_RATE}/s on average")
+    return Trace(source.name, tuple(pools), _left_out(list(counts.values()), ends))
 
 
-def _left_out(counts: list[int], ends: float) -> str:
+def _left_out(counts: list[int], ends: float) -> tuple[str, ...]:
     busy = [count for count in counts if count > HIGHEST_MEAN_RATE * ends]
     if not busy:
-        return ""
+        return ()
     return (
         f"{len(busy)} of {len(counts)} clients are left out, with {sum(busy)} of {sum(counts)} requests: "
-        f"they call more than {HIGHEST_MEAN_RATE} times a second on average, too often to scale them to zero"
+        f"they call more than {HIGHEST_MEAN_RATE} times a second on average, too often to scale them to zero",
     )
 
 
-def _window(path: Path, line: int, begin: str, rate: str, law: str, shape: str, scale: str) -> Window:
-    at = number(path, line, "t_s", begin)
-    per_second = number(path, line, "rate_per_s", rate)
-    a, b = number(path, line, "p1", shape), number(path, line, "p2", scale)
+def _window(source: Source, line: int, begin: str, rate: str, law: str, shape: str, scale: str) -> Window:
+    at = number(source, line, "t_s", begin)
+    per_second = number(source, line, "rate_per_s", rate)
+    a, b = number(source, line, "p1", shape), number(source, line, "p2", scale)
     if at < 0 or not 0 <= per_second < 1e6 or a <= 0 or b <= 0:
-        raise TraceError(path, "t_s and rate_per_s must not be negative, p1 and p2 must be above 0", line)
+        raise TraceError(source, "t_s and rate_per_s must not be negative, p1 and p2 must be above 0", line)
     count = round(per_second * WINDOW_SECONDS)
     match law:
         case "Gamma":
@@ -63,7 +63,7 @@ def _window(path: Path, line: int, begin: str, rate: str, law: str, shape: str, 
         case "Weibull":
             return at, count, lambda randomness: randomness.weibullvariate(b, a)
         case _:
-            raise TraceError(path, f"dist must be Gamma or Weibull, got {law[:60]!r}", line)
+            raise TraceError(source, f"dist must be Gamma or Weibull, got {law[:60]!r}", line)
 
 
 def _requests(client: str, windows: list[Window], randomness: random.Random) -> PoolTrace:

@@ -46,11 +46,16 @@ def columns(rows: Sequence[Row]) -> Sequence[Column]:
 
 
 def print_tables(by_trace: Sequence[Sequence[Row]], console: Console | None = None) -> None:
-    """One table per trace, Poolkeeper in bold; a narrow terminal wraps lines, so that no digit is lost."""
+    """One table per trace, Poolkeeper in bold; a narrow terminal wraps lines, so that no digit is lost.
+
+    Raises BrokenPipeError where nothing reads the tables; the library would end the process.
+    """
     console = console or Console(highlight=False)
     console.width = max(console.width, NARROWEST)
-    for rows in by_trace:
-        console.print(comparison_table(rows))
+    with console.capture() as printed:
+        for rows in by_trace:
+            console.print(comparison_table(rows))
+    console.file.write(printed.get())
 
 
 def comparison_table(rows: Sequence[Row]) -> Table:

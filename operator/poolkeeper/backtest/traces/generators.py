@@ -5,10 +5,16 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from poolkeeper.backtest.traces.trace import PoolTrace, Trace, TraceError, busy_pools, sorted_pool
+from poolkeeper.backtest.traces.trace import (
+    MOST_REQUESTS,
+    PoolTrace,
+    Trace,
+    TraceError,
+    busy_pools,
+    sorted_pool,
+)
 
 PREFIX = "generate:"
-MOST_REQUESTS = 20_000_000
 MOST_POOLS = 10_000
 MOST_POOL_HOURS = 20_000_000
 

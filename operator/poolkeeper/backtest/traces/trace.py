@@ -4,8 +4,9 @@ import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+MOST_REQUESTS = 20_000_000
+"""Of one trace: 20 million are 0.3 GiB, and a few times as much while they are replayed."""
 LONGEST_SECONDS = 1e10
 """Instants and durations above this (three centuries) are taken to be errors."""
 
@@ -13,8 +14,20 @@ LONGEST_SECONDS = 1e10
 class TraceError(Exception):
     """A trace can't be read; the text names the file, the line where there is one, and what to do."""
 
-    def __init__(self, path: Path | str, message: str, line: int | None = None) -> None:
-        super().__init__(f"{path}:{line}: {message}" if line else f"{path}: {message}")
+    def __init__(self, file: object, message: str, line: int | None = None) -> None:
+        """`str(file)` is the name of the file in the text."""
+        super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}")
+
+
+def check_size(file: object, requests: float, line: int | None = None, hint: str = "") -> None:
+    """Raises TraceError for a trace of more requests than memory holds; the text ends with the hint."""
+    if requests > MOST_REQUESTS:
+        raise TraceError(
+            file,
+            f"holds more than {MOST_REQUESTS:,} requests, too many to replay at once; "
+            f"cut it to a shorter time, or replay some of its pools at a time{hint}",
+            line,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +50,8 @@ class Trace:
 
     name: str
     pools: tuple[PoolTrace, ...]
-    left_out: str = ""
-    """Which part of the file is not replayed, and why; empty where all is."""
+    notes: tuple[str, ...] = ()
+    """What was assumed about the file, and which part of it is not replayed and why: a sentence each."""
 
     @property
     def requests(self) -> int:
@@ -53,9 +66,10 @@ class Trace:
 class TraceBuilder:
     """Collects the requests of a file line by line; refuses what can't be replayed."""
 
-    def __init__(self, path: Path | str) -> None:
-        self._path = path
+    def __init__(self, file: object) -> None:
+        self._file = file
         self._pools: dict[str, PoolTrace] = {}
+        self._requests = 0
 
     def add(self, arrival: float, service: float = 0.0, pool: str = "", *, line: int | None = None) -> None:
         """Adds one request; raises TraceError for an instant that is negative, not finite or out of order."""
@@ -67,45 +81,49 @@ class TraceBuilder:
         elif arrival < requests.arrivals[-1]:
             where = f" in pool {pool}" if pool else ""
             raise TraceError(
-                self._path,
-                f"arrival {arrival:g} s comes before the previous one, {requests.arrivals[-1]:g} s{where}; "
-                "sort the file by arrival",
+                self._file,
+                f"arrival {arrival:.15g} s comes before the previous one, "
+                f"{requests.arrivals[-1]:.15g} s{where}; sort the file by arrival",
                 line,
             )
         requests.arrivals.append(arrival)
         requests.services.append(service)
+        self._requests += 1
+        check_size(self._file, self._requests, line)
 
     def _check(self, seconds: float, what: str, line: int | None) -> None:
         if not math.isfinite(seconds):
-            raise TraceError(self._path, f"{what} must be a finite number of seconds", line)
+            raise TraceError(self._file, f"{what} must be a finite number of seconds", line)
         if seconds < 0:
-            raise TraceError(self._path, f"{what} {seconds:g} s is negative", line)
+            raise TraceError(self._file, f"{what} {seconds:g} s is negative", line)
         if seconds > LONGEST_SECONDS:
             raise TraceError(
-                self._path, f"{what} {seconds:g} s is beyond anything that can be replayed", line
+                self._file, f"{what} {seconds:g} s is beyond anything that can be replayed", line
             )
 
-    def build(self, name: str) -> Trace:
+    def build(self, name: str, notes: tuple[str, ...] = ()) -> Trace:
         """The trace, which begins with its first request, so that timestamps since 1970 work too.
 
         Raises TraceError where there was no request.
         """
         if not self._pools:
-            raise TraceError(self._path, "holds no requests")
+            raise TraceError(self._file, "holds no requests")
         began = min(pool.arrivals[0] for pool in self._pools.values())
         pools = [
             PoolTrace(pool.name, array("d", [arrival - began for arrival in pool.arrivals]), pool.services)
             for pool in self._pools.values()
         ]
-        return Trace(name, tuple(pools))
+        return Trace(name, tuple(pools), notes)
 
 
-def busy_pools(path: Path | str, name: str, pools: Sequence[PoolTrace], if_none: str) -> Trace:
+def busy_pools(
+    file: object, name: str, pools: Sequence[PoolTrace], if_none: str, notes: tuple[str, ...] = ()
+) -> Trace:
     """The pools that have requests; raises TraceError where there are none."""
     busy = tuple(pool for pool in pools if len(pool))
     if not busy:
-        raise TraceError(path, if_none)
-    return Trace(name, busy)
+        raise TraceError(file, if_none)
+    return Trace(name, busy, notes)
 
 
 def sorted_pool(name: str, requests: list[tuple[float, float]]) -> PoolTrace:
