@@ -2,13 +2,16 @@
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from inspect import signature
+from typing import Any, NamedTuple
 
+from poolkeeper.backtest.controllers import knobs
 from poolkeeper.backtest.controllers.histogram import HybridHistogram
-from poolkeeper.backtest.controllers.hpa import Hpa
+from poolkeeper.backtest.controllers.hpa import Behavior, Hpa
 from poolkeeper.backtest.controllers.keda import Keda, KedaHttp, Keepalive
 from poolkeeper.backtest.controllers.knative import Knative
+from poolkeeper.backtest.controllers.knobs import Knob
 from poolkeeper.backtest.controllers.kubeai import KubeAI
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
 from poolkeeper.backtest.controllers.timeouts import AlwaysOn, FixedIdle, SkiRental, Static
@@ -20,11 +23,20 @@ OPTIMUM = "optimum"
 POOLKEEPER = "poolkeeper"
 ALWAYS_ON = "always-on"
 
-Parameters = Mapping[str, float]
-
 
 class PolicyError(Exception):
-    """The name or a parameter of a policy is unknown; the text says which ones there are."""
+    """The name or a parameter of a policy is unknown or impossible; the text says what is possible."""
+
+
+class Kind(NamedTuple):
+    """How a policy is built, and what can be set."""
+
+    build: Callable[..., Controller]
+    knobs: tuple[Knob, ...] = ()
+
+    def knob(self, name: str) -> Knob | None:
+        """The knob of a name or short name."""
+        return next((knob for knob in self.knobs if name in (knob.name, knob.argument)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,20 @@ class Policy:
         values = ",".join(f"{key}={value:g}" for key, value in self.parameters)
         return f"{self.name}:{values}" if values else self.name
 
+    @property
+    def given(self) -> dict[str, float]:
+        """The parameters by the controller's arguments."""
+        found = ((POLICIES[self.name].knob(key), value) for key, value in self.parameters)
+        return {knob.argument: int(value) if knob.is_whole else value for knob, value in found if knob}
+
+    def check(self, setting: Setting) -> None:
+        """Raises PolicyError where the parameters don't fit what all policies share."""
+        problem = knobs.beside(
+            self.given, setting.concurrency, setting.min_replicas, setting.max_replicas
+        )  # fmt: skip
+        if problem:
+            raise PolicyError(f"policy {self.name!r}: {problem}")
+
     def controller(self, setting: Setting, pool: str) -> Controller:
         """A fresh controller for one pool; its clocks start at an instant drawn from seed and pool."""
         return self.controller_at(setting, random.Random(f"{setting.seed} clocks {pool}").random())  # noqa: S311
@@ -51,9 +77,10 @@ class Policy:
         aims at as many requests per replica as the replica works on at once (or at its utilization of them),
         which is the best value for it.
         """
-        kind, defaults = POLICIES[self.name]
-        parameters = {**defaults, **dict(self.parameters)}
-        aimed_at = setting.concurrency * parameters.get("utilization", 100.0) / 100
+        kind = POLICIES[self.name]
+        defaults = {knob.argument: knob.default for knob in kind.knobs if knob.default is not None}
+        parameters: dict[str, Any] = {**defaults, **self.given}
+        aimed_at = parameters.get("soft_limit", setting.concurrency)
         values = {
             "setting": setting,
             "floor": setting.min_replicas,
@@ -64,11 +91,20 @@ class Policy:
             "prior": setting.start_prior_seconds,
             "termination": setting.termination_seconds,
             "phase": phase,
-            "range_seconds": parameters.get("range"),
+            "counts_in_flight": setting.drains,
+            "target": aimed_at * parameters.get("utilization", 100.0) / 100,
             **parameters,
-            "target": parameters.get("target") or aimed_at,
+            "behavior": Behavior(
+                **{
+                    field.name: parameters[field.name]
+                    for field in fields(Behavior)
+                    if field.name in parameters
+                }
+            ),
         }
-        return kind(**{name: values[name] for name in signature(kind).parameters if name in values})
+        return kind.build(
+            **{name: values[name] for name in signature(kind.build).parameters if name in values}
+        )
 
 
 def parse_policy(text: str) -> Policy:
@@ -79,73 +115,51 @@ def parse_policy(text: str) -> Policy:
     parameters = tuple(_parameter(name, argument) for argument in arguments.split(",") if argument)
     if name == "fixed" and not parameters:
         raise PolicyError("policy 'fixed' needs its timeout, for example fixed:idle=300")
-    _check_together(name, parameters)
-    return Policy(name, parameters)
+    policy = Policy(name, parameters)
+    _check_together(policy)
+    return policy
 
 
-def _check_together(policy: str, parameters: tuple[tuple[str, float], ...]) -> None:
-    keys = [key for key, _ in parameters]
-    if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
-        raise PolicyError(f"policy {policy!r} has the parameter {twice[0]!r} twice")
-    values = {**POLICIES[policy][1], **dict(parameters)}
-    if "interval" in values and not 1 <= values["window"] / values["interval"] <= MOST_INTERVALS:
-        raise PolicyError(
-            f"policy {policy!r}: window = {values['window']:g} must be 1 to {MOST_INTERVALS:g} "
-            f"times the interval = {values['interval']:g}"
-        )
+def _check_together(policy: Policy) -> None:
+    kind = POLICIES[policy.name]
+    seen: set[Knob | None] = set()
+    for key, _ in policy.parameters:
+        if kind.knob(key) in seen:
+            raise PolicyError(f"policy {policy.name!r} has the parameter {key!r} twice")
+        seen.add(kind.knob(key))
+    if problem := knobs.together(kind.knobs, policy.given):
+        raise PolicyError(f"policy {policy.name!r}: {problem}")
 
 
 def _parameter(policy: str, text: str) -> tuple[str, float]:
     key, _, value = text.partition("=")
-    known = POLICIES[policy][1]
-    if key not in known:
-        names = ", ".join(known) if known else "none"
+    kind = POLICIES[policy]
+    knob = kind.knob(key)
+    if knob is None:
+        names = ", ".join(knob.name for knob in kind.knobs) or "none"
         raise PolicyError(f"policy {policy!r} has no parameter {key!r}; it has {names}")
     try:
         number = float(value)
     except ValueError as error:
         raise PolicyError(f"policy {policy!r}: {key} must be a number, got {value!r}") from error
-    least, most = LIMITS.get(f"{policy}:{key}") or LIMITS.get(key, (0.0, 1e9))
-    if not least <= number <= most:
-        raise PolicyError(f"policy {policy!r}: {key} must lie between {least:g} and {most:g}, got {value}")
+    if problem := knob.refusal(number):
+        raise PolicyError(f"policy {policy!r}: {key} {problem}, got {value}{knob.why and f' ({knob.why})'}")
     return key, number
 
 
-PERIOD = (0.1, 604_800.0)
-"""Bounds in seconds: with shorter periods a replay would spend its time looking."""
-MOST_INTERVALS = 100_000.0
-
-LIMITS: Mapping[str, tuple[float, float]] = {
-    "target": (0.001, 1e9),
-    "polling": PERIOD,
-    "sync": PERIOD,
-    "interval": PERIOD,
-    "loop": PERIOD,
-    "window": PERIOD,
-    "knative:window": (6.0, 3600.0),
-    "utilization": (1.0, 100.0),
-    "range": (60.0, 604_800.0),
-}
-"""Least and greatest values of parameters that are divisors or numbers of steps; Knative's own limits where
-it has some.
-"""
-
-
-KEDA_DEFAULTS = {"polling": 30.0, "cooldown": 300.0, "stabilization": 300.0, "target": 0.0}
-
-POLICIES: Mapping[str, tuple[Callable[..., Controller], Parameters]] = {
-    POOLKEEPER: (Poolkeeper, {}),
-    "keda": (Keda, KEDA_DEFAULTS),
-    "keda-http": (KedaHttp, KEDA_DEFAULTS),
-    "knative": (Knative, {"window": 60.0, "grace": 30.0, "utilization": 70.0, "burst": 211.0}),
-    "hpa": (Hpa, {"sync": 15.0, "stabilization": 300.0, "target": 0.0}),
-    "kubeai": (KubeAI, {"interval": 10.0, "window": 600.0, "delay": 30.0, "target": 0.0}),
-    "wva": (Wva, {"retention": 600.0, "loop": 30.0, "stabilization": 300.0}),
-    "keepalive": (Keepalive, {"polling": 15.0, "cooldown": 360.0, "target": 5.0}),
-    ALWAYS_ON: (AlwaysOn, {}),
-    "fixed": (FixedIdle, {"idle": 300.0}),
-    "static": (Static, {"idle": 300.0, "delay": 0.0, "service": 0.0}),
-    "ski-rental": (SkiRental, {}),
-    "hybrid-histogram": (HybridHistogram, {"range": 14_400.0}),
-    OPTIMUM: (AlwaysOn, {}),
+POLICIES: Mapping[str, Kind] = {
+    POOLKEEPER: Kind(Poolkeeper),
+    "keda": Kind(Keda, knobs.KEDA),
+    "keda-http": Kind(KedaHttp, knobs.KEDA_HTTP),
+    "knative": Kind(Knative, knobs.KNATIVE),
+    "hpa": Kind(Hpa, knobs.HPA),
+    "kubeai": Kind(KubeAI, knobs.KUBEAI),
+    "wva": Kind(Wva, knobs.WVA),
+    "keepalive": Kind(Keepalive, knobs.KEEPALIVE),
+    ALWAYS_ON: Kind(AlwaysOn),
+    "fixed": Kind(FixedIdle, knobs.FIXED),
+    "static": Kind(Static, knobs.STATIC),
+    "ski-rental": Kind(SkiRental),
+    "hybrid-histogram": Kind(HybridHistogram, knobs.HYBRID_HISTOGRAM),
+    OPTIMUM: Kind(AlwaysOn),
 }

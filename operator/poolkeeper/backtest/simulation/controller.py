@@ -88,6 +88,8 @@ class Peer:
     """A controller with clocks of its own that does not watch replicas."""
 
     wake_at = NEVER
+    drains_itself = False
+    """Whether a replica that it stops finishes its requests, whatever the workload does on its own."""
 
     def sees_replicas_at(self, now: float) -> float:
         """Never."""
