@@ -177,6 +177,8 @@ def comparison_from(arguments: argparse.Namespace, watch: Watch | None = None) -
     )
     start_times = parse_start_times(arguments.start_time)
     policies = tuple(parse_policy(text) for text in arguments.policy or DEFAULT_POLICIES)
+    for policy in policies:
+        policy.check(setting)
     price = _dollars_per_hour(arguments)
     options = Reading(arguments.seed, arguments.service_seconds, watch)
     traces = _traces(arguments.trace, arguments.format, options)

@@ -187,6 +187,7 @@ def test_the_fixed_timeouts_of_the_frontier_are_joined_from_cheap_to_dear(trace:
         (["--class", "abacus"], "--class abacus is not in the catalogue"),
         (["--min-replicas", "3"], "--min-replicas is above --max-replicas"),
         (["--policy", "keda:polling=1e-9"], "polling must lie between 0.1 and"),
+        (["--policy", "keda:idleReplicaCount=0"], "must be below minReplicaCount = 0"),
         (["--trace", "generate:poisson,pools=1e9,rate=0.000001"], "pools must be a whole number from 1 to"),
     ],
 )

@@ -6,30 +6,14 @@ import pytest
 
 from poolkeeper.backtest.controllers.histogram import IdleTimes, Plan
 from poolkeeper.backtest.controllers.hpa import Recommender
-from poolkeeper.backtest.controllers.registry import POLICIES, PolicyError, parse_policy
-from poolkeeper.backtest.simulation.controller import Controller
-from poolkeeper.backtest.simulation.replay import Outcome, Replay
+from poolkeeper.backtest.controllers.registry import POLICIES
+from poolkeeper.backtest.simulation.replay import Replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
-from tests.unit.backtest.traces import pool, replayed
+from tests.unit.backtest.traces import changes, controller, pool, replayed
 
 ONE = Setting(budget_seconds=120)
 MANY = replace(ONE, max_replicas=20)
-
-
-def controller(policy: str, setting: Setting, phase: float) -> Controller:
-    """A peer whose clocks started at a given part of their periods."""
-    return parse_policy(policy).controller_at(setting, phase)
-
-
-def changes(outcome: Outcome) -> list[tuple[float, int]]:
-    """Instants at which the number of replicas asked for changed, and what it became."""
-    seen, before = [], 0
-    for at, desired, _ in outcome.replicas_over_time:
-        if desired != before:
-            seen.append((at, desired))
-            before = desired
-    return seen
 
 
 @pytest.mark.parametrize(
@@ -254,29 +238,3 @@ def test_every_policy_serves_everything() -> None:
         if name not in ("always-on", "optimum"):
             assert len(outcome.waits) == 4
             assert max(outcome.waits) < 200, name
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("kedda", "policy 'kedda' is unknown"),
-        ("keda:coldown=3", "has no parameter 'coldown'"),
-        ("keda:polling=0", "polling must lie between 0.1 and 604800"),
-        ("keda:polling=1e-9", "polling must lie between 0.1 and 604800"),
-        ("keda:target=1e-320", "target must lie between 0.001 and"),
-        ("keda:polling=30,polling=60", "has the parameter 'polling' twice"),
-        ("hpa:sync=nan", "sync must lie between"),
-        ("knative:utilization=0", "utilization must lie between 1 and 100"),
-        ("knative:window=1", "window must lie between 6 and 3600"),
-        ("kubeai:window=1", "window = 1 must be 1 to 100000 times the interval = 10"),
-        ("kubeai:interval=0.1,window=604800", "times the interval"),
-        ("hybrid-histogram:range=1e9", "range must lie between 60 and 604800"),
-        ("fixed", "needs its timeout"),
-        ("fixed:idle=x", "idle must be a number"),
-        ("fixed:idle=-1", "idle must lie between 0 and"),
-    ],
-)
-def test_a_policy_that_makes_no_sense_is_refused(text: str, message: str) -> None:
-    with pytest.raises(PolicyError) as refused:
-        parse_policy(text)
-    assert message in str(refused.value)

@@ -86,4 +86,4 @@ def test_one_setting_serves_all_pools_of_a_trace() -> None:
     points = tried("fixed", both, HURRIED, Constant(90.0))
     alone = tried("fixed", EVERY_100_S, HURRIED, Constant(90.0))
     assert all(of_both.hours > of_one.hours for of_both, of_one in zip(points, alone, strict=True))
-    assert [each.late - one.late for each, one in zip(points, alone, strict=True)][0] == 2
+    assert points[0].late - alone[0].late == 2

@@ -123,6 +123,10 @@ class KedaHttp(Keda):
             return super().sees_requests_at(now)
         return next_tick(now, 0.5, self._polls_from) + 0.2
 
+    def metric(self, pool: Pool) -> float:
+        """Concurrency: what the interceptors hold, and what they have handed on."""
+        return pool.queued + pool.in_flight
+
     def step(self, now: float, pool: Pool) -> int:
         """Activity at zero is pushed; everything else follows KEDA's clocks."""
         if self._replicas > 0:
