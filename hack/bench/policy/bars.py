@@ -13,11 +13,15 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean
 
+from hack.bench.policy.measures.cost import cost, modes
+from hack.bench.policy.measures.families import FAMILIES
 from hack.bench.policy.measures.finding import HURRIED, STARTS, Bar, Finding
+from hack.bench.policy.measures.hurried import all_traces, hurried
+from hack.bench.policy.measures.loaded import loaded
 from hack.bench.policy.measures.objective import at_objectives, objective
 from hack.bench.policy.measures.overshoot import overshoot
+from hack.bench.policy.measures.promise import promise
 from hack.bench.policy.measures.robust import robust
 from hack.bench.policy.measures.runs import Case, OutOfTime, Runs, Total
 from hack.bench.policy.measures.slices import (
@@ -28,50 +32,20 @@ from hack.bench.policy.measures.slices import (
     bundled,
     reported_half,
 )
-from hack.bench.policy.table import OBJECTIVES, TIMEOUTS, cheapest_mix
-from poolkeeper.api.pool import StartMode
+from hack.bench.policy.table import cheapest_mix
 from poolkeeper.backtest.readers.formats import Reading, read_trace
 from poolkeeper.backtest.simulation.setting import Setting
-from poolkeeper.backtest.simulation.start_times import Constant
 from poolkeeper.backtest.traces.trace import Trace
 
 PEERS = (
     *("keda", "keda-http", "knative", "hpa", "kubeai", "wva", "keepalive", "always-on"),
     *("fixed:idle=0", "fixed:idle=300", "ski-rental", "hybrid-histogram"),
 )
-LOADS = ((30.0, 60.0), (90.0, 120.0), (240.0, 300.0), (30.0, 20.0), (90.0, 60.0), (240.0, 120.0))
-"""Start times and budgets."""
 MINUTES = 10
 MOST_REQUESTS = 1400
 """Pools of the bundled slices with more requests are left out, 15 of 50 Azure applications: their replays
 take most of the time, and pools that are called once a minute or more often hardly ever stop.
 """
-
-
-def cost(runs: Runs) -> Iterator[Finding]:
-    """Starts that fit the budget: near the optimum, and well below KEDA where that is possible."""
-    cases = {
-        name: (
-            Case(Setting(budget_seconds=budget), start_times),
-            Case(Setting(budget_seconds=budget), start_times, "keda"),
-            Case(Setting(budget_seconds=budget, start=StartMode.IMMEDIATELY), start_times),
-        )
-        for name, (start_times, budget) in STARTS.items()
-    }
-    runs.ask(case for each in cases.values() for case in each)
-    for name, each in cases.items():
-        ours, keda, at_once = map(runs.total, each)
-        optimum_hours = runs.optimum_hours(each[0])
-        ratio, late = ours.hours / optimum_hours, ours.avoidable_percent
-        measured = f"{ratio:.3f} × optimum, {late:.2f} % avoidably late"
-        yield Finding(name, measured, ratio <= 1.15 and late <= 0.5)
-        if optimum_hours > 0.55 * keda.hours:
-            continue
-        less, less_at_once = (1 - mine.hours / keda.hours for mine in (ours, at_once))
-        yield Finding(f"{name}: beside KEDA", f"{100 * less:.1f} % fewer hours", less >= 0.3)
-        more = at_once.late - keda.late
-        measured = f"{100 * less_at_once:.1f} % fewer hours, {more:+d} late"
-        yield Finding(f"{name}: Immediately beside KEDA", measured, less_at_once >= 0.2 and more <= 0)
 
 
 def frontier(runs: Runs) -> Iterator[Finding]:
@@ -81,9 +55,9 @@ def frontier(runs: Runs) -> Iterator[Finding]:
         name: [Case(Setting(budget_seconds=budget), start_times, peer) for peer in PEERS]
         for name, (start_times, budget) in promises.items()
     }
-    runs.ask(case for name, promise in promises.items() for case in (*at_objectives(promise), *beside[name]))
-    for name, promise in promises.items():
-        points = [runs.total(case) for case in at_objectives(promise)]
+    runs.ask(case for name, each in promises.items() for case in (*at_objectives(each), *beside[name]))
+    for name, each in promises.items():
+        points = [runs.total(case) for case in at_objectives(each)]
         for case in beside[name]:
             yield _beside(f"{name}: {case.policy}", points, runs.total(case))
 
@@ -101,50 +75,12 @@ def _beside(subject: str, points: Sequence[Total], peer: Total) -> Finding:
     return Finding(subject, measured, hours <= peer.hours)
 
 
-def hurried(runs: Runs) -> Iterator[Finding]:
-    """Starts that outlast the budget: cheaper than timeouts tuned in hindsight to as many late requests."""
-    start_times, budget = HURRIED
-    setting = Setting(budget_seconds=budget)
-    fixed = [Case(setting, start_times, f"fixed:idle={seconds}") for seconds in TIMEOUTS]
-    cases = at_objectives(HURRIED)
-    runs.ask([*cases, *fixed])
-    tuned_points = [(total.late_percent, total.hours) for total in map(runs.total, fixed)]
-    saved = []
-    for percent, ours in zip(OBJECTIVES, map(runs.total, cases), strict=True):
-        tuned = cheapest_mix(tuned_points, ours.late_percent)
-        if tuned is None:
-            continue
-        saved.append(1 - ours.hours / tuned)
-        measured = f"{100 * saved[-1]:+.1f} % fewer hours at {ours.late_percent:.2f} % late"
-        yield Finding(f"objective {percent:g} %", measured, saved[-1] >= -0.02)
-    if saved:
-        yield Finding("mean", f"{100 * mean(saved):+.1f} % fewer hours", mean(saved) >= 0.1)
-
-
-def loaded(runs: Runs) -> Iterator[Finding]:
-    """Many replicas: fewer hours than Knative with at most as many late requests."""
-    cases = {
-        f"start {start:g} s, budget {budget:g} s": [
-            Case(Setting(budget_seconds=budget, concurrency=4, max_replicas=16), Constant(start), policy)
-            for policy in ("poolkeeper", "knative")
-        ]
-        for start, budget in LOADS
-    }
-    runs.ask(case for each in cases.values() for case in each)
-    for name, each in cases.items():
-        ours, knative = map(runs.total, each)
-        saved = 1 - ours.hours / knative.hours
-        measured = (
-            f"{100 * saved:+.1f} % fewer hours, {ours.late} late for Knative's {knative.late}, "
-            f"{ours.hours / runs.optimum_hours(each[0]):.2f} × lower bound"
-        )
-        yield Finding(name, measured, saved >= 0.15 and ours.late <= knative.late)
-
-
 BARS: dict[str, Bar] = {
-    "cost": cost, "objective": objective, "frontier": frontier, "hurried": hurried, "robust": robust,
-    "loaded": loaded, "overshoot": overshoot,
+    "promise": promise, "cost": cost, "modes": modes, "objective": objective, "frontier": frontier,
+    "hurried": hurried, "robust": robust, "loaded": loaded, "overshoot": overshoot,
 }  # fmt: skip
+SEEDS = 5
+"""Of each generated family, which only the promise is measured on."""
 UNDER_LOAD = ("loaded", "overshoot")
 
 
@@ -159,6 +95,8 @@ def subjects(arguments: argparse.Namespace) -> Iterator[tuple[Trace, list[str]]]
     for name in (AGENT_SESSIONS, AZURE_FUNCTIONS, SERVEGEN):
         yield _calm(reported_half(bundled(name)), arguments.most_requests or MOST_REQUESTS), sparse
     yield reported_half(bundled(AZURE_CODE)), [name for name in bars if name in UNDER_LOAD]
+    for name, family in FAMILIES.items():
+        yield family.trace(name, SEEDS), [bar for bar in bars if bar == "promise"]
 
 
 def _calm(trace: Trace, most_requests: int | None) -> Trace:
@@ -175,7 +113,7 @@ def measured(
 ) -> Iterator[tuple[str, Finding]]:
     """Every finding under the name of its trace and bar; a bar without time left is open."""
     for trace, bars in traces:
-        if not trace.pools:
+        if not (trace.pools and bars):
             continue
         with Runs(trace, processes, until) as runs:
             for bar in bars:
@@ -184,6 +122,16 @@ def measured(
                     yield from ((name, found) for found in BARS[bar](runs))
                 except OutOfTime:
                     yield name, Finding("the rest", "there was no time for it", None)
+
+
+def with_means(findings: Iterator[tuple[str, Finding]]) -> Iterator[tuple[str, Finding]]:
+    """The findings, and at the end the mean over all traces of those that have a figure."""
+    figures = []
+    for name, found in findings:
+        yield name, found
+        figures += [] if found.figure is None else [found.figure]
+    if figures:
+        yield "hurried", all_traces(figures)
 
 
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
@@ -200,7 +148,7 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     until = time.monotonic() + 60 * options.minutes
     counts = {True: 0, False: 0, None: 0}
-    for name, found in measured(subjects(options), options.processes, until):
+    for name, found in with_means(measured(subjects(options), options.processes, until)):
         counts[found.is_kept] += 1
         print(f"{found.mark} {name}  {found.subject}: {found.measured}", flush=True)
     print(f"{counts[True]} kept, {counts[False]} missed, {counts[None]} open")

@@ -9,11 +9,10 @@ import argparse
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from hack.bench.policy.measures.families import FAMILIES, Family, seed_of
+from hack.bench.policy.measures.families import FAMILIES, seed_of
 from hack.bench.policy.measures.finding import STARTS
 from hack.bench.policy.measures.promise import OBJECTIVES, Kept, held
 from hack.bench.policy.measures.runs import Runs
-from poolkeeper.backtest.simulation.setting import Setting
 
 
 def looks(
@@ -22,15 +21,9 @@ def looks(
     """Family, name of the start times, and what was found."""
     for family in families:
         with Runs(FAMILIES[family].trace(family, seeds), processes) as runs:
-            setting = setting_of(FAMILIES[family])
             for name in starts:
-                for kept in held(runs, STARTS[name], setting, objectives, seed_of):
+                for kept in held(runs, STARTS[name], FAMILIES[family].setting(), objectives, seed_of):
                     yield family, name, kept
-
-
-def setting_of(family: Family) -> Setting:
-    """The replicas that pools of the family may have; the budget depends on the start times."""
-    return Setting(budget_seconds=0, concurrency=family.concurrency, max_replicas=family.max_replicas)
 
 
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:

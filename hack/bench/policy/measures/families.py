@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace, sorted_pool
 
 HOUR = 3600.0
@@ -25,6 +26,10 @@ class Family:
     """Each seed makes one pool of each."""
     concurrency: int = 1
     max_replicas: int = 1
+
+    def setting(self) -> Setting:
+        """Its replicas; the budget depends on the start times."""
+        return Setting(budget_seconds=0.0, concurrency=self.concurrency, max_replicas=self.max_replicas)
 
     def trace(self, name: str, seeds: int) -> Trace:
         """The pools of seeds 0, 1, …; `seed_of` says which one a pool comes from."""

@@ -28,6 +28,9 @@ class Finding:
     subject: str
     measured: str
     is_kept: bool | None
+    """None too where there is no aim."""
+    figure: float | None = None
+    """For a mean over traces."""
 
     @property
     def mark(self) -> str:

@@ -10,6 +10,7 @@ not generated) shows how sure that is.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from hack.bench.policy.measures.families import FAMILIES, seed_of
 from hack.bench.policy.measures.finding import STARTS, Finding, Promise
 from hack.bench.policy.measures.intervals import Count, Share, late_share
 from hack.bench.policy.measures.runs import Case, Run, Runs
@@ -60,17 +61,21 @@ class Kept:
 
 def promise(runs: Runs) -> Iterator[Finding]:
     """Every objective with every start time that fits the budget."""
-    setting = Setting(budget_seconds=0)
-    runs.ask(case for each in STARTS.values() for pair in cases(each, setting) for case in pair)
+    family = FAMILIES.get(runs.trace.name)
+    setting, group = (family.setting(), seed_of) if family else (Setting(budget_seconds=0), pool_name)
+    runs.ask(case for each in STARTS.values() for pair in cases(each, setting, OBJECTIVES) for case in pair)
     for name, each in STARTS.items():
-        for kept in held(runs, each, setting):
+        for kept in held(runs, each, setting, OBJECTIVES, group):
             found = kept.finding
             yield replace(found, subject=f"{name}: {found.subject}")
 
 
-def cases(
-    promised: Promise, setting: Setting, objectives: Sequence[float] = OBJECTIVES
-) -> list[tuple[Case, Case]]:
+def pool_name(pool: PoolTrace) -> str:
+    """The group of a pool that is independent of all others."""
+    return pool.name
+
+
+def cases(promised: Promise, setting: Setting, objectives: Sequence[float]) -> list[tuple[Case, Case]]:
     """For each objective the case with starts at the deadline, and the one with starts at once."""
     start_times, budget = promised
     settings = [replace(setting, budget_seconds=budget, objective_percent=percent) for percent in objectives]
@@ -84,10 +89,10 @@ def held(
     runs: Runs,
     promised: Promise,
     setting: Setting,
-    objectives: Sequence[float] = OBJECTIVES,
-    group: Callable[[PoolTrace], str] = lambda pool: pool.name,
+    objectives: Sequence[float],
+    group: Callable[[PoolTrace], str],
 ) -> Iterator[Kept]:
-    """What each objective shows, one after the other; `group` names what a pool is independent of."""
+    """What each objective shows, one after the other; pools are independent of those of other groups."""
     for percent, pair in zip(objectives, cases(promised, setting, objectives), strict=True):
         at_deadline, at_once = map(runs.of, pair)
         yield compared(percent, list(zip(at_deadline, at_once, strict=True)), group)

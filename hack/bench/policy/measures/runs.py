@@ -11,10 +11,13 @@ from functools import cached_property
 from itertools import pairwise
 from multiprocessing import get_context
 from types import TracebackType
+from typing import TypeVar
 
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
 from poolkeeper.backtest.controllers.registry import POOLKEEPER, parse_policy
 from poolkeeper.backtest.figures import Yardstick
+from poolkeeper.backtest.optimum.frontier import Point, added
+from poolkeeper.backtest.optimum.hindsight import pool_frontier
 from poolkeeper.backtest.replays import replayed, yardstick
 from poolkeeper.backtest.simulation.controller import Pool
 from poolkeeper.backtest.simulation.replay import Outcome, Replay
@@ -22,6 +25,8 @@ from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import StartTimes
 from poolkeeper.backtest.simulation.waits import late_in, waits_when_always_on
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -224,12 +229,26 @@ class Runs:
             ]
         return sum(found.best.accelerator_seconds for found in self._yardsticks[mean, setting]) / 3600
 
+    def hindsight(self, case: Case, pools: Sequence[PoolTrace]) -> list[Point]:
+        """What rules chosen in hindsight cost on these pools together, for any number of late requests."""
+        asked = [
+            self._workers.submit(pool_frontier, pool, case.setting, case.start_times, self.trace.ends_at)
+            for pool in pools
+        ]
+        frontiers = [self._waited(each) for each in asked]
+        return added(frontiers)
+
     def _seen(self, case: Case, number: int) -> Seen:
+        if time.monotonic() >= self._until:
+            raise OutOfTime
+        return self._waited(self._asked.pop((case, number)))
+
+    def _waited(self, asked: "Future[Answer]") -> Answer:
         left = self._until - time.monotonic()
         if left <= 0:
             raise OutOfTime
         try:
-            return self._asked.pop((case, number)).result(timeout=None if math.isinf(left) else left)
+            return asked.result(timeout=None if math.isinf(left) else left)
         except TimeoutError as error:
             raise OutOfTime from error
 

@@ -9,7 +9,7 @@ import pytest
 from hack.bench.policy import families as quick
 from hack.bench.policy.measures.families import FAMILIES, seed_of
 from hack.bench.policy.measures.intervals import Share, late_share
-from hack.bench.policy.measures.promise import Kept, compared
+from hack.bench.policy.measures.promise import Kept, compared, pool_name
 from hack.bench.policy.measures.runs import Run, Seen
 from poolkeeper.backtest.simulation.replay import Outcome
 from poolkeeper.backtest.simulation.setting import Setting
@@ -113,7 +113,7 @@ def run(requests: PoolTrace, late_from: int, ready_for: float = 1.0) -> Run:
 
 def test_requests_count_after_the_thirtieth_that_found_the_pool_cold() -> None:
     requests = pool([1000.0 * number for number in range(50)], 1)
-    found = compared(99.5, [(run(requests, 40), run(requests, 45))], lambda pool: pool.name)
+    found = compared(99.5, [(run(requests, 40), run(requests, 45))], pool_name)
     assert found.requests == 20
     assert (found.late.percent, found.at_once.percent, found.more.percent) == (50.0, 25.0, 25.0)
 
@@ -125,13 +125,13 @@ def test_both_ways_to_start_are_measured_on_the_same_requests() -> None:
     changes = [change for at in requests.arrivals[::2] for change in ((at + 90, 1, 1), (at + 1500, 0, 0))]
     warm.seen.outcome.replicas_over_time[:] = changes
     assert warm.cold_request_at(30) == 58_000.0
-    assert compared(99.5, [(run(requests, 0), warm)], lambda pool: pool.name).requests == 41
+    assert compared(99.5, [(run(requests, 0), warm)], pool_name).requests == 41
 
 
 def test_a_pool_that_is_never_cold_does_not_count() -> None:
     requests = pool([1000.0 * number for number in range(29)], 1)
     assert run(requests, 0).cold_request_at(30) is None
-    assert compared(99.5, [(run(requests, 0), run(requests, 0))], lambda pool: pool.name).requests == 0
+    assert compared(99.5, [(run(requests, 0), run(requests, 0))], pool_name).requests == 0
 
 
 def test_a_quick_look_takes_one_family_and_one_start_time() -> None:
