@@ -65,6 +65,60 @@ def test_a_busy_replica_that_is_stopped_finishes_its_work_and_takes_no_more() ->
     assert outcome.accelerator_seconds == pytest.approx((110.1 + 5 - 0.1) + (400.1 + 5 - 100.1))
 
 
+NO_DRAINS = replace(SETTING, drains=False)
+
+
+def test_a_busy_replica_that_does_not_drain_loses_what_it_works_on() -> None:
+    outcome = scripted([(0, 1), (95, 0), (100, 1), (400, 0)], [0, 1], 20, NO_DRAINS)
+    assert outcome.lost == 1
+    assert outcome.waits[0] > SETTING.budget_seconds, "a lost request is late: nobody served it"
+    assert outcome.waits[1] == pytest.approx(189.1)
+    assert outcome.accelerator_seconds == pytest.approx((95.1 + 5 - 0.1) + (400.1 + 5 - 100.1))
+    assert outcome.busy_seconds == pytest.approx(5 + 20)
+
+
+def test_all_that_a_replica_works_on_is_lost_and_what_waits_is_not() -> None:
+    setting = replace(NO_DRAINS, concurrency=2)
+    outcome = scripted([(0, 1), (95, 0), (100, 1), (400, 0)], [0, 1, 2], 20, setting)
+    assert outcome.lost == 2
+    assert late_in(outcome.waits, 1000) == 2
+
+
+@pytest.mark.parametrize(("drains", "lost"), [(True, 0), (False, 1)])
+def test_without_draining_the_replica_that_became_ready_last_goes_first(drains: bool, lost: int) -> None:
+    """At 150 s the older one is idle since 97 s, and the younger one works until 195 s."""
+    setting = replace(SETTING, max_replicas=2, drains=drains)
+    writes = [(0, 1), (5, 2), (150, 1), (400, 0)]
+    outcome = Replay(pool([95.2, 95.3], [2, 100]), setting, Constant(90.0), Script(writes)).run()
+    assert outcome.lost == lost
+
+
+def test_an_idle_replica_that_stops_loses_nothing() -> None:
+    assert scripted([(0, 1), (150, 0)], [0], 20, NO_DRAINS).lost == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "lost"),
+    [
+        pytest.param("keda:pollingInterval=5,cooldownPeriod=60", 1, id="a list shows what waits"),
+        pytest.param("keda:pollingInterval=5,cooldownPeriod=60,scaleOnInFlight=1", 0, id="a stream shows more"),
+        pytest.param("keda:cooldownPeriod=3600", 0, id="a cooldown longer than the work"),
+        pytest.param("hpa", 1, id="300 s of stabilization"),
+        pytest.param("keda-http", 0, id="interceptors know of what is in flight"),
+        pytest.param("knative", 0, id="the queue-proxy drains"),
+        pytest.param("keepalive", 1, id="nothing has come for a minute and its cooldown"),
+        pytest.param("wva", 1, id="nothing was completed within its retention"),
+        pytest.param("fixed:idle=0", 0, id="idle is idle"),
+        pytest.param("poolkeeper", 0, id="lowers nothing while a request is in flight"),
+    ],
+)
+def test_who_stops_a_worker_at_work(policy: str, lost: int) -> None:
+    """One job of half an hour."""
+    outcome = replayed(policy, pool([100.0], 1800), NO_DRAINS)
+    assert outcome.lost == lost
+    assert late_in(outcome.waits, SETTING.budget_seconds) == lost
+
+
 def test_starting_replicas_go_first_when_the_number_is_lowered() -> None:
     outcome = scripted([(0, 1), (95, 2), (100, 1), (400, 0)], [0, 99], 1, replace(SETTING, max_replicas=2))
     assert list(outcome.waits) == pytest.approx([90.1, 0.0])

@@ -3,7 +3,9 @@
 The queue is first in, first out. A replica takes requests from the moment it is ready, `concurrency` at a
 time; the oldest ready replica with a free slot takes the next request. A lower number of replicas removes
 starting replicas first, the youngest before the others, as Kubernetes does. Then it removes ready ones, the
-least busy first. A busy replica finishes its work before it terminates, which not every cluster grants.
+least busy first: a busy replica finishes its work before it terminates. Without draining, which not every
+workload has, the one that became ready last goes first, as Kubernetes does, and its requests are lost: they
+have been taken off a plain list, and nobody serves them again.
 
 The pools of a trace end together: until the last request of any pool has come, a pool without requests is
 still decided for and its replicas are still paid for.
@@ -16,7 +18,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from time import perf_counter
 
-from poolkeeper.backtest.simulation.controller import NEVER, Controller
+from poolkeeper.backtest.simulation.controller import NEVER, Controller, Peer
 from poolkeeper.backtest.simulation.replica import Replica
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import StartTimes, random_numbers
@@ -29,11 +31,17 @@ AFTERMATH_SECONDS = 7_200.0
 
 @dataclass(slots=True)
 class Outcome:
-    """The result of one replay of one pool; `waits` has the seconds of each request, in order of arrival."""
+    """The result of one replay of one pool; `waits` has the seconds of each request, in order of arrival.
+
+    A request that nobody served, because no replica took it or its replica was stopped, has waited until the
+    latest end of the replay, which is later than any budget.
+    """
 
     waits: "array[float]" = field(default_factory=lambda: array("d"))
     accelerator_seconds: float = 0.0
     busy_seconds: float = 0.0
+    lost: int = 0
+    """Requests whose replica was stopped while it worked on them."""
     cold_starts: int = 0
     scale_actions: int = 0
     max_replicas: int = 0
@@ -68,6 +76,7 @@ class Replay:
         self.outcome = Outcome(max_replicas=setting.min_replicas)
         self._arrivals: Sequence[float] = trace.arrivals.tolist()
         self._services: Sequence[float] = trace.services.tolist()
+        self._is_drained = setting.drains or (isinstance(controller, Peer) and controller.drains_itself)
         self._ends_at = max(ends_at, trace.arrivals[-1])
         self._start_times = start_times
         self._random = random_numbers(setting.seed, trace.name)
@@ -93,14 +102,14 @@ class Replay:
 
     @property
     def in_flight(self) -> int:
-        return self.head - self.completed
+        return self.head - self.completed - self.outcome.lost
 
     @property
     def mean_start_seconds(self) -> float | None:
         return self._start_seconds / self._started if self._started else None
 
     def load_integral(self, now: float) -> float:
-        return self._load + (self.tail - self.completed) * (now - self._load_at)
+        return self._load + (self.queued + self.in_flight) * (now - self._load_at)
 
     def terminating(self, now: float) -> int:
         while self._terminations and self._terminations[0] <= now:
@@ -138,7 +147,7 @@ class Replay:
         return self._ends_at + self.setting.budget_seconds + AFTERMATH_SECONDS
 
     def _is_over(self, next_event: float) -> bool:
-        if self.tail > self.completed or self._write[0] != NEVER:
+        if self.queued or self.in_flight or self._write[0] != NEVER:
             return False
         return next_event == NEVER or self.desired <= self.setting.min_replicas
 
@@ -149,7 +158,7 @@ class Replay:
         self.controller.wake_at = min(self.controller.wake_at, self.controller.sees_replicas_at(now))
 
     def _count_load(self, now: float) -> None:
-        self._load += (self.tail - self.completed) * (now - self._load_at)
+        self._load += (self.queued + self.in_flight) * (now - self._load_at)
         self._load_at = now
 
     def _arrive(self, now: float) -> None:
@@ -259,12 +268,29 @@ class Replay:
             replica = max(self.starting, key=attrgetter("asked_at"))
             self.starting.remove(replica)
         else:
-            replica = min(reversed(self._serving), key=attrgetter("busy"))
+            youngest_first = reversed(self._serving)
+            replica = (
+                min(youngest_first, key=attrgetter("busy")) if self._is_drained else next(youngest_first)
+            )
             self._serving.remove(replica)
             self.ready -= 1
+            if replica.busy and not self._is_drained:
+                self._lose_work(replica, now)
         replica.is_stopping = True
         if replica.busy == 0:
             self._terminate(replica, now)
+
+    def _lose_work(self, replica: Replica, now: float) -> None:
+        self._count_load(now)
+        for _, index, at_work in self._completions:
+            if at_work is replica:
+                self.outcome.waits[index] = self._latest() - self._arrivals[index]
+        self._completions[:] = [each for each in self._completions if each[2] is not replica]
+        heapq.heapify(self._completions)
+        self.outcome.lost += replica.busy
+        replica.busy = 0
+        self._count_busy(now, -1)
+        self._requests_changed(now)
 
     def _terminate(self, replica: Replica, now: float) -> None:
         gone_at = now + self.setting.termination_seconds

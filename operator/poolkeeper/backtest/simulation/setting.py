@@ -29,7 +29,7 @@ class Setting:
     max_replicas: int = 1
     start: StartMode = StartMode.AT_DEADLINE
     drains: bool = True
-    """What the pool declares to Poolkeeper; a replayed replica finishes its work in any case."""
+    """Whether a replica that is stopped finishes its work, which is what the pool declares to Poolkeeper."""
     poll_seconds: float = 0.5
     """How often Poolkeeper and the timeouts read the queue; other peers have clocks of their own."""
     write_seconds: float = 0.1
