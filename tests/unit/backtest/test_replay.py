@@ -101,7 +101,9 @@ def test_an_idle_replica_that_stops_loses_nothing() -> None:
     ("policy", "lost"),
     [
         pytest.param("keda:pollingInterval=5,cooldownPeriod=60", 1, id="a list shows what waits"),
-        pytest.param("keda:pollingInterval=5,cooldownPeriod=60,scaleOnInFlight=1", 0, id="a stream shows more"),
+        pytest.param(
+            "keda:pollingInterval=5,cooldownPeriod=60,scaleOnInFlight=1", 0, id="a stream shows all"
+        ),
         pytest.param("keda:cooldownPeriod=3600", 0, id="a cooldown longer than the work"),
         pytest.param("hpa", 1, id="300 s of stabilization"),
         pytest.param("keda-http", 0, id="interceptors know of what is in flight"),
