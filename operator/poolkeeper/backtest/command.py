@@ -1,12 +1,11 @@
 """`poolkeeper backtest`: what a trace would have cost under several policies, and how long requests wait."""
 
 import argparse
-import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -22,6 +21,8 @@ from poolkeeper.backtest.controllers.registry import (
 )
 from poolkeeper.backtest.readers.formats import READERS, Reading, distinct_names, read_trace
 from poolkeeper.backtest.readers.source import ITS_NAME, STANDARD_INPUT, Watch
+from poolkeeper.backtest.reporting.json_rows import as_json
+from poolkeeper.backtest.reporting.pools import deciding_pools
 from poolkeeper.backtest.reporting.prices import ClassUnknown, dollars_per_hour
 from poolkeeper.backtest.reporting.progress import reading, replaying
 from poolkeeper.backtest.simulation.setting import Disturbance, Setting
@@ -30,15 +31,9 @@ from poolkeeper.backtest.traces.generators import KINDS, PREFIX, generate
 from poolkeeper.backtest.traces.trace import Trace, TraceError
 
 DEFAULT_POLICIES = (POOLKEEPER, "keda", ALWAYS_ON, OPTIMUM)
+POOLS = 10
 WEEK_SECONDS = 604_800.0
 BAD_INPUT = 2
-JSON_KEYS = {
-    "late": "breaks",
-    "late_percent": "breaks_percent",
-    "unavoidable_late_percent": "unavoidable_breaks_percent",
-}
-"""Keys of the JSON that differ from the names of the fields, because scripts of users read them."""
-
 PARAMETERS = {
     "start_time": "start_time",
     "budget_seconds": "budget",
@@ -46,6 +41,7 @@ PARAMETERS = {
     **{name: name for name in ("concurrency", "min_replicas", "max_replicas", "start", "drains")},
     "class": "accelerator_class",
     **{name: name for name in ("chips_per_replica", "poll_milliseconds", "termination_seconds")},
+    **{name: name for name in ("format", "service_seconds")},
     **{name: name for name in ("lag_seconds", "lost_percent", "seed")},
 }
 """Names in the JSON, and the flags that every policy shares."""
@@ -111,8 +107,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, metavar="N", help="seed of everything random (default 0)")
     add("--processes", type=count, metavar="N", help="processes to use (default: one per core)")
     add("--json", metavar="FILE",
-        help="write the results as a JSON array; - means standard output. The keys breaks, breaks_percent "
-        "and unavoidable_breaks_percent count late requests")  # fmt: skip
+        help="write the results as a JSON array; - means standard output. The keys breaks, breaks_percent, "
+        "avoidable_breaks_percent and unavoidable_breaks_percent count late requests. The same flags and "
+        "traces give the same bytes")  # fmt: skip
+    add("--pools", type=count, nargs="?", const=POOLS, default=0, metavar="N",
+        help="show N pools of each trace on their own too, in the table and in the JSON: those on which the "
+        f"first policy pays most above the optimum (default {POOLS})")  # fmt: skip
     add("--html", metavar="FILE", help="write a report with plots, as one file that loads nothing")
 
 
@@ -215,23 +215,18 @@ def _compare(comparison: Comparison, processes: int | None) -> Results:
 
 def _deliver(comparison: Comparison, results: Results, arguments: argparse.Namespace) -> None:
     if arguments.json == "-":
-        print(as_json(results))  # noqa: T201
+        print(as_json(comparison, results, arguments.pools))  # noqa: T201
     else:
         from poolkeeper.backtest.reporting.table import print_tables
 
-        print_tables(results.by_trace(len(comparison.traces)))
+        pools = deciding_pools(comparison, results, arguments.pools)
+        print_tables(results.by_trace(len(comparison.traces)), pools=pools)
     if arguments.json and arguments.json != "-":
-        _write(arguments.json, as_json(results) + "\n")
+        _write(arguments.json, as_json(comparison, results, arguments.pools) + "\n")
     if arguments.html:
         from poolkeeper.backtest.reporting.report import report
 
         _write(arguments.html, report(comparison, results))
-
-
-def as_json(results: Results) -> str:
-    """The rows as a JSON array of objects; what is unknown is null."""
-    objects = [{JSON_KEYS.get(key, key): value for key, value in asdict(row).items()} for row in results.rows]
-    return json.dumps(objects, indent=2, allow_nan=False)
 
 
 def _check_writable(path: str | None) -> None:

@@ -1,25 +1,25 @@
 """Compares policies on traces: replays every pool under each of them and sums up."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
-from poolkeeper.backtest.controllers.registry import OPTIMUM, POOLKEEPER, Policy
-from poolkeeper.backtest.figures import PoolFigures, Row, Yardstick, summed
-from poolkeeper.backtest.replays import replayed, yardstick
-from poolkeeper.backtest.simulation.replay import Outcome
+from poolkeeper.backtest.controllers.registry import FRONTIERS, OPTIMUM, POOLKEEPER, Policy
+from poolkeeper.backtest.figures import PoolFigures, Row, summed
+from poolkeeper.backtest.replays import frontier, replayed, yardstick
+from poolkeeper.backtest.results import figures_of
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import StartTimes
-from poolkeeper.backtest.simulation.waits import late_in
-from poolkeeper.backtest.traces.trace import PoolTrace, Trace
+from poolkeeper.backtest.traces.trace import Trace
 
 WORTH_A_PROCESS = 20_000
 """Requests times policies below which other processes would take longer to start than the work takes."""
-OURS_WEIGH = 20
-"""How many times as long as a peer's a replay of Poolkeeper takes."""
+LONG_WEIGHS = 20
+"""How many times as long as a peer's a replay of Poolkeeper, or a frontier, takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +62,29 @@ def compare(
     """Replays every pool of every trace under every policy: by the executor, which is then shut down, or
     here."""
     places = [(t, p) for t, trace in enumerate(comparison.traces) for p in range(len(trace.pools))]
-    policies = [n for n, policy in enumerate(comparison.policies) if policy.name != OPTIMUM]
-    jobs: list[Job] = [(place, number) for number in (None, *policies) for place in places]
-    optima = len(comparison.policies) - len(policies)
+    served = Counter(_found_by(comparison, number) for number in range(len(comparison.policies)))
+    jobs: list[Job] = [(place, number) for number in {None: 0, **served} for place in places]
     total, done = len(places) * len(comparison.policies), 0
     results: dict[Job, Any] = {}
     try:
         for job, result in _worked_off(comparison, jobs, executor):
             results[job] = result
-            done += optima if job[1] is None else 1
+            done += served[job[1]]
             if progress:
                 progress(done, total)
     finally:
         if executor:
             executor.shutdown(cancel_futures=True)
     return _summed_up(comparison, results)
+
+
+def _found_by(comparison: Comparison, number: int) -> int | None:
+    """The number of the policy whose jobs give the figures of this one: one frontier has every share."""
+    name = comparison.policies[number].name
+    if name == OPTIMUM:
+        return None
+    names = [policy.name for policy in comparison.policies]
+    return names.index(name) if name in FRONTIERS else number
 
 
 def executor_for(comparison: Comparison, processes: int | None) -> Executor | None:
@@ -106,33 +114,34 @@ def _work(comparison: Comparison, job: Job) -> tuple[Any, ...]:
     (trace, pool), number = job
     whole = comparison.traces[trace]
     shared = whole.pools[pool], whole.ends_at, comparison.setting, comparison.start_times
-    return (yardstick, *shared) if number is None else (replayed, *shared, comparison.policies[number])
+    if number is None:
+        return (yardstick, *shared)
+    policy = comparison.policies[number]
+    return (frontier if policy.name in FRONTIERS else replayed), *shared, policy
 
 
 def _weight(comparison: Comparison, job: Job) -> int:
     """How long a job takes, roughly: the longest go first, so that none of them runs alone at the end."""
     (trace, pool), number = job
-    is_ours = number is not None and comparison.policies[number].name == POOLKEEPER
-    return len(comparison.traces[trace].pools[pool]) * (OURS_WEIGH if is_ours else 1)
+    is_long = number is not None and comparison.policies[number].name in (POOLKEEPER, *FRONTIERS)
+    return len(comparison.traces[trace].pools[pool]) * (LONG_WEIGHS if is_long else 1)
 
 
-def _summed_up(comparison: Comparison, results: dict[Job, Any]) -> Results:
+def _summed_up(comparison: Comparison, results: Mapping[Job, Any]) -> Results:
     rows: list[Row] = []
     behind: list[tuple[PoolFigures, ...]] = []
-    for t, trace in enumerate(comparison.traces):
-        for number, policy in enumerate(comparison.policies):
-            pools = tuple(
-                _figures(comparison.setting, requests, results.get(((t, p), number)), results[(t, p), None])
-                for p, requests in enumerate(trace.pools)
-            )
+    for number, trace in enumerate(comparison.traces):
+        places = [(number, pool) for pool in range(len(trace.pools))]
+        found = {
+            policy: [results[place, _found_by(comparison, which)] for place in places]
+            for which, policy in enumerate(comparison.policies)
+        }
+        beside = [results[place, None] for place in places]
+        figures = figures_of(trace, comparison.setting, found, beside)
+        for policy in comparison.policies:
             parameters = {**comparison.parameters, **dict(policy.parameters)}
-            rows.append(summed(trace.name, policy.label, parameters, pools, comparison.dollars_per_hour))
-            behind.append(pools)
+            rows.append(
+                summed(trace.name, policy.label, parameters, figures[policy], comparison.dollars_per_hour)
+            )
+            behind.append(figures[policy])
     return Results(tuple(rows), tuple(behind))
-
-
-def _figures(setting: Setting, requests: PoolTrace, found: Outcome | None, beside: Yardstick) -> PoolFigures:
-    """Without an outcome, the optimum as a policy of its own: only what is unavoidably late is late."""
-    if found is None:
-        return PoolFigures(len(requests), beside.unavoidable_late, beside.best, beside)
-    return PoolFigures(len(requests), late_in(found.waits, setting.budget_seconds), found, beside)

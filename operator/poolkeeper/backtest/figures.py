@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from poolkeeper.backtest.optimum.choice import Kind, Optimum
+from poolkeeper.backtest.optimum.choice import Bound, Kind, Optimum
 from poolkeeper.backtest.simulation.replay import Outcome
 
 
@@ -23,12 +23,18 @@ class Yardstick:
 class PoolFigures:
     """One policy on one pool."""
 
+    pool: str
     requests: int
-    late: int
-    """Requests that waited longer than the budget."""
-    outcome: Outcome | Optimum
-    """What the replay showed, or the optimum, whose waits are known only where it is a schedule."""
+    late: float
+    """Requests that waited longer than the budget; not a whole number where two rules are mixed."""
+    outcome: Outcome | Bound
+    """What the replay showed, or a bound, whose waits are known only where it is a schedule."""
     yardstick: Yardstick
+
+    @property
+    def above_optimum(self) -> float:
+        """Accelerator-seconds that the policy pays more than the optimum; below 0 where more are late."""
+        return self.outcome.accelerator_seconds - self.yardstick.best.accelerator_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class Row:
     ratio_to_optimum: float | None
     late: int
     late_percent: float
+    avoidable_late_percent: float
     unavoidable_late_percent: float
     wait_p50_seconds: float | None
     wait_p95_seconds: float | None
@@ -55,7 +62,6 @@ class Row:
     cold_starts: int | None
     scale_actions: int | None
     max_replicas: int | None
-    decisions_per_second: float | None
 
 
 def summed(
@@ -72,9 +78,6 @@ def summed(
     is_exact = all(pool.yardstick.best.kind is Kind.EXACT for pool in pools)
     late = sum(pool.late for pool in pools)
     unavoidable_late = sum(pool.yardstick.unavoidable_late for pool in pools)
-    outcomes = [pool.outcome for pool in pools if isinstance(pool.outcome, Outcome)]
-    seconds_deciding = sum(outcome.seconds_deciding for outcome in outcomes)
-    decisions = sum(outcome.decisions for outcome in outcomes)
     p50, p95, p99 = _quantiles([pool.outcome.waits for pool in pools], (0.50, 0.95, 0.99))
     most = [pool.outcome.max_replicas for pool in pools if pool.outcome.max_replicas is not None]
     return Row(
@@ -89,8 +92,9 @@ def summed(
         optimum_hours=optimum_hours,
         optimum_kind=str(Kind.EXACT if is_exact else Kind.LOWER_BOUND),
         ratio_to_optimum=hours / optimum_hours if optimum_hours else None,
-        late=late,
+        late=round(late),
         late_percent=100 * late / requests,
+        avoidable_late_percent=100 * (late - unavoidable_late) / requests,
         unavoidable_late_percent=100 * unavoidable_late / requests,
         wait_p50_seconds=p50,
         wait_p95_seconds=p95,
@@ -98,7 +102,6 @@ def summed(
         cold_starts=_total([pool.outcome.cold_starts for pool in pools]),
         scale_actions=_total([pool.outcome.scale_actions for pool in pools]),
         max_replicas=max(most, default=None),
-        decisions_per_second=decisions / seconds_deciding if seconds_deciding else None,
     )
 
 

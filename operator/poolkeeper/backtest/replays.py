@@ -1,10 +1,12 @@
-"""Replays one pool under one policy, and measures what every policy on it is compared with."""
+"""The work on one pool: its replay under one policy, its frontier, and what every policy is compared with."""
 
 from dataclasses import replace
 
 from poolkeeper.backtest.controllers.registry import ALWAYS_ON, Policy
 from poolkeeper.backtest.figures import Yardstick
 from poolkeeper.backtest.optimum.choice import optimum
+from poolkeeper.backtest.optimum.frontier import Point
+from poolkeeper.backtest.optimum.hindsight import pool_frontier
 from poolkeeper.backtest.simulation.replay import Outcome, Replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import StartTimes
@@ -20,6 +22,14 @@ def replayed(
         setting = replace(setting, min_replicas=setting.max_replicas)
     controller = policy.controller(setting, requests.name)
     return Replay(requests, setting, start_times, controller, ends_at=ends_at).run()
+
+
+def frontier(
+    requests: PoolTrace, ends_at: float, setting: Setting, start_times: StartTimes, policy: Policy
+) -> list[Point]:
+    """What late requests save on one pool of a trace that ends at the given instant, under the policy that
+    knows the trace."""
+    return pool_frontier(requests, setting, start_times, ends_at)
 
 
 def yardstick(requests: PoolTrace, ends_at: float, setting: Setting, start_times: StartTimes) -> Yardstick:

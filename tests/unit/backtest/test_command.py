@@ -14,13 +14,14 @@ from poolkeeper.backtest.reporting.prices import dollars_per_hour
 FIELDS = {
     *("trace", "policy", "parameters", "pools", "requests", "accelerator_hours", "busy_hours", "dollars"),
     *("optimum_hours", "optimum_kind", "ratio_to_optimum"),
-    *("breaks", "breaks_percent", "unavoidable_breaks_percent"),
+    *("breaks", "breaks_percent", "avoidable_breaks_percent", "unavoidable_breaks_percent"),
     *("wait_p50_seconds", "wait_p95_seconds", "wait_p99_seconds"),
-    *("cold_starts", "scale_actions", "max_replicas", "decisions_per_second"),
+    *("cold_starts", "scale_actions", "max_replicas", "version"),
 }
 NAMES = (
     *("poolkeeper", "keda", "keda-http", "knative", "hpa", "kubeai", "wva", "keepalive", "always-on"),
-    *("fixed:idle=300", "ski-rental", "hybrid-histogram", "optimum"),
+    *("fixed:idle=300", "static:idle=60,delay=20", "ski-rental", "hybrid-histogram", "optimum"),
+    *("hindsight", "hindsight:late=0.5"),
 )
 
 
@@ -43,6 +44,10 @@ def test_json_has_every_policy_and_every_field(trace: str, capsys: pytest.Captur
     assert [row["policy"] for row in rows] == list(NAMES)
     assert all(set(row) == FIELDS for row in rows)
     assert {(row["pools"], row["requests"], row["optimum_kind"]) for row in rows} == {(2, 40, "exact")}
+    assert all(
+        row["breaks_percent"] - row["avoidable_breaks_percent"] == row["unavoidable_breaks_percent"]
+        for row in rows
+    )
     assert all(row["accelerator_hours"] >= row["optimum_hours"] - 1e-9 for row in rows)
     assert all(row["dollars"] > 0 for row in rows)
 
@@ -132,25 +137,60 @@ def test_a_trace_given_twice_has_two_tables(trace: str, capsys: pytest.CaptureFi
     assert capsys.readouterr().out.count("trace.csv: 40 requests") == 2
 
 
-def test_the_same_seed_gives_the_same_rows(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
-    printed = []
-    for _ in range(2):
-        command = [
-            "--trace",
-            trace,
-            "--start-time",
-            "lognormal:60,0.4",
-            "--budget",
-            "150",
-            "--seed",
-            "7",
-            "--json",
-            "-",
+def test_the_same_seed_gives_the_same_bytes_from_any_number_of_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("poolkeeper.backtest.comparison.WORTH_A_PROCESS", 0)
+    written = []
+    for processes in ("1", "1", "2"):
+        path = tmp_path / "rows.json"
+        policies = [word for name in ("poolkeeper", "optimum", "hindsight") for word in ("--policy", name)]
+        words = [
+            *("--trace", "generate:poisson,rate=9,hours=9,service=3,pools=3"),
+            *("--start-time", "lognormal:60,0.4", "--budget", "150", "--seed", "7"),
+            *("--pools", "--processes", processes, "--json", str(path)),
         ]
-        assert main(command) == 0
-        rows = json.loads(capsys.readouterr().out)
-        printed.append([{key: row[key] for key in FIELDS - {"decisions_per_second"}} for row in rows])
-    assert printed[0] == printed[1]
+        assert main([*words, *policies]) == 0
+        written.append(path.read_bytes())
+    assert written[0] == written[1] == written[2]
+
+
+def test_hindsight_is_as_late_as_poolkeeper_in_the_same_table_or_as_it_is_asked_to_be(
+    trace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def rows(*policies: str) -> dict[str, dict[str, Any]]:
+        words = [word for name in policies for word in ("--policy", name)]
+        words += ["--objective", "90", "--json", "-"]
+        assert main(["--trace", trace, "--start-time", "constant:90", "--budget", "30", *words]) == 0
+        return {row["policy"]: row for row in json.loads(capsys.readouterr().out)}
+
+    beside = rows("hindsight", "hindsight:late=50", "poolkeeper")
+    assert beside["hindsight"]["breaks"] == beside["poolkeeper"]["breaks"]
+    assert beside["hindsight"]["accelerator_hours"] <= beside["poolkeeper"]["accelerator_hours"]
+    assert beside["hindsight:late=50"]["breaks_percent"] == pytest.approx(50)
+    assert rows("hindsight")["hindsight"]["breaks_percent"] == pytest.approx(10), "as the objective allows"
+
+
+def test_pools_are_shown_on_their_own_those_first_that_are_dearest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "trace.csv"
+    rows = [(700 * number, "busy") for number in range(40)] + [
+        (9000 * number, "quiet") for number in range(4)
+    ]
+    lines = "".join(f"{at},5,{pool}\n" for at, pool in rows)
+    path.write_text("arrival_seconds,service_seconds,pool\n" + lines)
+    words = flags(str(path), "--policy", "fixed:idle=300", "--policy", "hindsight:late=0", "--pools")
+    assert main([*words, "--json", "-"]) == 0
+    fixed, hindsight = json.loads(capsys.readouterr().out)
+    assert [pool["pool"] for pool in fixed["by_pool"]] == ["busy", "quiet"]
+    assert sum(pool["accelerator_hours"] for pool in fixed["by_pool"]) == fixed["accelerator_hours"]
+    assert [pool["rule"] for pool in fixed["by_pool"]] == [None, None]
+    assert all(pool["rule"].startswith("static:idle=0,") for pool in hindsight["by_pool"])
+    assert main([*words, "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "The pool on which fixed:idle=300 pays most above the optimum" in printed
+    assert "quiet" not in printed
 
 
 def test_html_loads_nothing_from_anywhere(trace: str, tmp_path: Path) -> None:
@@ -188,6 +228,11 @@ def test_the_fixed_timeouts_of_the_frontier_are_joined_from_cheap_to_dear(trace:
         (["--min-replicas", "3"], "--min-replicas is above --max-replicas"),
         (["--policy", "keda:polling=1e-9"], "polling must lie between 0.1 and"),
         (["--policy", "keda:idleReplicaCount=0"], "must be below minReplicaCount = 0"),
+        (["--policy", "hindsight:late=101"], "late must lie between 0 and 100"),
+        (
+            ["--policy", "hindsight", "--max-replicas", "2"],
+            "'hindsight' is known only for pools of",
+        ),
         (["--trace", "generate:poisson,pools=1e9,rate=0.000001"], "pools must be a whole number from 1 to"),
     ],
 )

@@ -117,6 +117,9 @@ WVA = (
 )
 FIXED = (Knob("idle", "idle", 300.0),)
 STATIC = (*FIXED, Knob("delay", "delay", 0.0), Knob("service", "service", 0.0))
+FRONTIER = (
+    Knob("late", "late", None, (0.0, 100.0), "the percentage of the requests that are late"),
+)  # fmt: skip
 HYBRID_HISTOGRAM = (Knob("range", "range_seconds", 14_400.0, (60.0, WEEK)),)
 
 MOST_INTERVALS = 100_000.0

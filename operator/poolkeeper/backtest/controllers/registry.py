@@ -22,6 +22,9 @@ from poolkeeper.backtest.simulation.setting import Setting
 OPTIMUM = "optimum"
 POOLKEEPER = "poolkeeper"
 ALWAYS_ON = "always-on"
+HINDSIGHT = "hindsight"
+FRONTIERS = (HINDSIGHT,)
+"""What is possible at any share of late requests: computed with the whole trace known, not replayed."""
 
 
 class PolicyError(Exception):
@@ -59,7 +62,13 @@ class Policy:
         return {knob.argument: int(value) if knob.is_whole else value for knob, value in found if knob}
 
     def check(self, setting: Setting) -> None:
-        """Raises PolicyError where the parameters don't fit what all policies share."""
+        """Raises PolicyError where the policy does not fit what all policies share."""
+        shared = setting.min_replicas, setting.max_replicas, setting.concurrency
+        if self.name in FRONTIERS and shared != (0, 1, 1):
+            raise PolicyError(
+                f"policy {self.name!r} is known only for pools of at most 1 replica that may stop and works "
+                "on 1 request at a time; leave out the policy, or min replicas, max replicas and concurrency"
+            )
         problem = knobs.beside(
             self.given, setting.concurrency, setting.min_replicas, setting.max_replicas
         )  # fmt: skip
@@ -162,4 +171,5 @@ POLICIES: Mapping[str, Kind] = {
     "ski-rental": Kind(SkiRental),
     "hybrid-histogram": Kind(HybridHistogram, knobs.HYBRID_HISTOGRAM),
     OPTIMUM: Kind(AlwaysOn),
+    HINDSIGHT: Kind(AlwaysOn, knobs.FRONTIER),
 }

@@ -20,21 +20,29 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Optimum:
-    """The cheapest schedule without an avoidable late request; None stands for what is not known of it."""
+class Bound:
+    """What is possible on one pool; None stands for what is not known of it."""
 
     accelerator_seconds: float
     busy_seconds: float
-    kind: Kind
     max_replicas: int | None = None
     waits: "array[float] | None" = None
     cold_starts: int | None = None
     replicas_over_time: Sequence[tuple[float, int, int]] = ()
+    rule: str = ""
+    """The policy that has this cost, as `--policy` reads it, or `A or B` where two are mixed."""
 
     @property
     def scale_actions(self) -> int | None:
         """One write for each start and one for each stop."""
         return None if self.cold_starts is None else 2 * self.cold_starts
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum(Bound):
+    """The cheapest schedule without an avoidable late request."""
+
+    kind: Kind = Kind.EXACT
 
 
 def optimum(
@@ -54,15 +62,15 @@ def optimum(
     if setting.max_replicas == 1 and setting.concurrency == 1:
         schedule = best_schedule(arrivals, services, longest, start_stop)
         waits = array("d", waits_of(schedule, arrivals, services))
-        found = Optimum(schedule.accelerator_seconds, busy, Kind.EXACT, most, waits, len(schedule.runs))
+        found = Optimum(schedule.accelerator_seconds, busy, most, waits, len(schedule.runs))
     elif setting.budget_seconds == 0:
         cost = layered_cost(arrivals, services, always_on_waits, setting.concurrency, start_stop)
         is_exact = setting.concurrency == 1
-        found = Optimum(cost, busy, Kind.EXACT, most) if is_exact else Optimum(cost, busy, Kind.LOWER_BOUND)
+        found = Optimum(cost, busy, most) if is_exact else Optimum(cost, busy, kind=Kind.LOWER_BOUND)
     else:
         cover = cover_bound(arrivals, services, longest, start_stop)
         fluid = fluid_bound(arrivals, services, longest, setting.concurrency, start_stop)
-        found = Optimum(max(cover, fluid), busy, Kind.LOWER_BOUND)
+        found = Optimum(max(cover, fluid), busy, kind=Kind.LOWER_BOUND)
     done_at = arrivals[-1] + always_on_waits[-1] + services[-1]
     return _with_floor(found, setting.min_replicas, max(ends_at, done_at))
 
@@ -72,4 +80,4 @@ def _with_floor(found: Optimum, floor: int, seconds: float) -> Optimum:
     if not floor:
         return found
     cost = max(found.accelerator_seconds, floor * seconds)
-    return Optimum(cost, found.busy_seconds, Kind.LOWER_BOUND)
+    return Optimum(cost, found.busy_seconds, kind=Kind.LOWER_BOUND)

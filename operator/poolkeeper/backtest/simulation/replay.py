@@ -16,7 +16,6 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from time import perf_counter
 
 from poolkeeper.backtest.simulation.controller import NEVER, Controller, Peer
 from poolkeeper.backtest.simulation.replica import Replica
@@ -45,9 +44,6 @@ class Outcome:
     cold_starts: int = 0
     scale_actions: int = 0
     max_replicas: int = 0
-    decisions: int = 0
-    seconds_deciding: float = field(default=0.0, compare=False)
-    """How long the decisions took on this machine."""
     ended_at: float = 0.0
     replicas_over_time: list[tuple[float, int, int]] = field(default_factory=list)
 
@@ -226,10 +222,7 @@ class Replay:
         self._note(now)
 
     def _decide(self, now: float) -> None:
-        began = perf_counter()
         wanted = self.controller.step(now, self)
-        self.outcome.seconds_deciding += perf_counter() - began
-        self.outcome.decisions += 1
         self.newly_ready.clear()
         wanted = min(max(wanted, self.setting.min_replicas), self.setting.max_replicas)
         written = self._write[1] if self._write[0] != NEVER else self.desired
