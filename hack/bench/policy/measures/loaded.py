@@ -1,12 +1,12 @@
 """The bar under load, with many replicas: no dearer than the best peer tuned to as few late requests.
 
-Every peer is replayed with each of its settings below, on the same trace; two settings can be mixed. Beside
-that, in the first minutes, when nothing is known, no more requests are late than with Knative's panic, and
-the replicas go when the load has gone.
+Every peer is replayed with each setting that `poolkeeper.backtest.tuned` searches, on the same trace; two
+settings can be mixed. Beside that, in the first minutes, when nothing is known, no more requests are late
+than with Knative's panic, and the replicas go when the load has gone.
 """
 
 from collections.abc import Iterator
-from itertools import pairwise, product
+from itertools import pairwise
 
 from hack.bench.policy.measures.finding import Finding
 from hack.bench.policy.measures.runs import Case, Run, Runs, Total
@@ -15,6 +15,7 @@ from poolkeeper.backtest.controllers.registry import POOLKEEPER
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant, StartTimes
 from poolkeeper.backtest.simulation.waits import late_in
+from poolkeeper.backtest.tuned import candidates
 
 LOADS = ((30.0, 60.0), (90.0, 120.0), (240.0, 300.0), (30.0, 20.0), (90.0, 60.0), (240.0, 120.0))
 """Start times and budgets."""
@@ -22,15 +23,7 @@ FIRST_SECONDS = 600.0
 TAIL_SECONDS = 1200.0
 """From the end of the last request until no replica is left."""
 KNATIVE = "knative"
-TUNED = (
-    *(f"knative:window={window},utilization={used}" for window, used in product((60, 120), (70, 85, 100))),
-    *(
-        f"keda:polling={polling},cooldown={cooldown},stabilization={stabilization}"
-        for polling, cooldown, stabilization in product((5, 30), (60, 300), (60, 300))
-    ),
-    *(f"hpa:stabilization={stabilization}" for stabilization in (60, 300)),
-    *(f"kubeai:window={window},delay={delay}" for window, delay in product((60, 600), (0, 30))),
-)
+TUNED = ("keda", "knative", "hpa", "kubeai")
 
 
 def loaded(runs: Runs) -> Iterator[Finding]:
@@ -51,7 +44,8 @@ def loaded(runs: Runs) -> Iterator[Finding]:
 
 def cases_of(setting: Setting, start_times: StartTimes) -> list[Case]:
     """Poolkeeper, Knative as it comes, and every setting of the tuned peers."""
-    return [Case(setting, start_times, policy) for policy in (POOLKEEPER, KNATIVE, *TUNED)]
+    tuned = [policy.label for peer in TUNED for policy in candidates(peer, setting)]
+    return [Case(setting, start_times, policy) for policy in (POOLKEEPER, KNATIVE, *tuned)]
 
 
 def beside_tuned(subject: str, ours: Total, tuned: list[Total], optimum_hours: float) -> Finding:
