@@ -357,6 +357,21 @@ SERVICE_MEMORY_SECONDS = 1800.0
 """Busy replica-seconds after which an observation has lost two thirds of its weight.
 Source: chosen; half an hour of work of one replica."""
 
+# ## What no decision can avoid
+
+ALWAYS_ON_FACTORS = (2, 4)
+"""Multiples of `replicas.max` for which it is followed how many requests would be late if so many replicas
+were always ready; one replica more is followed, too. Source: chosen; the advice names the first one that
+keeps the promise."""
+ALWAYS_ON_LEAST_COMPLETIONS = 5.0
+"""Completed requests from which on that is followed. Source: chosen; before, the service time is a guess."""
+ALWAYS_ON_MEMORY_REQUESTS = 2000.0
+"""Requests after which a count of late ones has lost two thirds of its weight.
+Source: chosen; an objective of 99.5 % allows ten late ones among them."""
+ALWAYS_ON_LATE_DEVIATIONS = 2.0
+"""A promise is said to be out of reach when the late requests exceed those allowed by so many standard
+deviations of a Poisson count. Source: chosen; five late requests in a pool that allows none."""
+
 # ## Margins and limits of a decision
 
 SAFETY_MARGIN_SECONDS = 0.5

@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from poolkeeper.core.learning import causes, gaps, load, objective, service
+from poolkeeper.core.learning import always_on, causes, gaps, load, objective, service
+from poolkeeper.core.learning.always_on import AlwaysOn
 from poolkeeper.core.learning.causes import Line, Obstacles
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.load import Load
@@ -48,6 +49,7 @@ class _Estimates(NamedTuple):
     load: Load
     objective: Objective
     promise: Promise
+    always_on: AlwaysOn
 
 
 def remember(
@@ -55,7 +57,7 @@ def remember(
 ) -> PoolState:
     """Learn from the new readings, and note since when the pool is idle and ready."""
     replicas = observation.replicas
-    # The state holds the same five estimates: a decision that sees no new reading makes no copy of them.
+    # The state holds the same six estimates: a decision that sees no new reading makes no copy of them.
     known: _Estimates | PoolState = state
     has_moved, least_wait = False, math.inf
     for reading in workload.readings:
@@ -104,6 +106,7 @@ def remember(
         state.idle_before,
         state.ready,
         state.attempts,
+        known.always_on,
     )
 
 
@@ -169,9 +172,13 @@ def _learn(
 ) -> _Estimates:
     """Enter what moved from one reading of a source to the next."""
     arrivals, service_rate, offered = known.gaps, known.service, known.load
-    account, kept = known.objective, known.promise
+    account, kept, unavoidable = known.objective, known.promise, known.always_on
     if flow.arrived:
         arrivals = gaps.arrive(arrivals, flow.moved_at, flow.arrived)
+        rate = service_rate.per_replica(spec.concurrency)
+        unavoidable = always_on.arrive(
+            unavoidable, spec, flow.moved_at, flow.arrived, rate, service_rate.completions
+        )
     if flow.taken:
         account = objective.learn(account, flow.taken, flow.late_by, spec.allowed_share)
         kept = kept.enter(flow.moved_at, flow.taken, flow.late_by)
@@ -191,7 +198,7 @@ def _learn(
     if replicas is not None:
         busy_seconds = _busy_seconds(before, after, flow.moved_at, replicas.ready, spec.concurrency)
         service_rate = service.learn(service_rate, flow.completed, busy_seconds)
-    return _Estimates(arrivals, service_rate, offered, account, kept)
+    return _Estimates(arrivals, service_rate, offered, account, kept, unavoidable)
 
 
 def between(before: Reading, after: Reading, spec: PoolSpec, obstacles: Obstacles) -> Flow:

@@ -15,7 +15,8 @@ from itertools import chain, starmap
 from typing import NamedTuple
 
 from poolkeeper.api.base import MOST_COUNTED
-from poolkeeper.core.learning import gaps, promise, seen_idle, silence
+from poolkeeper.core.learning import always_on, gaps, promise, seen_idle, silence
+from poolkeeper.core.learning.always_on import AlwaysOn
 from poolkeeper.core.learning.daytime import ROWS, Daytime
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.objective import LEAST_BALANCE, MOST_BALANCE, Objective
@@ -111,6 +112,7 @@ def restore(saved: object, now: float, spec: PoolSpec) -> PoolState:
             silence=_restore_silence(dumped, now, spec),
             idle_before=_restore_idle(dumped) if "idle" in dumped else None,
             attempts=_restore_attempts(dumped, now),
+            always_on=_restore_always_on(dumped, spec),
         )
     except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, zlib.error):
         return fresh
@@ -157,6 +159,7 @@ def _dump(state: PoolState) -> Dumped:
         "daytimeScore": _scale((state.gaps.daytime.score,), 1000),
         "attempts": [state.attempts.failed, *_scale((max(state.attempts.settled_at, 0.0),), 10)],
         "attemptReason": state.attempts.reason[:LONGEST_REASON],
+        "alwaysOn": always_on.to_numbers(state.always_on),
     }
 
 
@@ -298,6 +301,11 @@ def _restore_attempts(dumped: Mapping[str, object], now: float) -> Attempts:
     return Attempts(
         min(max(failed, 0), MOST_COUNTED), min(settled_at / 10, now), str(reason) if is_word else ""
     )
+
+
+def _restore_always_on(dumped: Mapping[str, object], spec: PoolSpec) -> AlwaysOn:
+    numbers = _integers(dumped, "alwaysOn", always_on.MOST_NUMBERS) if "alwaysOn" in dumped else []
+    return always_on.from_numbers(numbers, spec)
 
 
 def _integers(dumped: Mapping[str, object], key: str, most: int) -> list[int]:

@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 from poolkeeper.core.learning import gaps, objective
+from poolkeeper.core.learning.always_on import AlwaysOn
 from poolkeeper.core.learning.causes import Obstacles
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.load import Load
@@ -68,6 +69,8 @@ class PoolState(NamedTuple):
     """The last number of ready replicas; None before the first look."""
     attempts: Attempts = Attempts()
     """Starts in a row that did not succeed."""
+    always_on: AlwaysOn = AlwaysOn()
+    """What would be late if all replicas were always ready."""
 
 
 def initial_state(now: float, spec: PoolSpec) -> PoolState:

@@ -1,4 +1,4 @@
-"""The floor and the ceiling of this moment, and whether the promise can be kept within them."""
+"""The floor and the ceiling of this moment."""
 
 import math
 from functools import lru_cache
@@ -12,12 +12,12 @@ from poolkeeper.core.tuning import (
     PROVEN_SAMPLES,
     RETEST_SECONDS,
 )
-from poolkeeper.core.values.decision import Reason, Verdict
+from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.observation import Observation
 from poolkeeper.core.values.spec import PoolSpec
 
 MESSAGE_CACHE_SIZE = 4096
-"""Messages that are kept, because a pool's rarely change between starts: some KiB per 10 pools."""
+"""Messages that are kept, because they rarely change: some KiB per 10 pools."""
 
 
 class Limits(NamedTuple):
@@ -70,38 +70,3 @@ def keeps_warm(spec: PoolSpec, starts: StartTimes) -> bool:
     if spec.when_unattainable is not WhenUnattainable.KEEP_WARM or starts.samples < PROVEN_SAMPLES:
         return False
     return starts.p95_seconds > spec.budget_seconds
-
-
-def budget_attainable(spec: PoolSpec, starts: StartTimes) -> Verdict:
-    """Whether a start, and what comes before and after it, fits the budget at the declared objective."""
-    seconds = starts.quantile(spec.allowed_share)
-    return _attainable(
-        starts.samples, seconds, spec.objective_percent, spec.budget_seconds, spec.margin_seconds
-    )
-
-
-@lru_cache(maxsize=MESSAGE_CACHE_SIZE)
-def _attainable(
-    samples: int, seconds: float, objective_percent: float, budget_seconds: float, margin_seconds: float
-) -> Verdict:
-    takes = f"{objective_percent:g} % of starts take up to {say.seconds(seconds)}"
-    if samples < PROVEN_SAMPLES:
-        message = (
-            f"{samples} of the {PROVEN_SAMPLES} starts that are needed have been measured; until then, it is "
-            f"expected that {takes}"
-        )
-        return Verdict(None, "NotEnoughStarts", message)
-    takes += f", reading demand and passing requests on up to {say.seconds(margin_seconds)}"
-    left = budget_seconds - seconds - margin_seconds
-    if left >= 0.0:
-        return Verdict(
-            True,
-            "StartFitsBudget",
-            f"{takes}: {say.seconds(left)} of the budget of {budget_seconds:g} s are left",
-        )
-    return Verdict(
-        False,
-        "StartExceedsBudget",
-        f"{takes}: {say.seconds(-left)} more than the budget of {budget_seconds:g} s; raise "
-        "coldStart.budgetSeconds or keep a replica up",
-    )

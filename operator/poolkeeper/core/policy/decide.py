@@ -10,6 +10,7 @@ import math
 from poolkeeper.core.learning import history, seen_idle
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import bounds, outlook, say
+from poolkeeper.core.policy.attainable import budget_attainable
 from poolkeeper.core.policy.belief import believe
 from poolkeeper.core.policy.case import Case, Choice
 from poolkeeper.core.policy.failing import failing_starts, restrain, settle, trouble, without
@@ -141,7 +142,7 @@ def _conclude(
         choice.message,
         None if math.isinf(review_at) else review_at,
         workload.verdict,
-        bounds.budget_attainable(spec, state.starts),
+        budget_attainable(spec, state),
         within_limits,
         None if math.isinf(due_at) else due_at,
         found,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from poolkeeper.core.policy import bounds, say
+from poolkeeper.core.policy import say
+from poolkeeper.core.policy.attainable import budget_attainable
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.observation import Stage, StartingReplica, WarmFloor
 from tests.unit.core.strategies import T0, replicas, spec_of, taught
@@ -90,7 +91,7 @@ def test_a_sentence_reads_well(sentence: str, expected: str) -> None:
 
 def test_a_budget_that_a_start_alone_would_fit_names_what_else_takes_time() -> None:
     spec = spec_of(budget_seconds=30.0)
-    verdict = bounds.budget_attainable(spec, taught(spec, (29.4,) * 40).starts)
+    verdict = budget_attainable(spec, taught(spec, (29.4,) * 40))
     assert verdict.holds is False
     assert "reading demand and passing requests on up to 1 s: 3.1 s more than the budget of 30 s" in (
         verdict.message
@@ -111,6 +112,6 @@ def test_a_budget_that_a_start_alone_would_fit_names_what_else_takes_time() -> N
 )
 def test_what_is_attainable_says_by_how_much(budget: float, margin: str, *, holds: bool) -> None:
     spec = spec_of(budget_seconds=budget)
-    verdict = bounds.budget_attainable(spec, taught(spec, (28.0,) * 40).starts)
+    verdict = budget_attainable(spec, taught(spec, (28.0,) * 40))
     assert verdict.holds is holds
     assert verdict.message.endswith(margin)

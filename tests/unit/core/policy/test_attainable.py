@@ -1,0 +1,70 @@
+"""`BudgetAttainable` says what can't be kept, and what would keep it, before it is broken."""
+
+import pytest
+
+from poolkeeper.core.learning.always_on import AlwaysOn
+from poolkeeper.core.learning.service import ServiceRate
+from poolkeeper.core.policy.attainable import budget_attainable, rounded_percent
+from tests.unit.core.strategies import spec_of, taught
+
+SPEC = spec_of(budget_seconds=120.0, max_replicas=1)
+STATE = taught(SPEC, (30.0,) * 10)._replace(service=ServiceRate(100.0, 2800.0))
+
+
+def followed(late: tuple[float, ...], requests: float = 1000.0) -> AlwaysOn:
+    return AlwaysOn(120.0, (1, 2, 4), 0.0, (0.0,) * 3, late, requests)
+
+
+@pytest.mark.parametrize(
+    ("late", "message"),
+    [
+        (
+            (41.0, 3.0, 0.0),
+            "with at most 1 replica and 28 s per request, 4.1 % of the requests are late whatever is done; 2 "
+            "replicas would keep 99 % within 120 s; raise replicas.max",
+        ),
+        (
+            (300.0, 80.0, 2.0),
+            "with at most 1 replica and 28 s per request, 30 % of the requests are late whatever is done; 4 "
+            "replicas would keep 99 % within 120 s; raise replicas.max",
+        ),
+        (
+            (900.0, 500.0, 250.0),
+            "with at most 1 replica and 28 s per request, 90 % of the requests are late whatever is done; 4 "
+            "replicas would still leave 25 % late; raise coldStart.budgetSeconds",
+        ),
+    ],
+)
+def test_a_ceiling_that_is_too_low_says_what_would_keep_the_promise(
+    late: tuple[float, ...], message: str
+) -> None:
+    verdict = budget_attainable(SPEC, STATE._replace(always_on=followed(late)))
+    assert (verdict.holds, verdict.reason) == (False, "CeilingTooLow")
+    assert verdict.message == message
+
+
+@pytest.mark.parametrize(
+    ("late", "requests"),
+    [
+        (10.0, 1000.0),  # as many as allowed
+        (15.0, 1000.0),  # more, but chance explains it
+        (4.0, 5.0),  # four in the pool's first five requests
+    ],
+)
+def test_a_few_late_requests_say_nothing_about_the_ceiling(late: float, requests: float) -> None:
+    verdict = budget_attainable(SPEC, STATE._replace(always_on=followed((late, 0.0, 0.0), requests)))
+    assert (verdict.holds, verdict.reason) == (True, "StartFitsBudget")
+
+
+def test_counts_for_another_ceiling_say_nothing() -> None:
+    raised = spec_of(budget_seconds=120.0, max_replicas=2)
+    verdict = budget_attainable(raised, STATE._replace(always_on=followed((900.0, 500.0, 250.0))))
+    assert verdict.reason == "StartFitsBudget"
+
+
+@pytest.mark.parametrize(
+    ("percent", "said"),
+    [(41.234, 41.0), (4.1234, 4.1), (0.0412, 0.041), (0.0001, 0.01), (0.0, 0.0), (100.0, 100.0)],
+)
+def test_a_share_is_said_in_two_digits(percent: float, said: float) -> None:
+    assert rounded_percent(percent) == said
