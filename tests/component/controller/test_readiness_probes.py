@@ -66,7 +66,7 @@ async def start(cluster: FakeCluster, probe: dict[str, Any], *, is_ready: bool) 
 def learned_seconds(cluster: FakeCluster) -> tuple[float, ...]:
     (pool,) = cluster.store.all()
     assert pool.state is not None
-    return pool.state.starts.seconds
+    return tuple(pool.state.starts.seconds)
 
 
 @pytest.mark.parametrize(("probe", "is_ready"), [(PROBE, False), ({}, True)], ids=["late", "none"])

@@ -92,9 +92,9 @@ async def test_what_was_learned_survives_a_restart_and_counts_once(world: QueueW
     assert await _has_learned(second, world, 3)
 
 
-def start_uids(saved: object) -> tuple[int, ...]:
+def start_uids(saved: object) -> list[int]:
     """The pods whose starts a saved state has counted."""
-    return restore(saved, 0.0, PoolSpec(max_replicas=3, budget_seconds=1.0)).starts.uids
+    return list(restore(saved, 0.0, PoolSpec(max_replicas=3, budget_seconds=1.0)).starts.uids)
 
 
 async def _has_learned(operator: OperatorProcess, world: QueueWorld, samples: int) -> bool:

@@ -195,10 +195,10 @@ def _restore_starts(dumped: Mapping[str, object], prior_seconds: float) -> Start
     samples, failures = (min(max(number, 0), MOST_COUNTED) for number in _integers(dumped, "startCounts", 2))
     return start_time.refit(
         start_time.initial(prior_seconds)._replace(
-            seconds=seconds,
-            weights=weights,
-            phases=_restore_phases(dumped, seconds),
-            uids=tuple(_integers(dumped, "startUids", REMEMBERED_UIDS)),
+            seconds=array("d", seconds),
+            weights=array("d", weights),
+            phase_seconds=start_time.packed_phases(_restore_phases(dumped, seconds)),
+            uids=array("I", _integers(dumped, "startUids", REMEMBERED_UIDS)),
             samples=samples,
             failures=failures,
         )

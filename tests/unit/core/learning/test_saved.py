@@ -147,7 +147,7 @@ def test_a_version_before_reads_the_totals_of_the_account() -> None:
 def test_the_object_of_the_version_before_is_read_whole() -> None:
     state = restore(VERSION_1, T0, SPEC)
     starts = state.starts
-    assert starts.seconds == (44.0, 43.0, 287.0, 40.0, 47.0, 42.0)
+    assert tuple(starts.seconds) == (44.0, 43.0, 287.0, 40.0, 47.0, 42.0)
     assert (starts.samples, starts.failures, len(starts.uids)) == (6, 1, 7)
     assert (state.service.completions, state.service.busy_seconds) == (55.5, 240.25)
     assert state.gaps.seen == 59

@@ -7,10 +7,12 @@ towards a cautious value.
 """
 
 import math
+from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 from zlib import crc32
 
@@ -75,6 +77,11 @@ class Phases(NamedTuple):
     """Until the replica is ready: loading the model."""
 
 
+UNSEEN = -1.0
+"""Stands for the seconds of a phase that was not seen. Not a NaN, which would differ from itself."""
+_PHASES = len(Phases._fields)
+
+
 class Spread(NamedTuple):
     """How long something took, over the starts that are remembered."""
 
@@ -85,18 +92,19 @@ class Spread(NamedTuple):
 class StartTimes(NamedTuple):
     """What is known about this pool's starts.
 
-    `seconds` are the last starts, oldest first, each with its weight and its phases (None where they were not
-    seen); `running` are starts that have not ended, as (uid, age): they count as evidence once they outlast
-    the median. `quantiles[i]` is exceeded with probability START_TAILS[i]. `ended_p95_seconds` is what 95 %
+    `seconds` are the last starts, oldest first, each with its weight and the seconds of its three phases
+    (UNSEEN where they were not seen). Arrays hold them, since a pool remembers hundreds of numbers. `running`
+    are starts that have not ended, as (uid, age): they count as evidence once they outlast the median.
+    `quantiles[i]` is exceeded with probability START_TAILS[i]. `ended_p95_seconds` is what 95 %
     of the starts that ended took at most, or are expected to take before any has: `p95_seconds` grows with
     each start that still runs, so it can't tell that one of these takes longer than starts do. By the same
     measure, one start in a thousand takes longer than `ended_slowest_seconds`.
     """
 
-    seconds: tuple[float, ...]
-    weights: tuple[float, ...]
-    phases: tuple[Phases | None, ...]
-    uids: tuple[int, ...]
+    seconds: "array[float]"
+    weights: "array[float]"
+    phase_seconds: "array[float]"
+    uids: "array[int]"
     running: tuple[tuple[int, float], ...]
     samples: int
     failures: int
@@ -105,6 +113,12 @@ class StartTimes(NamedTuple):
     quantiles: tuple[float, ...]
     ended_p95_seconds: float
     ended_slowest_seconds: float
+
+    @property
+    def phases(self) -> tuple[Phases | None, ...]:
+        """Where the time of each of `seconds` went; None where that was not seen."""
+        found = zip(*[iter(self.phase_seconds)] * _PHASES, strict=True)
+        return tuple(None if each[0] == UNSEEN else Phases(*each) for each in found)
 
     @property
     def p50_seconds(self) -> float:
@@ -137,8 +151,10 @@ def initial(prior_seconds: float) -> StartTimes:
     mixture = single(math.log(prior_seconds), FIRST_START_SPREAD)
     quantiles = mixture.table(START_TAILS)
     p95_seconds, slowest_seconds = quantiles[P95], quantiles[SLOWEST]
+    nothing = array("d")
     return StartTimes(
-        (), (), (), (), (), 0, 0, prior_seconds, mixture, quantiles, p95_seconds, slowest_seconds
+        *(nothing, nothing, nothing, array("I"), (), 0, 0),
+        *(prior_seconds, mixture, quantiles, p95_seconds, slowest_seconds),
     )
 
 
@@ -156,7 +172,7 @@ def enter(times: StartTimes, sample: StartSample) -> StartTimes:
         return times
     running = tuple(entry for entry in times.running if entry[0] != uid)
     if sample.failed:
-        ended = times._replace(uids=(*times.uids, uid)[-REMEMBERED_UIDS:], failures=times.failures + 1)
+        ended = times._replace(uids=_with(times.uids, uid), failures=times.failures + 1)
         return refit(ended._replace(running=running))
     if sample.ready_at is None:
         age = sample.observed_at - sample.began_at
@@ -167,18 +183,27 @@ def enter(times: StartTimes, sample: StartSample) -> StartTimes:
     if not _is_duration(seconds):
         return times
     old = _of_old_regime(times, seconds)
+    weights = [*(weight * START_WEIGHT_DECAY for weight in times.weights[old:]), 1.0]
+    phases = packed_phases([*times.phases[old:], _phases(sample)][-REMEMBERED_STARTS:])
     return refit(
         times._replace(
-            seconds=(*times.seconds[old:], seconds)[-REMEMBERED_STARTS:],
-            weights=(*(weight * START_WEIGHT_DECAY for weight in times.weights[old:]), 1.0)[
-                -REMEMBERED_STARTS:
-            ],
-            phases=(*times.phases[old:], _phases(sample))[-REMEMBERED_STARTS:],
-            uids=(*times.uids, uid)[-REMEMBERED_UIDS:],
+            seconds=array("d", [*times.seconds[old:], seconds][-REMEMBERED_STARTS:]),
+            weights=array("d", weights[-REMEMBERED_STARTS:]),
+            phase_seconds=phases,
+            uids=_with(times.uids, uid),
             running=running,
             samples=times.samples + 1,
         )
     )
+
+
+def _with(uids: "array[int]", uid: int) -> "array[int]":
+    return array("I", [*uids, uid][-REMEMBERED_UIDS:])
+
+
+def packed_phases(phases: Iterable[Phases | None]) -> "array[float]":
+    """The phases of some starts as they are kept."""
+    return array("d", chain.from_iterable((UNSEEN,) * _PHASES if each is None else each for each in phases))
 
 
 def phases_between(asked_at: float, scheduled_at: float, started_at: float, ready_at: float) -> Phases:
@@ -227,7 +252,7 @@ def refit(times: StartTimes) -> StartTimes:
 def _ended_quantiles(times: StartTimes) -> tuple[float, ...]:
     if not times.seconds:
         return initial(times.prior_seconds).quantiles
-    return _fitted(times.seconds, times.weights)[1]
+    return _fitted(tuple(times.seconds), tuple(times.weights))[1]
 
 
 @lru_cache(maxsize=64)
