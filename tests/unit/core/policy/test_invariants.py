@@ -76,7 +76,8 @@ def test_nothing_is_lowered_on_unknown_demand_or_under_work(
         (demand,) = observation.demand
         assert isinstance(demand, Reading)
         starting, lowered = observation.replicas.starting, observation.replicas.desired - decision.replicas
-        is_idle = demand.queued == 0 and not demand.in_flight
+        # Requests in flight since before any replica ran are nobody's work, also once one is ready.
+        is_idle = demand.queued == 0 and (demand.in_flight or 0) <= decision.unworked
         untouched = {Stage.UNADMITTED, Stage.NO_CONTAINER} if is_idle else {Stage.UNADMITTED}
         may_be_revoked = sum(each.reached in untouched for each in starting)
         longest_seconds = longest_load_seconds(state.starts)
