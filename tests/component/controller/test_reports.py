@@ -102,7 +102,7 @@ async def test_a_status_of_the_version_before_is_converted_in_one_write(cluster:
     assert written["coldStart"]["samples"] == VERSION_1["startCounts"][0]
     assert written["coldStart"]["containersP50Seconds"] == 11
     state = restore(written["learned"], cluster.now, SPEC)
-    assert state.starts.seconds == tuple(each / 1000 for each in VERSION_1["startMilliseconds"])
+    assert tuple(state.starts.seconds) == tuple(each / 1000 for each in VERSION_1["startMilliseconds"])
 
 
 @pytest.mark.parametrize("learned", [7, 1.5, True, [1], "x", {"version": 3}])
