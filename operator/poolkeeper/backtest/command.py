@@ -89,8 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--chips-per-replica", type=count, default=1, metavar="N",
         help="chips that one replica uses; multiplies dollars, not hours (default 1)")  # fmt: skip
     add("--drains", action=argparse.BooleanOptionalAction, default=True,
-        help="whether replicas finish their requests when they are stopped; with --no-drains Poolkeeper "
-        "never lowers their number while a request is in flight (default --drains)")  # fmt: skip
+        help="whether replicas finish their requests when they are stopped; with --no-drains these are lost, "
+        "and Poolkeeper never lowers the number while a request is in flight (default --drains)")  # fmt: skip
     add("--poll-milliseconds", type=count, default=500, metavar="N",
         help="how often Poolkeeper reads the queue (default 500)")  # fmt: skip
     add("--termination-seconds", type=seconds, default=5.0, metavar="N",

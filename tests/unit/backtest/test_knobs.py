@@ -1,11 +1,13 @@
 """Each setting of a peer does what its documentation says, and an impossible one is refused."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from poolkeeper.backtest.controllers.hpa import Behavior, Recommender
-from poolkeeper.backtest.controllers.registry import PolicyError, parse_policy
+from poolkeeper.backtest.controllers.knobs import Knob
+from poolkeeper.backtest.controllers.registry import POLICIES, PolicyError, parse_policy
 from poolkeeper.backtest.simulation.replay import Replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
@@ -272,3 +274,15 @@ def test_a_policy_that_makes_no_sense_is_refused(text: str, message: str) -> Non
     with pytest.raises(PolicyError) as refused:
         parse_policy(text)
     assert message in str(refused.value)
+
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "backtest.md").read_text()
+KNOBS = [
+    (name, knob) for name, kind in POLICIES.items() if name not in ("fixed", "static") for knob in kind.knobs
+]
+
+
+@pytest.mark.parametrize(("name", "knob"), KNOBS)
+def test_each_knob_is_documented_with_its_default(name: str, knob: Knob) -> None:
+    default = "" if knob.default is None else f" {knob.default:g}"
+    assert f"`{knob.name}`{default}" in PAGE, name
