@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
-from poolkeeper.backtest.controllers.registry import FRONTIERS, OPTIMUM, POOLKEEPER, Policy
+from poolkeeper.backtest.controllers.registry import AT_A_SHARE, FRONTIERS, OPTIMUM, POOLKEEPER, TUNED, Policy
 from poolkeeper.backtest.figures import PoolFigures, Row, summed
 from poolkeeper.backtest.replays import frontier, replayed, yardstick
-from poolkeeper.backtest.results import figures_of
+from poolkeeper.backtest.results import figures_of, late_wanted
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import StartTimes
 from poolkeeper.backtest.traces.trace import Trace
+from poolkeeper.backtest.tuned import at_best, searched
 
 WORTH_A_PROCESS = 20_000
 """Requests times policies below which other processes would take longer to start than the work takes."""
 LONG_WEIGHS = 20
-"""How many times as long as a peer's a replay of Poolkeeper, or a frontier, takes."""
+"""How many times as long as a peer's a replay of Poolkeeper, a frontier or a search takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,13 @@ def compare(
 
 
 def _found_by(comparison: Comparison, number: int) -> int | None:
-    """The number of the policy whose jobs give the figures of this one: one frontier has every share."""
+    """The number of the policy whose jobs give the figures of this one: one frontier, or search,
+    has every share."""
     name = comparison.policies[number].name
     if name == OPTIMUM:
         return None
     names = [policy.name for policy in comparison.policies]
-    return names.index(name) if name in FRONTIERS else number
+    return names.index(name) if name in AT_A_SHARE else number
 
 
 def executor_for(comparison: Comparison, processes: int | None) -> Executor | None:
@@ -117,13 +119,14 @@ def _work(comparison: Comparison, job: Job) -> tuple[Any, ...]:
     if number is None:
         return (yardstick, *shared)
     policy = comparison.policies[number]
-    return (frontier if policy.name in FRONTIERS else replayed), *shared, policy
+    work = frontier if policy.name in FRONTIERS else searched if policy.name in TUNED else replayed
+    return work, *shared, policy
 
 
 def _weight(comparison: Comparison, job: Job) -> int:
     """How long a job takes, roughly: the longest go first, so that none of them runs alone at the end."""
     (trace, pool), number = job
-    is_long = number is not None and comparison.policies[number].name in (POOLKEEPER, *FRONTIERS)
+    is_long = number is not None and comparison.policies[number].name in (POOLKEEPER, *AT_A_SHARE)
     return len(comparison.traces[trace].pools[pool]) * (LONG_WEIGHS if is_long else 1)
 
 
@@ -140,6 +143,12 @@ def _summed_up(comparison: Comparison, results: Mapping[Job, Any]) -> Results:
         figures = figures_of(trace, comparison.setting, found, beside)
         for policy in comparison.policies:
             parameters = {**comparison.parameters, **dict(policy.parameters)}
+            if policy.name in TUNED:
+                late = late_wanted(policy, trace, comparison.setting, figures)
+                shared = trace, comparison.setting, comparison.start_times
+                chosen, of_pools = at_best(policy, *shared, found[policy], late, beside)
+                figures[policy] = of_pools
+                parameters["tuned_to"] = chosen.label
             rows.append(
                 summed(trace.name, policy.label, parameters, figures[policy], comparison.dollars_per_hour)
             )

@@ -56,6 +56,7 @@ class Row:
     late_percent: float
     avoidable_late_percent: float
     unavoidable_late_percent: float
+    lost: int
     wait_p50_seconds: float | None
     wait_p95_seconds: float | None
     wait_p99_seconds: float | None
@@ -96,6 +97,7 @@ def summed(
         late_percent=100 * late / requests,
         avoidable_late_percent=100 * (late - unavoidable_late) / requests,
         unavoidable_late_percent=100 * unavoidable_late / requests,
+        lost=sum(pool.outcome.lost for pool in pools),
         wait_p50_seconds=p50,
         wait_p95_seconds=p95,
         wait_p99_seconds=p99,

@@ -8,7 +8,7 @@ Poolkeeper it is the share that the objective allows.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from poolkeeper.backtest.controllers.registry import FRONTIERS, OPTIMUM, POOLKEEPER, Policy
+from poolkeeper.backtest.controllers.registry import AT_A_SHARE, FRONTIERS, OPTIMUM, POOLKEEPER, Policy
 from poolkeeper.backtest.figures import PoolFigures, Yardstick
 from poolkeeper.backtest.optimum.choice import Bound
 from poolkeeper.backtest.optimum.frontier import Frontier, Point, shared_out
@@ -23,7 +23,7 @@ OfPools = tuple[PoolFigures, ...]
 def figures_of(
     trace: Trace, setting: Setting, found: Mapping[Policy, Sequence[Any]], beside: Sequence[Yardstick]
 ) -> dict[Policy, OfPools]:
-    """The figures of every pool, in the order of the trace.
+    """The figures of every pool, in the order of the trace, but for tuned peers.
 
     `found` has one value for each pool: an `Outcome`, a `Frontier`, or for the optimum its yardstick.
     """
@@ -31,12 +31,12 @@ def figures_of(
     for policy, values in found.items():
         if policy.name == OPTIMUM:
             figures[policy] = tuple(map(_of_optimum, trace.pools, beside))
-        elif policy.name not in FRONTIERS:
+        elif policy.name not in AT_A_SHARE:
             budgets = [setting.budget_seconds] * len(beside)
-            figures[policy] = tuple(map(_of_replay, trace.pools, budgets, values, beside))
+            figures[policy] = tuple(map(of_replay, trace.pools, budgets, values, beside))
     for policy, values in found.items():
         if policy.name in FRONTIERS:
-            late = _late_wanted(policy, trace, setting, figures)
+            late = late_wanted(policy, trace, setting, figures)
             figures[policy] = _of_frontiers(trace, values, beside, late)
     return figures
 
@@ -46,7 +46,8 @@ def _of_optimum(requests: PoolTrace, beside: Yardstick) -> PoolFigures:
     return PoolFigures(requests.name, len(requests), beside.unavoidable_late, beside.best, beside)
 
 
-def _of_replay(requests: PoolTrace, budget: float, outcome: Outcome, beside: Yardstick) -> PoolFigures:
+def of_replay(requests: PoolTrace, budget: float, outcome: Outcome, beside: Yardstick) -> PoolFigures:
+    """What a replay showed."""
     return PoolFigures(requests.name, len(requests), late_in(outcome.waits, budget), outcome, beside)
 
 
@@ -62,8 +63,8 @@ def _of_point(requests: PoolTrace, point: Point, beside: Yardstick) -> PoolFigur
     return PoolFigures(requests.name, len(requests), point.late, bound, beside)
 
 
-def _late_wanted(policy: Policy, trace: Trace, setting: Setting, figures: Mapping[Policy, OfPools]) -> float:
-    """How many requests may be late in the row of a frontier."""
+def late_wanted(policy: Policy, trace: Trace, setting: Setting, figures: Mapping[Policy, OfPools]) -> float:
+    """How many requests may be late in the row of a frontier, or of a tuned peer."""
     percent = dict(policy.parameters).get("late")
     if percent is not None:
         return trace.requests * percent / 100

@@ -2,6 +2,7 @@
 
 `candidates` is the grid of a peer, `tried` replays all of it here, `frontier` leaves out what another setting
 beats, and `cheapest` picks a setting for a share of late requests. One setting serves all pools of a trace.
+The policy tuned:PEER of a comparison has each pool `searched` on its own, and then its figures `at_best`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,11 +10,13 @@ from dataclasses import dataclass
 from itertools import product
 
 from poolkeeper.backtest.controllers.registry import Policy
+from poolkeeper.backtest.figures import Yardstick
 from poolkeeper.backtest.replays import replayed
+from poolkeeper.backtest.results import OfPools, of_replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import StartTimes
 from poolkeeper.backtest.simulation.waits import late_in
-from poolkeeper.backtest.traces.trace import Trace
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace
 
 Grid = Mapping[str, Sequence[float]]
 """Values of each knob; all combinations are candidates."""
@@ -61,7 +64,9 @@ AT_MANY_REPLICAS: Mapping[str, Grid] = {
     "fixed": {"idle": TIMEOUTS},
 }
 """With several replicas, also what decides how many there are. Targets are multiplied by the concurrency."""
-TUNABLE = tuple(AT_ONE_REPLICA)
+
+Searched = Sequence[tuple[int, float]]
+"""Late requests and accelerator-seconds of one pool under each candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +99,54 @@ def _scaled(names: Sequence[str], values: Sequence[float], setting: Setting) -> 
     ]
 
 
+def searched(
+    requests: PoolTrace, ends_at: float, setting: Setting, start_times: StartTimes, policy: Policy
+) -> Searched:
+    """One pool of a trace that ends at the given instant under every candidate of the policy tuned:PEER."""
+    found = []
+    for candidate in candidates(_peer(policy), setting):
+        outcome = replayed(requests, ends_at, setting, start_times, candidate)
+        found.append((late_in(outcome.waits, setting.budget_seconds), outcome.accelerator_seconds))
+    return found
+
+
 def tried(peer: str, trace: Trace, setting: Setting, start_times: StartTimes) -> tuple[Tried, ...]:
-    """Every candidate, replayed in this process."""
-    return tuple(_tried(policy, trace, setting, start_times) for policy in candidates(peer, setting))
+    """Every candidate on the whole trace, replayed in this process."""
+    policy = Policy(f"tuned:{peer}")
+    of_pools = [searched(pool, trace.ends_at, setting, start_times, policy) for pool in trace.pools]
+    return _summed(peer, trace, setting, of_pools)
 
 
-def _tried(policy: Policy, trace: Trace, setting: Setting, start_times: StartTimes) -> Tried:
-    late, seconds = 0, 0.0
-    for pool in trace.pools:
-        outcome = replayed(pool, trace.ends_at, setting, start_times, policy)
-        late += late_in(outcome.waits, setting.budget_seconds)
-        seconds += outcome.accelerator_seconds
-    return Tried(policy, late, 100 * late / trace.requests, seconds / 3600)
+def _summed(peer: str, trace: Trace, setting: Setting, of_pools: Sequence[Searched]) -> tuple[Tried, ...]:
+    points = []
+    for policy, found in zip(candidates(peer, setting), zip(*of_pools, strict=True), strict=True):
+        late = sum(of_pool for of_pool, _ in found)
+        hours = sum(seconds for _, seconds in found) / 3600
+        points.append(Tried(policy, late, 100 * late / trace.requests, hours))
+    return tuple(points)
+
+
+def at_best(
+    policy: Policy,
+    trace: Trace,
+    setting: Setting,
+    start_times: StartTimes,
+    of_pools: Sequence[Searched],
+    late: float,
+    beside: Sequence[Yardstick],
+) -> tuple[Policy, OfPools]:
+    """The cheapest candidate with at most so many late requests on the whole trace, and its figures."""
+    points = _summed(_peer(policy), trace, setting, of_pools)
+    best = cheapest(points, 100 * late / trace.requests).policy
+    figures = []
+    for pool, yardstick in zip(trace.pools, beside, strict=True):
+        outcome = replayed(pool, trace.ends_at, setting, start_times, best)
+        figures.append(of_replay(pool, setting.budget_seconds, outcome, yardstick))
+    return best, tuple(figures)
+
+
+def _peer(policy: Policy) -> str:
+    return policy.name.removeprefix("tuned:")
 
 
 def frontier(points: Sequence[Tried]) -> tuple[Tried, ...]:

@@ -14,14 +14,14 @@ from poolkeeper.backtest.reporting.prices import dollars_per_hour
 FIELDS = {
     *("trace", "policy", "parameters", "pools", "requests", "accelerator_hours", "busy_hours", "dollars"),
     *("optimum_hours", "optimum_kind", "ratio_to_optimum"),
-    *("breaks", "breaks_percent", "avoidable_breaks_percent", "unavoidable_breaks_percent"),
+    *("breaks", "breaks_percent", "avoidable_breaks_percent", "unavoidable_breaks_percent", "lost"),
     *("wait_p50_seconds", "wait_p95_seconds", "wait_p99_seconds"),
     *("cold_starts", "scale_actions", "max_replicas", "version"),
 }
 NAMES = (
     *("poolkeeper", "keda", "keda-http", "knative", "hpa", "kubeai", "wva", "keepalive", "always-on"),
     *("fixed:idle=300", "static:idle=60,delay=20", "ski-rental", "hybrid-histogram", "optimum"),
-    *("hindsight", "hindsight:late=0.5"),
+    *("hindsight", "hindsight:late=0.5", "tuned:keda", "tuned:fixed:late=0.5"),
 )
 
 
@@ -87,6 +87,29 @@ def test_what_poolkeeper_is_told_of_draining_is_a_flag(
         assert main(flags(trace, "--policy", "poolkeeper", *more, "--json", "-")) == 0
         drains.append(json.loads(capsys.readouterr().out)[0]["parameters"]["drains"])
     assert drains == [True, True, False]
+
+
+def test_work_that_does_not_drain_is_shown_as_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text("arrival_seconds,service_seconds\n0,1800\n10000,5\n")
+    policies = ["--policy", "poolkeeper", "--policy", "keda", "--policy", "optimum"]
+    assert main(flags(str(path), *policies, "--no-drains", "--json", "-")) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["lost"], row["breaks"]) for row in rows] == [(0, 0), (1, 1), (0, 0)]
+    assert main(flags(str(path), *policies, "--no-drains")) == 0
+    assert "lost: stopped with their replica" in capsys.readouterr().out
+    assert main(flags(str(path), *policies)) == 0
+    assert "lost" not in capsys.readouterr().out
+
+
+def test_a_tuned_peer_is_shown_with_its_settings(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = flags(trace, "--policy", "poolkeeper", "--policy", "tuned:fixed")
+    assert main([*words, "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)[1]["parameters"]["tuned_to"]
+    assert main(words) == 0
+    assert f"tuned:fixed ({found.removeprefix('fixed:')})" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ from array import array
 
 import pytest
 
-from poolkeeper.backtest.controllers.registry import Policy, parse_policy
+from poolkeeper.backtest.comparison import Comparison, compare
+from poolkeeper.backtest.controllers.registry import TUNABLE, Policy, PolicyError, parse_policy
+from poolkeeper.backtest.figures import Row
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace
-from poolkeeper.backtest.tuned import TUNABLE, Tried, candidates, cheapest, frontier, tried
+from poolkeeper.backtest.tuned import Tried, candidates, cheapest, frontier, tried
 from tests.unit.backtest.traces import pool
 
 HURRIED = Setting(budget_seconds=20)
@@ -87,3 +89,66 @@ def test_one_setting_serves_all_pools_of_a_trace() -> None:
     alone = tried("fixed", EVERY_100_S, HURRIED, Constant(90.0))
     assert all(of_both.hours > of_one.hours for of_both, of_one in zip(points, alone, strict=True))
     assert points[0].late - alone[0].late == 2
+
+
+def rows(trace: Trace, *policies: str, objective: float = 95.0) -> list[Row]:
+    setting = Setting(budget_seconds=20, objective_percent=objective)
+    chosen = tuple(map(parse_policy, policies))
+    return list(compare(Comparison((trace,), chosen, setting, Constant(90.0), {})).rows)
+
+
+def test_a_tuned_peer_has_no_more_late_requests_than_poolkeeper_beside_it() -> None:
+    ours, tuned, fixed = rows(RARE, "poolkeeper", "tuned:fixed", "fixed:idle=0")
+    assert tuned.late <= ours.late
+    assert tuned.policy == "tuned:fixed"
+    assert tuned.parameters["tuned_to"].startswith("fixed:idle=")
+    assert fixed.accelerator_hours <= tuned.accelerator_hours
+
+
+@pytest.mark.parametrize(
+    ("policy", "objective", "chosen"),
+    [
+        pytest.param("tuned:fixed:late=5", 99.0, "fixed:idle=120", id="the percentage that is given"),
+        pytest.param(
+            "tuned:fixed", 95.0, "fixed:idle=120", id="without Poolkeeper what the objective allows"
+        ),
+        pytest.param(
+            "tuned:fixed:late=0", 95.0, "fixed:idle=120", id="nobody has so few: those who have fewest"
+        ),
+        pytest.param("tuned:fixed:late=100", 95.0, "fixed:idle=30", id="however many"),
+    ],
+)
+def test_the_share_of_late_requests_that_a_peer_is_tuned_to(
+    policy: str, objective: float, chosen: str
+) -> None:
+    """A timeout of 120 s bridges the gaps of 110 s: one request is late. With 30 s each start serves two."""
+    trace = Trace("every 110 s", (pool([110.0 * number for number in range(30)], 1.0),))
+    (row,) = rows(trace, policy, objective=objective)
+    assert row.parameters["tuned_to"] == chosen
+    (alone,) = rows(trace, chosen)
+    assert (row.accelerator_hours, row.late, row.wait_p99_seconds) == (
+        alone.accelerator_hours,
+        alone.late,
+        alone.wait_p99_seconds,
+    )
+
+
+def test_two_shares_of_one_peer_are_two_rows() -> None:
+    few, many = rows(RARE, "tuned:fixed:late=0", "tuned:fixed:late=100")
+    assert few.late < many.late
+    assert few.accelerator_hours > many.accelerator_hours
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tuned", "policy 'tuned:' is unknown; there are"),
+        ("tuned:wva", "policy 'tuned:wva' is unknown; there are"),
+        ("tuned:keda:late=101", "late must lie between 0 and 100"),
+        ("tuned:keda:pollingInterval=5", "has no parameter 'pollingInterval'; it has late"),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_refused(text: str, message: str) -> None:
+    with pytest.raises(PolicyError) as refused:
+        parse_policy(text)
+    assert message in str(refused.value)

@@ -25,6 +25,11 @@ ALWAYS_ON = "always-on"
 HINDSIGHT = "hindsight"
 FRONTIERS = (HINDSIGHT,)
 """What is possible at any share of late requests: computed with the whole trace known, not replayed."""
+TUNABLE = ("keda", "knative", "hpa", "kubeai", "fixed")
+"""Peers whose settings are searched, as the policy tuned:PEER."""
+TUNED = tuple(f"tuned:{peer}" for peer in TUNABLE)
+AT_A_SHARE = (*FRONTIERS, *TUNED)
+"""Policies whose row depends on a share of late requests, by default Poolkeeper's."""
 
 
 class PolicyError(Exception):
@@ -117,8 +122,11 @@ class Policy:
 
 
 def parse_policy(text: str) -> Policy:
-    """A policy from NAME[:key=value,…]; raises PolicyError."""
+    """A policy from NAME[:key=value,…], where NAME may be tuned:PEER; raises PolicyError."""
     name, _, arguments = text.partition(":")
+    if name == "tuned":
+        peer, _, arguments = arguments.partition(":")
+        name = f"tuned:{peer}"
     if name not in POLICIES:
         raise PolicyError(f"policy {name!r} is unknown; there are {', '.join(POLICIES)}")
     parameters = tuple(_parameter(name, argument) for argument in arguments.split(",") if argument)
@@ -172,4 +180,5 @@ POLICIES: Mapping[str, Kind] = {
     "hybrid-histogram": Kind(HybridHistogram, knobs.HYBRID_HISTOGRAM),
     OPTIMUM: Kind(AlwaysOn),
     HINDSIGHT: Kind(AlwaysOn, knobs.FRONTIER),
+    **{name: Kind(AlwaysOn, knobs.FRONTIER) for name in TUNED},
 }

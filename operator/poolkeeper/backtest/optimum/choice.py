@@ -33,6 +33,11 @@ class Bound:
     """The policy that has this cost, as `--policy` reads it, or `A or B` where two are mixed."""
 
     @property
+    def lost(self) -> int:
+        """None: only idle replicas stop."""
+        return 0
+
+    @property
     def scale_actions(self) -> int | None:
         """One write for each start and one for each stop."""
         return None if self.cold_starts is None else 2 * self.cold_starts

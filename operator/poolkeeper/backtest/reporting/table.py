@@ -32,6 +32,8 @@ class Column(NamedTuple):
 
 
 DOLLARS = Column("dollars", "dollars", "dollars", ".2f")
+LOST = Column("lost", "lost", "lost", "d")
+"""Requests that were stopped with their replica."""
 COLUMNS = (
     Column("hours", "accelerator-hours", "accelerator_hours", ".2f"),
     Column("×opt", "× optimum", "ratio_to_optimum", ".2f"),
@@ -47,8 +49,16 @@ COLUMNS = (
 
 
 def columns(rows: Sequence[Row]) -> Sequence[Column]:
-    """All columns; dollars where a class was given."""
-    return COLUMNS if rows[0].dollars is None else (*COLUMNS, DOLLARS)
+    """All columns; dollars where a class was given, lost requests where replicas do not drain."""
+    lost = () if rows[0].parameters.get("drains", True) else (LOST,)
+    dollars = () if rows[0].dollars is None else (DOLLARS,)
+    return (*COLUMNS, *lost, *dollars)
+
+
+def name(row: Row) -> str:
+    """The policy, and the settings that were found for a tuned peer."""
+    chosen = row.parameters.get("tuned_to")
+    return f"{row.policy} ({chosen.partition(':')[2]})" if chosen else row.policy
 
 
 def print_tables(
@@ -85,13 +95,14 @@ def comparison_table(rows: Sequence[Row]) -> Table:
     for column in columns(rows):
         table.add_column(column.heading, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(row.policy, *(column.cell(row) for column in columns(rows)), style=_style(row))
+        table.add_row(name(row), *(column.cell(row) for column in columns(rows)), style=_style(row))
     bound = " (a lower bound)" if first.optimum_kind == "lower-bound" else ""
     table.caption = (
         f"hours: accelerator-hours; ×opt: their ratio to the optimum of {first.optimum_hours:.2f} h{bound}; "
         f"late: waited longer than the budget ({first.unavoidable_late_percent:.2f} % of requests are late "
         "in an always-on pool too; avoidable: the others); p50, p95, p99: waits in seconds; "
         "writes: changes of the number of replicas; max: most replicas"
+        + ("" if first.parameters.get("drains", True) else "; lost: stopped with their replica")
     )
     table.caption_justify = "left"
     return table
