@@ -8,7 +8,7 @@ from poolkeeper.backtest.comparison import Comparison, Results
 from poolkeeper.backtest.controllers.registry import POOLKEEPER
 from poolkeeper.backtest.figures import PoolFigures, Row
 from poolkeeper.backtest.reporting.plots import Axis, Line, Point, lines, scatter
-from poolkeeper.backtest.reporting.table import columns, name
+from poolkeeper.backtest.reporting.table import columns, shown_name
 from poolkeeper.backtest.simulation.start_times import StartTimes
 from poolkeeper.backtest.simulation.timeline import replicas_per_bin, requests_per_bin
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace
@@ -79,7 +79,7 @@ def _figure(plot: str, caption: str) -> str:
 def _table(rows: Sequence[Row]) -> str:
     head = "".join(f"<th>{title}</th>" for title in ("policy", *(column.title for column in columns(rows))))
     body = "".join(
-        f"<tr{_ours(row)}><td>{escape(name(row))}</td>"
+        f"<tr{_ours(row)}><td>{escape(shown_name(row))}</td>"
         + "".join(f"<td>{column.cell(row)}</td>" for column in columns(rows))
         + "</tr>"
         for row in rows

@@ -55,7 +55,7 @@ def columns(rows: Sequence[Row]) -> Sequence[Column]:
     return (*COLUMNS, *lost, *dollars)
 
 
-def name(row: Row) -> str:
+def shown_name(row: Row) -> str:
     """The policy, and the settings that were found for a tuned peer."""
     chosen = row.parameters.get("tuned_to")
     return f"{row.policy} ({chosen.partition(':')[2]})" if chosen else row.policy
@@ -95,7 +95,7 @@ def comparison_table(rows: Sequence[Row]) -> Table:
     for column in columns(rows):
         table.add_column(column.heading, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(name(row), *(column.cell(row) for column in columns(rows)), style=_style(row))
+        table.add_row(shown_name(row), *(column.cell(row) for column in columns(rows)), style=_style(row))
     bound = " (a lower bound)" if first.optimum_kind == "lower-bound" else ""
     table.caption = (
         f"hours: accelerator-hours; ×opt: their ratio to the optimum of {first.optimum_hours:.2f} h{bound}; "
