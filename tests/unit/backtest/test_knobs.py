@@ -7,7 +7,7 @@ import pytest
 
 from poolkeeper.backtest.controllers.hpa import Behavior, Recommender
 from poolkeeper.backtest.controllers.knobs import Knob
-from poolkeeper.backtest.controllers.registry import POLICIES, PolicyError, parse_policy
+from poolkeeper.backtest.controllers.registry import AT_A_SHARE, POLICIES, PolicyError, parse_policy
 from poolkeeper.backtest.simulation.replay import Replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
@@ -277,8 +277,9 @@ def test_a_policy_that_makes_no_sense_is_refused(text: str, message: str) -> Non
 
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "backtest.md").read_text()
+SHOWN_BY_EXAMPLE = ("fixed", "static", *AT_A_SHARE)
 KNOBS = [
-    (name, knob) for name, kind in POLICIES.items() if name not in ("fixed", "static") for knob in kind.knobs
+    (name, knob) for name, kind in POLICIES.items() if name not in SHOWN_BY_EXAMPLE for knob in kind.knobs
 ]
 
 
