@@ -27,7 +27,8 @@ from poolkeeper.backtest.comparison import Comparison, compare
 from poolkeeper.backtest.controllers.registry import parse_policy
 from poolkeeper.backtest.figures import Row
 from poolkeeper.backtest.readers.formats import Reading, read_trace
-from poolkeeper.backtest.reporting.report import frontier
+from poolkeeper.backtest.reporting.plots.palette import alone
+from poolkeeper.backtest.reporting.report.frontier import frontier
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import parse_start_times
 from poolkeeper.backtest.traces.trace import Trace
@@ -191,7 +192,7 @@ def draw_frontiers(trace: Trace) -> None:
                 replace(row, policy=f"poolkeeper:{objective:g} %")
                 for row in measure(trace, case, ["poolkeeper"], promised)
             ]
-        (IMAGES / f"{name}.svg").write_text(frontier(rows) + "\n")
+        (IMAGES / f"{name}.svg").write_text(alone(frontier(rows, None, name)))
 
 
 def insert(page: str, measured: str) -> str:

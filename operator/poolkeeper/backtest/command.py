@@ -25,6 +25,7 @@ from poolkeeper.backtest.reporting.json_rows import as_json
 from poolkeeper.backtest.reporting.pools import deciding_pools
 from poolkeeper.backtest.reporting.prices import ClassUnknown, dollars_per_hour
 from poolkeeper.backtest.reporting.progress import reading, replaying
+from poolkeeper.backtest.reporting.report.repeat import command_line
 from poolkeeper.backtest.simulation.setting import Disturbance, Setting
 from poolkeeper.backtest.simulation.start_times import FORMS, StartTimesError, parse_start_times
 from poolkeeper.backtest.traces.generators import KINDS, PREFIX, generate
@@ -142,7 +143,7 @@ def _import_early(arguments: argparse.Namespace) -> None:
     """What is imported late, because it takes long: a library that is missing is found before replaying."""
     import_module("scipy.optimize")
     if arguments.html:
-        import_module("poolkeeper.backtest.reporting.report")
+        import_module("poolkeeper.backtest.reporting.report.report")
 
 
 def _stopped_by_reader() -> int:
@@ -224,9 +225,12 @@ def _deliver(comparison: Comparison, results: Results, arguments: argparse.Names
     if arguments.json and arguments.json != "-":
         _write(arguments.json, as_json(comparison, results, arguments.pools) + "\n")
     if arguments.html:
-        from poolkeeper.backtest.reporting.report import report
+        from poolkeeper.backtest.reporting.report.report import report
 
-        _write(arguments.html, report(comparison, results))
+        parser = argparse.ArgumentParser()
+        add_arguments(parser)
+        defaults = {name: parser.get_default(name) for name in vars(arguments)}
+        _write(arguments.html, report(comparison, results, command_line(arguments, defaults)))
 
 
 def _check_writable(path: str | None) -> None:
