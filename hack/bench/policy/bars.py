@@ -11,7 +11,6 @@ import argparse
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from hack.bench.policy.measures.cost import cost, modes
@@ -28,8 +27,10 @@ from hack.bench.policy.measures.slices import (
     AGENT_SESSIONS,
     AZURE_CODE,
     AZURE_FUNCTIONS,
+    MOST_REQUESTS,
     SERVEGEN,
     bundled,
+    calm,
     reported_half,
 )
 from hack.bench.policy.table import cheapest_mix
@@ -42,10 +43,6 @@ PEERS = (
     *("fixed:idle=0", "fixed:idle=300", "ski-rental", "hybrid-histogram"),
 )
 MINUTES = 10
-MOST_REQUESTS = 1400
-"""Pools of the bundled slices with more requests are left out, 15 of 50 Azure applications: their replays
-take most of the time, and pools that are called once a minute or more often hardly ever stop.
-"""
 
 
 def frontier(runs: Runs) -> Iterator[Finding]:
@@ -88,24 +85,15 @@ def subjects(arguments: argparse.Namespace) -> Iterator[tuple[Trace, list[str]]]
     """The traces, each with the bars to measure on it."""
     bars = [name for name in BARS if not arguments.bar or name in arguments.bar]
     for path in arguments.traces:
-        yield _calm(reported_half(read_trace(path, None, Reading())), arguments.most_requests), bars
+        yield calm(reported_half(read_trace(path, None, Reading())), arguments.most_requests), bars
     if arguments.traces:
         return
     sparse = [name for name in bars if name not in UNDER_LOAD]
     for name in (AGENT_SESSIONS, AZURE_FUNCTIONS, SERVEGEN):
-        yield _calm(reported_half(bundled(name)), arguments.most_requests or MOST_REQUESTS), sparse
+        yield calm(reported_half(bundled(name)), arguments.most_requests or MOST_REQUESTS), sparse
     yield reported_half(bundled(AZURE_CODE)), [name for name in bars if name in UNDER_LOAD]
     for name, family in FAMILIES.items():
         yield family.trace(name, SEEDS), [bar for bar in bars if bar == "promise"]
-
-
-def _calm(trace: Trace, most_requests: int | None) -> Trace:
-    """The trace without the pools that have more requests than this."""
-    kept = tuple(pool for pool in trace.pools if most_requests is None or len(pool) <= most_requests)
-    if len(kept) < len(trace.pools):
-        left_out = len(trace.pools) - len(kept)
-        print(f"       {trace.name}  {left_out} pools of more than {most_requests} requests are left out")
-    return replace(trace, pools=kept)
 
 
 def measured(
@@ -115,6 +103,8 @@ def measured(
     for trace, bars in traces:
         if not (trace.pools and bars):
             continue
+        for note in trace.notes:
+            print(f"       {trace.name}  {note}")
         with Runs(trace, processes, until) as runs:
             for bar in bars:
                 name = f"{trace.name}  {bar}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from hack.bench.policy.measures.finding import STARTS, Finding, Promise
 from hack.bench.policy.measures.runs import Case, Run, Runs, Total
 from poolkeeper.api.pool import StartMode
+from poolkeeper.backtest.controllers.registry import HINDSIGHT
 from poolkeeper.backtest.optimum.frontier import mixed
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant, Lognormal, TwoMode
@@ -102,7 +103,7 @@ def beside_hindsight(subject: str, runs: Runs, case: Case, parts: Sequence[Part]
     if not parts:
         return Finding(subject, f"no pool has {SEEN_STARTS} starts", None)
     pools, late = [part.requests for part in parts], sum(part.late for part in parts)
-    best = mixed(runs.hindsight(case, pools), late)
+    best = mixed(runs.frontier(HINDSIGHT, case, pools), late)
     ratio = sum(part.seconds for part in parts) / best.accelerator_seconds
     requests = sum(map(len, pools))
     measured = f"{ratio:.3f} × hindsight, {100 * late / requests:.2f} % late of {requests} requests"

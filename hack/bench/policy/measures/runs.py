@@ -17,8 +17,7 @@ from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
 from poolkeeper.backtest.controllers.registry import POOLKEEPER, parse_policy
 from poolkeeper.backtest.figures import Yardstick
 from poolkeeper.backtest.optimum.frontier import Point, added
-from poolkeeper.backtest.optimum.hindsight import pool_frontier
-from poolkeeper.backtest.replays import replayed, yardstick
+from poolkeeper.backtest.replays import frontier, replayed, yardstick
 from poolkeeper.backtest.simulation.controller import Pool
 from poolkeeper.backtest.simulation.replay import Outcome, Replay
 from poolkeeper.backtest.simulation.setting import Setting
@@ -229,10 +228,11 @@ class Runs:
             ]
         return sum(found.best.accelerator_seconds for found in self._yardsticks[mean, setting]) / 3600
 
-    def hindsight(self, case: Case, pools: Sequence[PoolTrace]) -> list[Point]:
-        """What rules chosen in hindsight cost on these pools together, for any number of late requests."""
+    def frontier(self, policy: str, case: Case, pools: Sequence[PoolTrace]) -> list[Point]:
+        """What a policy that knows these pools costs on all of them, for any number of late requests."""
+        knowing = parse_policy(policy)
         asked = [
-            self._workers.submit(pool_frontier, pool, case.setting, case.start_times, self.trace.ends_at)
+            self._workers.submit(frontier, pool, self.trace.ends_at, case.setting, case.start_times, knowing)
             for pool in pools
         ]
         frontiers = [self._waited(each) for each in asked]
