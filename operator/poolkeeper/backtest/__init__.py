@@ -2,6 +2,6 @@
 
 `command` is the command line. `comparison` replays every pool of every trace under every policy: `replays`
 does one of these, `results` has what they found, `figures` adds it up. `tuned` searches the settings of a
-peer. In: traces, and names of
-policies. Out: a table, JSON and an HTML report. May import: `api`, `core`.
+peer, `suggest` what a pool should declare. In: traces, and names of policies. Out: a table, JSON and an HTML
+report. May import: `api`, `core`.
 """

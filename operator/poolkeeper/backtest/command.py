@@ -28,6 +28,7 @@ from poolkeeper.backtest.reporting.progress import reading, replaying
 from poolkeeper.backtest.reporting.report.repeat import command_line
 from poolkeeper.backtest.simulation.setting import Disturbance, Setting
 from poolkeeper.backtest.simulation.start_times import FORMS, StartTimesError, parse_start_times
+from poolkeeper.backtest.suggest.search import suggest
 from poolkeeper.backtest.traces.generators import KINDS, PREFIX, generate
 from poolkeeper.backtest.traces.trace import Trace, TraceError
 
@@ -101,6 +102,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--policy", action="append", metavar="NAME[:key=value,…]",
         help=f"a policy to replay: {', '.join(POLICIES)}; repeatable "
         f"(default {', '.join(DEFAULT_POLICIES)})")  # fmt: skip
+    add("--suggest", action="store_true",
+        help="instead of comparing policies, say what the pools should declare so that the promise is kept: "
+        "replays Poolkeeper with other objectives, more replicas, KeepWarm, and longer budgets")  # fmt: skip
     add("--lag-seconds", type=seconds, default=0.0, metavar="N",
         help="delay of everything that Poolkeeper reads from the queue (default 0)")  # fmt: skip
     add("--lost-percent", type=share, default=0.0, metavar="PERCENT",
@@ -128,8 +132,10 @@ def run(arguments: argparse.Namespace) -> int:
         for trace in comparison.traces:
             for note in trace.notes:
                 print(f"{trace.name}: {note}", file=sys.stderr)  # noqa: T201
-        results = _compare(comparison, arguments.processes)
-        _deliver(comparison, results, arguments)
+        if arguments.suggest:
+            _suggest(comparison, arguments)
+        else:
+            _deliver(comparison, _compare(comparison, arguments.processes), arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         return _stopped_by_reader()
@@ -212,6 +218,19 @@ def _parameters(arguments: argparse.Namespace) -> dict[str, object]:
 def _compare(comparison: Comparison, processes: int | None) -> Results:
     with replaying() as progress:
         return compare(comparison, executor_for(comparison, processes), progress)
+
+
+def _suggest(comparison: Comparison, arguments: argparse.Namespace) -> None:
+    from poolkeeper.backtest.reporting.suggested import print_suggestions, suggestions_as_json
+
+    with replaying() as progress:
+        found = suggest(comparison, executor_for(comparison, arguments.processes), progress)
+    if arguments.json == "-":
+        print(suggestions_as_json(comparison, found))  # noqa: T201
+        return
+    print_suggestions(found)
+    if arguments.json:
+        _write(arguments.json, suggestions_as_json(comparison, found) + "\n")
 
 
 def _deliver(comparison: Comparison, results: Results, arguments: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
 from poolkeeper.backtest.controllers.registry import ALWAYS_ON, Policy
 from poolkeeper.backtest.figures import Yardstick
 from poolkeeper.backtest.optimum.choice import optimum
@@ -21,7 +22,10 @@ def replayed(
     if policy.name == ALWAYS_ON:
         setting = replace(setting, min_replicas=setting.max_replicas)
     controller = policy.controller(setting, requests.name)
-    return Replay(requests, setting, start_times, controller, ends_at=ends_at).run()
+    outcome = Replay(requests, setting, start_times, controller, ends_at=ends_at).run()
+    if isinstance(controller, Poolkeeper):
+        outcome.unattainable = controller.unattainable
+    return outcome
 
 
 def frontier(

@@ -13,6 +13,7 @@ import math
 import random
 from dataclasses import replace
 
+from poolkeeper.api.pool import WhenUnattainable
 from poolkeeper.backtest.controllers.clock import SteppingClock
 from poolkeeper.backtest.simulation.controller import NEVER, Pool, next_tick, tick_after
 from poolkeeper.backtest.simulation.replica import Replica
@@ -48,6 +49,7 @@ def pool_spec(setting: Setting) -> PoolSpec:
         concurrency=setting.concurrency,
         objective_percent=setting.objective_percent,
         start=start_mode(setting.start, is_held=False),
+        when_unattainable=WhenUnattainable.KEEP_WARM if setting.keeps_warm else WhenUnattainable.BEST_EFFORT,
         drains_on_termination=setting.drains,
         sources=(source,),
         start_prior_seconds=setting.start_prior_seconds,
@@ -75,6 +77,12 @@ class Poolkeeper:
         self._lost_at = self._next_lost(0.0)
         self._recovers_at = NEVER
         self._learned_ages: dict[int, float | None] = {}
+
+    @property
+    def unattainable(self) -> str:
+        """Why the promise can't be kept, as the condition BudgetAttainable says it; empty if it can be."""
+        verdict = self.last_decision.budget_attainable if self.last_decision else None
+        return verdict.message if verdict is not None and verdict.holds is False else ""
 
     def sees_requests_at(self, now: float) -> float:
         """A change is seen by the next poll, and acted upon once that has come back."""

@@ -46,6 +46,8 @@ class Outcome:
     max_replicas: int = 0
     ended_at: float = 0.0
     replicas_over_time: list[tuple[float, int, int]] = field(default_factory=list)
+    unattainable: str = ""
+    """What Poolkeeper says at the end in the condition BudgetAttainable, if that is False."""
 
 
 class Replay:

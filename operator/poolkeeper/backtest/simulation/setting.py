@@ -28,6 +28,8 @@ class Setting:
     min_replicas: int = 0
     max_replicas: int = 1
     start: StartMode = StartMode.AT_DEADLINE
+    keeps_warm: bool = False
+    """What the pool declares to Poolkeeper as `whenUnattainable`: KeepWarm, or BestEffort."""
     drains: bool = True
     """Whether a replica that is stopped finishes its work, which is what the pool declares to Poolkeeper."""
     poll_seconds: float = 0.5
