@@ -45,14 +45,18 @@ class AlwaysOn(NamedTuple):
 
     def misses(self, number: int, allowed_share: float) -> bool:
         """Whether more requests are late than allowed, by more than chance explains."""
-        late = self.late[number] if self.late else 0.0
-        return late - ALWAYS_ON_LATE_DEVIATIONS * math.sqrt(late) > allowed_share * self.requests
+        return bool(self.late) and exceeds(self.late[number], allowed_share * self.requests)
 
     def enough(self, allowed_share: float) -> int | None:
         """The fewest of `replicas` above the ceiling that are late no more often than allowed; None if all
         are."""
         shares = ((many, self.late_share(at)) for at, many in enumerate(self.replicas))
         return next((many for many, share in shares if share <= allowed_share), None)
+
+
+def exceeds(late: float, allowed: float) -> bool:
+    """Whether more requests are late than allowed, by more than the chance of a Poisson count explains."""
+    return late - ALWAYS_ON_LATE_DEVIATIONS * math.sqrt(late) > allowed
 
 
 def arrive(

@@ -7,7 +7,9 @@ too low breaks it although all replicas are ready, since requests wait for each 
 import math
 from functools import lru_cache
 
+from poolkeeper.core.learning import always_on
 from poolkeeper.core.learning.always_on import AlwaysOn
+from poolkeeper.core.learning.promise import WINDOWS
 from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import say
@@ -17,22 +19,66 @@ from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.spec import PoolSpec
 
 LEAST_SAID_PERCENT = 0.01
+DAY = WINDOWS[1]
 
 
 def budget_attainable(spec: PoolSpec, state: PoolState) -> Verdict:
     """Whether the declared objective can be kept within the ceiling, and by a pool that starts from zero."""
-    always_on = state.always_on
-    if always_on.replicas[:1] == (spec.max_replicas,) and always_on.misses(0, spec.allowed_share):
+    followed = state.always_on
+    if followed.replicas[:1] == (spec.max_replicas,) and followed.misses(0, spec.allowed_share):
         rate = state.service.per_replica(spec.concurrency)
-        return _ceiling_too_low(spec, always_on, spec.concurrency / rate)
-    return _start_fits(spec, state.starts)
+        return _ceiling_too_low(spec, followed, spec.concurrency / rate)
+    verdict = _start_fits(spec, state.starts)
+    late = state.promise.total.late
+    if verdict.holds is False or not (late.start or late.ceiling):
+        return verdict
+    return _as_measured(spec, state) or verdict
 
 
-def _ceiling_too_low(spec: PoolSpec, always_on: AlwaysOn, service_seconds: float) -> Verdict:
-    enough = always_on.enough(spec.allowed_share)
-    tried = always_on.replicas[-1] if enough is None else enough
-    left = always_on.late_share(always_on.replicas.index(tried))
-    shares = rounded_percent(100 * always_on.late_share(0)), rounded_percent(100 * left)
+def _as_measured(spec: PoolSpec, state: PoolState) -> Verdict | None:
+    """What the last day shows that no estimate did; None if it shows nothing against the promise.
+
+    Service times that vary a lot make more requests late than their mean suggests.
+    """
+    taken, late = state.promise.over(DAY, state.clock)
+    if always_on.exceeds(late.ceiling, spec.allowed_share * taken):
+        percent = rounded_percent(100 * late.ceiling / taken)
+        return _ceiling_was_too_low(spec.max_replicas, percent)
+    if always_on.exceeds(late.start, spec.allowed_share * taken):
+        percent, usual_seconds = rounded_percent(100 * late.start / taken), state.starts.p50_seconds
+        return _starts_were_too_slow(spec.budget_seconds, percent, two_digits(usual_seconds))
+    return None
+
+
+@lru_cache(maxsize=MESSAGE_CACHE_SIZE)
+def _ceiling_was_too_low(most: int, percent: float) -> Verdict:
+    up = "the only replica" if most == 1 else f"all {most} replicas"
+    message = (
+        f"{percent:g} % of the requests of the last day were late although {up} that replicas.max allows"
+    )
+    return Verdict(
+        False,
+        "CeilingTooLow",
+        f"{message} {'was' if most == 1 else 'were'} ready; raise replicas.max or coldStart.budgetSeconds",
+    )
+
+
+@lru_cache(maxsize=MESSAGE_CACHE_SIZE)
+def _starts_were_too_slow(budget_seconds: float, percent: float, usual_seconds: float) -> Verdict:
+    return Verdict(
+        False,
+        "StartsMakeLate",
+        f"{percent:g} % of the requests of the last day were late because no replica was up, also where its "
+        f"start of {usual_seconds:g} s began at once; keep a replica up, or raise coldStart.budgetSeconds "
+        f"above {budget_seconds:g} s",
+    )
+
+
+def _ceiling_too_low(spec: PoolSpec, followed: AlwaysOn, service_seconds: float) -> Verdict:
+    enough = followed.enough(spec.allowed_share)
+    tried = followed.replicas[-1] if enough is None else enough
+    left = followed.late_share(followed.replicas.index(tried))
+    shares = rounded_percent(100 * followed.late_share(0)), rounded_percent(100 * left)
     promised = spec.max_replicas, spec.objective_percent, spec.budget_seconds
     return _unavoidable(*promised, enough, tried, *shares, two_digits(service_seconds))
 

@@ -3,9 +3,10 @@
 import pytest
 
 from poolkeeper.core.learning.always_on import AlwaysOn
+from poolkeeper.core.learning.promise import Late, Promise
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.policy.attainable import budget_attainable, rounded_percent
-from tests.unit.core.strategies import spec_of, taught
+from tests.unit.core.strategies import T0, spec_of, taught
 
 SPEC = spec_of(budget_seconds=120.0, max_replicas=1)
 STATE = taught(SPEC, (30.0,) * 10)._replace(service=ServiceRate(100.0, 2800.0))
@@ -60,6 +61,37 @@ def test_counts_for_another_ceiling_say_nothing() -> None:
     raised = spec_of(budget_seconds=120.0, max_replicas=2)
     verdict = budget_attainable(raised, STATE._replace(always_on=followed((900.0, 500.0, 250.0))))
     assert verdict.reason == "StartFitsBudget"
+
+
+@pytest.mark.parametrize(
+    ("late", "reason", "message"),
+    [
+        (Late(delay=90, replicas=90), "StartFitsBudget", ""),
+        (Late(ceiling=14), "StartFitsBudget", ""),  # chance explains four more than ten
+        (
+            Late(ceiling=52),
+            "CeilingTooLow",
+            "5.2 % of the requests of the last day were late although the only replica that replicas.max "
+            "allows was ready; raise replicas.max or coldStart.budgetSeconds",
+        ),
+        (
+            Late(start=31, delay=200),
+            "StartsMakeLate",
+            "3.1 % of the requests of the last day were late because no replica was up, also where its "
+            "start of 30 s began at once; keep a replica up, or raise coldStart.budgetSeconds above 120 s",
+        ),
+    ],
+)
+def test_what_no_estimate_shows_is_said_once_it_was_measured(late: Late, reason: str, message: str) -> None:
+    measured = STATE._replace(promise=Promise().enter(T0 - 3600.0, 1000, late), clock=T0)
+    verdict = budget_attainable(SPEC, measured)
+    assert verdict.reason == reason
+    assert verdict.message.startswith(message)
+
+
+def test_late_requests_of_another_day_say_nothing() -> None:
+    measured = STATE._replace(promise=Promise().enter(T0 - 2 * 86_400.0, 1000, Late(ceiling=500)), clock=T0)
+    assert budget_attainable(SPEC, measured).reason == "StartFitsBudget"
 
 
 @pytest.mark.parametrize(

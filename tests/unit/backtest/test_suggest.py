@@ -1,0 +1,102 @@
+"""`--suggest` finds what keeps a promise, on traces where it is known what does."""
+
+import json
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from poolkeeper.backtest.comparison import Comparison
+from poolkeeper.backtest.reporting.suggested import print_suggestions, suggestions_as_json
+from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.backtest.simulation.start_times import Constant
+from poolkeeper.backtest.suggest.changes import changes, other_promises
+from poolkeeper.backtest.suggest.search import Suggestion, suggest
+from poolkeeper.backtest.traces.trace import PoolTrace, Trace
+from tests.unit.backtest.traces import pool
+
+HOUR = 3600.0
+PAIRS = [HOUR * number + second for number in range(60) for second in (0.0, 0.1)]
+"""Two requests at once every hour: the second waits for the first one's service."""
+
+
+def suggested(
+    requests: PoolTrace, setting: Setting, start_seconds: float = 10.0
+) -> tuple[Comparison, Suggestion]:
+    trace = Trace("pairs", (requests,))
+    comparison = Comparison((trace,), (), setting, Constant(start_seconds), {"seed": 0})
+    (found,) = suggest(comparison)
+    return comparison, found
+
+
+def test_two_long_jobs_at_once_need_two_replicas() -> None:
+    setting = Setting(budget_seconds=60.0, objective_percent=95.0)
+    _, found = suggested(pool(PAIRS, service=80.0), setting)
+    assert not found.declared.keeps
+    assert found.cheapest is not None
+    assert found.cheapest.change.words == "replicas.max: 2"
+
+
+def test_or_a_budget_that_lets_the_second_job_wait_for_the_first() -> None:
+    setting = Setting(budget_seconds=60.0, objective_percent=95.0)
+    _, found = suggested(pool(PAIRS, service=80.0), setting)
+    assert found.shortest_budget is not None
+    # A start of 10 s and a job of 80 s: 90 s is 1.5 times the budget, with nothing left for a poll.
+    assert found.shortest_budget.change.words == "budgetSeconds: 120"
+
+
+def test_where_the_start_outlasts_the_budget_a_replica_must_stay_up() -> None:
+    setting = Setting(budget_seconds=20.0, objective_percent=90.0)
+    _, found = suggested(
+        pool([HOUR * number for number in range(60)], service=1.0), setting, start_seconds=90.0
+    )
+    assert found.cheapest is not None
+    assert found.cheapest.change.words in ("whenUnattainable: KeepWarm", "scaleToZero.mode: Never")
+    (said,) = found.declared.said
+    assert said.startswith("pool: 90 % of starts take up to 94.4 s")
+    assert said.endswith(
+        "75.4 s more than the budget of 20 s; raise coldStart.budgetSeconds or keep a replica up"
+    )
+
+
+def test_a_promise_that_is_kept_needs_nothing() -> None:
+    setting = Setting(budget_seconds=60.0, objective_percent=95.0)
+    _, found = suggested(pool([HOUR * number for number in range(60)], service=1.0), setting)
+    assert found.declared.keeps
+    assert found.cheapest is not None
+    assert found.cheapest.hours <= found.declared.hours
+
+
+def test_it_is_said_in_words_and_as_a_table() -> None:
+    setting = Setting(budget_seconds=60.0, objective_percent=95.0)
+    _, found = suggested(pool(PAIRS, service=80.0), setting)
+    console = Console(file=StringIO(), width=200)
+    print_suggestions([found], console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert printed.startswith(
+        "pairs: as declared, 95 % within 60 s is broken: 50.00 % of 120 requests are late"
+    )
+    assert "The cheapest that keeps it: replicas.max: 2, for " in printed
+    assert "With a longer budget: 95 % within 120 s is kept for " in printed
+
+
+def test_the_same_trace_gives_the_same_bytes() -> None:
+    setting = Setting(budget_seconds=60.0, objective_percent=95.0)
+    texts = {suggestions_as_json(comparison, [found]) for comparison, found in
+             (suggested(pool(PAIRS, service=80.0), setting) for _ in range(2))}  # fmt: skip
+    (text,) = texts
+    assert [each["kept"] for each in json.loads(text) if each["declared"] == "replicas.max: 2"] == [True]
+
+
+@pytest.mark.parametrize("least", [0, 1])
+def test_never_at_zero_is_only_tried_where_the_pool_may_be_at_zero(least: int) -> None:
+    words = {
+        change.words for change in changes(Setting(budget_seconds=60.0, min_replicas=least, max_replicas=2))
+    }
+    assert ("scaleToZero.mode: Never" in words) == (least == 0)
+
+
+def test_only_a_longer_budget_is_another_promise() -> None:
+    setting = Setting(budget_seconds=60.0)
+    assert {(each.budget_seconds, each.objective_percent) for each in changes(setting)} == {(60.0, 99.5)}
+    assert [each.budget_seconds for each in other_promises(setting)] == [75.0, 90.0, 120.0, 180.0, 300.0]
