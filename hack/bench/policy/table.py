@@ -40,6 +40,7 @@ PEERS = (
     "keda", "keda-http", "knative", "hpa", "kubeai", "wva", "keepalive", "fixed:idle=0", "fixed:idle=300",
     "ski-rental", "hybrid-histogram", "always-on",
 )  # fmt: skip
+FORESIGHT = ("hindsight", "optimum")
 TIMEOUTS = (0, 15, 30, 60, 90, 120, 180, 240, 300, 450, 600, 900, 1200, 1800, 2700, 3600)
 OBJECTIVES = (90.0, 95.0, 98.0, 99.0, 99.5, 99.9, 99.99)
 
@@ -77,9 +78,9 @@ def measure(trace: Trace, case: Case, policies: Sequence[str], setting: Setting 
 
 
 def unhurried(trace: Trace, case: Case) -> Iterator[str]:
-    """Poolkeeper with starts at the deadline and at once, all peers, and the optimum."""
+    """Poolkeeper with starts at the deadline and at once, all peers, and what foresight could do."""
     at_once = replace(case.setting, start=StartMode.IMMEDIATELY)
-    rows = measure(trace, case, ["poolkeeper", *PEERS, "optimum"])
+    rows = measure(trace, case, ["poolkeeper", *PEERS, *FORESIGHT])
     rows.insert(
         1, replace(measure(trace, case, ["poolkeeper"], at_once)[0], policy="poolkeeper, Immediately")
     )
@@ -90,11 +91,6 @@ def loaded(trace: Trace, case: Case) -> Iterator[str]:
     """Many replicas: Poolkeeper and the peers that add replicas by demand."""
     rows = measure(trace, case, ["poolkeeper", "keda", "knative", "hpa", "kubeai", "optimum"])
     yield from table(rows)
-
-
-def avoidable_late_percent(row: Row) -> float:
-    """Late requests less those that are late in an always-on pool too."""
-    return row.late_percent - row.unavoidable_late_percent
 
 
 def hurried(trace: Trace, case: Case) -> Iterator[str]:
@@ -108,7 +104,7 @@ def hurried(trace: Trace, case: Case) -> Iterator[str]:
         saved = "" if fixed is None else f"{100 * (1 - row.accelerator_hours / fixed):+.1f} %"
         shown = "out of its reach" if fixed is None else f"{fixed:.2f}"
         yield (
-            f"| {objective:g} % | {row.accelerator_hours:.2f} | {avoidable_late_percent(row):.2f} % "
+            f"| {objective:g} % | {row.accelerator_hours:.2f} | {row.avoidable_late_percent:.2f} % "
             f"| {shown} | {saved} |"
         )
     yield ""
@@ -146,7 +142,7 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         name = f"**{row.policy}**" if row.policy.startswith("poolkeeper") else row.policy
         yield (
             f"| {name} | {row.accelerator_hours:.2f} | {row.ratio_to_optimum or 0:.2f} "
-            f"| {avoidable_late_percent(row):.2f} % | {seconds(row.wait_p50_seconds)} "
+            f"| {row.avoidable_late_percent:.2f} % | {seconds(row.wait_p50_seconds)} "
             f"| {seconds(row.wait_p99_seconds)} | {row.cold_starts if row.cold_starts is not None else ''} "
             f"| {row.max_replicas or ''} |"
         )

@@ -9,7 +9,7 @@ import pytest
 from hack.bench.policy import families as quick
 from hack.bench.policy.measures.families import FAMILIES, seed_of
 from hack.bench.policy.measures.intervals import Share, late_share
-from hack.bench.policy.measures.promise import Kept, compared, pool_name
+from hack.bench.policy.measures.promise import Kept, compared, on_its_own, pool_name
 from hack.bench.policy.measures.runs import Run, Seen
 from poolkeeper.backtest.simulation.replay import Outcome
 from poolkeeper.backtest.simulation.setting import Setting
@@ -126,6 +126,17 @@ def test_both_ways_to_start_are_measured_on_the_same_requests() -> None:
     warm.seen.outcome.replicas_over_time[:] = changes
     assert warm.cold_request_at(30) == 58_000.0
     assert compared(99.5, [(run(requests, 0), warm)], pool_name).requests == 41
+
+
+@pytest.mark.parametrize(("late_from", "is_kept"), [(48, True), (47, False)])
+def test_starts_at_once_are_asked_only_where_more_are_late_than_declared(
+    late_from: int, is_kept: bool
+) -> None:
+    """Each pool has 20 requests after the 30th, of which 2 may be late; 49 pools have too few."""
+    requests = pool([1000.0 * number for number in range(50)], 1)
+    found = on_its_own(90.0, [run(requests, late_from)] * 50, pool_name)
+    assert found.is_kept is is_kept
+    assert on_its_own(90.0, [run(requests, late_from)] * 49, pool_name).is_kept is None
 
 
 def test_a_pool_that_is_never_cold_does_not_count() -> None:
