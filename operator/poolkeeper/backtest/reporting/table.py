@@ -102,7 +102,7 @@ def comparison_table(rows: Sequence[Row]) -> Table:
         f"late: waited longer than the budget ({first.unavoidable_late_percent:.2f} % of requests are late "
         "in an always-on pool too; avoidable: the others); p50, p95, p99: waits in seconds; "
         "writes: changes of the number of replicas; max: most replicas"
-        + ("" if first.parameters.get("drains", True) else "; lost: stopped with their replica")
+        + ("" if first.parameters.get("drains", True) else "; lost: stopped with their replica, and so never served")
     )
     table.caption_justify = "left"
     return table
