@@ -97,12 +97,13 @@ def comparison_table(rows: Sequence[Row]) -> Table:
     for row in rows:
         table.add_row(shown_name(row), *(column.cell(row) for column in columns(rows)), style=_style(row))
     bound = " (a lower bound)" if first.optimum_kind == "lower-bound" else ""
+    has_lost = not first.parameters.get("drains", True)
     table.caption = (
         f"hours: accelerator-hours; ×opt: their ratio to the optimum of {first.optimum_hours:.2f} h{bound}; "
         f"late: waited longer than the budget ({first.unavoidable_late_percent:.2f} % of requests are late "
         "in an always-on pool too; avoidable: the others); p50, p95, p99: waits in seconds; "
         "writes: changes of the number of replicas; max: most replicas"
-        + ("" if first.parameters.get("drains", True) else "; lost: stopped with their replica, and so never served")
+        + ("; lost: stopped with their replica, and so never served" if has_lost else "")
     )
     table.caption_justify = "left"
     return table
