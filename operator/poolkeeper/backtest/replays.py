@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
-from poolkeeper.backtest.controllers.registry import ALWAYS_ON, Policy
+from poolkeeper.backtest.controllers.registry import ALWAYS_ON, INFORMED, Policy
 from poolkeeper.backtest.figures import Yardstick
+from poolkeeper.backtest.optimum import hindsight, informed
 from poolkeeper.backtest.optimum.choice import optimum
 from poolkeeper.backtest.optimum.frontier import Point
-from poolkeeper.backtest.optimum.hindsight import pool_frontier
 from poolkeeper.backtest.simulation.replay import Outcome, Replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import StartTimes
@@ -31,9 +31,10 @@ def replayed(
 def frontier(
     requests: PoolTrace, ends_at: float, setting: Setting, start_times: StartTimes, policy: Policy
 ) -> list[Point]:
-    """What late requests save on one pool of a trace that ends at the given instant, under the policy that
-    knows the trace."""
-    return pool_frontier(requests, setting, start_times, ends_at)
+    """What late requests save on one pool of a trace that ends at the given instant and is known."""
+    if policy.name == INFORMED:
+        return informed.pool_frontier(requests, setting, start_times)
+    return hindsight.pool_frontier(requests, setting, start_times, ends_at)
 
 
 def yardstick(requests: PoolTrace, ends_at: float, setting: Setting, start_times: StartTimes) -> Yardstick:

@@ -21,7 +21,7 @@ FIELDS = {
 NAMES = (
     *("poolkeeper", "keda", "keda-http", "knative", "hpa", "kubeai", "wva", "keepalive", "always-on"),
     *("fixed:idle=300", "static:idle=60,delay=20", "ski-rental", "hybrid-histogram", "optimum"),
-    *("hindsight", "hindsight:late=0.5", "tuned:keda", "tuned:fixed:late=0.5"),
+    *("informed", "hindsight", "hindsight:late=0.5", "tuned:keda", "tuned:fixed:late=0.5"),
 )
 
 
@@ -167,7 +167,9 @@ def test_the_same_seed_gives_the_same_bytes_from_any_number_of_processes(
     written = []
     for processes in ("1", "1", "2"):
         path = tmp_path / "rows.json"
-        policies = [word for name in ("poolkeeper", "optimum", "hindsight") for word in ("--policy", name)]
+        policies = [
+            word for name in ("poolkeeper", "optimum", "informed", "hindsight") for word in ("--policy", name)
+        ]
         words = [
             *("--trace", "generate:poisson,rate=9,hours=9,service=3,pools=3"),
             *("--start-time", "lognormal:60,0.4", "--budget", "150", "--seed", "7"),

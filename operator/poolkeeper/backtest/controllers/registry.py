@@ -22,8 +22,9 @@ from poolkeeper.backtest.simulation.setting import Setting
 OPTIMUM = "optimum"
 POOLKEEPER = "poolkeeper"
 ALWAYS_ON = "always-on"
+INFORMED = "informed"
 HINDSIGHT = "hindsight"
-FRONTIERS = (HINDSIGHT,)
+FRONTIERS = (INFORMED, HINDSIGHT)
 """What is possible at any share of late requests: computed with the whole trace known, not replayed."""
 TUNABLE = ("keda", "knative", "hpa", "kubeai", "fixed")
 """Peers whose settings are searched, as the policy tuned:PEER."""
@@ -179,6 +180,7 @@ POLICIES: Mapping[str, Kind] = {
     "ski-rental": Kind(SkiRental),
     "hybrid-histogram": Kind(HybridHistogram, knobs.HYBRID_HISTOGRAM),
     OPTIMUM: Kind(AlwaysOn),
+    INFORMED: Kind(AlwaysOn, knobs.FRONTIER),
     HINDSIGHT: Kind(AlwaysOn, knobs.FRONTIER),
     **{name: Kind(AlwaysOn, knobs.FRONTIER) for name in TUNED},
 }

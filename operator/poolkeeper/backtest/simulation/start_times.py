@@ -25,6 +25,9 @@ class StartTimes(Protocol):
     def quantile(self, share: float) -> float:
         """The seconds within which this share of the starts is ready."""
 
+    def __hash__(self) -> int:
+        """Models are values, so that what was computed for one can be kept."""
+
 
 def random_numbers(seed: int, pool: str) -> random.Random:
     """From which the start times of one pool are drawn, in the order of its starts."""
