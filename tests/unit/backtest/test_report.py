@@ -75,12 +75,23 @@ def test_ticks_are_round_numbers_and_no_share_is_above_100(
     assert axis.places(values) == pytest.approx(ticks)
 
 
-def test_an_axis_is_logarithmic_only_where_small_values_would_lie_on_each_other() -> None:
-    assert HOURS.is_logarithmic([50, 60, 800])
-    assert not HOURS.is_logarithmic([50, 60, 200])
-    assert not HOURS.is_logarithmic([0, 800])
-    assert not LATE.is_logarithmic([0.1, 90])
-    assert not Axis("hours").is_logarithmic([1, 100])
+@pytest.mark.parametrize(
+    ("axis", "values", "ticks"),
+    [
+        (HOURS, [57, 75, 864], [50, 100, 200, 500, 1000]),
+        (HOURS, [50, 60, 200], None),
+        (LATE, [0.08, 0.4, 9.2], [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]),
+        (LATE, [0.0, 0.4, 9.2], [0, 0.2, 0.5, 1, 2, 5, 10]),
+        (LATE, [0.001, 0.4, 52], [0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]),
+        (LATE, [0.0, 0.0], None),
+        (Axis("hours"), [1, 100], None),
+    ],
+)
+def test_an_axis_is_logarithmic_only_where_small_values_would_lie_on_each_other(
+    axis: Axis, values: list[float], ticks: list[float] | None
+) -> None:
+    assert axis.is_logarithmic(values) == (ticks is not None)
+    assert ticks is None or axis.factors(values) == pytest.approx(ticks)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -192,6 +203,8 @@ def test_the_verdict_names_keda_equal_shares_other_pools_and_the_promise() -> No
         "of the requests fewer would be late."
     )
     assert verdict(rows[1:], 99.5, None) == []
+    rows[1] = replace(rows[1], lost=12)
+    assert verdict(rows, 98.0, None)[2] == "keda loses 12 requests with their replicas."
 
 
 def test_ranges_are_those_of_drawings_of_the_pools() -> None:

@@ -57,6 +57,7 @@ def verdict(rows: Sequence[Row], objective_percent: float, ratio: tuple[float, f
             said.append(f"With other pools of this kind: {_between(*ratio)} (95 % of drawings of the pools).")
         known = [row for place, row in enumerate(rows) if row.policy == USUAL and place != theirs]
         said += [_against(rows[mine], row) for row in known[:1]]
+    said += [f"{row.policy} loses {row.lost} requests with their replicas." for row in rows if row.lost]
     said += [_at_equal_share(rows[mine], row) for row in rows if _is_comparable(rows[mine], row)]
     said.append(_promise(rows[mine], objective_percent))
     return said
