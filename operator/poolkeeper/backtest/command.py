@@ -1,8 +1,6 @@
 """`poolkeeper backtest`: what a trace would have cost under several policies, and how long requests wait."""
 
 import argparse
-import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.backtest.comparison import Comparison, Results, compare, executor_for
+from poolkeeper.backtest.comparison import Comparison, compare, executor_for
 from poolkeeper.backtest.controllers.registry import (
     ALWAYS_ON,
     OPTIMUM,
@@ -19,13 +17,17 @@ from poolkeeper.backtest.controllers.registry import (
     PolicyError,
     parse_policy,
 )
+from poolkeeper.backtest.delivery import (
+    InputError,
+    check_writable,
+    deliver,
+    deliver_suggestions,
+    stopped_by_reader,
+)
 from poolkeeper.backtest.readers.formats import READERS, Reading, distinct_names, read_trace
 from poolkeeper.backtest.readers.source import ITS_NAME, STANDARD_INPUT, Watch
-from poolkeeper.backtest.reporting.json_rows import as_json
-from poolkeeper.backtest.reporting.pools import deciding_pools
 from poolkeeper.backtest.reporting.prices import ClassUnknown, dollars_per_hour
 from poolkeeper.backtest.reporting.progress import reading, replaying
-from poolkeeper.backtest.reporting.report.repeat import command_line
 from poolkeeper.backtest.simulation.setting import Disturbance, Setting
 from poolkeeper.backtest.simulation.start_times import FORMS, StartTimesError, parse_start_times
 from poolkeeper.backtest.suggest.search import suggest
@@ -125,20 +127,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Replays traces of requests through Poolkeeper's decisions and other policies, and compares the cost."""
     try:
         for path in (arguments.json, arguments.html):
-            _check_writable(path)
+            check_writable(path)
         _import_early(arguments)
         with reading() as watch:
             comparison = comparison_from(arguments, watch)
         for trace in comparison.traces:
             for note in trace.notes:
                 print(f"{trace.name}: {note}", file=sys.stderr)  # noqa: T201
-        if arguments.suggest:
-            _suggest(comparison, arguments)
-        else:
-            _deliver(comparison, _compare(comparison, arguments.processes), arguments)
+        _work(comparison, arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        return _stopped_by_reader()
+        return stopped_by_reader()
     except (TraceError, StartTimesError, PolicyError, ClassUnknown, InputError) as error:
         print(f"poolkeeper backtest: {error}", file=sys.stderr)  # noqa: T201
         return BAD_INPUT
@@ -150,19 +149,6 @@ def _import_early(arguments: argparse.Namespace) -> None:
     import_module("scipy.optimize")
     if arguments.html:
         import_module("poolkeeper.backtest.reporting.report.report")
-
-
-def _stopped_by_reader() -> int:
-    """What reads the output has read enough, as `head` does: the status is that of a tool which SIGPIPE ends.
-
-    Python flushes standard output once more when it exits; that must not fail again.
-    """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + signal.SIGPIPE
-
-
-class InputError(Exception):
-    """Flags that can't be combined, or a file that can't be written; the text says what to do."""
 
 
 def comparison_from(arguments: argparse.Namespace, watch: Watch | None = None) -> Comparison:
@@ -215,61 +201,19 @@ def _parameters(arguments: argparse.Namespace) -> dict[str, object]:
     return {name: getattr(arguments, flag) for name, flag in PARAMETERS.items()}
 
 
-def _compare(comparison: Comparison, processes: int | None) -> Results:
-    with replaying() as progress:
-        return compare(comparison, executor_for(comparison, processes), progress)
-
-
-def _suggest(comparison: Comparison, arguments: argparse.Namespace) -> None:
-    from poolkeeper.backtest.reporting.suggested import print_suggestions, suggestions_as_json
-
-    with replaying() as progress:
-        found = suggest(comparison, executor_for(comparison, arguments.processes), progress)
-    if arguments.json == "-":
-        print(suggestions_as_json(comparison, found))  # noqa: T201
+def _work(comparison: Comparison, arguments: argparse.Namespace) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    defaults = {name: parser.get_default(name) for name in vars(arguments)}
+    executor = executor_for(comparison, arguments.processes)
+    if arguments.suggest:
+        with replaying() as progress:
+            found = suggest(comparison, executor, progress)
+        deliver_suggestions(comparison, found, arguments, defaults)
         return
-    print_suggestions(found)
-    if arguments.json:
-        _write(arguments.json, suggestions_as_json(comparison, found) + "\n")
-
-
-def _deliver(comparison: Comparison, results: Results, arguments: argparse.Namespace) -> None:
-    if arguments.json == "-":
-        print(as_json(comparison, results, arguments.pools))  # noqa: T201
-    else:
-        from poolkeeper.backtest.reporting.table import print_tables
-
-        pools = deciding_pools(comparison, results, arguments.pools)
-        print_tables(results.by_trace(len(comparison.traces)), pools=pools)
-    if arguments.json and arguments.json != "-":
-        _write(arguments.json, as_json(comparison, results, arguments.pools) + "\n")
-    if arguments.html:
-        from poolkeeper.backtest.reporting.report.report import report
-
-        parser = argparse.ArgumentParser()
-        add_arguments(parser)
-        defaults = {name: parser.get_default(name) for name in vars(arguments)}
-        _write(arguments.html, report(comparison, results, command_line(arguments, defaults)))
-
-
-def _check_writable(path: str | None) -> None:
-    """Raises InputError for a file that can't be written, before time is spent on replays; writes nothing."""
-    if path is None or path == "-":
-        return
-    file = Path(path)
-    if file.is_dir():
-        raise InputError(f"{path}: can't be written: it is a directory")
-    if not file.exists() and not file.absolute().parent.is_dir():
-        raise InputError(f"{path}: can't be written: there is no directory {file.parent}")
-    if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
-        raise InputError(f"{path}: can't be written: permission denied")
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: can't be written: {error.strerror}") from error
+    with replaying() as progress:
+        results = compare(comparison, executor, progress)
+    deliver(comparison, results, arguments, defaults)
 
 
 def percent(text: str) -> float:

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from poolkeeper.backtest.comparison import Comparison
+from poolkeeper.backtest.reporting.report.suggested import suggestions_page
 from poolkeeper.backtest.reporting.suggested import print_suggestions, suggestions_as_json
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
@@ -86,6 +87,18 @@ def test_the_same_trace_gives_the_same_bytes() -> None:
              (suggested(pool(PAIRS, service=80.0), setting) for _ in range(2))}  # fmt: skip
     (text,) = texts
     assert [each["kept"] for each in json.loads(text) if each["declared"] == "replicas.max: 2"] == [True]
+
+
+def test_the_page_marks_what_to_declare_and_leaves_out_what_costs_many_times_as_much() -> None:
+    comparison, found = suggested(
+        pool(PAIRS, service=80.0), Setting(budget_seconds=60.0, objective_percent=95.0)
+    )
+    html = suggestions_page(comparison, [found], "poolkeeper backtest --suggest")
+    assert '<tr class=ours><th scope="row">replicas.max: 2</th>' in html
+    plot = html.partition("<svg")[2].partition("</svg>")[0]
+    assert "as declared" in plot
+    assert "Never" not in plot
+    assert "<code>poolkeeper backtest --suggest</code>" in html
 
 
 @pytest.mark.parametrize("least", [0, 1])

@@ -13,7 +13,7 @@ from poolkeeper.backtest.comparison import Comparison
 from poolkeeper.backtest.suggest.search import Suggestion, Tried
 
 SHOWN_POOLS = 5
-WIDEST = 1000
+HEADINGS = ("hours", "late %", "promise", "")
 
 
 def print_suggestions(suggestions: Sequence[Suggestion], console: Console | None = None) -> None:
@@ -86,22 +86,21 @@ def table(suggestion: Suggestion) -> Table:
     """Every declaration that was tried; the cheapest that keeps the promise is bold."""
     found = Table(box=SIMPLE_HEAD, pad_edge=False)
     found.add_column("declared", no_wrap=True)
-    for heading in ("hours", "late %", "promise"):
-        found.add_column(heading, justify="right", no_wrap=True)
-    found.add_column("", no_wrap=True)
+    for heading in HEADINGS:
+        found.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for group in ((suggestion.declared, *suggestion.same_promise), suggestion.other_promises):
         for tried in group:
-            change = tried.change
-            found.add_row(
-                change.words,
-                f"{tried.hours:.2f}",
-                f"{tried.late_percent:.2f}",
-                f"{change.objective_percent:g} % within {change.budget_seconds:g} s",
-                "kept" if tried.keeps else "broken",
-                style="bold" if tried is suggestion.cheapest else None,
-            )
+            found.add_row(*cells(tried), style="bold" if tried is suggestion.cheapest else None)
         found.add_section()
     return found
+
+
+def cells(tried: Tried) -> tuple[str, ...]:
+    """One line of the table."""
+    change = tried.change
+    promise = f"{change.objective_percent:g} % within {change.budget_seconds:g} s"
+    kept = "kept" if tried.keeps else "broken"
+    return change.words, f"{tried.hours:.2f}", f"{tried.late_percent:.2f}", promise, kept
 
 
 def unattainable(declared: Tried) -> Iterator[str]:

@@ -20,21 +20,22 @@ def report(comparison: Comparison, results: Results, command: str) -> str:
         section = Section(comparison, number, trace, results.rows[part], results.pools[part])
         parts.append(section.html())
     return page(
-        "Poolkeeper backtest", ["<h1>Poolkeeper backtest</h1>", *parts, _settings(comparison, command)]
+        "Poolkeeper backtest", ["<h1>Poolkeeper backtest</h1>", *parts, settings(comparison, command)]
     )
 
 
-def _settings(comparison: Comparison, command: str) -> str:
+def settings(comparison: Comparison, command: str) -> str:
+    """The last section of a page: everything that its figures depend on."""
     values = {name.replace("_", " "): value for name, value in comparison.parameters.items()}
     policies = ", ".join(policy.label for policy in comparison.policies)
-    settings = definitions({"version": version("poolkeeper"), "policies": policies, **values})
+    listed = definitions({"version": version("poolkeeper"), "policies": policies, **values})
     starts = figure(
         _start_times(comparison.start_times),
         "How long starts take: the share of the starts that are ready within a time.",
     )
     return "\n".join(
         [
-            f"<section><h2>Settings</h2>{settings}",
+            f"<section><h2>Settings</h2>{listed}",
             f"<h3>The command that makes this page again</h3><pre><code>{escape(command)}</code></pre>",
             starts,
             "</section>",
