@@ -32,7 +32,7 @@ def _section(number: int, suggestion: Suggestion) -> str:
     plot = _frontier(suggestion, f"declared-{number}")
     caption = (
         "Each dot is a declaration that is held to the same promise. Green ones keep it; a ring marks the "
-        f"cheapest. Those that cost more than {MOST_TIMES:g} times as much as the first are in the table only."
+        f"cheapest. Those that cost more than {MOST_TIMES:g} times the first one are only in the table."
     )
     rows = [cells(each) for each in tried]
     return "\n".join(
