@@ -190,8 +190,8 @@ def test_the_verdict_names_keda_equal_shares_other_pools_and_the_promise() -> No
         "With other pools of this kind: 5 to 20 % fewer hours (95 % of drawings of the pools).",
         "Poolkeeper takes 38 % fewer accelerator-hours than keda, with 0.3 points fewer requests late "
         "(1.20 % against 1.50 %).",
-        "Poolkeeper's hours are 1.03 × those of hindsight at an equal share of late requests.",
-        "Poolkeeper's hours are 0.97 × those of tuned:hpa at its 1.10 % late.",
+        "At an equal share of late requests, Poolkeeper's hours are 1.03 × those of hindsight and 0.97 × "
+        "those of tuned:hpa (which has 1.10 % late).",
         "The promise of 98 % in time is kept: 1.20 % are late.",
     ]
     assert verdict(rows, 99.5, (1.02, 1.1))[1].startswith(
@@ -204,7 +204,7 @@ def test_the_verdict_names_keda_equal_shares_other_pools_and_the_promise() -> No
     )
     assert verdict(rows[1:], 99.5, None) == []
     rows[1] = replace(rows[1], lost=12)
-    assert verdict(rows, 98.0, None)[2] == "keda loses 12 requests with their replicas."
+    assert verdict(rows, 98.0, None)[2] == "Requests that keda loses with their replicas: 12."
 
 
 def test_ranges_are_those_of_drawings_of_the_pools() -> None:

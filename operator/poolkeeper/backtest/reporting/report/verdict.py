@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from poolkeeper.backtest.controllers.registry import ALWAYS_ON, OPTIMUM, POOLKEEPER
+from poolkeeper.backtest.controllers.registry import ALWAYS_ON, FRONTIERS, OPTIMUM, POOLKEEPER
 from poolkeeper.backtest.figures import Row
 
-BOUNDS = (OPTIMUM, "hindsight", "informed")
+BOUNDS = (OPTIMUM, *FRONTIERS)
 """What knows the whole trace: no policy that one could run."""
 TUNED = "tuned"
 """Begins the names of peers whose settings were searched on the same trace."""
@@ -57,8 +57,8 @@ def verdict(rows: Sequence[Row], objective_percent: float, ratio: tuple[float, f
             said.append(f"With other pools of this kind: {_between(*ratio)} (95 % of drawings of the pools).")
         known = [row for place, row in enumerate(rows) if row.policy == USUAL and place != theirs]
         said += [_against(rows[mine], row) for row in known[:1]]
-    said += [f"{row.policy} loses {row.lost} requests with their replicas." for row in rows if row.lost]
-    said += [_at_equal_share(rows[mine], row) for row in rows if _is_comparable(rows[mine], row)]
+    said += [f"Requests that {row.policy} loses with their replicas: {row.lost}." for row in rows if row.lost]
+    said += _at_equal_share(rows[mine], rows)
     said.append(_promise(rows[mine], objective_percent))
     return said
 
@@ -89,17 +89,21 @@ def _between(least: float, most: float) -> str:
     return f"from {-few:.0f} % more to {many:.0f} % fewer hours"
 
 
-def _is_comparable(mine: Row, row: Row) -> bool:
-    """Whether a row is there to be compared at Poolkeeper's share of late requests."""
-    is_asked = kind_of(row) in (*BOUNDS[1:], TUNED) and bool(row.accelerator_hours)
-    return is_asked and row.late_percent <= mine.late_percent + ABOUT_AS_LATE
+def _at_equal_share(mine: Row, rows: Sequence[Row]) -> list[str]:
+    """A sentence about what was asked for at Poolkeeper's share of late requests: bounds and tuned peers."""
+    asked = [row for row in rows if kind_of(row) in (*FRONTIERS, TUNED) and row.accelerator_hours]
+    said = [_beside(mine, row) for row in asked if row.late_percent <= mine.late_percent + ABOUT_AS_LATE]
+    if not said:
+        return []
+    *others, last = said
+    listed = f"{', '.join(others)} and {last}" if others else last
+    return [f"At an equal share of late requests, Poolkeeper's hours are {listed}."]
 
 
-def _at_equal_share(mine: Row, row: Row) -> str:
-    ratio = mine.accelerator_hours / row.accelerator_hours
-    is_equal = abs(mine.late_percent - row.late_percent) < ABOUT_AS_LATE
-    share = "an equal share of late requests" if is_equal else f"its {row.late_percent:.2f} % late"
-    return f"Poolkeeper's hours are {ratio:.2f} × those of {row.policy} at {share}."
+def _beside(mine: Row, row: Row) -> str:
+    fewer = mine.late_percent - row.late_percent >= ABOUT_AS_LATE
+    late = f" (which has {row.late_percent:.2f} % late)" if fewer else ""
+    return f"{mine.accelerator_hours / row.accelerator_hours:.2f} × those of {row.policy}{late}"
 
 
 def _promise(mine: Row, objective_percent: float) -> str:
