@@ -95,7 +95,7 @@ def comparison_table(rows: Sequence[Row]) -> Table:
     for column in columns(rows):
         table.add_column(column.heading, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(shown_name(row), *(column.cell(row) for column in columns(rows)), style=_style(row))
+        table.add_row(row.policy, *(column.cell(row) for column in columns(rows)), style=_style(row))
     bound = " (a lower bound)" if first.optimum_kind == "lower-bound" else ""
     has_lost = not first.parameters.get("drains", True)
     table.caption = (
@@ -104,6 +104,9 @@ def comparison_table(rows: Sequence[Row]) -> Table:
         "in an always-on pool too; avoidable: the others); p50, p95, p99: waits in seconds; "
         "writes: changes of the number of replicas; max: most replicas"
         + ("; lost: stopped with their replica, and so never served" if has_lost else "")
+        + "".join(
+            f"\n{row.policy} is {row.parameters['tuned_to']}" for row in rows if "tuned_to" in row.parameters
+        )
     )
     table.caption_justify = "left"
     return table
