@@ -10,6 +10,7 @@ missed. docs/policy-results.md lists the bars.
 import argparse
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -137,9 +138,10 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     parser.add_argument("traces", nargs="*", type=Path)
     options = parser.parse_args(arguments)
     until = time.monotonic() + 60 * options.minutes
-    counts = {True: 0, False: 0, None: 0}
+    counts: dict[str, Counter[bool | None]] = {}
     for name, found in with_means(measured(subjects(options), options.processes, until)):
-        counts[found.is_kept] += 1
+        counts.setdefault(name.split()[-1], Counter())[found.is_kept] += 1
         print(f"{found.mark} {name}  {found.subject}: {found.measured}", flush=True)
-    print(f"{counts[True]} kept, {counts[False]} missed, {counts[None]} open")
-    return 1 if counts[False] else 0
+    for bar, each in counts.items():
+        print(f"{bar}: {each[True]} kept, {each[False]} missed, {each[None]} open")
+    return 1 if any(each[False] for each in counts.values()) else 0
