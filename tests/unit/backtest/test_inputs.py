@@ -167,7 +167,7 @@ def test_a_counter_is_recognised_and_its_rises_are_requests(tmp_path: Path) -> N
     (pool,) = trace.pools
     assert [int(at // 60) for at in pool.arrivals] == [0] * 10 + [2] * 25 + [3] * 3 + [4] * 7 + [5, 6]
     (note,) = trace.notes
-    assert note.startswith("the values are a counter, which restarts 1 times: its rises are requests")
+    assert note.startswith("the values are a counter, which restarts once: its rises are requests")
 
 
 def test_the_name_of_a_counter_shows_it_too(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_sum_that_loses_one_of_its_counters_invents_no_requests(tmp_path: Path
     sums = [1000 + 10 * step for step in range(20)] + [600 + 10 * step for step in range(20)]
     trace = read(tmp_path, matrix(every(60, sums)), "sum.json")
     assert trace.requests == 2 * 19 * 10
-    assert "falls 1 times to a value that is no restart" in trace.notes[1]
+    assert "falls once to a value that is no restart" in trace.notes[1]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_nothing_is_assumed_in_a_hole(tmp_path: Path, values: list[float]) -> No
         420 if values[1] == 7 else 1800, rel=0.1
     )
     assert trace.notes[-1] == (
-        "1 holes of 10.0 h together, the longest of 10.0 h from 2023-11-14T23:13:20Z in model=m0: "
+        "1 hole of 10.0 h together, the longest of 10.0 h from 2023-11-14T23:13:20Z in model=m0: "
         "no requests are assumed there"
     )
 

@@ -178,12 +178,12 @@ def _counter_notes(series: Sequence[Series], are_counters: bool) -> Iterator[str
         for (_, before), (_, after) in pairwise(_known(each.samples))
         if after < before
     ]
-    restarts = f", which restarts {falls.count(True)} times" if any(falls) else ""
+    restarts = f", which restarts {_times(falls.count(True))}" if any(falls) else ""
     yield f"the values are a counter{restarts}: its rises are requests, at random instants of each step"
     if not all(falls):
         yield (
-            f"the counter falls {falls.count(False)} times to a value that is no restart, as a sum does when "
-            "one of its counters goes: no requests are assumed there; query sum(rate(NAME[1m]))"
+            f"the counter falls {_times(falls.count(False))} to a value that is no restart, as a sum does "
+            "when one of its counters goes: no requests are assumed there; query sum(rate(NAME[1m]))"
         )
 
 
@@ -196,9 +196,14 @@ def _hole_notes(series: Sequence[Series], spans: Sequence[Sequence[Span]]) -> It
     longest, name = max(holes, key=lambda hole: hole[0].seconds)
     together = sum(span.seconds for span, _ in holes)
     yield (
-        f"{len(holes)} holes of {_duration(together)} together, the longest of {_duration(longest.seconds)} "
+        f"{'1 hole' if len(holes) == 1 else f'{len(holes)} holes'} of {_duration(together)} together, "
+        f"the longest of {_duration(longest.seconds)} "
         f"from {_instant(longest.begin)} in {name}: no requests are assumed there"
     )
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _duration(seconds: float) -> str:
