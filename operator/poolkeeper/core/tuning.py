@@ -58,6 +58,16 @@ RELOOK_SECONDS = 240.0
 """How often a target and its starts are looked at when nothing else is a reason to. Source: chosen; a
 thousand pools cost four reads a second, and a start of ten minutes is learned three times."""
 
+SHARED_UNTIL_STARTS = 10
+"""Starts of its own from which on a pool no longer counts those of others with its image and class.
+Source: chosen; where 30 % are slow, ten show both kinds in 97 % of the cases."""
+SHARED_STARTS_COUNT_AS = 3.0
+"""How many of its own starts those of other pools count as, all together. Source: chosen; as many as must
+have been seen before a start is delayed."""
+SHARED_STARTS_OF_ONE_POOL = 12
+"""Most starts that are taken from one pool.
+Source: chosen; enough to show two kinds, and few enough to be of the present."""
+
 # ## Start times: the fitted shape
 
 FIRST_START_SPREAD = 0.5

@@ -1,6 +1,7 @@
 """All pools and classes that exist, and the pools by namespace, class and target."""
 
 from collections.abc import Hashable
+from itertools import islice
 from typing import TypeVar
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
@@ -67,8 +68,9 @@ class Store:
             self._by_target.discard(_object(declaration.target), key)
             self._by_class.discard(declaration.spec.accelerator.class_, key)
 
-    def in_namespace(self, namespace: str) -> list[Pool]:
-        return [self._pools[key] for key in self._by_namespace.get(namespace, ())]
+    def in_namespace(self, namespace: str, most: int | None = None) -> list[Pool]:
+        """The pools of a namespace; some of them where there are more than `most`."""
+        return [self._pools[key] for key in islice(self._by_namespace.get(namespace, ()), most)]
 
     def of_class(self, name: str) -> list[Pool]:
         return [self._pools[key] for key in self._by_class.get(name, ())]

@@ -8,6 +8,7 @@ from poolkeeper.controller.pool.pod_selection import PodSelection
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.refusals import NO_SHORTAGE, RefusalReader
 from poolkeeper.controller.pool.replicas.serving import serving
+from poolkeeper.controller.pool.siblings import starts_of_siblings
 from poolkeeper.controller.pool.starts import Rules
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
@@ -15,6 +16,7 @@ from poolkeeper.controller.pool.translate import pool_spec
 from poolkeeper.controller.pool.troubles import explained
 from poolkeeper.controller.pool.windows import warm_floor
 from poolkeeper.core.learning.saved import restore
+from poolkeeper.core.learning.starts.start_time import share
 from poolkeeper.core.learning.state import PoolState, learn
 from poolkeeper.core.values.demand import Workload, survey
 from poolkeeper.core.values.identity import TargetKey
@@ -74,6 +76,14 @@ class Observer:
         # The pool may have been edited meanwhile, and may name another target or class now.
         if pool.declaration is declaration:
             pool.surroundings = found
+            self._share_starts(pool)
+
+    def _share_starts(self, pool: Pool) -> None:
+        """Give a pool with few starts of its own those of others that load the same image."""
+        if pool.state is not None:
+            starts = share(pool.state.starts, starts_of_siblings(self._store, pool))
+            if starts is not pool.state.starts:
+                pool.state = pool.state._replace(starts=starts)
 
     async def look_for_refusals(self, pool: Pool, target: TargetKey) -> None:
         """Read why pods are refused, while replicas have had none for longer than their controller needs."""
@@ -116,8 +126,10 @@ class Observer:
             before, state = state, learn(state, sample)
             if sample.failed and state is not before:
                 failed += [pod for pod in pool.pods if pod.uid == sample.uid]
-        pool.state = state
-        return state, failed
+        is_first, pool.state = pool.state is None, state
+        if is_first:
+            self._share_starts(pool)
+        return pool.state, failed
 
     def _rules(self, pool: Pool, state: PoolState) -> Rules:
         """What decides whether a replica of the pool serves."""

@@ -59,7 +59,7 @@ Dumped = dict[str, int | str | list[int]]
 class Learned(NamedTuple):
     """The part of the state that is saved; the rest is observed again within seconds."""
 
-    starts: StartTimes
+    starts: tuple[object, ...]
     service: ServiceRate
     objective: Objective
     promise: Promise
@@ -72,7 +72,14 @@ class Learned(NamedTuple):
 
 def learned(state: PoolState, *, counts_idle: bool = False) -> Learned:
     """The part of a state that is saved. Cheap, so that callers can ask first whether it has changed."""
-    parts = (state.starts, state.service, state.objective, state.promise, state.gaps, state.attempts)
+    parts = (
+        state.starts.remembered,
+        state.service,
+        state.objective,
+        state.promise,
+        state.gaps,
+        state.attempts,
+    )
     return Learned(*parts, state.silence.doubts, counts_idle)
 
 

@@ -17,6 +17,7 @@ class Container(NamedTuple):
     """Names of the resources that it requests or is limited to, sorted."""
     ports: tuple[str, ...]
     """Names and numbers of the ports that it declares."""
+    image: str = ""
 
 
 def project_containers(spec: Mapping[str, Any]) -> tuple[Container, ...]:
@@ -41,4 +42,5 @@ def _container(raw: Mapping[str, Any]) -> Container:
         is_probed=bool(mapping(raw.get("readinessProbe")) or mapping(raw.get("startupProbe"))),
         resources=tuple(sorted({name for part in amounts for name in part})),
         ports=tuple(name for name in (*names, *numbers) if name),
+        image=text(raw.get("image")),
     )

@@ -17,12 +17,10 @@ from typing import NamedTuple
 from zlib import crc32
 
 from poolkeeper.core.learning.starts.mixture import Mixture, fit, single
+from poolkeeper.core.learning.starts.regime import of_old_regime
+from poolkeeper.core.learning.starts.shared import believed, weight
 from poolkeeper.core.tuning import (
-    CHANGE_DEVIATIONS,
-    CHANGE_RUN_STARTS,
-    COMPARED_SAMPLES,
     FIRST_START_SPREAD,
-    LEAST_CHANGE_SPREAD,
     LONGEST_START_SECONDS,
     REMEMBERED_RUNNING_STARTS,
     REMEMBERED_STARTS,
@@ -30,7 +28,6 @@ from poolkeeper.core.tuning import (
     SHORTEST_START_SECONDS,
     START_TAILS,
     START_WEIGHT_DECAY,
-    STRANGE_DEVIATIONS,
 )
 
 _LOG_TAILS = tuple(-math.log(tail) for tail in START_TAILS)
@@ -98,7 +95,8 @@ class StartTimes(NamedTuple):
     `quantiles[i]` is exceeded with probability START_TAILS[i]. `ended_p95_seconds` is what 95 %
     of the starts that ended took at most, or are expected to take before any has: `p95_seconds` grows with
     each start that still runs, so it can't tell that one of these takes longer than starts do. By the same
-    measure, one start in a thousand takes longer than `ended_slowest_seconds`.
+    measure, one start in a thousand takes longer than `ended_slowest_seconds`. `shared` are starts of pools
+    of the same image and class, in seconds from the shortest to the longest.
     """
 
     seconds: "array[float]"
@@ -113,6 +111,12 @@ class StartTimes(NamedTuple):
     quantiles: tuple[float, ...]
     ended_p95_seconds: float
     ended_slowest_seconds: float
+    shared: tuple[float, ...] = ()
+
+    @property
+    def remembered(self) -> tuple[object, ...]:
+        """What is kept over a restart: everything but what follows from it, and what other pools show."""
+        return self.seconds, self.weights, self.phase_seconds, self.uids, self.samples, self.failures
 
     @property
     def phases(self) -> tuple[Phases | None, ...]:
@@ -182,7 +186,7 @@ def enter(times: StartTimes, sample: StartSample) -> StartTimes:
     seconds = sample.ready_at - sample.began_at
     if not _is_duration(seconds):
         return times
-    old = _of_old_regime(times, seconds)
+    old = of_old_regime(times.seconds, times.weights, seconds)
     weights = [*(weight * START_WEIGHT_DECAY for weight in times.weights[old:]), 1.0]
     phases = packed_phases([*times.phases[old:], _phases(sample)][-REMEMBERED_STARTS:])
     return refit(
@@ -230,7 +234,8 @@ def _spread(ordered: Sequence[float]) -> Spread:
 
 def refit(times: StartTimes) -> StartTimes:
     """Fit the mixture to the samples and tabulate its quantiles."""
-    seconds, weights = list(times.seconds), list(times.weights)
+    seconds, weights = _ended(times)
+    ended_starts = len(seconds)
     for _, age in times.running:
         if age > times.p50_seconds:
             seconds.append(age + times.remaining(age, 0.5))
@@ -240,7 +245,7 @@ def refit(times: StartTimes) -> StartTimes:
     else:
         mixture = single(math.log(times.prior_seconds), FIRST_START_SPREAD)
         quantiles = mixture.table(START_TAILS)
-    ended = quantiles if len(seconds) == len(times.seconds) else _ended_quantiles(times)
+    ended = quantiles if len(seconds) == ended_starts else _ended_quantiles(times)
     return times._replace(
         mixture=mixture,
         quantiles=quantiles,
@@ -249,10 +254,23 @@ def refit(times: StartTimes) -> StartTimes:
     )
 
 
+def share(times: StartTimes, seconds: tuple[float, ...]) -> StartTimes:
+    """Use the starts of other pools, in seconds, as far as they are believed."""
+    return times if seconds == times.shared else refit(times._replace(shared=seconds))
+
+
+def _ended(times: StartTimes) -> tuple[list[float], list[float]]:
+    """The seconds and the weights of the starts that have ended, those of other pools included."""
+    of_others = believed(times.shared, times.seconds)
+    weights = [weight(of_others)] * len(of_others) if of_others else []
+    return [*of_others, *times.seconds], [*weights, *times.weights]
+
+
 def _ended_quantiles(times: StartTimes) -> tuple[float, ...]:
-    if not times.seconds:
+    seconds, weights = _ended(times)
+    if not seconds:
         return initial(times.prior_seconds).quantiles
-    return _fitted(tuple(times.seconds), tuple(times.weights))[1]
+    return _fitted(tuple(seconds), tuple(weights))[1]
 
 
 @lru_cache(maxsize=64)
@@ -265,33 +283,6 @@ def _fitted(seconds: tuple[float, ...], weights: tuple[float, ...]) -> tuple[Mix
 
 def _is_duration(seconds: float) -> bool:
     return SHORTEST_START_SECONDS <= seconds <= LONGEST_START_SECONDS
-
-
-def _of_old_regime(times: StartTimes, seconds: float) -> int:
-    """How many of the oldest samples to forget: those before the last few, with the new one, if these can not
-    be of the same kind."""
-    logs = [math.log(value) for value in (*times.seconds, seconds)]
-    for recent in CHANGE_RUN_STARTS:
-        older = logs[:-recent]
-        if len(older) < COMPARED_SAMPLES:
-            break
-        mean = sum(older) / len(older)
-        deviation = math.sqrt(sum((value - mean) ** 2 for value in older) / len(older))
-        spread = max(deviation, LEAST_CHANGE_SPREAD) * math.sqrt(1.0 / recent + 1.0 / len(older))
-        has_moved = abs(sum(logs[-recent:]) / recent - mean) > CHANGE_DEVIATIONS * spread
-        if has_moved or _are_strange(logs[-recent:], fit(older, times.weights[: len(older)])):
-            return len(older)
-    return 0
-
-
-def _are_strange(logs: Sequence[float], known: Mixture) -> bool:
-    """Whether all lie far from every mode. When both modes halve, the mean may stay where the fast mode
-    was."""
-    return all(
-        abs(value - mode.mean) > STRANGE_DEVIATIONS * mode.spread
-        for value in logs
-        for mode in (known.fast, known.slow)
-    )
 
 
 def _phases(sample: StartSample) -> Phases | None:
