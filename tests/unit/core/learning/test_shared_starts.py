@@ -1,4 +1,4 @@
-"""Starts of other pools with the same image and class: a first idea of two kinds of starts, then forgotten."""
+"""Starts of other pools with the same image and class: a first idea of two kinds, then forgotten."""
 
 import pytest
 
