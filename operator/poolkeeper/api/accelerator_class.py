@@ -186,6 +186,8 @@ class AcceleratorClassSpec(ApiModel):
     """List prices. Replace them with the prices that you pay."""
     expected_start_seconds: PositiveSeconds | None = None
     """How long a start is expected to take, in seconds, until a pool has measured its own."""
+    expected_service_seconds: PositiveSeconds | None = None
+    """How long one request is expected to take, in seconds, until a pool has measured its own."""
     node_tail_seconds: Seconds = 600
     """How long a node is still paid for after its last replica has stopped, in seconds. The default is the
     scale-down-unneeded-time of cluster-autoscaler."""

@@ -198,6 +198,10 @@ class AcceleratorPoolSpec(ApiModel):
     """The fewest and the most replicas."""
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Requests that one replica works on at the same time."""
+    expected_service_seconds: PositiveSeconds | None = None
+    """How long a replica is expected to work on one request, in seconds, until requests have been completed.
+    How many replicas the first requests get depends on it. If absent, the figure of the AcceleratorClass is
+    used."""
     cold_start: ColdStart
     """The promise about waiting."""
     scale_to_zero: ScaleToZero = ScaleToZero()

@@ -43,6 +43,7 @@ PARAMETERS = {
     "budget_seconds": "budget",
     "objective_percent": "objective",
     **{name: name for name in ("concurrency", "min_replicas", "max_replicas", "start", "drains")},
+    "expected_service_seconds": "expected_service",
     "class": "accelerator_class",
     **{name: name for name in ("chips_per_replica", "poll_milliseconds", "termination_seconds")},
     **{name: name for name in ("format", "service_seconds")},
@@ -101,6 +102,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="time for which a stopped replica is still paid (default 5)")  # fmt: skip
     add("--service-seconds", type=seconds, default=0.0, metavar="N",
         help="service time of requests for which the trace has none (default 0)")  # fmt: skip
+    add("--expected-service", type=_between(0.001, WEEK_SECONDS, "seconds"), metavar="SECONDS",
+        help="service time that the pool declares (expectedServiceSeconds), which Poolkeeper plans with "
+        "until requests have been completed (default: none)")  # fmt: skip
     add("--policy", action="append", metavar="NAME[:key=value,…]",
         help=f"a policy to replay: {', '.join(POLICIES)}; repeatable "
         f"(default {', '.join(DEFAULT_POLICIES)})")  # fmt: skip
@@ -165,6 +169,7 @@ def comparison_from(arguments: argparse.Namespace, watch: Watch | None = None) -
         drains=arguments.drains,
         poll_seconds=arguments.poll_milliseconds / 1000,
         termination_seconds=arguments.termination_seconds,
+        expected_service_seconds=arguments.expected_service,
         disturbance=Disturbance(arguments.lag_seconds, arguments.lost_percent),
         seed=arguments.seed,
     )

@@ -44,6 +44,12 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     "absurdly many replicas": (pool({"replicas.max": 10**12}), "replicas.max"),
     "a fraction of a replica": (pool({"replicas.max": 1.5}), "must be of type integer"),
     "no concurrency": (pool({"concurrency": 0}), "should be greater than or equal to 1"),
+    "service time 0": (pool({"expectedServiceSeconds": 0}), "should be greater than or equal to 1"),
+    "service time beyond a week": (
+        pool({"expectedServiceSeconds": 604_801}),
+        "should be less than or equal to 604800",
+    ),
+    "service time with a unit": (pool({"expectedServiceSeconds": "2s"}), "must be of type integer"),
     "no promise": (pool({"coldStart": {}}), "spec.coldStart.budgetSeconds: Required value"),
     "budget 0": (pool({"coldStart.budgetSeconds": 0}), "should be greater than or equal to 1"),
     "budget with a unit": (

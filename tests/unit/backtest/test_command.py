@@ -112,6 +112,22 @@ def test_a_tuned_peer_is_shown_with_its_settings(trace: str, capsys: pytest.Capt
     assert f"tuned:fixed is {found}" in capsys.readouterr().out
 
 
+def test_the_declared_service_time_decides_how_many_replicas_the_first_burst_gets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "burst.csv"
+    path.write_text("arrival_seconds,service_seconds\n" + "0,1\n" * 24)
+    found = []
+    for more in ([], ["--expected-service", "1"]):
+        words = flags(str(path), "--policy", "poolkeeper", "--max-replicas", "24", *more, "--json", "-")
+        assert main(words) == 0
+        row = json.loads(capsys.readouterr().out)[0]
+        found.append((row["parameters"]["expected_service_seconds"], row["max_replicas"]))
+    (undeclared, many), (declared, few) = found
+    assert (undeclared, declared) == (None, 1.0)
+    assert few < many
+
+
 @pytest.mark.parametrize(
     ("more", "hours"),
     [

@@ -53,6 +53,7 @@ def pool_spec(setting: Setting) -> PoolSpec:
         drains_on_termination=setting.drains,
         sources=(source,),
         start_prior_seconds=setting.start_prior_seconds,
+        expected_service_seconds=setting.expected_service_seconds,
     )
 
 

@@ -40,5 +40,8 @@ class Setting:
     """For how long after its last request a stopped replica is still paid."""
     start_prior_seconds: float = 60.0
     """The start time that is expected before any start was seen."""
+    expected_service_seconds: float | None = None
+    """The service time that is expected before any request was completed; None where the pool declares
+    none."""
     disturbance: Disturbance = Disturbance()
     seed: int = 0

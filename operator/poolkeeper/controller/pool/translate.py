@@ -29,6 +29,7 @@ def pool_spec(declared: AcceleratorPoolSpec, accelerator: AcceleratorClassSpec) 
         drains_on_termination=declared.scale_down.drains_on_termination,
         sources=tuple(source_spec(source) for source in declared.demand),
         start_prior_seconds=prior,
+        expected_service_seconds=declared.expected_service_seconds or accelerator.expected_service_seconds,
         node_tail_seconds=accelerator.node_tail_seconds,
     )
 

@@ -175,7 +175,7 @@ def _learn(
     account, kept, unavoidable = known.objective, known.promise, known.always_on
     if flow.arrived:
         arrivals = gaps.arrive(arrivals, flow.moved_at, flow.arrived)
-        rate = service_rate.per_replica(spec.concurrency)
+        rate = service_rate.per_replica(spec)
         unavoidable = always_on.arrive(
             unavoidable, spec, flow.moved_at, flow.arrived, rate, service_rate.completions
         )

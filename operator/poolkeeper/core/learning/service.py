@@ -11,6 +11,7 @@ from poolkeeper.core.tuning import (
     FIRST_SERVICE_SECONDS,
     SERVICE_MEMORY_SECONDS,
 )
+from poolkeeper.core.values.spec import PoolSpec
 
 
 class ServiceRate(NamedTuple):
@@ -19,13 +20,14 @@ class ServiceRate(NamedTuple):
     completions: float = 0.0
     busy_seconds: float = 0.0
 
-    def per_replica(self, concurrency: int, in_flight: float = 0.0) -> float:
-        """Requests per second of one replica that works on `concurrency` requests at once.
+    def per_replica(self, spec: PoolSpec, in_flight: float = 0.0) -> float:
+        """Requests per second of one replica whose slots are all busy.
 
-        Requests that are still in flight are half done on average; without them, a pool that has just begun
-        to work would look slow.
+        Until requests have been completed, each takes the expected service time. Requests that are still in
+        flight are half done on average; without them, a pool that has just begun to work would look slow.
         """
-        prior_seconds = FIRST_SERVICE_REQUESTS * FIRST_SERVICE_SECONDS / concurrency
+        expected_seconds = spec.expected_service_seconds or FIRST_SERVICE_SECONDS
+        prior_seconds = FIRST_SERVICE_REQUESTS * expected_seconds / spec.concurrency
         done = self.completions + 0.5 * in_flight
         return (done + FIRST_SERVICE_REQUESTS) / (self.busy_seconds + prior_seconds)
 

@@ -63,7 +63,7 @@ def expect_arrival(now: float, spec: PoolSpec, state: PoolState) -> PoolState:
 
 def needed_replicas(spec: PoolSpec, workload: Workload, state: PoolState) -> int:
     """Replicas that the present load keeps busy, with a reserve if a start takes longer than the budget."""
-    rate = state.service.per_replica(spec.concurrency, workload.worked)
+    rate = state.service.per_replica(spec, workload.worked)
     spread = RESERVE_DEVIATIONS if state.starts.p50_seconds > spec.budget_seconds else 0.0
     return load.needed_replicas(state.load, spec.concurrency, rate, spread)
 

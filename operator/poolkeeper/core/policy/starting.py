@@ -27,6 +27,7 @@ from poolkeeper.core.tuning import (
     ADMISSION_SECONDS,
     CATCH_UP_PRICE_SHARE,
     EARLIEST_TAIL,
+    FIRST_SERVICE_SECONDS,
     FIRST_STEP_REPLICAS,
     GRACE_BUDGET_SHARE,
     GROWTH_STEP_FACTOR,
@@ -74,7 +75,7 @@ def _capacity(
     ready, worked, slots = min(replicas.ready, replicas.desired), workload.worked, spec.concurrency
     free = max(0.0, ready * slots - worked) if ready else 0.0
     ready_at = _ready_at(now, replicas, allowance, state) if replicas.starting else ()
-    rate = SERVICE_RATE_MARGIN * state.service.per_replica(slots, worked)
+    rate = SERVICE_RATE_MARGIN * state.service.per_replica(spec, worked)
     return Capacity(free, ready, ready_at, slots, rate)
 
 
@@ -91,12 +92,14 @@ def start_ahead(case: Case) -> Choice | None:
     if case.workload.is_empty or desired >= case.limits.ceiling:
         return None
     shortfall_seconds, start_seconds = _shortfall_seconds(case), case.start_seconds
-    if case.plan.late:
+    # Before enough starts were seen, no start is sure to be in time, so that says nothing about the load.
+    is_late = bool(case.plan.late) and state.starts.samples >= STARTS_BEFORE_DELAY
+    if is_late:
         shortfall_seconds = max(shortfall_seconds, LATE_SHORTFALL_SHARE * start_seconds)
     if shortfall_seconds <= 0.0:
         return None
     needed = outlook.needed_replicas(spec, case.workload, state)
-    if case.plan.late or not case.replicas.ready:
+    if is_late or not case.replicas.ready:
         needed = max(needed, _to_catch_up(case, shortfall_seconds))
     needed = min(needed, _usable(case, start_seconds))
     wanted = min(
@@ -161,7 +164,7 @@ def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
     replicas.
     """
     spec, state = case.spec, case.state
-    rate = state.service.per_replica(spec.concurrency, case.workload.worked)
+    rate = state.service.per_replica(spec, case.workload.worked)
     busy_replicas = state.load.replicas(spec.concurrency, rate)
     hurry = math.sqrt(CATCH_UP_PRICE_SHARE * state.objective.price * rate * shortfall_seconds)
     return int(busy_replicas * (1.0 + hurry))
@@ -177,6 +180,11 @@ def start(case: Case) -> Choice | None:
     wanted = min(desired + plan.more, most)
     if wanted <= desired:
         return None
+    known_at = _service_known_at(case)
+    if known_at > case.now:
+        known = f"is known once a request is done, or in {known_at - case.now:.0f} s without one"
+        message = f"{say.waits(case.now, case.workload)}; how many more replicas they need {known}"
+        return Choice(desired, Reason.WAITING_FOR_DEADLINE, message, known_at)
     explained = say.start(case.now, case.spec, case.workload, plan, case.state.starts.samples)
     if plan.late:
         return Choice(wanted, Reason.START_AT_ONCE, say.at_once(explained))
@@ -187,6 +195,20 @@ def start(case: Case) -> Choice | None:
         return Choice(wanted, Reason.START_FOR_DEADLINE, say.due(explained, case.spec, wanted - desired))
     message = say.not_due(explained, case.spec, plan.start_at - case.now)
     return Choice(desired, Reason.WAITING_FOR_DEADLINE, message, plan.start_at)
+
+
+def _service_known_at(case: Case) -> float:
+    """Until when replicas that have just begun to work should show how long a request takes, before more are
+    started: until the first completion, or the expected service time.
+
+    Minus infinity where nothing is awaited, also if a request would be late before that.
+    """
+    state, spec = case.state, case.spec
+    is_known = state.service.completions > 0.0 or spec.expected_service_seconds is not None
+    if is_known or state.ready_since is None or not spec.may_delay:
+        return -math.inf
+    known_at = state.ready_since + min(FIRST_SERVICE_SECONDS, GRACE_BUDGET_SHARE * spec.budget_seconds)
+    return known_at if known_at < case.workload.waiting[0].arrived_at + spec.budget_seconds else -math.inf
 
 
 def _why_not_delayed(case: Case) -> str:

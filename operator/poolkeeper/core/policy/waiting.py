@@ -58,7 +58,7 @@ def exceeds_ceiling(case: Case) -> bool:
         return False
     if plan.unhelped and plan.unhelped > len(case.coming) * case.spec.concurrency:
         return True
-    rate = case.state.service.per_replica(case.spec.concurrency, case.workload.in_flight)
+    rate = case.state.service.per_replica(case.spec, case.workload.in_flight)
     return case.state.load.replicas(case.spec.concurrency, rate) > ceiling
 
 

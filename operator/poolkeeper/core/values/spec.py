@@ -79,6 +79,9 @@ class PoolSpec:
     sources: tuple[SourceSpec, ...] = (SourceSpec("queue"),)
     start_prior_seconds: float = 60.0
     """The expected start time until starts have been measured."""
+    expected_service_seconds: float | None = None
+    """How long a replica is expected to work on one request, until requests have been completed; None where
+    nobody says."""
     node_tail_seconds: float = 0.0
     """How long a node is paid for after its last replica has stopped."""
     allowed_share: float = field(init=False, repr=False, compare=False)
