@@ -143,6 +143,10 @@ number. Source: chosen; bar `objective`."""
 SERVICE_RATE_MARGIN = 0.9
 """Share of the learned service rate that a plan relies on.
 Source: chosen; the next requests may take longer than the last ones."""
+ROUND_SPREAD = 0.25
+"""Over how many service times the slots of a new replica get free that were taken together.
+Source: chosen; requests differ. With 0 the slots would work in step, with 1 as evenly as a fluid: of a burst
+of jobs of 60 s, a fluid made 22 % late and 0.25 made 4 %, for 17 % more hours."""
 LATE_START_TOLERANCE_SECONDS = 1.0
 """A start that is late by less counts as in time.
 Source: chosen; the safety margin within the budget is there for it."""

@@ -85,9 +85,9 @@ def _without_start(now: float, unhelped: Unhelped, capacity: Capacity) -> StartP
 
 def _replicas_for_late(now: float, late: Sequence[Late], capacity: Capacity) -> int:
     """The fewest replicas, started now, with which all late requests are taken within the grace."""
-    slots, rate = capacity.slots, capacity.rate
+    takes = capacity.takes_within
     shares = [
-        requests / (slots + rate * max(deadline - now - seconds + LATE_START_TOLERANCE_SECONDS, 0.0))
+        requests / takes(deadline - now - seconds + LATE_START_TOLERANCE_SECONDS)
         for requests, deadline, seconds in late
     ]
     return max(1, math.ceil(max(shares) - 1e-9))
@@ -101,15 +101,13 @@ def _replicas(now: float, short: Shortages, capacity: Capacity, needed: int) -> 
     rest is skipped.
     """
     deadlines, requests, most = short.deadlines, short.requests, short.most
-    slots, rate = capacity.slots, capacity.rate
-    least_room = deadlines[0] - now - short.longest_seconds + LATE_START_TOLERANCE_SECONDS
-    least_taken = slots + rate * least_room if least_room > 0.0 else slots
+    takes = capacity.takes_within
+    least_taken = takes(deadlines[0] - now - short.longest_seconds + LATE_START_TOLERANCE_SECONDS)
     for begin, end, seconds in reversed(short.runs):
         if most[end - 1] <= needed * least_taken:
             break
         shares = [
-            requests[at]
-            / (slots + rate * max(deadlines[at] - now - seconds + LATE_START_TOLERANCE_SECONDS, 0.0))
+            requests[at] / takes(deadlines[at] - now - seconds + LATE_START_TOLERANCE_SECONDS)
             for at in range(begin, end)
         ]
         needed = max(needed, math.ceil(max(shares) - 1e-9))
@@ -124,14 +122,10 @@ def _latest_start(short: Shortages, added: int, capacity: Capacity) -> float:
     sooner than what is known already, the rest is skipped.
     """
     deadlines, requests, most = short.deadlines, short.requests, short.most
-    slots, rate, latest = capacity.slots, capacity.rate, math.inf
+    seconds_for, latest = capacity.seconds_for, math.inf
     for begin, end, seconds in reversed(short.runs):
-        work = most[end - 1] / added - slots
-        if deadlines[0] - (work / rate if work > 0.0 else 0.0) - short.longest_seconds >= latest:
+        if deadlines[0] - seconds_for(most[end - 1] / added) - short.longest_seconds >= latest:
             break
-        starts = [
-            deadlines[at] - (work / rate if (work := requests[at] / added - slots) > 0.0 else 0.0) - seconds
-            for at in range(begin, end)
-        ]
+        starts = [deadlines[at] - seconds_for(requests[at] / added) - seconds for at in range(begin, end)]
         latest = min(latest, min(starts))
     return latest

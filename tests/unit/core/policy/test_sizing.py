@@ -43,8 +43,8 @@ def looked_through(now: float, need: Need, capacity: Capacity, growth: float, mo
         return nothing
     more = 1
     for deadline, requests, seconds, _ in short:
-        room = max(deadline - now - seconds + LATE_START_TOLERANCE_SECONDS, 0.0)
-        more = max(more, math.ceil(requests / (capacity.slots + capacity.rate * room) - 1e-9))
+        taken = capacity.takes_within(deadline - now - seconds + LATE_START_TOLERANCE_SECONDS)
+        more = max(more, math.ceil(requests / taken - 1e-9))
     added = max(min(more, most), 1)
     late = [requests for _, requests, _, is_late in short if is_late]
     start_at = now if late else min(latest_start(each, added, capacity) for each in short)
@@ -59,7 +59,7 @@ def looked_through(now: float, need: Need, capacity: Capacity, growth: float, mo
 
 def latest_start(short: tuple[float, float, float, bool], added: int, capacity: Capacity) -> float:
     deadline, requests, seconds, _ = short
-    return deadline - max(0.0, requests / added - capacity.slots) / capacity.rate - seconds
+    return deadline - capacity.seconds_for(requests / added) - seconds
 
 
 @st.composite
@@ -118,3 +118,15 @@ def test_that_starts_may_take_long_makes_no_replica_seem_unneeded(cautious_secon
         start_seconds=lambda _: cautious_seconds,
     )
     assert plan(NOW, need, one_starts, growth=0.0, most=40).more == 2
+
+
+@given(needs(), capacities(), st.floats(-5.0, 300.0), st.booleans())
+def test_more_capacity_never_asks_for_more_replicas(
+    need: Need, capacity: Capacity, ready_in: float, is_ready: bool
+) -> None:
+    """Where the start time does not depend on how many requests depend on it."""
+    need = need._replace(start_seconds=lambda _: need.usual_seconds)
+    larger = capacity._replace(ready_at=(*capacity.ready_at, NOW + ready_in))
+    if is_ready:
+        larger = capacity._replace(ready=capacity.ready + 1, free=capacity.free + capacity.slots)
+    assert plan(NOW, need, larger, 0.0, 12).more <= plan(NOW, need, capacity, 0.0, 12).more
