@@ -87,7 +87,7 @@ def test_it_is_what_trying_every_way_finds(drawn: list[tuple[int, int]], budget:
     assert plan.down[0, 0] == pytest.approx(EveryWay(trace, budget, price).least())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(requests, st.integers(0, 20))
 def test_with_a_constant_start_and_no_late_request_it_is_the_exact_optimum(
     drawn: list[tuple[int, int]], budget: int
@@ -96,8 +96,11 @@ def test_with_a_constant_start_and_no_late_request_it_is_the_exact_optimum(
     longest = [max(float(budget), wait) for wait in waits_when_always_on(trace, 1)]
     optimum = best_schedule(trace.arrivals, trace.services, longest, 10.0 + TERMINATION)
     first = pool_frontier(trace, Setting(budget), Constant(10.0))[0]
-    assert first.late == late_in(waits_when_always_on(trace, 1), budget)
-    assert first.accelerator_seconds == pytest.approx(optimum.accelerator_seconds)
+    unavoidable = late_in(waits_when_always_on(trace, 1), budget)
+    assert first.late == unavoidable
+    if unavoidable == 0:
+        assert first.accelerator_seconds == pytest.approx(optimum.accelerator_seconds)
+    assert first.accelerator_seconds <= optimum.accelerator_seconds + 1e-6, "what is late may wait longer"
 
 
 class Follows:

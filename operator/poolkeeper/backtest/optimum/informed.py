@@ -13,7 +13,8 @@ b_k = a_k - P_k. The requests that matter, the heads, are those whose b_k is at 
     down(i), it is at zero: the minimum over instants c of the mean over start times s of s + ready(i, c + s)
 
 Instants c lie on a grid, from so early that the slowest start is ready when i comes, to the deadline of i.
-With a constant start and a price that allows no late request the result is the exact optimum.
+With a constant start and a price that allows no late request the result is the exact optimum, except that a
+request which is late in an always-on pool too may wait longer here.
 """
 
 from collections.abc import Sequence
