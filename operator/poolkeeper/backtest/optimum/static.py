@@ -60,6 +60,8 @@ class Grid:
         self._idle = np.tile(self._polled(rules.idle), sets)
         self._starts = np.zeros(number, dtype=np.int64)
         self._free_at = np.full(number, -np.inf)
+        self._busy_until = np.full(number, -np.inf)
+        """Later than `_free_at` while a replica that was stopped ends its work beside a new one."""
         self._stop_at = np.full(number, -np.inf)
         """When the replica is going to be stopped if no request is seen before; the write comes later."""
 
@@ -89,7 +91,8 @@ class Grid:
                     taken_at[begins] = self._start(index, begins)
             self._late += taken_at - arrival > budget
             self._free_at = taken_at + service
-            stop_at = self._polled(self._free_at) + self._idle
+            self._busy_until = np.maximum(self._busy_until, self._free_at)
+            stop_at = self._polled(self._busy_until) + self._idle
             self._stop_at = stop_at if is_last is None else np.where(is_last, self._stop_at, stop_at)
         self._close()
         return self
@@ -129,7 +132,7 @@ class Grid:
         latest = self._ends_at + self._setting.budget_seconds + AFTERMATH_SECONDS
         stops = self._stop_at <= latest
         self._pay_until_gone(np.flatnonzero(stops))
-        last_at = np.maximum(np.minimum(self._polled(self._free_at), latest), self._ends_at)
+        last_at = np.maximum(np.minimum(self._polled(self._busy_until), latest), self._ends_at)
         self._paid += np.where(stops, 0.0, last_at)
 
     def _polled(self, instants: Any) -> Seconds:
