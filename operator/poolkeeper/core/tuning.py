@@ -138,8 +138,8 @@ START_TIME_REUSE_FACTOR = 2.0
 """One quantile of the start time is used for up to this many times the requests that it was computed for.
 Source: chosen; keeps a decision fast (`python -m hack.bench policy.decisions`)."""
 LATE_FOLLOWERS = 2.0
-"""A late start makes the requests that wait late, and as many that arrive after them: this factor on their
-number. Source: chosen; bar `objective`."""
+"""The risk of a start is divided by this: one half is for the requests that wait, the other for those that
+will come. Source: derived; there are two of them."""
 SERVICE_RATE_MARGIN = 0.9
 """Share of the learned service rate that a plan relies on.
 Source: chosen; the next requests may take longer than the last ones."""
@@ -325,6 +325,15 @@ Source: chosen; bounds how long a balance from other times must be paid back."""
 MOST_RISK_FACTOR = 4.0
 """Largest factor on the risk.
 Source: chosen; as above."""
+DELAY_GAIN = 0.5
+"""By how much, as a logarithm, one late request too many shortens the delay of a start. Source: chosen; bar
+`promise`. At 99.9 %, one of a thousand requests may be late, so the second one must show."""
+DELAY_SHARE = 0.0005
+"""Share of the requests that delays may make late where the objective leaves less. Source: chosen; starts at
+the deadline then make 0.05 points more late than starts at once."""
+OBJECTIVE_MEMORY_REQUESTS = 3000.0
+"""Requests after which one counts a third in the share that is late by other causes than a delay.
+Source: chosen; a share of 0.1 % shows in them."""
 PER_START_STEP = 0.1
 """Share by which each start moves the learned number of requests that a start serves.
 Source: chosen; about the last ten starts count."""

@@ -107,6 +107,7 @@ def remember(
         state.ready,
         state.attempts,
         known.always_on,
+        state.delay,
     )
 
 

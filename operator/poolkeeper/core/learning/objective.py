@@ -1,5 +1,5 @@
-"""How much risk a start may take: what the objective allows, corrected by the late requests that were
-measured.
+"""How much risk a start may take: what the objective leaves after all other causes of lateness, corrected by
+the requests that delays made late.
 
 A late request lowers the risk until later requests have paid it back. A forgetting average would stay
 permanently above the target.
@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from poolkeeper.core.learning.promise import Late
 from poolkeeper.core.tuning import (
+    DELAY_GAIN,
+    DELAY_SHARE,
     FIRST_LATE_PRICE,
     HIGHEST_LATE_PRICE,
     LARGEST_LATE_PRICE_STEP,
@@ -17,11 +19,15 @@ from poolkeeper.core.tuning import (
     LEAST_LATE_PRICE,
     LEAST_RISK_FACTOR,
     MOST_RISK_FACTOR,
+    OBJECTIVE_MEMORY_REQUESTS,
     PER_START_STEP,
     RISK_GAIN,
 )
 
 LEAST_BALANCE, MOST_BALANCE = math.log(LEAST_RISK_FACTOR) / RISK_GAIN, math.log(MOST_RISK_FACTOR) / RISK_GAIN
+
+SCALE, DELAYS_SCALE = 1000, 10
+"""What the fields are multiplied by before they are saved as integers; the last three by the second."""
 
 
 class Objective(NamedTuple):
@@ -36,14 +42,38 @@ class Objective(NamedTuple):
     """Requests taken since the last start began."""
     price: float = 1.0
     """What one late request is worth, in starts. It rises while too many requests are late."""
+    least_balance: float = 0.0
+    """Requests that delays might have made late in any case (DELAY_SHARE), less those that they did;
+    bounded."""
+    taken: float = 0.0
+    """Requests taken lately."""
+    other: float = 0.0
+    """Those of them that were late by anything but a delay."""
+
+    def left(self, allowed_share: float) -> float:
+        """The share of requests that the objective leaves to delays after what else makes requests late."""
+        return max(allowed_share - self.other / self.taken, 0.0) if self.taken else allowed_share
 
     def allowance(self, allowed_share: float) -> float:
-        """Requests that the next start may be expected to make late.
+        """Requests that the delay of the next start may be expected to make late.
 
         Example: 1 % allowed, 5 requests per start, a balance of 0: 0.05 requests, so that one start in 40 may
         make two requests late.
         """
-        return allowed_share * self.per_start * math.exp(RISK_GAIN * self.balance)
+        share = max(
+            self.left(allowed_share) * math.exp(RISK_GAIN * self.balance),
+            DELAY_SHARE * math.exp(RISK_GAIN * self.least_balance),
+        )
+        return share * self.per_start
+
+    @property
+    def delay_share(self) -> float:
+        """The share of the longest delay that a start uses: less while delays make too many requests late.
+
+        It doesn't depend on why they are late, so it also helps where the plan does not see that. Example:
+        with two late requests too many a start waits for 37 % of the time that it could.
+        """
+        return min(math.exp(DELAY_GAIN * max(self.balance, self.least_balance)), 1.0)
 
 
 def initial(allowed_share: float) -> Objective:
@@ -51,16 +81,34 @@ def initial(allowed_share: float) -> Objective:
     return Objective(price=min(FIRST_LATE_PRICE / allowed_share, HIGHEST_LATE_PRICE))
 
 
+def from_numbers(
+    balance: int, per_start: int, price: int, least_balance: int = 0, taken: int = 0, other: int = 0
+) -> Objective:
+    """The account of these fields times SCALE, within their bounds. The last three are newer."""
+    return Objective(
+        balance=min(max(balance / SCALE, LEAST_BALANCE), MOST_BALANCE),
+        per_start=max(per_start / SCALE, 1.0),
+        price=min(max(price / SCALE, LEAST_LATE_PRICE), HIGHEST_LATE_PRICE),
+        least_balance=min(max(least_balance / DELAYS_SCALE, LEAST_BALANCE), MOST_BALANCE),
+        taken=max(taken / DELAYS_SCALE, 0.0),
+        other=min(max(other, 0), max(taken, 0)) / DELAYS_SCALE,
+    )
+
+
 def learn(objective: Objective, taken: int, late_by: Late, allowed_share: float) -> Objective:
-    """Enter requests that were taken, of which some were late. Late requests that nothing within the pool's
-    bounds could have served in time don't count as late here."""
-    late = late_by.avoidable
+    """Enter requests that were taken, of which some were late."""
+    late = late_by.total
     balance = objective.balance + allowed_share * taken - late
+    least_balance = objective.least_balance + DELAY_SHARE * taken - late_by.delay
+    kept = math.exp(-taken / OBJECTIVE_MEMORY_REQUESTS)
     return Objective(
         balance=min(max(balance, LEAST_BALANCE), MOST_BALANCE),
         per_start=objective.per_start,
         since_start=objective.since_start + taken,
-        price=_adapt(objective.price, late / allowed_share - taken),
+        price=_adapt(objective.price, late_by.avoidable / allowed_share - taken),
+        least_balance=min(max(least_balance, LEAST_BALANCE), MOST_BALANCE),
+        taken=kept * objective.taken + taken,
+        other=kept * objective.other + late - late_by.delay,
     )
 
 

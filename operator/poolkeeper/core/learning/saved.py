@@ -15,11 +15,11 @@ from itertools import chain, starmap
 from typing import NamedTuple
 
 from poolkeeper.api.base import MOST_COUNTED
-from poolkeeper.core.learning import always_on, gaps, promise, seen_idle, silence
+from poolkeeper.core.learning import always_on, gaps, objective, promise, seen_idle, silence
 from poolkeeper.core.learning.always_on import AlwaysOn
 from poolkeeper.core.learning.daytime import ROWS, Daytime
 from poolkeeper.core.learning.gaps import Gaps
-from poolkeeper.core.learning.objective import LEAST_BALANCE, MOST_BALANCE, Objective
+from poolkeeper.core.learning.objective import Objective
 from poolkeeper.core.learning.promise import Late, Promise, Tally
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Doubt, Silence
@@ -30,8 +30,6 @@ from poolkeeper.core.learning.state import PoolState, SeenIdle, initial_state
 from poolkeeper.core.tuning import (
     ADMISSION_SECONDS,
     GAP_BINS,
-    HIGHEST_LATE_PRICE,
-    LEAST_LATE_PRICE,
     LONGEST_START_SECONDS,
     REMEMBERED_STARTS,
     REMEMBERED_UIDS,
@@ -152,12 +150,13 @@ def _dump(state: PoolState) -> Dumped:
         "startMarks": list(chain(*map(_marks, starts.seconds, starts.phases))),
         "service": _scale((state.service.completions, state.service.busy_seconds), 1000),
         "objective": [
-            *_scale((account.balance, account.per_start), 1000),
+            *_scale((account.balance, account.per_start), objective.SCALE),
             total.taken,
             total.late.total - total.late.ceiling,
             total.late.ceiling,
-            *_scale((account.price,), 1000),
+            *_scale((account.price,), objective.SCALE),
         ],
+        "delays": _scale((account.least_balance, account.taken, account.other), objective.DELAYS_SCALE),
         "account": list(promise.to_numbers(state.promise)),
         "gaps": [
             state.gaps.seen,
@@ -246,11 +245,8 @@ def _restore_service(dumped: Mapping[str, object]) -> ServiceRate:
 
 def _restore_objective(dumped: Mapping[str, object]) -> Objective:
     balance, per_start, _, _, _, price = _integers(dumped, "objective", 6)
-    return Objective(
-        balance=min(max(balance / 1000, LEAST_BALANCE), MOST_BALANCE),
-        per_start=max(per_start / 1000, 1.0),
-        price=min(max(price / 1000, LEAST_LATE_PRICE), HIGHEST_LATE_PRICE),
-    )
+    delays = _integers(dumped, "delays", 3) if "delays" in dumped else ()
+    return objective.from_numbers(balance, per_start, price, *delays)
 
 
 def _restore_promise(dumped: Mapping[str, object], now: float) -> Promise:
@@ -305,9 +301,8 @@ def _restore_attempts(dumped: Mapping[str, object], now: float) -> Attempts:
     failed, settled_at = _integers(dumped, "attempts", 2)
     reason = dumped.get("attemptReason")
     is_word = isinstance(reason, str) and reason.isidentifier() and len(reason) <= LONGEST_REASON
-    return Attempts(
-        min(max(failed, 0), MOST_COUNTED), min(settled_at / 10, now), str(reason) if is_word else ""
-    )
+    known = str(reason) if is_word else ""
+    return Attempts(min(max(failed, 0), MOST_COUNTED), min(settled_at / 10, now), known)
 
 
 def _restore_always_on(dumped: Mapping[str, object], spec: PoolSpec) -> AlwaysOn:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from poolkeeper.core.learning import gaps, objective
 from poolkeeper.core.learning.always_on import AlwaysOn
 from poolkeeper.core.learning.causes import Obstacles
+from poolkeeper.core.learning.delay import Delay
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.objective import Objective
@@ -71,6 +72,8 @@ class PoolState(NamedTuple):
     """Starts in a row that did not succeed."""
     always_on: AlwaysOn = AlwaysOn()
     """What would be late if all replicas were always ready."""
+    delay: Delay | None = None
+    """For how long the start that waits now may wait; None before one did."""
 
 
 def initial_state(now: float, spec: PoolSpec) -> PoolState:

@@ -21,6 +21,7 @@ from poolkeeper.core.policy.starting import (
     hold_while_starting,
     outgrown_at,
     plan_starts,
+    shorten_delay,
     start,
     start_ahead,
 )
@@ -83,6 +84,8 @@ def _look_ahead(
     limits = bounds.limits(now, spec, observation, state)
     counted = without(replicas, failing) if failing else replicas
     plan = plan_starts(now, spec, workload, counted, limits.ceiling, state)
+    if plan.more and plan.start_at > now and spec.may_delay:
+        plan, state = shorten_delay(now, spec, workload, counted, plan, state)
     coming = counted.starting
     start_seconds = 0.0 if workload.is_empty else expected_start(now, coming, state.starts)
     return Case(now, spec, workload, state, replicas, limits, plan, failing, coming, found, start_seconds)

@@ -3,7 +3,8 @@
 import math
 
 from poolkeeper.api.pool import ZeroMode
-from poolkeeper.core.learning import idle, load
+from poolkeeper.core.learning import delay, idle, load
+from poolkeeper.core.learning.delay import Line
 from poolkeeper.core.learning.idle import Terms
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.tuning import (
@@ -13,6 +14,7 @@ from poolkeeper.core.tuning import (
     PEAK_START_SHARE,
     PROVEN_SAMPLES,
     RESERVE_DEVIATIONS,
+    SERVICE_RATE_MARGIN,
     SHORTEST_SMOOTHING_SECONDS,
 )
 from poolkeeper.core.values.demand import Workload
@@ -31,9 +33,23 @@ def _delay_seconds(spec: PoolSpec, state: PoolState) -> float:
     """How many seconds a start usually waits for more requests."""
     if not spec.may_delay:
         return 0.0
-    tail = state.objective.allowance(spec.allowed_share) / (LATE_FOLLOWERS * state.objective.per_start)
-    start_seconds = state.starts.quantile(min(tail, MOST_RISK))
-    return max(0.0, spec.budget_seconds - spec.margin_seconds - start_seconds)
+    account, patience = state.objective, spec.budget_seconds - spec.margin_seconds
+    allowance = account.allowance(spec.allowed_share)
+    start_seconds = state.starts.quantile(min(allowance / (LATE_FOLLOWERS * account.per_start), MOST_RISK))
+    longest = patience - start_seconds
+    if longest <= 0.0:
+        return 0.0
+    risk = allowance / LATE_FOLLOWERS
+    longest = min(longest, delay.longest(state.gaps, state.starts, line(spec, 1, 1, state), risk))
+    return account.delay_share * longest
+
+
+def line(spec: PoolSpec, waiting: int, replicas: int, state: PoolState) -> Line:
+    """What comes after so many requests waits in this line, if so many replicas are started for them."""
+    slots = spec.concurrency
+    service_seconds = slots / (SERVICE_RATE_MARGIN * state.service.per_replica(spec))
+    patience = spec.budget_seconds - spec.margin_seconds
+    return Line(waiting, replicas * slots, service_seconds, patience)
 
 
 def weigh_idling(now: float, spec: PoolSpec, state: PoolState) -> PoolState:

@@ -5,7 +5,8 @@ from itertools import accumulate
 from operator import itemgetter
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.core.learning import load
+from poolkeeper.core.learning import delay, load
+from poolkeeper.core.learning.delay import Delay
 from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import outlook, say, sizing
@@ -66,6 +67,25 @@ def plan_starts(
     need = Need(waiting, cumulative_requests, patience, grace, usual_seconds, start_seconds)
     capacity = _capacity(now, spec, workload, replicas, allowance, state)
     return sizing.plan(now, need, capacity, state.load.lasting_growth, ceiling - replicas.desired)
+
+
+def shorten_delay(
+    now: float, spec: PoolSpec, workload: Workload, replicas: Replicas, plan: StartPlan, state: PoolState
+) -> tuple[StartPlan, PoolState]:
+    """The plan for a start that can wait, without a delay that makes those late who come meanwhile."""
+    start_at, account, patience = plan.start_at, state.objective, spec.budget_seconds - spec.margin_seconds
+    if not replicas.desired:
+        allowed = state.delay
+        key = (workload.waiting[-1].arrived_at, workload.queued, plan.more)
+        if allowed is None or allowed[:3] != key:
+            line = outlook.line(spec, workload.queued, plan.more, state)
+            risk = account.allowance(spec.allowed_share) / LATE_FOLLOWERS
+            allowed = Delay(*key, delay.longest(state.gaps, state.starts, line, risk))
+            state = state._replace(delay=allowed)
+        start_at = min(start_at, allowed.arrived_at + allowed.seconds)
+    needed_at = plan.deadline - patience
+    start_at = needed_at + account.delay_share * (start_at - needed_at)
+    return plan._replace(start_at=max(start_at, now)), state
 
 
 def _capacity(

@@ -90,6 +90,7 @@ def test_the_largest_state_fits_into_4_kib() -> None:
     full = state._replace(
         gaps=known._replace(reached=reached, ended=ended, daytime=daytime),
         promise=busy_for_a_month(rng),
+        objective=state.objective._replace(balance=-12.345, least_balance=-12.3, taken=2_345.6, other=12.3),
         idle_before=IDLE,
         silence=doubtful(rng),
     )
@@ -122,6 +123,15 @@ def test_the_account_of_the_promise_outlives_a_restart() -> None:
     account = busy_for_a_month(random.Random(2))
     state = restore(save(initial_state(T0, SPEC)._replace(promise=account)), T0, SPEC)
     assert state.promise == account
+
+
+def test_what_delays_may_do_outlives_a_restart() -> None:
+    account = initial_state(T0, SPEC).objective._replace(least_balance=-1.5, taken=900.0, other=4.2)
+    state = restore(save(initial_state(T0, SPEC)._replace(objective=account)), T0, SPEC)
+    assert state.objective.left(0.01) == pytest.approx(account.left(0.01))
+    assert state.objective.least_balance == -1.5
+    earlier = {key: value for key, value in GOOD.items() if key != "delays"}
+    assert restore(packed(earlier), T0, SPEC).objective.taken == 0.0
 
 
 def test_a_string_without_the_account_keeps_its_totals() -> None:
@@ -176,6 +186,8 @@ def test_the_object_of_the_version_before_is_read_whole() -> None:
         {**GOOD, "startMarks": [0] * 8},
         {**GOOD, "startMarks": [-602, 20] * 2},
         {**GOOD, "objective": [True] * 5},
+        {**GOOD, "delays": [1.5, 0, 0]},
+        {**GOOD, "delays": [0] * 4},
         {**GOOD, "account": [0] * 1_000},
         {**GOOD, "account": [-1, *GOOD["account"][1:]]},
         {**GOOD, "account": GOOD["account"][:-1]},

@@ -31,6 +31,8 @@ from poolkeeper.core.tuning import (
 )
 
 _LOG_TAILS = tuple(-math.log(tail) for tail in START_TAILS)
+KNOWN_BITS = 0xFFFFFF
+"""Of a pod's checksum, so much is remembered: enough to tell some dozens of pods from each other."""
 MEDIAN = START_TAILS.index(0.5)
 P95 = START_TAILS.index(0.05)
 SLOWEST = START_TAILS.index(1e-3)
@@ -171,7 +173,7 @@ def keep_running(times: StartTimes, starting: int) -> StartTimes:
 
 def enter(times: StartTimes, sample: StartSample) -> StartTimes:
     """Enter one start, as far as it has come. A start that has been entered as ended changes nothing."""
-    uid = crc32(sample.uid.encode())
+    uid = crc32(sample.uid.encode()) & KNOWN_BITS
     if uid in times.uids:
         return times
     running = tuple(entry for entry in times.running if entry[0] != uid)
