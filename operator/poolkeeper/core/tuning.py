@@ -193,15 +193,9 @@ START_AHEAD_PREMIUM = 1.15
 """A start ahead of a request must promise to save this many times its cost. Source: the optimizer's curse
 (Smith and Winkler, Management Science 52(3), 2006): of many estimated chances the best is worse than it
 looks; the factor is chosen."""
-CATCH_UP_PRICE_SHARE = 0.05
-"""Share of a late request's price that counts when replicas are added to catch up with a backlog.
-Source: chosen; bar `loaded`."""
-LATE_SHORTFALL_SHARE = 0.25
+LATE_SHORTFALL_SHARE = 0.05
 """While requests are late, a start counts as outlasting the budget by at least this share of itself.
 Source: chosen; bar `loaded`."""
-RESERVE_DEVIATIONS = 1.5
-"""Standard deviations of a Poisson load that are kept in reserve where a start outlasts the budget.
-Source: square-root staffing (Halfin and Whitt, Operations Research 29(3), 1981); the factor is chosen."""
 RETEST_SECONDS = 86_400.0
 """A pool that is kept warm is let down after it has been up for so long and is idle. Source: chosen; only a
 new start can show that starts have become faster, and one late request a day is its price."""
@@ -364,9 +358,20 @@ Source: chosen; the longer requests can wait, the longer a clump of them may be 
 SMOOTHINGS_PER_BUDGET = 3.0
 """The load is averaged over the budget divided by this.
 Source: chosen; as above."""
-UTILISATION = 0.85
-"""Share of the slots that may be in use on average.
-Source: chosen; bar `loaded`. The rest absorbs requests that come in clumps."""
+CHANCE_DEVIATIONS = 1.5
+"""Standard deviations of a Poisson load by which its recent average may differ from the steady one by chance.
+Source: square-root staffing (Halfin and Whitt, Operations Research 29(3), 1981); the factor is chosen."""
+LARGEST_RESERVE = 4.0
+"""Most standard deviations of a rise of the load that replicas are kept in reserve for.
+Source: chosen; one rise in 30,000 is larger."""
+RESERVE_STEP = 0.0001
+"""By how many of them one late request too many raises the reserve, per 1 / allowed share.
+Source: chosen; as LATE_PRICE_STEP."""
+LARGEST_RESERVE_STEP = 0.5
+"""Largest single rise of the reserve, in standard deviations. Source: chosen; one burst must not decide."""
+REMEMBERED_RISES = 8.0
+"""Over how many windows the rises of the load are averaged.
+Source: chosen; with starts of 240 s that is a quarter to half an hour."""
 PEAK_START_SHARE = 0.5
 """Replicas are surplus when they were above the peak of the load for this share of a restart's time, or twice
 it. Source: chosen; a stop for less would cost more than it saves."""

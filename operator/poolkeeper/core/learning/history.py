@@ -67,7 +67,10 @@ def remember(
         flow = between(before, reading, spec, state.obstacles)
         has_moved = has_moved or flow.taken > 0 or flow.arrived > 0 or flow.completed > 0
         least_wait = min(least_wait, flow.least_wait)
-        known = _learn(known, before, reading, flow, spec=spec, replicas=replicas)
+        known = _learn(
+            known, before, reading, flow,
+            spec=spec, replicas=replicas, start_seconds=state.starts.p50_seconds,
+        )  # fmt: skip
     is_silent = workload.is_known and workload.is_empty
     works = has_moved or not is_silent
     idle_since, idle_seconds = state.idle_since, state.idle_seconds
@@ -170,6 +173,7 @@ def _learn(
     *,
     spec: PoolSpec,
     replicas: Replicas | None,
+    start_seconds: float,
 ) -> _Estimates:
     """Enter what moved from one reading of a source to the next."""
     arrivals, service_rate, offered = known.gaps, known.service, known.load
@@ -183,19 +187,12 @@ def _learn(
     if flow.taken:
         account = objective.learn(account, flow.taken, flow.late_by, spec.allowed_share)
         kept = kept.enter(flow.moved_at, flow.taken, flow.late_by)
-    memory_seconds = load.smoothing_seconds(spec.budget_seconds)
+        offered = load.account(offered, flow.taken, flow.late_by.replicas, spec.allowed_share)
+    memory_seconds = load.memories(spec.budget_seconds, start_seconds)
     in_flight = before.in_flight or 0
     quiet_seconds, moving_seconds = flow.moved_at - before.observed_at, after.observed_at - flow.moved_at
-    offered = load.learn(
-        offered, seconds=quiet_seconds, in_flight=in_flight, growth=0, memory_seconds=memory_seconds
-    )
-    offered = load.learn(
-        offered,
-        seconds=moving_seconds,
-        in_flight=in_flight,
-        growth=after.queued - before.queued,
-        memory_seconds=memory_seconds,
-    )
+    offered = load.learn(offered, quiet_seconds, in_flight, 0, memory_seconds)
+    offered = load.learn(offered, moving_seconds, in_flight, after.queued - before.queued, memory_seconds)
     if replicas is not None:
         busy_seconds = _busy_seconds(before, after, flow.moved_at, replicas.ready, spec.concurrency)
         service_rate = service.learn(service_rate, flow.completed, busy_seconds)

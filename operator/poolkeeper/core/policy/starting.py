@@ -7,6 +7,7 @@ from operator import itemgetter
 from poolkeeper.api.pool import StartMode
 from poolkeeper.core.learning import delay, load
 from poolkeeper.core.learning.delay import Delay
+from poolkeeper.core.learning.load import ROUNDING
 from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import outlook, say, sizing
@@ -26,7 +27,6 @@ from poolkeeper.core.policy.shortage import Need
 from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.tuning import (
     ADMISSION_SECONDS,
-    CATCH_UP_PRICE_SHARE,
     EARLIEST_TAIL,
     FIRST_SERVICE_SECONDS,
     FIRST_STEP_REPLICAS,
@@ -108,17 +108,17 @@ def _ready_at(now: float, replicas: Replicas, allowance: float, state: PoolState
 def start_ahead(case: Case) -> Choice | None:
     """If a start takes longer than the budget, replicas are started for a growing load before requests are
     late."""
-    spec, state, desired = case.spec, case.state, case.replicas.desired
+    desired = case.replicas.desired
     if case.workload.is_empty or desired >= case.limits.ceiling:
         return None
     shortfall_seconds, start_seconds = _shortfall_seconds(case), case.start_seconds
     # Before enough starts were seen, no start is sure to be in time, so that says nothing about the load.
-    is_late = bool(case.plan.late) and state.starts.samples >= STARTS_BEFORE_DELAY
+    is_late = bool(case.plan.late) and case.state.starts.samples >= STARTS_BEFORE_DELAY
     if is_late:
         shortfall_seconds = max(shortfall_seconds, LATE_SHORTFALL_SHARE * start_seconds)
     if shortfall_seconds <= 0.0:
         return None
-    needed = outlook.needed_replicas(spec, case.workload, state)
+    needed = _ahead(case)
     if is_late or not case.replicas.ready:
         needed = max(needed, _to_catch_up(case, shortfall_seconds))
     needed = min(needed, _usable(case, start_seconds))
@@ -131,6 +131,18 @@ def start_ahead(case: Case) -> Choice | None:
     if wanted <= desired + needed_at_once:
         return None
     return Choice(wanted, Reason.START_AHEAD, say.ahead(case.workload, start_seconds, wanted))
+
+
+def _ahead(case: Case) -> int:
+    """Replicas that a growing load needs; 0 where the present ones and those that are loading suffice."""
+    starts, usual_seconds = case.state.starts, case.start_seconds
+    left = [starts.remaining(starting.age(case.now), 0.5) for starting in case.coming]
+    loading_seconds = sum([seconds if seconds < usual_seconds else usual_seconds for seconds in left])
+    offered = outlook.offered_load(case.spec, case.workload, case.state)
+    needed = outlook.needed_ahead(case.spec, case.workload, case.state, offered, loading_seconds)
+    if math.ceil(needed - ROUNDING) <= case.replicas.desired:
+        return 0
+    return math.ceil(max(needed, offered.replicas) - ROUNDING)
 
 
 def outgrown_at(case: Case) -> float:
@@ -147,8 +159,12 @@ def outgrown_at(case: Case) -> float:
 
 
 def _shortfall_seconds(case: Case) -> float:
-    """By how many seconds a start takes longer than the budget allows."""
-    return case.start_seconds - case.spec.budget_seconds + case.spec.margin_seconds
+    """By how many seconds a start takes longer than the budget allows; at least the mean over all that a
+    start may take, where too few were seen to know."""
+    starts, allowed_seconds = case.state.starts, case.spec.budget_seconds - case.spec.margin_seconds
+    if starts.samples >= STARTS_BEFORE_DELAY:
+        return case.start_seconds - allowed_seconds
+    return max(case.start_seconds - allowed_seconds, starts.mean_excess(allowed_seconds))
 
 
 def expected_start(now: float, coming: tuple[StartingReplica, ...], starts: StartTimes) -> float:
@@ -164,13 +180,23 @@ def _usable(case: Case, start_seconds: float) -> int:
     """Replicas whose slots the waiting requests, those in flight and those that arrive meanwhile could fill
     at once.
 
-    Growth is expected to go on for as long as it has been averaged, and no longer.
+    Growth is expected to go on for as long as it has been watched, and no longer.
     """
     workload, offered, spec = case.workload, case.state.load, case.spec
-    watched_seconds = load.smoothing_seconds(spec.budget_seconds)
+    watched_seconds = load.recent_seconds(spec.budget_seconds)
     expected = max(offered.lasting_growth, 0.0) * min(start_seconds, watched_seconds)
-    requests = workload.queued + max(workload.worked, offered.in_flight) + expected
+    requests = workload.queued + max(workload.worked, offered.recent.in_flight) + expected
     return math.ceil(requests / spec.concurrency)
+
+
+def _inflow(case: Case) -> float:
+    """Requests per second while nothing takes any. Those that came first only begin the time in which the
+    others came."""
+    if not case.workload.waiting:
+        return 0.0
+    first_at, first = case.workload.waiting[0]
+    seconds = case.now - first_at
+    return (case.workload.queued - first) / seconds if seconds > 0.0 else 0.0
 
 
 def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
@@ -179,15 +205,15 @@ def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
     If `load` replicas keep up with the arrivals and the oldest request is `shortfall` seconds late, k
     replicas leave load × rate × shortfall / (1 - load / k) requests late until they have caught up. One more
     replica costs a start; it saves less than that in late requests from k = load × (1 + √(price × rate ×
-    shortfall)) on. The price is CATCH_UP_PRICE_SHARE of that of a late
-    request. Example: load 2, price 0.25, rate 0.1 requests/s, shortfall 40 s: 2 × (1 + √1) = 4
+    shortfall)) on. Example: load 2, price 0.25, rate 0.1 requests/s, shortfall 40 s: 2 × (1 + √1) = 4
     replicas.
     """
     spec, state = case.spec, case.state
     rate = state.service.per_replica(spec, case.workload.worked)
-    busy_replicas = state.load.replicas(spec.concurrency, rate)
-    hurry = math.sqrt(CATCH_UP_PRICE_SHARE * state.objective.price * rate * shortfall_seconds)
-    return int(busy_replicas * (1.0 + hurry))
+    busy_replicas = state.load.recent_replicas(spec.concurrency, rate)
+    if not case.replicas.ready:
+        busy_replicas = max(busy_replicas, _inflow(case) / rate)
+    return int(busy_replicas * (1.0 + math.sqrt(state.objective.price * rate * shortfall_seconds)))
 
 
 def start(case: Case) -> Choice | None:

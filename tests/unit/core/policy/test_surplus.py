@@ -2,7 +2,7 @@
 
 import pytest
 
-from poolkeeper.core.learning.load import Load
+from poolkeeper.core.learning.load import Average, Load
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Reason
@@ -12,7 +12,9 @@ from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, 
 def settled(drains: bool, peak: int) -> PoolState:
     """A pool that has needed `peak` replicas for long and has one request in flight."""
     state = taught(spec_of(8, drains=drains), (30.0,) * 6)
-    return state._replace(load=Load(in_flight=1.0, peak=peak, peak_before=peak, window_began_at=T0 - 5.0))
+    one = Average(in_flight=1.0)
+    busy = Load(one, one, peak=peak, peak_before=peak, window_began_at=T0 - 5.0)
+    return state._replace(load=busy)
 
 
 @pytest.mark.parametrize(
