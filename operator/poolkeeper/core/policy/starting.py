@@ -27,6 +27,7 @@ from poolkeeper.core.policy.shortage import Need
 from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.tuning import (
     ADMISSION_SECONDS,
+    CHANCE_DEVIATIONS,
     EARLIEST_TAIL,
     FIRST_SERVICE_SECONDS,
     FIRST_STEP_REPLICAS,
@@ -159,10 +160,10 @@ def outgrown_at(case: Case) -> float:
 
 
 def _shortfall_seconds(case: Case) -> float:
-    """By how many seconds a start takes longer than the budget allows; at least the mean over all that a
-    start may take, where too few were seen to know."""
+    """By how many seconds a start takes longer than the budget allows; before any start was seen, at least
+    the mean over all that one may take."""
     starts, allowed_seconds = case.state.starts, case.spec.budget_seconds - case.spec.margin_seconds
-    if starts.samples >= STARTS_BEFORE_DELAY:
+    if starts.samples:
         return case.start_seconds - allowed_seconds
     return max(case.start_seconds - allowed_seconds, starts.mean_excess(allowed_seconds))
 
@@ -183,20 +184,20 @@ def _usable(case: Case, start_seconds: float) -> int:
     Growth is expected to go on for as long as it has been watched, and no longer.
     """
     workload, offered, spec = case.workload, case.state.load, case.spec
-    watched_seconds = load.recent_seconds(spec.budget_seconds)
-    expected = max(offered.lasting_growth, 0.0) * min(start_seconds, watched_seconds)
+    if case.replicas.ready:
+        watched_seconds = load.recent_seconds(spec.budget_seconds)
+        expected = max(offered.lasting_growth, 0.0) * min(start_seconds, watched_seconds)
+    else:
+        expected = _surely_came(workload)
     requests = workload.queued + max(workload.worked, offered.recent.in_flight) + expected
     return math.ceil(requests / spec.concurrency)
 
 
-def _inflow(case: Case) -> float:
-    """Requests per second while nothing takes any. Those that came first only begin the time in which the
-    others came."""
-    if not case.workload.waiting:
-        return 0.0
-    first_at, first = case.workload.waiting[0]
-    seconds = case.now - first_at
-    return (case.workload.queued - first) / seconds if seconds > 0.0 else 0.0
+def _surely_came(workload: Workload) -> float:
+    """Requests that came since the first ones that wait, but for what chance explains: of 16, at least
+    16 - 1.5 × √16 = 10. Those that came first only begin the time in which the others came."""
+    came = workload.queued - workload.waiting[0].requests if workload.waiting else 0
+    return max(came - CHANCE_DEVIATIONS * math.sqrt(came), 0.0)
 
 
 def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
@@ -211,8 +212,9 @@ def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
     spec, state = case.spec, case.state
     rate = state.service.per_replica(spec, case.workload.worked)
     busy_replicas = state.load.recent_replicas(spec.concurrency, rate)
-    if not case.replicas.ready:
-        busy_replicas = max(busy_replicas, _inflow(case) / rate)
+    watched_seconds = case.now - case.workload.waiting[0].arrived_at if case.workload.waiting else 0.0
+    if not case.replicas.ready and watched_seconds > 0.0:
+        busy_replicas = max(busy_replicas, _surely_came(case.workload) / watched_seconds / rate)
     return int(busy_replicas * (1.0 + math.sqrt(state.objective.price * rate * shortfall_seconds)))
 
 
