@@ -5,10 +5,11 @@ from itertools import accumulate
 from operator import itemgetter
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.core.learning import delay, load
+from poolkeeper.core.learning import delay, load, objective
 from poolkeeper.core.learning.delay import Delay
 from poolkeeper.core.learning.load import ROUNDING
 from poolkeeper.core.learning.starts.start_time import StartTimes
+from poolkeeper.core.learning.starts.unseen import starts_before_delay
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import outlook, say, sizing
 from poolkeeper.core.policy.capacity import Capacity
@@ -263,9 +264,10 @@ def _why_not_delayed(case: Case) -> str:
     """Why a start that could wait is not delayed; empty if it is."""
     if not case.spec.may_delay:
         return say.IMMEDIATELY if case.spec.start is StartMode.IMMEDIATELY else say.STRICTEST
-    if case.state.starts.samples < STARTS_BEFORE_DELAY:
-        return say.too_few_starts(case.state.starts.samples, STARTS_BEFORE_DELAY)
-    return ""
+    seen, per_start = case.state.starts.samples, objective.start_begins(case.state.objective).per_start
+    risk = case.spec.allowed_share * per_start / LATE_FOLLOWERS
+    enough = starts_before_delay(case.state.starts, risk)
+    return say.too_few_starts(seen, enough) if seen < enough else ""
 
 
 def cancel(case: Case) -> Choice | None:
