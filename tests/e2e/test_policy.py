@@ -8,7 +8,9 @@ from tests.e2e.queue_namespace import QueueNamespace
 
 def test_once_learned_a_start_waits_until_the_budget_needs_it(world: QueueNamespace) -> None:
     world.create_queue_and_worker(load_seconds=2, service_seconds=1)
-    world.apply(world.pool_manifest(coldStart={"budgetSeconds": 30, "expectedSeconds": 8}))
+    world.apply(
+        world.pool_manifest(coldStart={"budgetSeconds": 30, "expectedSeconds": 8, "objectivePercent": 95})
+    )
     world.push(12)
     world.wait_until("starts have been seen", lambda: world.starts_seen() >= 3, 60)
     world.wait_until("the pool stops by itself", lambda: "StopIdle" in world.decided(), 60)

@@ -13,9 +13,9 @@ A source that names a bar means one of the checks of `python -m hack.bench polic
 STARTS_BEFORE_DELAY = 3
 """Starts of its own that a pool must have seen before one may be delayed.
 Source: chosen; where a third of the starts are slow, the first two are fast ones half of the time."""
-UNSEEN_KIND_CHANCE = 0.37
+UNSEEN_KIND_CHANCE = 0.3
 """The chance that the next start is of a slow kind that was not seen in n starts, times (n + 1) × (n + 2).
-Source: derived from a chance of 1 in 5 that a pool has two kinds (`core/learning/starts/unseen.py`)."""
+Source: derived from a chance of 1 in 6 that a pool has two kinds (`core/learning/starts/unseen.py`)."""
 COMPARED_SAMPLES = 4
 """Fewest starts among which two groups, or a change, are looked for.
 Source: chosen; with fewer, each group would hold one start and show no spread."""

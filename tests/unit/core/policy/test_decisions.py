@@ -25,7 +25,7 @@ UNSEEN = spec_of(source=SourceSpec("queue", sees_in_flight=False, max_service_se
     [
         (SPEC, reading(T0), replicas(0), 0, Reason.AT_ZERO),
         (SPEC, reading(T0, (1.0,)), replicas(0), 0, Reason.WAITING_FOR_DEADLINE),
-        (SPEC, reading(T0, (24.0,)), replicas(0), 1, Reason.START_FOR_DEADLINE),
+        (SPEC, reading(T0, (23.0,)), replicas(0), 1, Reason.START_FOR_DEADLINE),
         (SPEC, reading(T0, (59.0,)), replicas(0), 1, Reason.START_AT_ONCE),
         (spec_of(start=StartMode.IMMEDIATELY), reading(T0, (0.0,)), replicas(0), 1, Reason.START_AT_ONCE),
         (replace(SPEC, objective_percent=99.99), reading(T0, (0.0,)), replicas(0), 1, Reason.START_AT_ONCE),
@@ -75,7 +75,7 @@ def test_an_unproven_start_time_is_not_relied_upon() -> None:
     decision, _ = decide(T0, spec, observe(reading(T0, (1.0,)), replicas(0)), taught(spec, (30.0,)))
     assert (decision.replicas, decision.reason) == (1, Reason.START_AT_ONCE)
     assert (
-        "a start is delayed only after 8 starts have been measured, and this pool has 1" in decision.message
+        "a start is delayed only after 7 starts have been measured, and this pool has 1" in decision.message
     )
 
 

@@ -1,9 +1,9 @@
 """How many starts must have been seen before a slow kind of start can be excluded.
 
 Starts may be of two kinds, such as on a node with the image and on one without. Let the chance of two kinds
-be 1 in 5, and each share of slow starts up to 60 % as likely as another. After n fast starts in a row the
-next one is slow with a chance of about 0.37 / ((n + 1) × (n + 2)), by Bayes' rule. Example: after 4 fast
-starts that is 1.2 %, so a start that may be late with 1.25 % may be delayed; for 0.25 %, 11 must have been
+be 1 in 6, and each share of slow starts up to 60 % as likely as another. After n fast starts in a row the
+next one is slow with a chance of about 0.3 / ((n + 1) × (n + 2)), by Bayes' rule. Example: after 4 fast
+starts that is 1 %, so a start that may be late with 1.25 % may be delayed; for 0.25 %, 10 must have been
 seen.
 """
 
