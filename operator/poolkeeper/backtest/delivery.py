@@ -11,6 +11,7 @@ from poolkeeper.backtest.comparison import Comparison, Results
 from poolkeeper.backtest.reporting.json_rows import as_json
 from poolkeeper.backtest.reporting.pools import deciding_pools
 from poolkeeper.backtest.reporting.report.repeat import command_line
+from poolkeeper.backtest.reporting.unattainable import of_rows
 from poolkeeper.backtest.suggest.search import Suggestion
 
 
@@ -29,6 +30,10 @@ def deliver(
 
         pools = deciding_pools(comparison, results, arguments.pools)
         print_tables(results.by_trace(len(comparison.traces)), pools=pools)
+        names, width = [policy.name for policy in comparison.policies], len(comparison.policies)
+        for first in range(0, len(results.pools), width):
+            for line in of_rows(names, results.pools[first : first + width]):
+                print(line)  # noqa: T201
     if arguments.json and arguments.json != "-":
         _write(arguments.json, as_json(comparison, results, arguments.pools) + "\n")
     if arguments.html:

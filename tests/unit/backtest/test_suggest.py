@@ -6,9 +6,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from poolkeeper.backtest.comparison import Comparison
+from poolkeeper.backtest.comparison import Comparison, compare
+from poolkeeper.backtest.controllers.registry import parse_policy
 from poolkeeper.backtest.reporting.report.suggested import suggestions_page
 from poolkeeper.backtest.reporting.suggested import print_suggestions, suggestions_as_json
+from poolkeeper.backtest.reporting.unattainable import of_rows, unattainable
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
 from poolkeeper.backtest.suggest.changes import changes, other_promises
@@ -113,3 +115,23 @@ def test_only_a_longer_budget_is_another_promise() -> None:
     setting = Setting(budget_seconds=60.0)
     assert {(each.budget_seconds, each.objective_percent) for each in changes(setting)} == {(60.0, 99.5)}
     assert [each.budget_seconds for each in other_promises(setting)] == [75.0, 90.0, 120.0, 180.0, 300.0]
+
+
+def test_a_comparison_says_too_where_the_promise_is_out_of_reach() -> None:
+    comparison = Comparison(
+        (Trace("hourly", (pool([HOUR * number for number in range(20)], service=1.0),)),),
+        (parse_policy("keda"), parse_policy("poolkeeper")),
+        Setting(budget_seconds=20.0, objective_percent=90.0),
+        Constant(90.0),
+        {},
+    )
+    lines = list(of_rows(["keda", "poolkeeper"], compare(comparison).pools))
+    assert lines[0] == (
+        "BudgetAttainable is False in 1 pool at the end of the trace, so that the promise can't be kept:"
+    )
+    assert lines[1].startswith("  pool: 90 % of starts take up to ")
+
+
+def test_of_many_pools_the_first_are_named() -> None:
+    lines = list(unattainable([f"pool-{number}: why" for number in range(7)]))
+    assert lines[1:] == [*(f"  pool-{number}: why" for number in range(5)), "  and in 2 more"]

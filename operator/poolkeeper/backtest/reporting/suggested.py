@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from poolkeeper.backtest.comparison import Comparison
+from poolkeeper.backtest.reporting.unattainable import unattainable
 from poolkeeper.backtest.suggest.search import Suggestion, Tried
 
-SHOWN_POOLS = 5
 HEADINGS = ("hours", "late %", "promise", "")
 
 
@@ -28,7 +28,7 @@ def print_suggestions(suggestions: Sequence[Suggestion], console: Console | None
             for line in verdict(suggestion):
                 console.print(line)
             console.print(table(suggestion))
-            for line in unattainable(suggestion.declared):
+            for line in unattainable(suggestion.declared.said):
                 console.print(line)
     console.file.write(printed.get())
 
@@ -101,14 +101,3 @@ def cells(tried: Tried) -> tuple[str, ...]:
     promise = f"{change.objective_percent:g} % within {change.budget_seconds:g} s"
     kept = "kept" if tried.keeps else "broken"
     return change.words, f"{tried.hours:.2f}", f"{tried.late_percent:.2f}", promise, kept
-
-
-def unattainable(declared: Tried) -> Iterator[str]:
-    """What the condition BudgetAttainable says, for the first pools of which it is False."""
-    if not declared.said:
-        return
-    pools = "1 pool" if len(declared.said) == 1 else f"{len(declared.said)} pools"
-    yield f"As declared, BudgetAttainable is False in {pools} at the end of the trace:"
-    yield from (f"  {line}" for line in declared.said[:SHOWN_POOLS])
-    if len(declared.said) > SHOWN_POOLS:
-        yield f"  and in {len(declared.said) - SHOWN_POOLS} more"

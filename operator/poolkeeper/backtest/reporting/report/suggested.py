@@ -8,7 +8,8 @@ from poolkeeper.backtest.reporting.plots.axis import Axis
 from poolkeeper.backtest.reporting.plots.scatter import Kind, Point, Series, scatter
 from poolkeeper.backtest.reporting.report.page import figure, page, table
 from poolkeeper.backtest.reporting.report.report import settings
-from poolkeeper.backtest.reporting.suggested import HEADINGS, cells, unattainable, verdict
+from poolkeeper.backtest.reporting.suggested import HEADINGS, cells, verdict
+from poolkeeper.backtest.reporting.unattainable import unattainable
 from poolkeeper.backtest.suggest.changes import OBJECTIVE, REPLICAS
 from poolkeeper.backtest.suggest.search import Suggestion, Tried
 
@@ -26,7 +27,7 @@ def suggestions_page(comparison: Comparison, suggestions: Sequence[Suggestion], 
 
 def _section(number: int, suggestion: Suggestion) -> str:
     first, *others = verdict(suggestion)
-    said = "".join(f"<p>{escape(line)}</p>" for line in (*others, *unattainable(suggestion.declared)))
+    said = "".join(f"<p>{escape(line)}</p>" for line in (*others, *unattainable(suggestion.declared.said)))
     tried = suggestion.all_tried
     marked = [place for place, each in enumerate(tried) if each is suggestion.cheapest]
     plot = _frontier(suggestion, f"declared-{number}")
