@@ -264,6 +264,11 @@ Source: chosen; one request, a few, a session."""
 POOLED_GAPS_WEIGHT = 10.0
 """What all contexts say counts as much as this many gaps of the context itself.
 Source: chosen; bar `cost`."""
+NEARBY_GAPS_WEIGHT = 30.0
+"""What the gaps of nearby ages say counts as much as this many gaps of the age itself. Source: chosen; bar
+`hurried`. Few gaps reach an hour, and a period shows in more gaps than this."""
+NEARBY_GAP_BINS = 6.0
+"""A bin so many bins away counts a third in that. Source: chosen; three times as old, or a third."""
 GAP_TAIL_INDEX = 0.5
 """Tail of the gaps before any is seen: with 0.5 a gap is half as likely to last four times as long.
 Source: chosen; gaps of agents and functions have heavy tails."""
@@ -334,21 +339,34 @@ Source: chosen; a share of 0.1 % shows in them."""
 PER_START_STEP = 0.1
 """Share by which each start moves the learned number of requests that a start serves.
 Source: chosen; about the last ten starts count."""
-FIRST_LATE_PRICE = 0.05
+REMEMBERED_RESTARTS = 40
+"""Restarts from zero over which the number of requests that one makes late is averaged. Source: chosen; as
+many as starts are remembered. Where only a slow start makes requests late, few restarts do, so that a short
+memory would forget them in between."""
+FIRST_LATE_PRICE = 0.0125
 """First price of a late request, in starts, where every request may be late; divided by the allowed share.
-Source: chosen; a price that begins far off costs until it has moved. At 99 % it is five starts."""
-LATE_PRICE_STEP = 0.0001
-"""By how much, as a logarithm, one late request too many raises that price, per 1 / allowed share.
+Source: chosen; bar `hurried`. At 99 % it is 1.25 starts."""
+MOST_FIRST_LATE_PRICE = 2.5
+"""Largest first price of a late request, in starts, where starts are expected to fit the budget. Source:
+chosen; bar `cost`. There delays decide how many requests are late, and a high price would only buy idling."""
+LATE_PRICE_STEP = 0.01
+"""By how much, as a logarithm, a restart's late requests raise that price, beyond those declared.
 Source: chosen; bar `hurried`. A price that swings costs more than one that stays."""
+LEAST_LATE_PER_RESTART = 0.25
+"""Where restarts make fewer requests late on average, each late request counts as if it were so many.
+Source: chosen; a rare late request must not turn the price around."""
 LARGEST_LATE_PRICE_STEP = 0.3
 """Largest single change of the price, as a logarithm.
 Source: chosen; one burst must not turn it around."""
-LEAST_LATE_PRICE = 0.05
+LEAST_LATE_PRICE = 0.01
 """Smallest price of a late request, in starts.
 Source: chosen; a late request always costs something."""
 HIGHEST_LATE_PRICE = 20.0
-"""Largest price of a late request, in starts.
-Source: chosen; beyond it a pool stays up in any case."""
+"""Largest price of a late request, in starts, and of all that one restart makes late. Source: chosen; beyond
+it, each request that is saved would cost ten times as much as a usual one."""
+LATE_TOGETHER_EXPONENT = 0.1
+"""How fast that worth falls with the number of late requests: by a fifth when there are ten times as many.
+Source: chosen; bar `hurried`."""
 
 # ## Load and service
 

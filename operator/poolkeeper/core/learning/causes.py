@@ -60,6 +60,11 @@ class ColdStart(NamedTuple):
     missed_seconds: float = 0.0
     """By how much sooner requests would be taken now if no start had been needed."""
 
+    @property
+    def was_asked(self) -> bool:
+        """Whether its replicas were asked for, and not only needed."""
+        return self.asked_at < math.inf or self.missed_seconds > 0.0
+
     def at(self, until: float, reaction_seconds: float) -> tuple[float, float]:
         """By how much sooner a request that is taken at `until` would have been taken without the delay, and
         without the start. What a start at once needs to be noticed is no delay."""

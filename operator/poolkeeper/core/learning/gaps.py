@@ -24,6 +24,8 @@ from poolkeeper.core.tuning import (
     GAP_DECAY,
     GAP_PRIOR_WEIGHT,
     GAP_TAIL_INDEX,
+    NEARBY_GAP_BINS,
+    NEARBY_GAPS_WEIGHT,
     POOLED_GAPS_WEIGHT,
     SHORTEST_GAP_SECONDS,
     TRAFFIC_LEVELS,
@@ -37,6 +39,8 @@ LONG_BIN = bisect_right(EDGES, DAYTIME_FROM_SECONDS) - 1
 CONTEXTS = len(TRAFFIC_LEVELS) + 1
 PRIOR_HAZARD = 1.0 - GAP_BIN_RATIO**-GAP_TAIL_INDEX
 """The hazard of every bin before any gap is seen: half as likely to last four times as long."""
+
+NEARBY_FACTOR = math.exp(-1.0 / NEARBY_GAP_BINS)
 
 
 class Course(NamedTuple):
@@ -66,14 +70,14 @@ class Gaps(NamedTuple):
     def hazards(self) -> "array[float]":
         """Per bin, the chance that a gap at this level of traffic ends in it, given that it reaches it."""
         reached, ended = self.reached[self.context], self.ended[self.context]
+        all_reached = [*map(sum, zip(*self.reached, strict=True))]
+        all_ended = [*map(sum, zip(*self.ended, strict=True))]
+        near_reached, near_ended = _nearby(all_reached), _nearby(all_ended)
         found = array("d", bytes(8 * GAP_BINS))
-        everywhere = zip(
-            map(sum, zip(*self.reached, strict=True)), map(sum, zip(*self.ended, strict=True)), strict=True
-        )
-        for at, (all_reached, all_ended) in enumerate(everywhere):
-            pooled = (all_ended + GAP_PRIOR_WEIGHT * PRIOR_HAZARD) / (all_reached + GAP_PRIOR_WEIGHT)
-            weight = min(POOLED_GAPS_WEIGHT, all_reached + GAP_PRIOR_WEIGHT)
-            found[at] = (ended[at] + weight * pooled) / (reached[at] + weight)
+        for at in range(GAP_BINS):
+            near = (near_ended[at] + GAP_PRIOR_WEIGHT * PRIOR_HAZARD) / (near_reached[at] + GAP_PRIOR_WEIGHT)
+            pooled = (all_ended[at] + NEARBY_GAPS_WEIGHT * near) / (all_reached[at] + NEARBY_GAPS_WEIGHT)
+            found[at] = (ended[at] + POOLED_GAPS_WEIGHT * pooled) / (reached[at] + POOLED_GAPS_WEIGHT)
         return found
 
     def course(self, hazards: "array[float]", age: float, *, by_daytime: bool) -> Course:
@@ -99,6 +103,18 @@ def initial() -> Gaps:
     """No arrival seen yet."""
     nothing = array("d", bytes(8 * GAP_BINS))
     return Gaps((nothing,) * CONTEXTS, (nothing,) * CONTEXTS)
+
+
+def _nearby(counts: Sequence[float]) -> list[float]:
+    """Per bin the sum over all bins, each of which counts the less the further it is away."""
+    sums, total = [0.0] * GAP_BINS, 0.0
+    for at in range(GAP_BINS):
+        sums[at] = total = total * NEARBY_FACTOR + counts[at]
+    total = 0.0
+    for at in range(GAP_BINS - 1, -1, -1):
+        sums[at] += total
+        total = (total + counts[at]) * NEARBY_FACTOR
+    return sums
 
 
 def bin_of(seconds: float) -> int:

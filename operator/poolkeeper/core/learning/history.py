@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from poolkeeper.core.learning import always_on, causes, gaps, load, objective, service
 from poolkeeper.core.learning.always_on import AlwaysOn
-from poolkeeper.core.learning.causes import Line, Obstacles
+from poolkeeper.core.learning.causes import NO_START, Line, Obstacles
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.objective import Objective
@@ -87,6 +87,9 @@ def remember(
         # Only what the target shows counts: a decision that is not carried out starts nothing.
         if state.desired is not None and replicas.desired > state.desired:
             account = objective.start_begins(account)
+    obstacles = causes.look(now, spec, workload, observation, state.obstacles, line)
+    if obstacles.start is NO_START and state.obstacles.start.was_asked:
+        account = objective.restart_ended(account)
     # In the order of the fields: with keywords this takes four times as long as all that is computed here.
     return PoolState(
         now,
@@ -101,7 +104,7 @@ def remember(
         idle_seconds,
         now if works else _worked_at(now, workload, state),
         _ready_since(now, replicas, state.ready_since),
-        causes.look(now, spec, workload, observation, state.obstacles, line),
+        obstacles,
         state.ahead_at if idle_since == state.idle_since else None,
         state.desired if replicas is None else replicas.desired,
         state.excess,

@@ -47,6 +47,7 @@ LARGEST_INTEGER = 2**63
 LONGEST_REASON = 64
 """Of the reason why an attempt failed."""
 MARKS_PER_SECOND = 10
+LONG_START_SECONDS = 900.0
 UNKNOWN_MARK = -1
 EXCLUDED_MARK = -2
 """From here down, a mark is the length of an admission that is no part of the start time."""
@@ -143,7 +144,7 @@ def _dump(state: PoolState) -> Dumped:
     """Scaled integers."""
     starts, account, total = state.starts, state.objective, state.promise.total
     return {
-        "startMilliseconds": _scale(starts.seconds, 1000),
+        "startMilliseconds": [*map(_milliseconds, starts.seconds)],
         "startWeights": _scale(starts.weights, 1000),
         "startUids": list(starts.uids),
         "startCounts": [starts.samples, starts.failures],
@@ -157,6 +158,7 @@ def _dump(state: PoolState) -> Dumped:
             *_scale((account.price,), objective.SCALE),
         ],
         "delays": _scale((account.least_balance, account.taken, account.other), objective.DELAYS_SCALE),
+        "late": [account.restarts, *_scale((account.late_per_restart,), objective.RESTARTS_SCALE)],
         "account": list(promise.to_numbers(state.promise)),
         "gaps": [
             state.gaps.seen,
@@ -175,6 +177,11 @@ def _dump_gaps(known: Gaps) -> Dumped:
         "gapsEnded": _pack(chain(*known.ended)),
         "daytime": _pack(chain(known.daytime.ended, known.daytime.met)),
     }
+
+
+def _milliseconds(seconds: float) -> int:
+    """A start of more than a quarter of an hour is known to the second: more digits would only take room."""
+    return round(seconds * 1000) if seconds < LONG_START_SECONDS else round(seconds) * 1000
 
 
 def _marks(seconds: float, phases: Phases | None) -> tuple[int, int]:
@@ -244,9 +251,12 @@ def _restore_service(dumped: Mapping[str, object]) -> ServiceRate:
 
 
 def _restore_objective(dumped: Mapping[str, object]) -> Objective:
+    """What restarts made late was not counted by versions before."""
     balance, per_start, _, _, _, price = _integers(dumped, "objective", 6)
     delays = _integers(dumped, "delays", 3) if "delays" in dumped else ()
-    return objective.from_numbers(balance, per_start, price, *delays)
+    restarts, late = _integers(dumped, "late", 2) if "late" in dumped else (0, 0)
+    account = objective.from_numbers(balance, per_start, price, *delays)
+    return objective.with_restarts(account, restarts, late)
 
 
 def _restore_promise(dumped: Mapping[str, object], now: float) -> Promise:

@@ -83,7 +83,9 @@ def initial_state(now: float, spec: PoolSpec) -> PoolState:
         worked_at=now,
         starts=start_time.initial(spec.start_prior_seconds),
         gaps=gaps.initial(),
-        objective=objective.initial(spec.allowed_share),
+        objective=objective.initial(
+            spec.allowed_share, outlasts=spec.start_prior_seconds > spec.budget_seconds
+        ),
     )
 
 

@@ -37,8 +37,8 @@ def terms(spec: PoolSpec, state: PoolState) -> Terms:
     """What the next start costs at present, and how long it takes from the first request on."""
     start = state.starts.p50_seconds
     restart = start + spec.node_tail_seconds
-    late_cost_seconds = state.objective.price * restart if start > spec.budget_seconds else 0.0
-    return Terms(restart, start + _delay_seconds(spec, state), late_cost_seconds)
+    worth = state.objective.restart_worth(state.starts.chance_beyond(spec.budget_seconds))
+    return Terms(restart, start + _delay_seconds(spec, state), worth * restart)
 
 
 def _delay_seconds(spec: PoolSpec, state: PoolState) -> float:

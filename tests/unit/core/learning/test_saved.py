@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from poolkeeper.core.learning import gaps
+from poolkeeper.core.learning.objective import Objective
 from poolkeeper.core.learning.promise import NOT_LATE, Late, Promise, Tally
 from poolkeeper.core.learning.saved import MOST_TEXT, PREFIX, restore, save
 from poolkeeper.core.learning.silence import Doubt, Silence, Stop
@@ -23,6 +24,7 @@ from poolkeeper.core.tuning import (
     BLIND_SECONDS,
     BLIND_STOPS,
     GAP_BINS,
+    REMEMBERED_RESTARTS,
     REMEMBERED_STARTS,
     REMEMBERED_UIDS,
     RETEST_SECONDS,
@@ -90,7 +92,7 @@ def test_the_largest_state_fits_into_4_kib() -> None:
     full = state._replace(
         gaps=known._replace(reached=reached, ended=ended, daytime=daytime),
         promise=busy_for_a_month(rng),
-        objective=state.objective._replace(balance=-12.345, least_balance=-12.3, taken=2_345.6, other=12.3),
+        objective=Objective(-12.345, 123.456, 7, 3.456, -12.3, 2_345.6, 12.3, REMEMBERED_RESTARTS, 17.89),
         idle_before=IDLE,
         silence=doubtful(rng),
     )
@@ -149,6 +151,23 @@ def test_the_account_of_a_version_before_is_read_with_its_own_causes() -> None:
     assert state.promise.total == Tally(60, Late(start=4, ceiling=2, unknown=1))
 
 
+def test_what_restarts_made_late_outlives_a_restart_of_the_operator() -> None:
+    account = Objective(price=2.5, restarts=7, late_per_restart=3.25)
+    state = restore(save(initial_state(T0, SPEC)._replace(objective=account)), T0, SPEC)
+    assert state.objective == account
+
+
+def test_a_string_without_it_has_seen_no_restart() -> None:
+    """As a version before wrote it."""
+    content = {key: value for key, value in GOOD.items() if key != "late"}
+    assert restore(packed(content), T0, SPEC).objective.restarts == 0
+
+
+def test_impossible_numbers_of_it_count_as_the_nearest_possible_ones() -> None:
+    found = restore(packed({**GOOD, "late": [10**6, -5]}), T0, SPEC).objective
+    assert (found.restarts, found.late_per_restart) == (REMEMBERED_RESTARTS, 0.0)
+
+
 def test_a_version_before_reads_the_totals_of_the_account() -> None:
     account = Promise().enter(T0, 9, Late(start=1, ceiling=2, quota=3, unknown=1))
     assert unpacked(save(initial_state(T0, SPEC)._replace(promise=account)))["objective"][2:5] == [9, 5, 2]
@@ -188,6 +207,8 @@ def test_the_object_of_the_version_before_is_read_whole() -> None:
         {**GOOD, "objective": [True] * 5},
         {**GOOD, "delays": [1.5, 0, 0]},
         {**GOOD, "delays": [0] * 4},
+        {**GOOD, "late": [3]},
+        {**GOOD, "late": {"3": 4}},
         {**GOOD, "account": [0] * 1_000},
         {**GOOD, "account": [-1, *GOOD["account"][1:]]},
         {**GOOD, "account": GOOD["account"][:-1]},

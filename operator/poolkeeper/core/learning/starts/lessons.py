@@ -5,6 +5,7 @@ so that the same starts teach the same.
 """
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.tuning import (
@@ -41,11 +42,13 @@ def is_believed(seconds: float) -> bool:
 def in_order(starts: Iterable[StartSample]) -> list[StartSample]:
     """The starts to learn at one look: failures, then the ready ones as they became ready, then the running.
 
+    Those that became ready at the same instant come as they were asked for.
+
     At most as many ended ones as the learned state remembers by uid. With more, an operator that restarts
     would count some of them twice.
     """
     failed: list[StartSample] = []
-    ready: list[tuple[float, StartSample]] = []
+    ready: list[tuple[float, float, StartSample]] = []
     running: list[StartSample] = []
     for sample in starts:
         if sample.failed:
@@ -53,8 +56,8 @@ def in_order(starts: Iterable[StartSample]) -> list[StartSample]:
         elif sample.ready_at is None:
             running.append(sample)
         else:
-            ready.append((sample.ready_at, sample))
-    ready.sort(key=lambda pair: pair[0])
+            ready.append((sample.ready_at, sample.asked_at, sample))
+    ready.sort(key=itemgetter(0, 1))
     running.sort(key=lambda sample: sample.asked_at)
-    ended = [*failed, *(sample for _, sample in ready)]
+    ended = [*failed, *(sample for _, _, sample in ready)]
     return [*ended[-REMEMBERED_UIDS:], *running]

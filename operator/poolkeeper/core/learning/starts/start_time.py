@@ -148,6 +148,14 @@ class StartTimes(NamedTuple):
         start in ten takes 60 s more, 6 s."""
         return sum([max(self.quantile(tail) - seconds, 0.0) for tail in MEAN_TAILS]) / len(MEAN_TAILS)
 
+    def chance_beyond(self, seconds: float) -> float:
+        """The probability that a start takes longer."""
+        if seconds <= self.quantiles[0]:
+            return 1.0
+        if seconds >= self.quantiles[-1]:
+            return 0.0
+        return math.exp(-_interpolate(self.quantiles, _LOG_TAILS, seconds))
+
     def remaining(self, age: float, tail: float) -> float:
         """Seconds that a start of this age still needs, exceeded with probability `tail`."""
         quantiles = self.quantiles
