@@ -330,9 +330,9 @@ Source: chosen; as above."""
 DELAY_GAIN = 0.5
 """By how much, as a logarithm, one late request too many shortens the delay of a start. Source: chosen; bar
 `promise`. At 99.9 %, one of a thousand requests may be late, so the second one must show."""
-DELAY_SHARE = 0.0005
+DELAY_SHARE = 0.0003
 """Share of the requests that delays may make late where the objective leaves less. Source: chosen; starts at
-the deadline then make 0.05 points more late than starts at once."""
+the deadline may make 0.1 points more late than starts at once, and a pool has too few requests to tell."""
 OBJECTIVE_MEMORY_REQUESTS = 3000.0
 """Requests after which one counts a third in the share that is late by other causes than a delay.
 Source: chosen; a share of 0.1 % shows in them."""

@@ -32,10 +32,10 @@ def met(*lengths: float) -> Gaps:
         # The next job never comes within the hour: it waits for nobody.
         ((3600.0,), JOBS, 0.05, (34.0, 35.0)),
         # It comes after some 45 s, and is in time if the start begins within 15 s.
-        ((45.0, 3600.0), JOBS, 0.05, (5.0, 15.0)),
+        ((45.0, 3600.0), JOBS, 0.05, (3.0, 15.0)),
         ((45.0, 3600.0), JOBS, 1.2, (34.0, 35.0)),
         # It comes after 10 s, and is late even if the start begins at once: no delay makes it so.
-        ((10.0, 3600.0), JOBS, 0.05, (34.0, 35.0)),
+        ((10.0, 3600.0), JOBS._replace(service_seconds=110.0), 0.05, (34.0, 35.0)),
         # Two replicas, or jobs of 2 s, leave nobody waiting for the first job.
         ((45.0, 3600.0), JOBS._replace(slots=2), 0.05, (34.0, 35.0)),
         ((45.0, 3600.0), JOBS._replace(service_seconds=2.0), 0.05, (34.0, 35.0)),

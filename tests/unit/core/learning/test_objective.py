@@ -1,5 +1,6 @@
 """The account of late requests: what was declared is what comes of it, however wrong the estimates are."""
 
+import math
 import random
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from poolkeeper.core.learning import objective
 from poolkeeper.core.learning.objective import Objective
 from poolkeeper.core.learning.promise import NOT_LATE, Late
-from poolkeeper.core.tuning import MOST_RISK
+from poolkeeper.core.tuning import DELAY_GAIN, DELAY_SHARE, MOST_RISK
 
 PER_START = 5
 
@@ -85,3 +86,22 @@ def test_restarts_of_other_times_are_forgotten() -> None:
     for _ in range(80):
         account = objective.restart_ended(account)
     assert account.late_per_restart < 1.2
+
+
+@pytest.mark.parametrize(
+    ("taken", "other", "expected"),
+    [(0.0, 0.0, 0.01), (1000.0, 0.0, 0.01), (1000.0, 4.0, 0.004), (1000.0, 9.0, 0.0), (1000.0, 50.0, 0.0)],
+)
+def test_delays_get_what_other_causes_leave(taken: float, other: float, expected: float) -> None:
+    account = objective.Objective(taken=taken, other=other)
+    assert account.left(0.01) == pytest.approx(expected)
+    assert account.allowance(0.01) == pytest.approx(max(expected, DELAY_SHARE))
+
+
+def test_each_late_request_is_paid_by_its_cause() -> None:
+    """Ten requests at 99 %: one is late by a delay, two by the start."""
+    account = objective.learn(objective.initial(0.01), 10, Late(delay=1, start=2), 0.01)
+    assert account.balance == pytest.approx(0.01 * 10 - 3)
+    assert account.least_balance == pytest.approx(DELAY_SHARE * 10 - 1)
+    assert account.delay_share == pytest.approx(math.exp(-DELAY_GAIN * (1 - DELAY_SHARE * 10)))
+    assert (account.taken, account.other) == (10.0, 2.0)
