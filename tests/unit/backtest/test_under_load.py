@@ -57,3 +57,9 @@ def test_all_but_one_are_gone_a_minute_after_the_load(start: float, budget: floa
     left_at = arrivals()[-1] + SERVICE_SECONDS
     gone_at = next(at for at, desired, _ in ours.replicas_over_time if at > left_at and desired <= 1)
     assert gone_at - left_at <= 60.0 + 10.0
+
+
+@pytest.mark.parametrize(("start", "budget"), PROMISES)
+def test_the_last_one_is_gone_after_a_few_restarts(start: float, budget: float) -> None:
+    ours = outcome("poolkeeper", start, budget)
+    assert ours.ended_at - arrivals()[-1] <= 3.0 * start + 30.0

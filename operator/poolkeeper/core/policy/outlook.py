@@ -38,7 +38,13 @@ def terms(spec: PoolSpec, state: PoolState) -> Terms:
     start = state.starts.p50_seconds
     restart = start + spec.node_tail_seconds
     worth = state.objective.restart_worth(state.starts.chance_beyond(spec.budget_seconds))
-    return Terms(restart, start + _delay_seconds(spec, state), worth * restart)
+    late_cost_seconds = worth * restart * _share_saved(spec, state)
+    return Terms(restart, start + _delay_seconds(spec, state), late_cost_seconds)
+
+
+def _share_saved(spec: PoolSpec, state: PoolState) -> float:
+    """The share of late requests that one replica saves by staying up: of a load of six it takes a sixth."""
+    return 1.0 / max(state.load.steady.in_flight / spec.concurrency, 1.0)
 
 
 def _delay_seconds(spec: PoolSpec, state: PoolState) -> float:

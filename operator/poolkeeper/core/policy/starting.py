@@ -34,6 +34,7 @@ from poolkeeper.core.tuning import (
     FIRST_STEP_REPLICAS,
     GRACE_BUDGET_SHARE,
     GROWTH_STEP_FACTOR,
+    HIGHEST_LATE_PRICE,
     LATE_FOLLOWERS,
     LATE_SHORTFALL_SHARE,
     MOST_RISK,
@@ -208,7 +209,7 @@ def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
     replicas leave load × rate × shortfall / (1 - load / k) requests late until they have caught up. One more
     replica costs a start; it saves less than that in late requests from k = load × (1 + √(price × rate ×
     shortfall)) on. Example: load 2, price 0.25, rate 0.1 requests/s, shortfall 40 s: 2 × (1 + √1) = 4
-    replicas.
+    replicas. Before a start was seen the price has learned nothing, so the highest counts.
     """
     spec, state = case.spec, case.state
     rate = state.service.per_replica(spec, case.workload.worked)
@@ -216,7 +217,8 @@ def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
     watched_seconds = case.now - case.workload.waiting[0].arrived_at if case.workload.waiting else 0.0
     if not case.replicas.ready and watched_seconds > 0.0:
         busy_replicas = max(busy_replicas, _surely_came(case.workload) / watched_seconds / rate)
-    return int(busy_replicas * (1.0 + math.sqrt(state.objective.price * rate * shortfall_seconds)))
+    price = state.objective.price if state.starts.samples else HIGHEST_LATE_PRICE
+    return int(busy_replicas * (1.0 + math.sqrt(price * rate * shortfall_seconds)))
 
 
 def start(case: Case) -> Choice | None:

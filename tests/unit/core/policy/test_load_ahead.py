@@ -85,3 +85,11 @@ def test_a_steady_load_has_no_replica_more_and_one_that_comes_has_them_at_once()
     comes = observe(reading(T0, tuple(10.0 - 0.2 * number for number in range(50))), replicas(0))
     decision, _ = decide(T0, SPEC, comes, loaded(0.0))
     assert decision.replicas == 16
+
+
+@pytest.mark.parametrize(("busy", "share"), [(0.0, 1.0), (1.0, 1.0), (6.0, 1.0 / 6.0)])
+def test_one_replica_that_stays_up_saves_its_share_of_what_a_load_makes_late(
+    busy: float, share: float
+) -> None:
+    one, many = (outlook.terms(SPEC, loaded(each)).late_cost_seconds for each in (1.0, busy))
+    assert many == pytest.approx(share * one)
