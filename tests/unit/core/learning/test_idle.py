@@ -67,3 +67,16 @@ def test_a_burst_does_not_wash_away_what_is_known_about_long_gaps() -> None:
     seen = after([600.0] * 30 + [1.0] * 2_000)
     survivors = [reached[gaps.bin_of(600.0)] for reached in seen.reached]
     assert max(survivors) > 20.0
+
+
+def test_ages_that_no_gap_has_reached_are_judged_by_those_nearby() -> None:
+    """Gaps that mostly end within minutes, and of which those that don't have ended before half an hour."""
+    seen, never = after([30.0, 45.0, 60.0, 120.0, 240.0, 900.0] * 20), gaps.initial()
+    beyond = gaps.bin_of(2_000.0)
+    assert seen.hazards()[beyond] > 1.2 * never.hazards()[beyond]
+
+
+def test_a_period_stays_sharp_among_the_gaps_nearby() -> None:
+    hazards = periodic(600.0).hazards()
+    at = gaps.bin_of(600.0)
+    assert max(hazards[at - 1 : at + 2]) > 10.0 * hazards[at - 4]

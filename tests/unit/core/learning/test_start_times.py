@@ -9,7 +9,7 @@ from statistics import NormalDist, fmean
 import pytest
 
 from poolkeeper.core import tuning
-from poolkeeper.core.learning.starts import start_time
+from poolkeeper.core.learning.starts import lessons, start_time
 from poolkeeper.core.learning.starts.start_time import StartSample, StartTimes
 from poolkeeper.core.learning.state import initial_state, learn
 from tests.unit.core.strategies import T0, spec_of, taught
@@ -188,3 +188,10 @@ def test_memory_is_bounded() -> None:
     assert len(state.starts.seconds) == tuning.REMEMBERED_STARTS
     assert len(state.starts.uids) == tuning.REMEMBERED_UIDS
     assert len(state.starts.running) == tuning.REMEMBERED_RUNNING_STARTS
+
+
+def test_replicas_that_are_ready_at_once_are_learned_as_they_were_asked_for() -> None:
+    """Whatever the order in which pods or replicas are listed."""
+    early = StartSample("early", T0, T0 + 45.0, ready_at=T0 + 45.0)
+    late = StartSample("late", T0 + 15.0, T0 + 45.0, ready_at=T0 + 45.0)
+    assert lessons.in_order([late, early]) == lessons.in_order([early, late]) == [early, late]
