@@ -6,11 +6,10 @@ The string is JSON of scaled integers, compressed, in base64, after a prefix tha
 
 import json
 import math
-import struct
 import zlib
 from array import array
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, starmap
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from poolkeeper.core.learning.always_on import AlwaysOn
 from poolkeeper.core.learning.daytime import ROWS, Daytime
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.objective import Objective
+from poolkeeper.core.learning.packing import integers, pack, scale, unpack
 from poolkeeper.core.learning.promise import Late, Promise, Tally
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Doubt, Silence
@@ -40,10 +40,6 @@ PREFIX = "2:"
 """Names this form. An object with "version": 1 is the form before it: the same fields, uncompressed."""
 MOST_TEXT = 16_384
 """Bytes of JSON that are read at most; what `save` writes has about a quarter of that."""
-PACKED_SCALE = 500
-"""Counts of gaps fade towards 100, so that they fit into two bytes after this scaling."""
-LARGEST_INTEGER = 2**63
-"""Far above each number that is saved, and small enough for every computation with it."""
 LONGEST_REASON = 64
 """Of the reason why an attempt failed."""
 MARKS_PER_SECOND = 10
@@ -145,27 +141,27 @@ def _dump(state: PoolState) -> Dumped:
     starts, account, total = state.starts, state.objective, state.promise.total
     return {
         "startMilliseconds": [*map(_milliseconds, starts.seconds)],
-        "startWeights": _scale(starts.weights, 1000),
+        "startWeights": scale(starts.weights, 1000),
         "startUids": list(starts.uids),
         "startCounts": [starts.samples, starts.failures],
         "startMarks": list(chain(*map(_marks, starts.seconds, starts.phases))),
-        "service": _scale((state.service.completions, state.service.busy_seconds), 1000),
+        "service": scale((state.service.completions, state.service.busy_seconds), 1000),
         "objective": [
-            *_scale((account.balance, account.per_start), objective.SCALE),
+            *scale((account.balance, account.per_start), objective.SCALE),
             total.taken,
             total.late.total - total.late.ceiling,
             total.late.ceiling,
-            *_scale((account.price,), objective.SCALE),
+            *scale((account.price,), objective.SCALE),
         ],
-        "delays": _scale((account.least_balance, account.taken, account.other), objective.DELAYS_SCALE),
-        "late": [account.restarts, *_scale((account.late_per_restart,), objective.RESTARTS_SCALE)],
+        "delays": scale((account.least_balance, account.taken, account.other), objective.DELAYS_SCALE),
+        "late": [account.restarts, *scale((account.late_per_restart,), objective.RESTARTS_SCALE)],
         "account": list(promise.to_numbers(state.promise)),
         "gaps": [
             state.gaps.seen,
-            *_scale((state.gaps.recent, max(state.gaps.arrived_at, 0.0)), 10),
+            *scale((state.gaps.recent, max(state.gaps.arrived_at, 0.0)), 10),
         ],
-        "daytimeScore": _scale((state.gaps.daytime.score,), 1000),
-        "attempts": [state.attempts.failed, *_scale((max(state.attempts.settled_at, 0.0),), 10)],
+        "daytimeScore": scale((state.gaps.daytime.score,), 1000),
+        "attempts": [state.attempts.failed, *scale((max(state.attempts.settled_at, 0.0),), 10)],
         "attemptReason": state.attempts.reason[:LONGEST_REASON],
         "alwaysOn": always_on.to_numbers(state.always_on),
     }
@@ -173,9 +169,9 @@ def _dump(state: PoolState) -> Dumped:
 
 def _dump_gaps(known: Gaps) -> Dumped:
     return {
-        "gapsReached": _pack(chain(*known.reached)),
-        "gapsEnded": _pack(chain(*known.ended)),
-        "daytime": _pack(chain(known.daytime.ended, known.daytime.met)),
+        "gapsReached": pack(chain(*known.reached)),
+        "gapsEnded": pack(chain(*known.ended)),
+        "daytime": pack(chain(known.daytime.ended, known.daytime.met)),
     }
 
 
@@ -199,19 +195,21 @@ def _marks(seconds: float, phases: Phases | None) -> tuple[int, int]:
 
 
 def _restore_starts(dumped: Mapping[str, object], prior_seconds: float) -> StartTimes:
-    seconds = tuple(value / 1000 for value in _integers(dumped, "startMilliseconds", REMEMBERED_STARTS))
-    weights = tuple(value / 1000 for value in _integers(dumped, "startWeights", REMEMBERED_STARTS))
+    seconds = tuple(value / 1000 for value in integers(dumped, "startMilliseconds", REMEMBERED_STARTS))
+    weights = tuple(value / 1000 for value in integers(dumped, "startWeights", REMEMBERED_STARTS))
     if len(seconds) != len(weights) or min(weights, default=1.0) <= 0.0:
         raise ValueError("start times and weights don't match")
     if not all(0.0 < value <= LONGEST_START_SECONDS for value in seconds):
         raise ValueError("a start time is out of range")
-    samples, failures = (min(max(number, 0), MOST_COUNTED) for number in _integers(dumped, "startCounts", 2))
+    samples, failures = (min(max(number, 0), MOST_COUNTED) for number in integers(dumped, "startCounts", 2))
     return start_time.refit(
         start_time.initial(prior_seconds)._replace(
             seconds=array("d", seconds),
             weights=array("d", weights),
             phase_seconds=start_time.packed_phases(_restore_phases(dumped, seconds)),
-            uids=array("I", _integers(dumped, "startUids", REMEMBERED_UIDS)),
+            uids=array(
+                "I", [uid & start_time.KNOWN_BITS for uid in integers(dumped, "startUids", REMEMBERED_UIDS)]
+            ),
             samples=samples,
             failures=failures,
         )
@@ -220,8 +218,8 @@ def _restore_starts(dumped: Mapping[str, object], prior_seconds: float) -> Start
 
 def _restore_phases(dumped: Mapping[str, object], seconds: Sequence[float]) -> tuple[Phases | None, ...]:
     if "startMarks" not in dumped:
-        return _split(seconds, _integers(dumped, "startPhases", 9))
-    marks = _integers(dumped, "startMarks", 2 * REMEMBERED_STARTS)
+        return _split(seconds, integers(dumped, "startPhases", 9))
+    marks = integers(dumped, "startMarks", 2 * REMEMBERED_STARTS)
     return tuple(starmap(_restore_marks, zip(seconds, marks[::2], marks[1::2], strict=True)))
 
 
@@ -246,27 +244,27 @@ def _split(seconds: Sequence[float], numbers: Sequence[int]) -> tuple[Phases | N
 
 
 def _restore_service(dumped: Mapping[str, object]) -> ServiceRate:
-    completions, busy_seconds = _integers(dumped, "service", 2)
+    completions, busy_seconds = integers(dumped, "service", 2)
     return ServiceRate(max(completions, 0) / 1000, max(busy_seconds, 0) / 1000)
 
 
 def _restore_objective(dumped: Mapping[str, object]) -> Objective:
     """What restarts made late was not counted by versions before."""
-    balance, per_start, _, _, _, price = _integers(dumped, "objective", 6)
-    delays = _integers(dumped, "delays", 3) if "delays" in dumped else ()
-    restarts, late = _integers(dumped, "late", 2) if "late" in dumped else (0, 0)
+    balance, per_start, _, _, _, price = integers(dumped, "objective", 6)
+    delays = integers(dumped, "delays", 3) if "delays" in dumped else ()
+    restarts, late = integers(dumped, "late", 2) if "late" in dumped else (0, 0)
     account = objective.from_numbers(balance, per_start, price, *delays)
     return objective.with_restarts(account, restarts, late)
 
 
 def _restore_promise(dumped: Mapping[str, object], now: float) -> Promise:
     """Versions before knew fewer causes (`promise`); the first ones only two, and kept no windows."""
-    _, _, taken, late, capacity_late, _ = _integers(dumped, "objective", 6)
+    _, _, taken, late, capacity_late, _ = integers(dumped, "objective", 6)
     if "account" in dumped:
-        return promise.from_numbers(_integers(dumped, "account", promise.MOST_NUMBERS), taken, now)
+        return promise.from_numbers(integers(dumped, "account", promise.MOST_NUMBERS), taken, now)
     if "promise" not in dumped:
         return Promise(Tally(max(taken, 0), Late(start=max(late, 0), ceiling=max(capacity_late, 0))))
-    numbers = _integers(dumped, "promise", promise.MOST_NUMBERS)
+    numbers = integers(dumped, "promise", promise.MOST_NUMBERS)
     return promise.from_numbers(numbers, taken, now, promise.EARLIER_CAUSES)
 
 
@@ -276,22 +274,22 @@ def _dump_idle(idle: SeenIdle) -> list[int]:
 
 
 def _restore_idle(dumped: Mapping[str, object]) -> SeenIdle:
-    seconds, keep_seconds, trail = _integers(dumped, "idle", 3)
+    seconds, keep_seconds, trail = integers(dumped, "idle", 3)
     return SeenIdle(max(seconds, 0) / 10, keep_seconds / 10 if keep_seconds >= 0 else None, trail)
 
 
 def _restore_silence(dumped: Mapping[str, object], now: float, spec: PoolSpec) -> Silence:
-    numbers = _integers(dumped, "doubts", silence.MOST_NUMBERS) if "doubts" in dumped else ()
+    numbers = integers(dumped, "doubts", silence.MOST_NUMBERS) if "doubts" in dumped else ()
     return silence.from_numbers(numbers, now, spec)
 
 
 def _restore_gaps(dumped: Mapping[str, object], now: float) -> Gaps:
     """An arrival later than `now` counts as one now. Only another client can have written it; no gap would be
     learned until then, and at very large instants the steps through the slots of a day do not end."""
-    reached, ended = (_unpack(dumped, key, gaps.CONTEXTS, GAP_BINS) for key in ("gapsReached", "gapsEnded"))
+    reached, ended = (unpack(dumped, key, gaps.CONTEXTS, GAP_BINS) for key in ("gapsReached", "gapsEnded"))
     if any(end > reach for end, reach in zip(chain(*ended), chain(*reached), strict=True)):
         raise ValueError("more gaps ended in a bin than reached it")
-    seen, recent, arrived_at = _integers(dumped, "gaps", 3)
+    seen, recent, arrived_at = integers(dumped, "gaps", 3)
     recent_requests, daytime = max(recent / 10, 0.0), _restore_daytime(dumped)
     if arrived_at <= 0:
         return Gaps(reached, ended, max(seen, 0), recent_requests, daytime=daytime._replace(score=0.0))
@@ -299,8 +297,8 @@ def _restore_gaps(dumped: Mapping[str, object], now: float) -> Gaps:
 
 
 def _restore_daytime(dumped: Mapping[str, object]) -> Daytime:
-    ended, met = _unpack(dumped, "daytime", 2, ROWS)
-    (score,) = _integers(dumped, "daytimeScore", 1)
+    ended, met = unpack(dumped, "daytime", 2, ROWS)
+    (score,) = integers(dumped, "daytimeScore", 1)
     return Daytime(ended, met, score / 1000)
 
 
@@ -308,7 +306,7 @@ def _restore_attempts(dumped: Mapping[str, object], now: float) -> Attempts:
     """None where an operator of a version before saved the state."""
     if "attempts" not in dumped:
         return Attempts()
-    failed, settled_at = _integers(dumped, "attempts", 2)
+    failed, settled_at = integers(dumped, "attempts", 2)
     reason = dumped.get("attemptReason")
     is_word = isinstance(reason, str) and reason.isidentifier() and len(reason) <= LONGEST_REASON
     known = str(reason) if is_word else ""
@@ -316,33 +314,5 @@ def _restore_attempts(dumped: Mapping[str, object], now: float) -> Attempts:
 
 
 def _restore_always_on(dumped: Mapping[str, object], spec: PoolSpec) -> AlwaysOn:
-    numbers = _integers(dumped, "alwaysOn", always_on.MOST_NUMBERS) if "alwaysOn" in dumped else []
+    numbers = integers(dumped, "alwaysOn", always_on.MOST_NUMBERS) if "alwaysOn" in dumped else []
     return always_on.from_numbers(numbers, spec)
-
-
-def _integers(dumped: Mapping[str, object], key: str, most: int) -> list[int]:
-    values = dumped[key]
-    if not isinstance(values, list) or len(values) > most:
-        raise ValueError(f"{key} is not a list of at most {most} integers")
-    if not all(type(value) is int and abs(value) < LARGEST_INTEGER for value in values):
-        raise ValueError(f"{key} holds something else than integers")
-    return values
-
-
-def _scale(values: Iterable[float], factor: int) -> list[int]:
-    return [round(value * factor) for value in values]
-
-
-def _pack(counts: Iterable[float]) -> str:
-    """Two bytes per count: as integers in a list they would take the most room in the status by far."""
-    numbers = _scale(counts, PACKED_SCALE)
-    return b64encode(struct.pack(f"<{len(numbers)}H", *numbers)).decode()
-
-
-def _unpack(dumped: Mapping[str, object], key: str, rows: int, columns: int) -> "tuple[array[float], ...]":
-    text = dumped[key]
-    packed = b64decode(text, validate=True) if isinstance(text, str) else b""
-    if len(packed) != 2 * rows * columns:
-        raise ValueError(f"{key} does not hold {rows} rows of {columns} counts")
-    counts = [number / PACKED_SCALE for (number,) in struct.iter_unpack("<H", packed)]
-    return tuple(array("d", counts[at : at + columns]) for at in range(0, len(counts), columns))

@@ -127,6 +127,13 @@ def test_the_account_of_the_promise_outlives_a_restart() -> None:
     assert state.promise == account
 
 
+def test_pods_that_a_version_before_remembered_are_still_known() -> None:
+    """It kept all 32 bits of their checksums."""
+    known = [uid | 0xAB000000 for uid in GOOD["startUids"]]
+    state = restore(packed({**GOOD, "startUids": known}), T0, SPEC)
+    assert learn(state, StartSample("pod-0", T0, T0 + 9.0, ready_at=T0 + 9.0)) is state
+
+
 def test_what_delays_may_do_outlives_a_restart() -> None:
     account = initial_state(T0, SPEC).objective._replace(least_balance=-1.5, taken=900.0, other=4.2)
     state = restore(save(initial_state(T0, SPEC)._replace(objective=account)), T0, SPEC)
