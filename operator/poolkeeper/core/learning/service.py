@@ -20,6 +20,10 @@ class ServiceRate(NamedTuple):
     completions: float = 0.0
     busy_seconds: float = 0.0
 
+    def is_known(self, spec: PoolSpec) -> bool:
+        """Whether a request was completed, or its service time is declared."""
+        return self.completions > 0.0 or spec.expected_service_seconds is not None
+
     def per_replica(self, spec: PoolSpec, in_flight: float = 0.0) -> float:
         """Requests per second of one replica whose slots are all busy.
 

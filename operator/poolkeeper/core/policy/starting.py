@@ -115,8 +115,8 @@ def start_ahead(case: Case) -> Choice | None:
     if case.workload.is_empty or desired >= case.limits.ceiling:
         return None
     shortfall_seconds, start_seconds = _shortfall_seconds(case), case.start_seconds
-    # Before enough starts were seen, no start is sure to be in time, so that says nothing about the load.
-    is_late = bool(case.plan.late) and case.state.starts.samples >= STARTS_BEFORE_DELAY
+    # Before a request was completed, the load in replicas is a guess: the plan's number has to do.
+    is_late = bool(case.plan.late) and case.state.service.is_known(case.spec)
     if is_late:
         shortfall_seconds = max(shortfall_seconds, LATE_SHORTFALL_SHARE * start_seconds)
     if shortfall_seconds <= 0.0:
@@ -255,8 +255,7 @@ def _service_known_at(case: Case) -> float:
     Minus infinity where nothing is awaited, also if a request would be late before that.
     """
     state, spec = case.state, case.spec
-    is_known = state.service.completions > 0.0 or spec.expected_service_seconds is not None
-    if is_known or state.ready_since is None or not spec.may_delay:
+    if state.service.is_known(spec) or state.ready_since is None or not spec.may_delay:
         return -math.inf
     known_at = state.ready_since + min(FIRST_SERVICE_SECONDS, GRACE_BUDGET_SHARE * spec.budget_seconds)
     return known_at if known_at < case.workload.waiting[0].arrived_at + spec.budget_seconds else -math.inf

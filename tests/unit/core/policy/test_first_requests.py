@@ -104,12 +104,14 @@ def test_what_was_learned_outweighs_the_declared_service_time() -> None:
     assert ServiceRate().per_replica(spec_of(concurrency=4)) == pytest.approx(0.4)
 
 
-@pytest.mark.parametrize(("starts", "is_load"), [((90.0,), False), ((90.0, 91.0, 89.0), True)])
-def test_that_no_start_is_sure_to_be_in_time_is_no_sign_of_load_before_enough_starts_were_seen(
-    starts: tuple[float, ...], is_load: bool
+@pytest.mark.parametrize(
+    ("declared", "completions", "is_load"), [(None, 0.0, False), (None, 1.0, True), (1.0, 0.0, True)]
+)
+def test_a_growing_queue_is_no_load_in_replicas_before_the_first_completion(
+    declared: float | None, completions: float, is_load: bool
 ) -> None:
-    spec = spec_of(40, 120.0, concurrency=4)
-    state = taught(spec, starts)._replace(service=ServiceRate(100.0, 25.0))
+    spec = replace(spec_of(40, 120.0, concurrency=4), expected_service_seconds=declared)
+    state = taught(spec, (90.0,))._replace(service=ServiceRate(completions, 0.25 * completions))
     reasons = set()
     for second in range(1, 60):
         ages = tuple(float(age) for age in range(second, 0, -1) for _ in range(8))
