@@ -13,6 +13,7 @@ its backlog.
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from statistics import mean
 
 from hack.bench.policy.measures.finding import Finding
 from hack.bench.policy.measures.runs import Case, Run, Runs
@@ -33,16 +34,27 @@ Stretch = tuple[float, int]
 
 
 def overshoot(runs: Runs) -> Iterator[Finding]:
-    """The most replicas at once compared with what was needed: over the trace, and for each stretch."""
+    """The most replicas at once compared with what was needed: over the trace, and for each stretch.
+
+    Once with a service time that has to be learned, and once with its mean declared.
+    """
+    services = [seconds for pool in runs.trace.pools for seconds in pool.services]
     cases = {
-        (start, budget): Case(
-            Setting(budget_seconds=budget, concurrency=CONCURRENCY, max_replicas=CEILING), Constant(start)
+        (start, budget, declared): Case(
+            Setting(
+                budget_seconds=budget,
+                concurrency=CONCURRENCY,
+                max_replicas=CEILING,
+                expected_service_seconds=mean(services) if declared else None,
+            ),
+            Constant(start),
         )
         for start, budget in PROMISES
+        for declared in (False, True)
     }
     runs.ask(cases.values())
-    for (start, budget), case in cases.items():
-        subject = f"start {start:g} s, budget {budget:g} s"
+    for (start, budget, is_declared), case in cases.items():
+        subject = f"start {start:g} s, budget {budget:g} s" + (", service declared" if is_declared else "")
         yield _in_all(subject, runs.of(case), budget - start)
         yield _by_stretch(f"{subject}, by stretch", runs.of(case), budget - start)
 
