@@ -19,9 +19,11 @@ from poolkeeper.core.learning.gaps import EDGES, Gaps
 from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.tuning import PROVEN_SAMPLES
 
-FOLLOWERS = 8
+FOLLOWERS = 6
 """Requests after the last one that are looked at: a longer line is looked at when it is there."""
-CELLS = 24
+NEGLIGIBLE = 1e-3
+"""Requests that come so seldom before the horizon are not looked at."""
+CELLS = 16
 """Steps of time in which the arrival of the second and later ones is computed."""
 HALVINGS = 7
 """Of the time that a start may wait, when its end is searched for: within a hundredth."""
@@ -79,7 +81,7 @@ def longest(gaps: Gaps, starts: StartTimes, line: Line, risk: float) -> float:
     # A request is late if it comes earlier after the last one than these instants, and the delay.
     ends = [
         (chance, end + work)
-        for chance, points in zip(chances, works, strict=True)
+        for chance, points in zip(chances, works, strict=False)
         for end, work in zip(seconds, points, strict=True)
         if end + work + most > 0.0
     ]
@@ -112,7 +114,7 @@ def _works(jobs: int, service_seconds: float) -> list[float]:
 
 
 def _chances(gaps: Gaps, horizon: float) -> list[Chance]:
-    """For each of the next requests, the chance that it has come after so many seconds.
+    """For each of the next requests that may come, the chance that it has come after so many seconds.
 
     That of the first is as exact as the bins of gaps; the others are summed up in steps of equal length.
     """
@@ -131,6 +133,8 @@ def _chances(gaps: Gaps, horizon: float) -> list[Chance]:
                 sums[to] += half * mass
                 sums[to + 1] += half * mass
         cumulative = [0.0, *accumulate(sums[:CELLS])]
+        if cumulative[-1] < NEGLIGIBLE:
+            break
         found.append(partial(_interpolated, [at * step for at in range(CELLS + 1)], cumulative))
     return found
 

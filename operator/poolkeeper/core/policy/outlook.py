@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from poolkeeper.api.pool import ZeroMode
-from poolkeeper.core.learning import delay, idle, load
+from poolkeeper.core.learning import idle, load
 from poolkeeper.core.learning.delay import Line
 from poolkeeper.core.learning.idle import Terms
 from poolkeeper.core.learning.load import ROUNDING
@@ -48,7 +48,8 @@ def _share_saved(spec: PoolSpec, state: PoolState) -> float:
 
 
 def _delay_seconds(spec: PoolSpec, state: PoolState) -> float:
-    """How many seconds a start usually waits for more requests."""
+    """How many seconds a start usually waits for more requests; for those who come meanwhile, no longer than
+    the last one did."""
     if not spec.may_delay:
         return 0.0
     account, patience = state.objective, spec.budget_seconds - spec.margin_seconds
@@ -57,8 +58,7 @@ def _delay_seconds(spec: PoolSpec, state: PoolState) -> float:
     longest = patience - start_seconds
     if longest <= 0.0:
         return 0.0
-    risk = allowance / LATE_FOLLOWERS
-    longest = min(longest, delay.longest(state.gaps, state.starts, line(spec, 1, 1, state), risk))
+    longest = longest if state.delay is None else min(longest, state.delay.seconds)
     return account.delay_share * longest
 
 
