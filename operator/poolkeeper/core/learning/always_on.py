@@ -39,6 +39,10 @@ class AlwaysOn(NamedTuple):
     requests: float = 0.0
     """Fading count of all requests."""
 
+    def is_for(self, spec: PoolSpec) -> bool:
+        """Whether these counts are for the present ceiling and budget."""
+        return self.replicas[:1] == (spec.max_replicas,) and self.budget_seconds == spec.budget_seconds
+
     def late_share(self, number: int) -> float:
         """The share of late requests at one of `replicas`, by its place in that list."""
         return self.late[number] / self.requests if self.requests else 0.0
@@ -108,9 +112,9 @@ def from_numbers(numbers: Sequence[int], spec: PoolSpec) -> AlwaysOn:
 
 def _for(spec: PoolSpec, known: AlwaysOn) -> AlwaysOn:
     """The queues for the present declaration: another ceiling or budget begins a new count."""
-    most, budget_seconds = spec.max_replicas, spec.budget_seconds
-    if known.replicas[:1] == (most,) and known.budget_seconds == budget_seconds:
+    if known.is_for(spec):
         return known
+    most = spec.max_replicas
     replicas = tuple(sorted({most, most + 1, *(factor * most for factor in ALWAYS_ON_FACTORS)}))
     nothing = (0.0,) * len(replicas)
-    return AlwaysOn(budget_seconds, replicas, 0.0, nothing, nothing)
+    return AlwaysOn(spec.budget_seconds, replicas, 0.0, nothing, nothing)

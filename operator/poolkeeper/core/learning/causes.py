@@ -42,9 +42,6 @@ class Spell(NamedTuple):
 NEVER = Spell()
 
 
-NEVER = Spell()
-
-
 class ColdStart(NamedTuple):
     """The start from no ready replica that the requests of the present line wait, or waited, behind.
 

@@ -70,6 +70,7 @@ def remember(
         known = _learn(
             known, before, reading, flow,
             spec=spec, replicas=replicas, start_seconds=state.starts.p50_seconds,
+            was_seen=_was_seen(before.observed_at, flow.moved_at, spec, state.obstacles),
         )  # fmt: skip
     is_silent = workload.is_known and workload.is_empty
     works = has_moved or not is_silent
@@ -168,6 +169,11 @@ def _in_flight_seconds(before: Reading, after: Reading, poll_seconds: float) -> 
     return known * quiet_seconds + 0.5 * (known + now) * moving_seconds
 
 
+def _was_seen(begin: float, end: float, spec: PoolSpec, obstacles: Obstacles) -> bool:
+    """Whether demand was known between two instants; a poll that fails hides nothing."""
+    return obstacles.blind.seconds_within(begin, end) <= spec.poll_seconds
+
+
 def _learn(
     known: _Estimates | PoolState,
     before: Reading,
@@ -177,12 +183,18 @@ def _learn(
     spec: PoolSpec,
     replicas: Replicas | None,
     start_seconds: float,
+    was_seen: bool,
 ) -> _Estimates:
-    """Enter what moved from one reading of a source to the next."""
+    """Enter what moved from one reading of a source to the next.
+
+    `was_seen`: demand was known in between. Else requests came and were completed at instants that nobody
+    knows, so that they say nothing about how many come together, or how fast a replica works.
+    """
     arrivals, service_rate, offered = known.gaps, known.service, known.load
     account, kept, unavoidable = known.objective, known.promise, known.always_on
     if flow.arrived:
         arrivals = gaps.arrive(arrivals, flow.moved_at, flow.arrived)
+    if flow.arrived and was_seen:
         rate = service_rate.per_replica(spec)
         unavoidable = always_on.arrive(
             unavoidable, spec, flow.moved_at, flow.arrived, rate, service_rate.completions
@@ -196,7 +208,7 @@ def _learn(
     quiet_seconds, moving_seconds = flow.moved_at - before.observed_at, after.observed_at - flow.moved_at
     offered = load.learn(offered, quiet_seconds, in_flight, 0, memory_seconds)
     offered = load.learn(offered, moving_seconds, in_flight, after.queued - before.queued, memory_seconds)
-    if replicas is not None:
+    if replicas is not None and was_seen:
         busy_seconds = _busy_seconds(before, after, flow.moved_at, replicas.ready, spec.concurrency)
         service_rate = service.learn(service_rate, flow.completed, busy_seconds)
     return _Estimates(arrivals, service_rate, offered, account, kept, unavoidable)

@@ -25,7 +25,7 @@ DAY = WINDOWS[1]
 def budget_attainable(spec: PoolSpec, state: PoolState) -> Verdict:
     """Whether the declared objective can be kept within the ceiling, and by a pool that starts from zero."""
     followed = state.always_on
-    if followed.replicas[:1] == (spec.max_replicas,) and followed.misses(0, spec.allowed_share):
+    if followed.is_for(spec) and followed.misses(0, spec.allowed_share):
         rate = state.service.per_replica(spec)
         return _ceiling_too_low(spec, followed, spec.concurrency / rate)
     verdict = _start_fits(spec, state.starts)

@@ -10,9 +10,11 @@ from poolkeeper.backtest.simulation.waits import late_in, waits_when_always_on
 from poolkeeper.backtest.traces.trace import PoolTrace
 from poolkeeper.core.learning.always_on import AlwaysOn, arrive
 from poolkeeper.core.learning.saved import restore, save
+from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.state import initial_state
+from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.spec import PoolSpec
-from tests.unit.core.strategies import T0, spec_of
+from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught, unavailable
 
 PROVEN = 100.0
 """Completed requests: enough to believe the service rate."""
@@ -106,3 +108,18 @@ def test_counts_for_another_declaration_are_not_restored() -> None:
     spec = spec_of(budget_seconds=60.0, max_replicas=1)
     state = initial_state(T0, spec)._replace(always_on=followed(spec, [(0.0, 40)], 28.0))
     assert restore(save(state), T0, spec_of(budget_seconds=90.0, max_replicas=1)).always_on == AlwaysOn()
+
+
+def test_what_came_while_demand_was_unknown_did_not_come_at_once() -> None:
+    """600 requests of 5 s, one each 6 s, while the source can't be read for an hour."""
+    spec, at = spec_of(max_replicas=1), T0 - 3600.0
+    state = taught(spec, (5.0,) * 5, at)._replace(service=ServiceRate(100.0, 500.0))
+    for seen_at, demand in (
+        (at, reading(at, (), 1)),
+        (at + 1.0, unavailable(at + 1.0)),
+        (T0, reading(T0, (), 1, arrived=600, completed=600)),
+    ):
+        decision, state = decide(seen_at, spec, observe(demand, replicas(1)), state)
+    assert state.always_on.requests == 0.0
+    assert decision.budget_attainable.reason == "StartFitsBudget"
+    assert spec.concurrency / state.service.per_replica(spec) == pytest.approx(5.0, abs=0.2)

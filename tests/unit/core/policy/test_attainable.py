@@ -57,10 +57,13 @@ def test_a_few_late_requests_say_nothing_about_the_ceiling(late: float, requests
     assert (verdict.holds, verdict.reason) == (True, "StartFitsBudget")
 
 
-def test_counts_for_another_ceiling_say_nothing() -> None:
-    raised = spec_of(budget_seconds=120.0, max_replicas=2)
-    verdict = budget_attainable(raised, STATE._replace(always_on=followed((900.0, 500.0, 250.0))))
-    assert verdict.reason == "StartFitsBudget"
+def test_counts_for_another_ceiling_or_budget_say_nothing() -> None:
+    for raised in (
+        spec_of(budget_seconds=120.0, max_replicas=2),
+        spec_of(budget_seconds=900.0, max_replicas=1),
+    ):
+        verdict = budget_attainable(raised, STATE._replace(always_on=followed((900.0, 500.0, 250.0))))
+        assert verdict.reason == "StartFitsBudget"
 
 
 @pytest.mark.parametrize(
