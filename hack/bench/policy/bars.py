@@ -43,7 +43,7 @@ PEERS = (
     *("keda", "keda-http", "knative", "hpa", "kubeai", "wva", "keepalive", "always-on"),
     *("fixed:idle=0", "fixed:idle=300", "ski-rental", "hybrid-histogram"),
 )
-MINUTES = 10
+MINUTES = 60
 
 
 def frontier(runs: Runs) -> Iterator[Finding]:
