@@ -19,7 +19,7 @@ from poolkeeper.backtest.controllers.registry import (
 )
 from poolkeeper.backtest.delivery import (
     InputError,
-    check_writable,
+    check_files,
     deliver,
     deliver_suggestions,
     stopped_by_reader,
@@ -37,6 +37,8 @@ from poolkeeper.backtest.traces.trace import Trace, TraceError
 DEFAULT_POLICIES = (POOLKEEPER, "keda", ALWAYS_ON, OPTIMUM)
 POOLS = 10
 WEEK_SECONDS = 604_800.0
+LEAST_OBJECTIVE = 50.0
+"""As `coldStart.objectivePercent` of a pool; it also finds 0.995 where 99.5 is meant."""
 BAD_INPUT = 2
 PARAMETERS = {
     "start_time": "start_time",
@@ -130,8 +132,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Replays traces of requests through Poolkeeper's decisions and other policies, and compares the cost."""
     try:
-        for path in (arguments.json, arguments.html):
-            check_writable(path)
+        check_files(arguments.json, arguments.html)
         _import_early(arguments)
         with reading() as watch:
             comparison = comparison_from(arguments, watch)
@@ -223,22 +224,26 @@ def _work(comparison: Comparison, arguments: argparse.Namespace) -> None:
 
 def percent(text: str) -> float:
     value = _number(text)
-    if not 0 < value < 100:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 100, got {text}")
+    if not LEAST_OBJECTIVE <= value < 100:
+        raise argparse.ArgumentTypeError(
+            f"must be a percentage of at least {LEAST_OBJECTIVE:g} and below 100, for example 99.5, "
+            f"got {text}"
+        )
     return value
 
 
 def count(text: str) -> int:
-    value = count_or_none(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return value
+    return _whole(text, 1)
 
 
 def count_or_none(text: str) -> int:
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
     value = _number(text)
-    if value != int(value) or not 0 <= value <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"must be a whole number between 0 and 1000000, got {text}")
+    if value != int(value) or not least <= value <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"must be a whole number between {least} and 1000000, got {text}")
     return int(value)
 
 

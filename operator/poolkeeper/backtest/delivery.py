@@ -72,8 +72,19 @@ def stopped_by_reader() -> int:
     return 128 + signal.SIGPIPE
 
 
-def check_writable(path: str | None) -> None:
-    """Raises InputError for a file that can't be written, before time is spent on replays; writes nothing."""
+def check_files(json: str | None, html: str | None) -> None:
+    """Raises InputError for files that can't be written, before time is spent on replays; writes nothing."""
+    if html == "-":
+        raise InputError(
+            "--html -: the page can only be written to a file; give it a name such as report.html"
+        )
+    if json and html and Path(json).absolute() == Path(html).absolute():
+        raise InputError(f"--json and --html both name {json}; give each a file of its own")
+    for path in (json, html):
+        _check_writable(path)
+
+
+def _check_writable(path: str | None) -> None:
     if path is None or path == "-":
         return
     file = Path(path)

@@ -268,7 +268,13 @@ def test_the_fixed_timeouts_of_the_frontier_are_joined_from_cheap_to_dear(trace:
         (["--class", "abacus"], "--class abacus is not in the catalogue"),
         (["--min-replicas", "3"], "--min-replicas is above --max-replicas"),
         (["--policy", "keda:polling=1e-9"], "polling must lie between 0.1 and"),
-        (["--policy", "keda:idleReplicaCount=0"], "must be below minReplicaCount = 0"),
+        (
+            ["--policy", "keda:idleReplicaCount=0"],
+            "must be below minReplicaCount = 0; give a minReplicaCount of at least 1, or leave out idle",
+        ),
+        (["--start-time", "samples:nowhere.txt"], "nowhere.txt: can't be read: No such file or directory"),
+        (["--html", "-"], "--html -: the page can only be written to a file"),
+        (["--json", "./both", "--html", "both"], "--json and --html both name ./both; give each a file"),
         (["--policy", "hindsight:late=101"], "late must lie between 0 and 100"),
         (
             ["--policy", "hindsight", "--max-replicas", "2"],
@@ -295,6 +301,24 @@ def test_a_result_that_can_not_be_written_is_found_before_replaying(
     assert main(flags(str(tmp_path / "not-even-read.csv"), flag, path)) == 2
     (error,) = capsys.readouterr().err.strip().splitlines()
     assert f"{path}: can't be written" in error
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("--objective", "0.995", "must be a percentage of at least 50 and below 100, for example 99.5"),
+        ("--objective", "100", "must be a percentage of at least 50 and below 100, for example 99.5"),
+        ("--max-replicas", "0", "must be a whole number between 1 and 1000000, got 0"),
+        ("--max-replicas", "-1", "must be a whole number between 1 and 1000000, got -1"),
+        ("--min-replicas", "-1", "must be a whole number between 0 and 1000000, got -1"),
+    ],
+)
+def test_what_is_refused_is_not_named_as_possible(
+    trace: str, flag: str, value: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(flags(trace, flag, value))
+    assert f"argument {flag}: {message}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("budget", ["-1", "nan", "inf", "1e12", "soon"])

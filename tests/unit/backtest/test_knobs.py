@@ -74,7 +74,7 @@ def test_an_hpa_that_looks_back_upwards_remembers_its_rest_at_zero() -> None:
 
 
 def test_keda_goes_from_idle_to_its_minimum_and_back_after_the_cooldown() -> None:
-    text = "keda:minReplicaCount=3,idleReplicaCount=0,pollingInterval=5,cooldownPeriod=60"
+    text = "keda:minReplicaCount=3, idleReplicaCount = 0,pollingInterval=5, cooldownPeriod=60"
     setting = replace(MANY, write_seconds=0.0)
     (up_at, up), (down_at, down) = changes(
         Replay(pool([100.0], 5), setting, Constant(90.0), controller(text, setting, 0.0)).run()
@@ -249,6 +249,7 @@ def test_a_knob_has_the_name_that_the_peer_gives_it_and_a_short_one(peer: str, o
         ("keda:cooldownPeriod=-1", "cooldownPeriod must lie between 0 and"),
         ("keda:colour=1", "it has pollingInterval, cooldownPeriod, initialCooldownPeriod, minReplicaCount"),
         ("keda:polling=30,pollingInterval=60", "has the parameter 'pollingInterval' twice"),
+        ("keda:idleReplicaCount=2", "idleReplicaCount must be 0, got 2 (KEDA documents"),
         ("keda:idleReplicaCount=1", "KEDA documents 0 as the only value that works"),
         ("keda:minReplicaCount=1.5", "minReplicaCount must be a whole number, got 1.5"),
         ("keda:scaleOnInFlight=2", "scaleOnInFlight must lie between 0 and 1"),

@@ -31,6 +31,8 @@ class Knob:
     def refusal(self, value: float) -> str | None:
         """What is possible, if the value is not; begins after the knob's name."""
         least, most = self.bounds
+        if not least <= value <= most and least == most:
+            return f"must be {least:g}"
         if not least <= value <= most:
             return f"must lie between {least:g} and {most:g}"
         if self.is_whole and value != int(value):
@@ -153,7 +155,10 @@ def beside(given: Values, concurrency: int, min_replicas: int, max_replicas: int
     if "idle_replicas" in given:
         idle = given["idle_replicas"]
         if idle >= least:
-            return f"idleReplicaCount = {idle:g} must be below minReplicaCount = {least:g}"
+            return (
+                f"idleReplicaCount = {idle:g} must be below minReplicaCount = {least:g}; give a "
+                f"minReplicaCount of at least {idle + 1:g}, or leave out idleReplicaCount"
+            )
         if idle < min_replicas:
             return (
                 f"idleReplicaCount = {idle:g} is below --min-replicas = {min_replicas}, and no policy may go "

@@ -150,7 +150,7 @@ def _check_together(policy: Policy) -> None:
 
 
 def _parameter(policy: str, text: str) -> tuple[str, float]:
-    key, _, value = text.partition("=")
+    key, _, value = (part.strip() for part in text.partition("="))
     kind = POLICIES[policy]
     knob = kind.knob(key)
     if knob is None:

@@ -180,8 +180,10 @@ def read_samples(path: Path) -> Samples:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     seconds.append(_sample(path, number, line))
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartTimesError(f"{path}: can't be read: {error}") from error
+    except OSError as error:
+        raise StartTimesError(f"{path}: can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise StartTimesError(f"{path}: can't be read: it is no text") from error
     if not seconds:
         raise StartTimesError(f"{path}: holds no start times; write one number of seconds per line")
     return Samples(tuple(seconds))

@@ -100,7 +100,7 @@ def _unavoidable(
         helps = f"{tried} replicas would still leave {left:g} % late; raise coldStart.budgetSeconds"
     else:
         promised = f"{objective_percent:g} % within {budget_seconds:g} s"
-        helps = f"{enough} replicas would keep {promised}; raise replicas.max"
+        helps = f"{enough} replicas that are always ready would keep {promised}; raise replicas.max"
     return Verdict(False, "CeilingTooLow", f"{late}; {helps}")
 
 

@@ -22,12 +22,12 @@ def followed(late: tuple[float, ...], requests: float = 1000.0) -> AlwaysOn:
         (
             (41.0, 3.0, 0.0),
             "with at most 1 replica and 28 s per request, 4.1 % of the requests are late whatever is done; 2 "
-            "replicas would keep 99 % within 120 s; raise replicas.max",
+            "replicas that are always ready would keep 99 % within 120 s; raise replicas.max",
         ),
         (
             (300.0, 80.0, 2.0),
             "with at most 1 replica and 28 s per request, 30 % of the requests are late whatever is done; 4 "
-            "replicas would keep 99 % within 120 s; raise replicas.max",
+            "replicas that are always ready would keep 99 % within 120 s; raise replicas.max",
         ),
         (
             (900.0, 500.0, 250.0),
