@@ -17,6 +17,7 @@ from poolkeeper.core.tuning import (
     PEAK_START_SHARE,
     PROVEN_SAMPLES,
     QUEUE_FILL_LIMIT,
+    RESTARTS_PER_START,
     SERVICE_RATE_MARGIN,
     SHORTEST_SMOOTHING_SECONDS,
 )
@@ -38,6 +39,8 @@ def terms(spec: PoolSpec, state: PoolState) -> Terms:
     start = state.starts.p50_seconds
     restart = start + spec.node_tail_seconds
     worth = state.objective.restart_worth(state.starts.chance_beyond(spec.budget_seconds))
+    if start <= spec.budget_seconds:
+        worth = min(worth, max(1.0, state.objective.restarts / RESTARTS_PER_START))
     late_cost_seconds = worth * restart * _share_saved(spec, state)
     return Terms(restart, start + _delay_seconds(spec, state), late_cost_seconds)
 
