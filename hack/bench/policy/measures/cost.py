@@ -2,10 +2,10 @@
 
 Hindsight knows the whole trace and chooses, for each pool, the best of a thousand rules of three constants:
 for how long the replica idles, how late it starts, and whether the queue makes it earlier. All pools give up
-a late request at the same price. Pools with fewer than thirty starts are left out: nothing can be learned in
-them. Printed beside it are the optimum, and the best that is possible without knowing how long the next start
-will take (informed). Nothing that does not know that can reach the optimum, so only a start time that never
-varies has an aim on it.
+a late request at the same price. Pools in which a policy that never idles makes fewer than thirty starts
+are left out: nothing can be learned in them. Printed beside it are the optimum, and the best that is possible
+without knowing how long the next start will take (informed). Nothing that does not know that can reach the
+optimum, so only a start time that never varies has an aim on it.
 """
 
 from bisect import bisect_right
@@ -39,9 +39,13 @@ def cost(runs: Runs) -> Iterator[Finding]:
     """Beside hindsight and the optimum, and well below KEDA where the optimum itself is."""
     cases = {name: _cases(promise) for name, promise in STARTS.items()}
     runs.ask(case for each in cases.values() for case in each)
-    for name, (case, at_once, keda) in cases.items():
+    for name, (case, at_once, keda, never_idle) in cases.items():
         most = OF_HINDSIGHT_WITH_TWO_MODES if isinstance(case.start_times, TwoMode) else OF_HINDSIGHT
-        parts = [whole(run) for run in runs.of(case) if len(run.ready_at) >= SEEN_STARTS]
+        parts = [
+            whole(ours)
+            for ours, restless in zip(runs.of(case), runs.of(never_idle), strict=True)
+            if len(restless.ready_at) >= SEEN_STARTS
+        ]
         yield beside_hindsight(name, runs, case, parts, most)
         optimum_hours = runs.optimum_hours(case)
         yield _of_optimum(name, runs, case, optimum_hours)
@@ -50,12 +54,13 @@ def cost(runs: Runs) -> Iterator[Finding]:
             yield from _beside_keda(name, *totals)
 
 
-def _cases(promise: Promise) -> tuple[Case, Case, Case]:
-    """With starts at the deadline, with starts at once, and KEDA."""
+def _cases(promise: Promise) -> tuple[Case, ...]:
+    """With starts at the deadline, with starts at once, KEDA, and what never idles."""
     start_times, budget = promise
     setting = Setting(budget_seconds=budget)
     at_once = replace(setting, start=StartMode.IMMEDIATELY)
-    return Case(setting, start_times), Case(at_once, start_times), Case(setting, start_times, "keda")
+    peers = (Case(setting, start_times, policy) for policy in ("keda", "fixed:idle=0"))
+    return Case(setting, start_times), Case(at_once, start_times), *peers
 
 
 def modes(runs: Runs) -> Iterator[Finding]:
