@@ -4,12 +4,41 @@ The slots of a new replica work in rounds: four jobs of 60 s that are taken toge
 one for almost 60 s. Those of a replica that has worked for a while get free evenly, `rate` times a second.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from poolkeeper.core.tuning import (
     LATE_START_TOLERANCE_SECONDS,
     ROUND_SPREAD,
 )
+
+MOST_BATCHES = 32
+"""Most instants at which starting replicas are expected: a plan looks at each of them for each deadline."""
+
+
+class Batch(NamedTuple):
+    """Starting replicas that are expected to be ready together."""
+
+    ready_at: float
+    """When, in Unix seconds."""
+    replicas: int
+
+
+def batches(ready_at: Iterable[float]) -> tuple[Batch, ...]:
+    """The starting replicas that are expected to be ready at these instants; neighbours are taken together
+    where there are too many."""
+    counts: dict[float, int] = {}
+    for at in ready_at:
+        counts[at] = counts.get(at, 0) + 1
+    if len(counts) <= MOST_BATCHES:
+        return tuple([Batch(at, replicas) for at, replicas in counts.items()])
+    found, each = sorted(counts.items()), -(-len(counts) // MOST_BATCHES)
+    return tuple([_together(found[begin : begin + each]) for begin in range(0, len(found), each)])
+
+
+def _together(neighbours: list[tuple[float, int]]) -> Batch:
+    replicas = sum([count for _, count in neighbours])
+    return Batch(sum([at * count for at, count in neighbours]) / replicas, replicas)
 
 
 def rounds(services: float) -> float:
@@ -37,8 +66,8 @@ class Capacity(NamedTuple):
     """Free slots now."""
     ready: int
     """Ready replicas."""
-    ready_at: tuple[float, ...]
-    """When each starting replica is expected to be ready, in Unix seconds."""
+    coming: tuple[Batch, ...]
+    """The starting replicas, by when they are expected to be ready."""
     slots: int
     """Slots of one replica: the pool's concurrency."""
     rate: float
@@ -47,7 +76,7 @@ class Capacity(NamedTuple):
     @property
     def is_none(self) -> bool:
         """Whether no replica is ready or starting."""
-        return not self.ready and not self.ready_at and not self.free
+        return not self.ready and not self.coming and not self.free
 
     def takes(self, now: float, until: float) -> float:
         """Requests that will have been taken by `until`.
@@ -60,11 +89,11 @@ class Capacity(NamedTuple):
         # A hot loop: asked for every bucket of waiting requests at every decision.
         slots, rate = self.slots, self.rate
         total = self.free + self.ready * rate * (until - now) if until > now else self.free
-        for ready_at in self.ready_at:
+        for ready_at, replicas in self.coming:
             if ready_at < until + LATE_START_TOLERANCE_SECONDS:
-                total += slots
+                total += slots * replicas
                 if until > ready_at:
-                    total += slots * rounds((until - ready_at) * rate / slots)
+                    total += slots * replicas * rounds((until - ready_at) * rate / slots)
         return total
 
     def takes_within(self, seconds: float) -> float:

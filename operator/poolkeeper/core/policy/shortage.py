@@ -152,7 +152,7 @@ def _of_rest(now: float, need: Need, capacity: Capacity) -> Shortages:
     # A hot loop over up to 64 buckets: what it reads often is bound to local names.
     patience, grace = need.patience, need.grace
     usual_seconds, start_seconds = need.usual_seconds, need.start_seconds
-    free, ready_rate, has_starting = capacity.free, capacity.ready * capacity.rate, bool(capacity.ready_at)
+    free, ready_rate, has_starting = capacity.free, capacity.ready * capacity.rate, bool(capacity.coming)
     deadlines: list[float] = []
     requests: list[float] = []
     starts: list[float] = []

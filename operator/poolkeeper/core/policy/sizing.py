@@ -57,7 +57,7 @@ def plan(now: float, need: Need, capacity: Capacity, growth: float, most: int) -
     added = max(min(more, most), 1)
     start_at = now if short.late else _latest_start(short, added, capacity)
     if growth > 0.0:
-        replicas = capacity.ready + len(capacity.ready_at) + added
+        replicas = capacity.ready + sum([batch.replicas for batch in capacity.coming]) + added
         room = QUEUE_FILL_LIMIT * need.patience * capacity.rate * replicas - need.cumulative_requests[-1]
         start_at = min(start_at, now + room / growth - short.first_seconds)
     late = math.ceil(short.late[-1].requests) if short.late else 0

@@ -12,7 +12,7 @@ from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.starts.unseen import starts_before_delay
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import outlook, say, sizing
-from poolkeeper.core.policy.capacity import Capacity
+from poolkeeper.core.policy.capacity import Batch, Capacity, batches
 from poolkeeper.core.policy.case import (
     Case,
     Choice,
@@ -97,15 +97,15 @@ def _capacity(
     """What the ready and the starting replicas can take."""
     ready, worked, slots = min(replicas.ready, replicas.desired), workload.worked, spec.concurrency
     free = max(0.0, ready * slots - worked) if ready else 0.0
-    ready_at = _ready_at(now, replicas, allowance, state) if replicas.starting else ()
+    coming = _coming(now, replicas, allowance, state) if replicas.starting else ()
     rate = SERVICE_RATE_MARGIN * state.service.per_replica(spec, worked)
-    return Capacity(free, ready, ready_at, slots, rate)
+    return Capacity(free, ready, coming, slots, rate)
 
 
-def _ready_at(now: float, replicas: Replicas, allowance: float, state: PoolState) -> tuple[float, ...]:
+def _coming(now: float, replicas: Replicas, allowance: float, state: PoolState) -> tuple[Batch, ...]:
     tail = max(EARLIEST_TAIL, min(allowance, MOST_RISK))
     ages = [starting.age(now) for starting in replicas.starting]
-    return tuple([now + state.starts.remaining(age, tail) for age in ages])
+    return batches([now + state.starts.remaining(age, tail) for age in ages])
 
 
 def start_ahead(case: Case) -> Choice | None:

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.core.policy.capacity import Capacity, rounds, services_for
+from poolkeeper.core.policy.capacity import MOST_BATCHES, Capacity, batches, rounds, services_for
 
 NOW = 1_700_000_000.0
 
 
 def new(slots: int, service_seconds: float, *ready_in: float) -> Capacity:
     """Replicas that are starting, with requests of this length."""
-    return Capacity(0.0, 0, tuple(NOW + seconds for seconds in ready_in), slots, slots / service_seconds)
+    return Capacity(0.0, 0, batches(NOW + seconds for seconds in ready_in), slots, slots / service_seconds)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,7 @@ def new(slots: int, service_seconds: float, *ready_in: float) -> Capacity:
         (new(4, 60.0, 20.0), 10.0, 0),
         (new(4, 60.0, 20.0), 80.0, 8),
         (new(4, 60.0, 0.0, 60.0), 60.0, 12),
+        (new(4, 60.0, 0.0, 60.0, 0.0), 60.0, 20),
         # Short requests: within half a round as many as a fluid.
         (new(4, 1.0, 0.0), 60.0, 244),
         (new(4, 1.0, 0.0), 60.5, 244),
@@ -68,7 +69,7 @@ capacities = st.builds(
     Capacity,
     free=st.floats(0.0, 8.0),
     ready=st.integers(2, 5),
-    ready_at=st.lists(st.floats(-5.0, 300.0).map(lambda after: NOW + after), max_size=4).map(tuple),
+    coming=st.lists(st.floats(-5.0, 300.0).map(lambda after: NOW + after), max_size=4).map(batches),
     slots=st.sampled_from((1, 4, 16)),
     rate=st.sampled_from((0.01, 0.36, 5.0)),
 )
@@ -93,3 +94,16 @@ def test_the_service_times_for_a_number_of_rounds_are_the_fewest(wanted: float) 
     services = services_for(wanted)
     assert rounds(services) == pytest.approx(wanted, abs=1e-6)
     assert services < 1e-3 or rounds(services - 1e-3) < wanted
+
+
+def test_replicas_that_start_together_cost_a_plan_no_more_than_one() -> None:
+    assert batches([NOW] * 500 + [NOW + 1.0]) == ((NOW, 500), (NOW + 1.0, 1))
+
+
+@given(st.lists(st.floats(0.0, 100.0), min_size=MOST_BATCHES + 1, max_size=300))
+def test_of_many_starts_neighbours_are_taken_together(ready_in: list[float]) -> None:
+    found = batches(NOW + seconds for seconds in ready_in)
+    assert len(found) <= MOST_BATCHES
+    assert sum(batch.replicas for batch in found) == len(ready_in)
+    mean = sum(batch.replicas * (batch.ready_at - NOW) for batch in found) / len(ready_in)
+    assert mean == pytest.approx(sum(ready_in) / len(ready_in), abs=1e-3)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.core.policy.capacity import Capacity
+from poolkeeper.core.policy.capacity import Batch, Capacity, batches
 from poolkeeper.core.policy.shortage import Need
 from poolkeeper.core.policy.sizing import NOTHING, StartPlan, plan
 from poolkeeper.core.tuning import LATE_START_TOLERANCE_SECONDS, QUEUE_FILL_LIMIT, START_TIME_REUSE_FACTOR
@@ -49,7 +49,7 @@ def looked_through(now: float, need: Need, capacity: Capacity, growth: float, mo
     late = [requests for _, requests, _, is_late in short if is_late]
     start_at = now if late else min(latest_start(each, added, capacity) for each in short)
     if growth > 0.0:
-        replicas = capacity.ready + len(capacity.ready_at) + added
+        replicas = capacity.ready + sum(batch.replicas for batch in capacity.coming) + added
         room = QUEUE_FILL_LIMIT * need.patience * capacity.rate * replicas - sum(
             bucket.requests for bucket in need.waiting
         )
@@ -69,7 +69,7 @@ def capacities(draw: st.DrawFn) -> Capacity:
     return Capacity(
         free=draw(st.floats(0.0, ready * slots)),
         ready=ready,
-        ready_at=tuple(NOW + after for after in draw(st.lists(st.floats(-5.0, 300.0), max_size=3))),
+        coming=batches(NOW + after for after in draw(st.lists(st.floats(-5.0, 300.0), max_size=3))),
         slots=slots,
         rate=draw(st.sampled_from((0.01, 0.36, 5.0))),
     )
@@ -108,7 +108,7 @@ def test_passing_over_what_cannot_matter_changes_no_plan(
 
 @pytest.mark.parametrize("cautious_seconds", [95.0, 150.0, 455.0])
 def test_that_starts_may_take_long_makes_no_replica_seem_unneeded(cautious_seconds: float) -> None:
-    one_starts = Capacity(free=0.0, ready=0, ready_at=(NOW + 80.0,), slots=4, rate=4.0)
+    one_starts = Capacity(free=0.0, ready=0, coming=(Batch(NOW + 80.0, 1),), slots=4, rate=4.0)
     need = Need(
         waiting=(ArrivalBucket(NOW, 400),),
         cumulative_requests=(400,),
@@ -126,7 +126,7 @@ def test_more_capacity_never_asks_for_more_replicas(
 ) -> None:
     """Where the start time does not depend on how many requests depend on it."""
     need = need._replace(start_seconds=lambda _: need.usual_seconds)
-    larger = capacity._replace(ready_at=(*capacity.ready_at, NOW + ready_in))
+    larger = capacity._replace(coming=(*capacity.coming, Batch(NOW + ready_in, 1)))
     if is_ready:
         larger = capacity._replace(ready=capacity.ready + 1, free=capacity.free + capacity.slots)
     assert plan(NOW, need, larger, 0.0, 12).more <= plan(NOW, need, capacity, 0.0, 12).more
