@@ -1,6 +1,7 @@
 """`--suggest` finds what keeps a promise, on traces where it is known what does."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -9,12 +10,12 @@ from rich.console import Console
 from poolkeeper.backtest.comparison import Comparison, compare
 from poolkeeper.backtest.controllers.registry import parse_policy
 from poolkeeper.backtest.reporting.report.suggested import suggestions_page
-from poolkeeper.backtest.reporting.suggested import print_suggestions, suggestions_as_json
+from poolkeeper.backtest.reporting.suggested import print_suggestions, suggestions_as_json, verdict
 from poolkeeper.backtest.reporting.unattainable import of_rows, unattainable
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
-from poolkeeper.backtest.suggest.changes import changes, other_promises
-from poolkeeper.backtest.suggest.search import Suggestion, suggest
+from poolkeeper.backtest.suggest.changes import ALWAYS_UP, Change, changes, other_promises
+from poolkeeper.backtest.suggest.search import Suggestion, Tried, suggest
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace
 from tests.unit.backtest.traces import pool
 
@@ -42,9 +43,9 @@ def test_two_long_jobs_at_once_need_two_replicas() -> None:
 
 def test_or_a_budget_that_lets_the_second_job_wait_for_the_first() -> None:
     setting = Setting(budget_seconds=60.0, objective_percent=95.0)
-    _, found = suggested(pool(PAIRS, service=80.0), setting)
+    _, found = suggested(pool(PAIRS, service=85.0), setting)
     assert found.shortest_budget is not None
-    # A start of 10 s and a job of 80 s: 90 s is 1.5 times the budget, with nothing left for a poll.
+    # A start of 10 s and a job of 85 s: 1.5 times the budget is too short by 5 s.
     assert found.shortest_budget.change.words == "budgetSeconds: 120"
 
 
@@ -62,12 +63,44 @@ def test_where_the_start_outlasts_the_budget_a_replica_must_stay_up() -> None:
     )
 
 
+def test_where_no_start_is_early_enough_all_replicas_must_stay_up() -> None:
+    setting = Setting(budget_seconds=60.0, objective_percent=95.0)
+    _, found = suggested(pool(PAIRS, service=80.0), setting, start_seconds=90.0)
+    assert found.cheapest is not None
+    assert found.cheapest.change.words == "replicas.min and replicas.max: 2"
+    assert found.cheapest.late == 0
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "tried"), [(0, 1, ["2", "4"]), (0, 2, ["2", "3", "4", "8"]), (2, 2, ["3", "4", "8"])]
+)
+def test_replicas_that_are_always_up_are_tried_unless_they_are_declared(
+    least: int, most: int, tried: list[str]
+) -> None:
+    setting = Setting(budget_seconds=60.0, min_replicas=least, max_replicas=most)
+    assert [each.value for each in changes(setting) if each.field == ALWAYS_UP] == tried
+
+
 def test_a_promise_that_is_kept_needs_nothing() -> None:
     setting = Setting(budget_seconds=60.0, objective_percent=95.0)
     _, found = suggested(pool([HOUR * number for number in range(60)], service=1.0), setting)
     assert found.declared.keeps
     assert found.cheapest is not None
     assert found.cheapest.hours <= found.declared.hours
+    _, advice, *_ = verdict(found)
+    assert advice.startswith("Nothing needs to change. ")
+
+
+def test_what_keeps_a_promise_by_declaring_less_is_named_with_that_risk() -> None:
+    setting = Setting(budget_seconds=60.0, objective_percent=99.0)
+    declared = Tried(Change("as declared", "", setting, 60.0, 99.0), 2.0, 0, 100, ())
+    less = Change("objectivePercent", "90", replace(setting, objective_percent=90.0), 60.0, 99.0)
+    found = Suggestion("pairs", declared, (Tried(less, 1.9, 1, 100, ()),), ())
+    assert list(verdict(found))[1:] == [
+        "Nothing needs to change. The cheapest that keeps it: objectivePercent: 90, "
+        "for 1.90 h (-5.0 %) with 1.00 % late.",
+        "It declares less than the 99 % that are promised, so that other requests may break the promise.",
+    ]
 
 
 def test_it_is_said_in_words_and_as_a_table() -> None:

@@ -69,9 +69,16 @@ def verdict(suggestion: Suggestion) -> Iterator[str]:
     if cheapest is None:
         yield "None of the declarations that were tried keeps it."
     elif cheapest is declared:
-        yield "None of the declarations that were tried keeps it for less."
+        yield "Nothing needs to change. None of the declarations that were tried keeps it for less."
     else:
-        yield f"The cheapest that keeps it: {cheapest.change.words}, for {_beside(cheapest, declared)}."
+        needed = "Nothing needs to change. " if declared.keeps else ""
+        words, cost = cheapest.change.words, _beside(cheapest, declared)
+        yield f"{needed}The cheapest that keeps it: {words}, for {cost}."
+        if cheapest.change.setting.objective_percent < change.objective_percent:
+            yield (
+                f"It declares less than the {change.objective_percent:g} % that are promised, so that other "
+                "requests may break the promise."
+            )
     if longer is not None:
         within = f"{change.objective_percent:g} % within {longer.change.budget_seconds:g} s"
         yield f"With a longer budget: {within} is kept for {_beside(longer, declared)}."

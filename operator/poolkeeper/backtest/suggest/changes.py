@@ -14,6 +14,7 @@ OBJECTIVE = "objectivePercent"
 REPLICAS = "replicas.max"
 KEEP_WARM = "whenUnattainable"
 NEVER_ZERO = "scaleToZero.mode"
+ALWAYS_UP = "replicas.min and replicas.max"
 BUDGET = "budgetSeconds"
 
 
@@ -47,11 +48,14 @@ def changes(setting: Setting) -> Iterator[Change]:
         if percent != setting.objective_percent:
             yield change(OBJECTIVE, f"{percent:g}", replace(setting, objective_percent=percent))
     most = setting.max_replicas
-    for replicas in sorted({most + 1, *(factor * most for factor in REPLICA_FACTORS)}):
+    more = sorted({most + 1, *(factor * most for factor in REPLICA_FACTORS)})
+    for replicas in more:
         yield change(REPLICAS, str(replicas), replace(setting, max_replicas=replicas))
     yield change(KEEP_WARM, "KeepWarm", replace(setting, keeps_warm=True))
     if not setting.min_replicas:
         yield change(NEVER_ZERO, "Never", replace(setting, min_replicas=1))
+    for replicas in [most, *more] if setting.min_replicas < most > 1 else more:
+        yield change(ALWAYS_UP, str(replicas), replace(setting, min_replicas=replicas, max_replicas=replicas))
 
 
 def other_promises(setting: Setting) -> Iterator[Change]:

@@ -10,7 +10,7 @@ from poolkeeper.backtest.reporting.report.page import figure, page, table
 from poolkeeper.backtest.reporting.report.report import settings
 from poolkeeper.backtest.reporting.suggested import HEADINGS, cells, verdict
 from poolkeeper.backtest.reporting.unattainable import unattainable
-from poolkeeper.backtest.suggest.changes import OBJECTIVE, REPLICAS
+from poolkeeper.backtest.suggest.changes import ALWAYS_UP, OBJECTIVE, REPLICAS
 from poolkeeper.backtest.suggest.search import Suggestion, Tried
 
 JOINED = (OBJECTIVE, REPLICAS)
@@ -75,6 +75,6 @@ def _frontier(suggestion: Suggestion, name: str) -> str:
 
 def _point(tried: Tried, suggestion: Suggestion) -> Point:
     change = tried.change
-    label = change.value if change.field in JOINED else change.value or change.words
+    label = f"always {change.value}" if change.field == ALWAYS_UP else change.value or change.words
     kind = Kind.OURS if tried.keeps else Kind.PEER
     return Point(tried.late_percent, tried.hours, label, kind, is_chosen=tried is suggestion.cheapest)
