@@ -94,7 +94,7 @@ def _unavoidable(
     left: float,
     service_seconds: float,
 ) -> Verdict:
-    late = f"with at most {say.count(most, 'replica')} and {service_seconds:g} s per request"
+    late = f"with at most {say.count(most, 'replica')} and {service_seconds:.15g} s per request"
     late += f", {percent:g} % of the requests are late whatever is done"
     if enough is None:
         helps = f"{tried} replicas would still leave {left:g} % late; raise coldStart.budgetSeconds"

@@ -178,9 +178,8 @@ def _doubt(
     age = now - demand.observed_at
     if abs(age) > source.stale_after_seconds:
         limit = source.stale_after_seconds
-        return Verdict(
-            False, "Stale", f"source {source.name} was last read {age:.0f} s ago, more than {limit:.0f} s"
-        )
+        since = f"{age:.0f} s ago" if age > 0.0 else f"{-age:.0f} s later than now"
+        return Verdict(False, "Stale", f"source {source.name} was last read {since}, more than {limit:.0f} s")
     if demand.emptied_at is not None and now - demand.emptied_at < empty_hold_seconds:
         return Verdict(
             False,

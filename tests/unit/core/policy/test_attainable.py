@@ -57,6 +57,11 @@ def test_a_few_late_requests_say_nothing_about_the_ceiling(late: float, requests
     assert (verdict.holds, verdict.reason) == (True, "StartFitsBudget")
 
 
+def test_a_long_service_time_is_written_out() -> None:
+    slow = STATE._replace(always_on=followed((900.0, 500.0, 250.0)), service=ServiceRate(1.0, 4.3e6))
+    assert "and 2200000 s per request" in budget_attainable(SPEC, slow).message
+
+
 def test_counts_for_another_ceiling_or_budget_say_nothing() -> None:
     for raised in (
         spec_of(budget_seconds=120.0, max_replicas=2),

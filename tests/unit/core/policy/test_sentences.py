@@ -5,8 +5,9 @@ import pytest
 from poolkeeper.core.policy import say
 from poolkeeper.core.policy.attainable import budget_attainable
 from poolkeeper.core.values.decision import Reason
-from poolkeeper.core.values.observation import Stage, StartingReplica, WarmFloor
-from tests.unit.core.strategies import T0, replicas, spec_of, taught
+from poolkeeper.core.values.demand import survey
+from poolkeeper.core.values.observation import Observation, Stage, StartingReplica, WarmFloor
+from tests.unit.core.strategies import T0, reading, replicas, spec_of, taught
 
 STARTING = replicas(2, starting_for=(3.0, 5.0))
 
@@ -115,3 +116,10 @@ def test_what_is_attainable_says_by_how_much(budget: float, margin: str, *, hold
     verdict = budget_attainable(spec, taught(spec, (28.0,) * 40))
     assert verdict.holds is holds
     assert verdict.message.endswith(margin)
+
+
+@pytest.mark.parametrize(("read_at", "when"), [(-34.0, "34 s ago"), (34.0, "34 s later than now")])
+def test_a_source_that_was_not_read_lately_says_when_it_was(read_at: float, when: str) -> None:
+    """Later than now: the clock of the node was set back."""
+    workload = survey(T0, spec_of(), Observation((reading(T0 + read_at),), None), 0.0)
+    assert workload.verdict.message == f"source queue was last read {when}, more than 10 s"
