@@ -13,6 +13,7 @@ from poolkeeper.backtest.simulation.replay import Outcome
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
 from poolkeeper.backtest.simulation.waits import late_in
+from poolkeeper.backtest.traces.generators import generate
 from tests.unit.backtest.traces import pool
 
 PROMISES = ((30.0, 20.0), (90.0, 60.0), (240.0, 120.0))
@@ -63,3 +64,15 @@ def test_all_but_one_are_gone_a_minute_after_the_load(start: float, budget: floa
 def test_the_last_one_is_gone_after_a_few_restarts(start: float, budget: float) -> None:
     ours = outcome("poolkeeper", start, budget)
     assert ours.ended_at - arrivals()[-1] <= 3.0 * start + 30.0
+
+
+def test_a_stricter_objective_starts_a_second_replica_sooner_beside_a_long_job() -> None:
+    """One replica is busy half of the time with jobs of 28 s on average, some of which take minutes."""
+    (requests,) = generate("generate:poisson,rate=60,hours=40,service=28", 0).pools
+
+    def late(objective_percent: float) -> int:
+        setting = Setting(budget_seconds=120, objective_percent=objective_percent, max_replicas=2)
+        found = replayed(requests, 0.0, setting, Constant(20.0), parse_policy("poolkeeper"))
+        return late_in(found.waits, setting.budget_seconds)
+
+    assert late(99.9) < 0.6 * late(90.0)

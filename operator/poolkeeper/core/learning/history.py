@@ -202,7 +202,8 @@ def _learn(
     if flow.taken:
         account = objective.learn(account, flow.taken, flow.late_by, spec.allowed_share)
         kept = kept.enter(flow.moved_at, flow.taken, flow.late_by)
-        offered = load.account(offered, flow.taken, flow.late_by.replicas, spec.allowed_share)
+        in_time = flow.taken if account.balance >= 0.0 else 0
+        offered = load.account(offered, in_time, flow.late_by.replicas, spec.allowed_share)
     memory_seconds = load.memories(spec.budget_seconds, start_seconds)
     in_flight = before.in_flight or 0
     quiet_seconds, moving_seconds = flow.moved_at - before.observed_at, after.observed_at - flow.moved_at

@@ -127,7 +127,8 @@ def learn(
 
 def account(load: Load, taken: int, late: int, allowed_share: float) -> Load:
     """Enter requests that were taken, of which some were late because too few replicas were ready: the
-    reserve grows while there are more of those than allowed."""
+    reserve grows while there are more of those than allowed. While the objective is missed by any cause, none
+    are `taken`: what is late for lack of replicas can't be afforded then."""
     if not late and not load.reserve:
         return load
     step = min(RESERVE_STEP * (late / allowed_share - taken), LARGEST_RESERVE_STEP)

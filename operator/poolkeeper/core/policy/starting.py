@@ -99,6 +99,9 @@ def _capacity(
     free = max(0.0, ready * slots - worked) if ready else 0.0
     coming = _coming(now, replicas, allowance, state) if replicas.starting else ()
     rate = SERVICE_RATE_MARGIN * state.service.per_replica(spec, worked)
+    if state.load.reserve and state.starts.p50_seconds <= spec.budget_seconds:
+        # Requests were late because the present replicas took longer than planned: less is expected of them.
+        rate /= 1.0 + state.load.reserve
     return Capacity(free, ready, coming, slots, rate)
 
 

@@ -13,6 +13,8 @@ from tests.unit.controller.pool.scene import Scene, Workers
 from tests.unit.core.strategies import taught
 
 LONGEST_JOB_SECONDS = 40.0
+SURE_OF_STARTS = 7
+"""Starts from which on this pool delays one: before, it starts a replica for each request, as a new one."""
 
 
 def spec(*, sees_in_flight: bool, prior_seconds: float = 15.0) -> PoolSpec:
@@ -83,7 +85,7 @@ def test_a_late_probe_asks_for_no_more_replicas_than_one_that_passes_in_time(
         late = Workers(load_seconds=2.0, ready_gap_seconds=gap_seconds, job_seconds=0.05)
         scene = Scene(spec(sees_in_flight=sees_in_flight), late)
         if not is_new:
-            scene.state = taught(scene.spec, (4.0,) * 6)
+            scene.state = taught(scene.spec, (4.0,) * SURE_OF_STARTS)
         scene.run([float(second) for second in range(1, 240)], until=240.0)
         assert [change for change in scene.changes if change[2] == 0] == []
         return scene.asked_for
