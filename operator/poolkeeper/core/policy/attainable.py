@@ -14,7 +14,7 @@ from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import say
 from poolkeeper.core.policy.bounds import MESSAGE_CACHE_SIZE
-from poolkeeper.core.tuning import PROVEN_SAMPLES
+from poolkeeper.core.tuning import ALWAYS_ON_MEMORY_REQUESTS, PROVEN_SAMPLES
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.spec import PoolSpec
 
@@ -38,10 +38,15 @@ def budget_attainable(spec: PoolSpec, state: PoolState) -> Verdict:
 def _as_measured(spec: PoolSpec, state: PoolState) -> Verdict | None:
     """What the last day shows that no estimate did; None if it shows nothing against the promise.
 
-    Service times that vary a lot make more requests late than their mean suggests.
+    Service times that vary a lot make more requests late than their mean suggests. Where most of the day had
+    another ceiling or budget it says nothing about the present ones. Nor does it blame the ceiling where no
+    request would be late behind replicas that are always ready: then they were ready too late.
     """
     taken, late = state.promise.over(DAY, state.clock)
-    if always_on.exceeds(late.ceiling, spec.allowed_share * taken):
+    followed = state.always_on
+    if not followed.is_for(spec) or 2.0 * followed.requests < min(taken, ALWAYS_ON_MEMORY_REQUESTS):
+        return None
+    if followed.late[0] and always_on.exceeds(late.ceiling, spec.allowed_share * taken):
         percent = rounded_percent(100 * late.ceiling / taken)
         return _ceiling_was_too_low(spec.max_replicas, percent)
     if always_on.exceeds(late.start, spec.allowed_share * taken):

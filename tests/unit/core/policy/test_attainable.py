@@ -5,6 +5,7 @@ import pytest
 from poolkeeper.core.learning.always_on import AlwaysOn
 from poolkeeper.core.learning.promise import Late, Promise
 from poolkeeper.core.learning.service import ServiceRate
+from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.attainable import budget_attainable, rounded_percent
 from tests.unit.core.strategies import T0, spec_of, taught
 
@@ -91,10 +92,30 @@ def test_counts_for_another_ceiling_or_budget_say_nothing() -> None:
     ],
 )
 def test_what_no_estimate_shows_is_said_once_it_was_measured(late: Late, reason: str, message: str) -> None:
-    measured = STATE._replace(promise=Promise().enter(T0 - 3600.0, 1000, late), clock=T0)
-    verdict = budget_attainable(SPEC, measured)
+    verdict = budget_attainable(SPEC, measured_day(late, followed((3.0, 0.0, 0.0))))
     assert verdict.reason == reason
     assert verdict.message.startswith(message)
+
+
+def measured_day(late: Late, counted: AlwaysOn) -> PoolState:
+    """A day with 1,000 requests."""
+    promise = Promise().enter(T0 - 3600.0, 1000, late)
+    return STATE._replace(promise=promise, clock=T0, always_on=counted)
+
+
+@pytest.mark.parametrize(
+    ("late", "counted"),
+    [
+        pytest.param(Late(ceiling=500), followed((0.0, 0.0, 0.0)), id="the ceiling would do, were it ready"),
+        pytest.param(Late(ceiling=500), followed((1.0, 0.0, 0.0), 100.0), id="the ceiling was raised"),
+        pytest.param(Late(start=500), followed((1.0, 0.0, 0.0), 100.0), id="the budget was raised"),
+        pytest.param(Late(start=500), AlwaysOn(), id="nothing was counted yet"),
+    ],
+)
+def test_a_day_under_another_declaration_or_with_too_few_ready_blames_nobody(
+    late: Late, counted: AlwaysOn
+) -> None:
+    assert budget_attainable(SPEC, measured_day(late, counted)).reason == "StartFitsBudget"
 
 
 def test_late_requests_of_another_day_say_nothing() -> None:
