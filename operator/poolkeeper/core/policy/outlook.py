@@ -40,7 +40,7 @@ def terms(spec: PoolSpec, state: PoolState) -> Terms:
     restart = start + spec.node_tail_seconds
     worth = state.objective.restart_worth(state.starts.chance_beyond(spec.budget_seconds))
     if start <= spec.budget_seconds:
-        worth = min(worth, max(1.0, state.objective.restarts / RESTARTS_PER_START))
+        worth = min(worth, state.objective.restarts / RESTARTS_PER_START)
     late_cost_seconds = worth * restart * _share_saved(spec, state)
     return Terms(restart, start + _delay_seconds(spec, state), late_cost_seconds)
 
