@@ -367,7 +367,7 @@ it, each request that is saved would cost ten times as much as a usual one."""
 RESTARTS_PER_START = 10.0
 """Where starts fit the budget, what a restart makes late is worth at most one start for each so many restarts
 that were seen. Source: chosen; bar `cost`. There requests are late in line behind a start, which idling
-rarely prevents, and few restarts can't show whether it does: without this limit, pools of some ten bursts cost
+rarely prevents, and few restarts can't show whether it does: without this limit, pools of ten bursts cost
 a third more hours, and as many requests were late."""
 LATE_TOGETHER_EXPONENT = 0.1
 """How fast that worth falls with the number of late requests: by a fifth when there are ten times as many.
