@@ -7,7 +7,7 @@ from prometheus_client.registry import Collector
 
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.promise import waiting_late
-from poolkeeper.core.learning.promise import Late
+from poolkeeper.core.learning.lateness.promise import Late
 from poolkeeper.core.values.observation import Reading
 
 POOL = ("namespace", "pool")

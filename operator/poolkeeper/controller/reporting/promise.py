@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from poolkeeper.api.status import PromiseStatus
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.controller.pool.pool import Pool
-from poolkeeper.core.learning.causes import late_among
-from poolkeeper.core.learning.promise import NOT_LATE, WINDOWS, Late, Tally
+from poolkeeper.core.learning.lateness.causes import late_among
+from poolkeeper.core.learning.lateness.promise import NOT_LATE, WINDOWS, Late, Tally
 from poolkeeper.core.values.observation import ArrivalBucket, Reading
 
 MOST_DECIMALS = 10_000

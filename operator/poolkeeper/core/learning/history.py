@@ -10,13 +10,14 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from poolkeeper.core.learning import always_on, causes, gaps, load, objective, service
-from poolkeeper.core.learning.always_on import AlwaysOn
-from poolkeeper.core.learning.causes import NO_START, Line, Obstacles
+from poolkeeper.core.learning import gaps, load, service
 from poolkeeper.core.learning.gaps import Gaps
+from poolkeeper.core.learning.lateness import always_on, causes, objective
+from poolkeeper.core.learning.lateness.always_on import AlwaysOn
+from poolkeeper.core.learning.lateness.causes import NO_START, Line, Obstacles
+from poolkeeper.core.learning.lateness.objective import Objective
+from poolkeeper.core.learning.lateness.promise import NOT_LATE, Late, Promise
 from poolkeeper.core.learning.load import Load
-from poolkeeper.core.learning.objective import Objective
-from poolkeeper.core.learning.promise import NOT_LATE, Late, Promise
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Silence, see, stopped, watch
 from poolkeeper.core.learning.starts import start_time

@@ -14,13 +14,14 @@ from itertools import chain, starmap
 from typing import NamedTuple
 
 from poolkeeper.api.base import MOST_COUNTED
-from poolkeeper.core.learning import always_on, gaps, objective, promise, seen_idle, silence
-from poolkeeper.core.learning.always_on import AlwaysOn
+from poolkeeper.core.learning import gaps, seen_idle, silence
 from poolkeeper.core.learning.daytime import ROWS, Daytime
 from poolkeeper.core.learning.gaps import Gaps
-from poolkeeper.core.learning.objective import Objective
+from poolkeeper.core.learning.lateness import always_on, objective, promise
+from poolkeeper.core.learning.lateness.always_on import AlwaysOn
+from poolkeeper.core.learning.lateness.objective import Objective
+from poolkeeper.core.learning.lateness.promise import Late, Promise, Tally
 from poolkeeper.core.learning.packing import integers, pack, scale, unpack
-from poolkeeper.core.learning.promise import Late, Promise, Tally
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Doubt, Silence
 from poolkeeper.core.learning.starts import start_time

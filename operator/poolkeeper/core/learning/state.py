@@ -3,14 +3,15 @@
 import math
 from typing import NamedTuple
 
-from poolkeeper.core.learning import gaps, objective
-from poolkeeper.core.learning.always_on import AlwaysOn
-from poolkeeper.core.learning.causes import Obstacles
+from poolkeeper.core.learning import gaps
 from poolkeeper.core.learning.delay import Delay
 from poolkeeper.core.learning.gaps import Gaps
+from poolkeeper.core.learning.lateness import objective
+from poolkeeper.core.learning.lateness.always_on import AlwaysOn
+from poolkeeper.core.learning.lateness.causes import Obstacles
+from poolkeeper.core.learning.lateness.objective import Objective
+from poolkeeper.core.learning.lateness.promise import Promise
 from poolkeeper.core.learning.load import Load
-from poolkeeper.core.learning.objective import Objective
-from poolkeeper.core.learning.promise import Promise
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Silence
 from poolkeeper.core.learning.starts import start_time

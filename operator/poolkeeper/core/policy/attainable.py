@@ -7,9 +7,9 @@ too low breaks it although all replicas are ready, since requests wait for each 
 import math
 from functools import lru_cache
 
-from poolkeeper.core.learning import always_on
-from poolkeeper.core.learning.always_on import AlwaysOn
-from poolkeeper.core.learning.promise import WINDOWS
+from poolkeeper.core.learning.lateness import always_on
+from poolkeeper.core.learning.lateness.always_on import AlwaysOn
+from poolkeeper.core.learning.lateness.promise import WINDOWS
 from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy import say

@@ -5,8 +5,9 @@ from itertools import accumulate
 from operator import itemgetter
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.core.learning import delay, load, objective
+from poolkeeper.core.learning import delay, load
 from poolkeeper.core.learning.delay import Delay
+from poolkeeper.core.learning.lateness import objective
 from poolkeeper.core.learning.load import ROUNDING
 from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.starts.unseen import starts_before_delay

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from poolkeeper.backtest.simulation.waits import late_in, waits_when_always_on
 from poolkeeper.backtest.traces.trace import PoolTrace
-from poolkeeper.core.learning.always_on import AlwaysOn, arrive
+from poolkeeper.core.learning.lateness.always_on import AlwaysOn, arrive
 from poolkeeper.core.learning.saved import restore, save
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.state import initial_state

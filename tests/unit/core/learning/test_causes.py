@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolkeeper.core.learning import history
-from poolkeeper.core.learning.causes import NEVER, NO_START, ColdStart, Obstacles, Spell, late_among
-from poolkeeper.core.learning.promise import WINDOWS, Late, Tally
+from poolkeeper.core.learning.lateness.causes import NEVER, NO_START, ColdStart, Obstacles, Spell, late_among
+from poolkeeper.core.learning.lateness.promise import WINDOWS, Late, Tally
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.observation import ArrivalBucket, Held, Replicas, Stage, StartingReplica
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught, unavailable

@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from poolkeeper.core.learning import objective
-from poolkeeper.core.learning.objective import Objective
-from poolkeeper.core.learning.promise import NOT_LATE, Late
+from poolkeeper.core.learning.lateness import objective
+from poolkeeper.core.learning.lateness.objective import Objective
+from poolkeeper.core.learning.lateness.promise import NOT_LATE, Late
 from poolkeeper.core.tuning import DELAY_GAIN, DELAY_SHARE, MOST_RISK
 
 PER_START = 5

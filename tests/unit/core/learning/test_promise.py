@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.core.learning import promise
-from poolkeeper.core.learning.promise import EARLIER_CAUSES, WINDOWS, Late, Promise, Tally
+from poolkeeper.core.learning.lateness import promise
+from poolkeeper.core.learning.lateness.promise import EARLIER_CAUSES, WINDOWS, Late, Promise, Tally
 from tests.unit.core.strategies import T0
 
 HOUR, DAY, MONTH = WINDOWS

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from poolkeeper.core.learning import gaps
-from poolkeeper.core.learning.objective import Objective
-from poolkeeper.core.learning.promise import NOT_LATE, Late, Promise, Tally
+from poolkeeper.core.learning.lateness.objective import Objective
+from poolkeeper.core.learning.lateness.promise import NOT_LATE, Late, Promise, Tally
 from poolkeeper.core.learning.saved import MOST_TEXT, PREFIX, restore, save
 from poolkeeper.core.learning.silence import Doubt, Silence, Stop
 from poolkeeper.core.learning.starts import start_time

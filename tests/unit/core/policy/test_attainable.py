@@ -2,8 +2,8 @@
 
 import pytest
 
-from poolkeeper.core.learning.always_on import AlwaysOn
-from poolkeeper.core.learning.promise import Late, Promise
+from poolkeeper.core.learning.lateness.always_on import AlwaysOn
+from poolkeeper.core.learning.lateness.promise import Late, Promise
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.attainable import budget_attainable, rounded_percent

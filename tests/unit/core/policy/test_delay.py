@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolkeeper.core.learning import gaps
-from poolkeeper.core.learning.objective import LEAST_BALANCE, MOST_BALANCE, Objective
+from poolkeeper.core.learning.lateness.objective import LEAST_BALANCE, MOST_BALANCE, Objective
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.policy.starting import plan_starts, shorten_delay

@@ -14,7 +14,7 @@ from poolkeeper.backtest.simulation.waits import late_in
 from poolkeeper.core.learning import gaps, idle
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.idle import Terms
-from poolkeeper.core.learning.objective import Objective
+from poolkeeper.core.learning.lateness.objective import Objective
 from poolkeeper.core.policy.outlook import terms
 from tests.unit.backtest.traces import pool
 from tests.unit.core.strategies import spec_of, taught

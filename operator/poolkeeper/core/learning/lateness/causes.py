@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from poolkeeper.core.learning.promise import NOT_LATE, Late
+from poolkeeper.core.learning.lateness.promise import NOT_LATE, Late
 from poolkeeper.core.tuning import ADMISSION_SECONDS
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import ArrivalBucket, Observation, Replicas, Stage

@@ -8,7 +8,7 @@ permanently above the target.
 import math
 from typing import NamedTuple
 
-from poolkeeper.core.learning.promise import Late
+from poolkeeper.core.learning.lateness.promise import Late
 from poolkeeper.core.tuning import (
     DELAY_GAIN,
     DELAY_SHARE,
@@ -36,7 +36,7 @@ those about restarts by the third."""
 
 
 class Objective(NamedTuple):
-    """The balance of late requests, and what follows from it. `core.learning.promise` counts the requests."""
+    """The balance of late requests, and what follows from it. `lateness.promise` counts them."""
 
     balance: float = 0.0
     """Requests that might have been late so far, less those that were; bounded. Negative: too many were

@@ -1,5 +1,5 @@
 """The account of the promise: how many requests were taken, how many of them late, and what made them late
-(`core.learning.causes` finds that out)."""
+(`core.learning.lateness.causes` finds that out)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
