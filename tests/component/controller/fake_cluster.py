@@ -26,7 +26,7 @@ from poolkeeper.kube.objects.events import EventRecorder, EventType
 from poolkeeper.kube.objects.managed_fields import ReplicaWriter
 from poolkeeper.kube.objects.refused_pods import Refusal
 from poolkeeper.kube.objects.scale import Scale, ScaleClient
-from poolkeeper.kube.objects.targets import Target
+from poolkeeper.kube.objects.targets import Target, of_one_pod
 from poolkeeper.kube.transport.errors import KubeFailure, TargetMissing
 from poolkeeper.kube.watch.pod import Pod
 from poolkeeper.kube.watch.pods import PodWatch
@@ -183,7 +183,7 @@ class FakeCluster:
         self.looked_around.append(target.name)
         self.while_looking_around()
         template = {"metadata": {"annotations": {"revision": self.revision}}, "spec": {"containers": []}}
-        return Target("uid", 1, template, self.writers)
+        return Target("uid", 1, of_one_pod(template), self.writers)
 
     async def read_refusal(self, target: TargetKey, now: float) -> Refusal | None:
         self.asked_for_refusals.append(now)

@@ -7,7 +7,7 @@ import pytest
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.controller.pool.starts import LATE_PROBE_SECONDS
 from poolkeeper.core.values.identity import TargetKey
-from poolkeeper.kube.objects.targets import Target
+from poolkeeper.kube.objects.targets import Target, of_one_pod
 from poolkeeper.kube.watch.pod import Pod, project_pod
 from tests.component.controller.fake_cluster import FakeCluster
 
@@ -113,7 +113,7 @@ async def test_at_zero_the_pod_template_says_it(
     expected: tuple[str, str],
 ) -> None:
     async def read(target: TargetKey) -> Target:
-        return Target("uid", 1, {"spec": spec(probe)})
+        return Target("uid", 1, of_one_pod({"spec": spec(probe)}))
 
     monkeypatch.setattr(cluster.reconciler._observer._surroundings, "_read_target", read)
     cluster.scales.replicas["worker"] = 0

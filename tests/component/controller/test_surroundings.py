@@ -9,7 +9,7 @@ from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.controller.pool.surroundings import SCALERS_KEPT_SECONDS, Surroundings, SurroundingsReader
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.conflicts import NamespaceScalers
-from poolkeeper.kube.objects.targets import Target
+from poolkeeper.kube.objects.targets import Target, of_one_pod
 from poolkeeper.kube.transport.errors import ApiUnreachable
 
 pytestmark = pytest.mark.virtual_time
@@ -51,7 +51,7 @@ class Lists:
         return made
 
     async def _read_target(self, target: TargetKey) -> Target:
-        return Target("uid", 1, {"spec": {"containers": []}})
+        return Target("uid", 1, of_one_pod({"spec": {"containers": []}}))
 
 
 @pytest.fixture

@@ -148,7 +148,15 @@ KINDS: dict[str, tuple[Callable[[Mapping[str, Any]], object], Any, Json]] = {
         {"spec": {"replicas": 2}, "status": {"replicas": 1, "selector": "app=chat"}},
     ),
     "target": (project_target, Target, {"spec": {"template": TEMPLATE}}),
-    "group": (project_target, Target, {"spec": {"leaderWorkerTemplate": {"workerTemplate": TEMPLATE}}}),
+    "group": (
+        project_target,
+        Target,
+        {
+            "spec": {
+                "leaderWorkerTemplate": {"size": 2, "leaderTemplate": TEMPLATE, "workerTemplate": TEMPLATE}
+            }
+        },
+    ),
     "scaler": (
         partial(project_scaler, SCALER_KINDS[1]),
         Scaler,

@@ -95,9 +95,9 @@ class SurroundingsReader:
             return ()
 
     async def template_digest(self, target: TargetKey) -> int:
-        """A checksum of the pod template, read now. Raises KubeFailure."""
+        """A checksum of the pod templates of a replica, read now. Raises KubeFailure."""
         found = await self._read_target(target)
-        return crc32(json.dumps(found.pod_template, sort_keys=True).encode())
+        return crc32(json.dumps(found.replica, sort_keys=True).encode())
 
     async def _template(
         self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec

@@ -1,8 +1,8 @@
-"""The pod template of a target, read to advise on it and never changed, and who set its replicas."""
+"""The pod templates of a target, read to advise on them and never changed, and who set its replicas."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeGuard
 
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.managed_fields import ReplicaWriter, replica_writers
@@ -10,6 +10,20 @@ from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.discovery import Discovery
 from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.fields import Unreadable, entries, labels, mapping, number, required, text
+
+LEADER = "leader"
+WORKER = "worker"
+
+
+class PodsOfReplica(NamedTuple):
+    """The pods of one replica that are made from one template."""
+
+    template: dict[str, Any]
+    """A PodTemplateSpec as JSON."""
+    pods: int
+    """How many pods each replica has of them."""
+    role: str = ""
+    """LEADER or WORKER in a group of a LeaderWorkerSet; empty where a replica is one pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +33,21 @@ class Target:
     uid: str
     generation: int
     """Changes with every change of the spec."""
-    pod_template: dict[str, Any] | None
-    """None for a kind that keeps it in a field not known here."""
+    replica: tuple[PodsOfReplica, ...]
+    """The pods of which one replica consists, those that serve first; empty for a kind that keeps its
+    templates in a field not known here."""
     writers: tuple[ReplicaWriter, ...] = ()
     """Who set the present replicas; empty where that is not recorded."""
+
+    @property
+    def pod_template(self) -> dict[str, Any] | None:
+        """The template of the pods that serve; None where it is not known."""
+        return self.replica[0].template if self.replica else None
+
+
+def of_one_pod(template: dict[str, Any]) -> tuple[PodsOfReplica, ...]:
+    """A replica that is one pod of this template."""
+    return (PodsOfReplica(template, 1),)
 
 
 async def read_target(client: KubeClient, discovery: Discovery, target: TargetKey) -> Target:
@@ -41,21 +66,35 @@ def project_target(raw: Mapping[str, Any]) -> Target:
     return Target(
         uid=required(text(metadata.get("uid"))),
         generation=number(metadata.get("generation")),
-        pod_template=_template_of(mapping(raw.get("spec"))),
+        replica=_replica_of(mapping(raw.get("spec"))),
         writers=replica_writers(metadata),
     )
 
 
-def _template_of(spec: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The pod template; a LeaderWorkerSet keeps it beside the size of its groups."""
+def _replica_of(spec: Mapping[str, Any]) -> tuple[PodsOfReplica, ...]:
+    """The pods of one replica. A LeaderWorkerSet keeps up to two templates beside the size of its groups; a
+    leader without a template of its own is made like the workers."""
     group = spec.get("leaderWorkerTemplate")
-    template = group.get("workerTemplate") if isinstance(group, dict) else spec.get("template")
-    return template if isinstance(template, dict) and _is_of_pods(template) else None
+    if not isinstance(group, dict):
+        template = spec.get("template")
+        return of_one_pod(template) if _is_of_pods(template) else ()
+    workers, size = group.get("workerTemplate"), _size_of(group)
+    leader = workers if group.get("leaderTemplate") is None else group["leaderTemplate"]
+    if size is None or not (_is_of_pods(leader) and _is_of_pods(workers)):
+        return ()
+    parts = (PodsOfReplica(leader, 1, LEADER), PodsOfReplica(workers, size - 1, WORKER))
+    return tuple(part for part in parts if part.pods)
 
 
-def _is_of_pods(template: Mapping[str, Any]) -> bool:
+def _size_of(group: Mapping[str, Any]) -> int | None:
+    """The pods of one group, 1 where none is declared; None where it can't be read."""
+    size = group.get("size", 1)
+    return size if isinstance(size, int) and not isinstance(size, bool) and size >= 1 else None
+
+
+def _is_of_pods(template: object) -> TypeGuard[dict[str, Any]]:
     """Whether it has the form of a pod: a kind of its own may keep anything in its fields."""
-    if not isinstance(template.get("spec"), dict):
+    if not isinstance(template, dict) or not isinstance(template.get("spec"), dict):
         return False
     try:
         labels(mapping(template.get("metadata")).get("labels"))

@@ -27,7 +27,7 @@ from poolkeeper.core.values.ledger import Sample
 from poolkeeper.core.values.observation import CLEAR, Unavailable, Waiting
 from poolkeeper.kube.objects.endpoint_slices import project_slice
 from poolkeeper.kube.objects.scale import Scale
-from poolkeeper.kube.objects.targets import Target
+from poolkeeper.kube.objects.targets import Target, of_one_pod
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.watch.pods import PodWatch
 from poolkeeper.sources.http.activator_link import ActivatorLink
@@ -119,7 +119,7 @@ class HttpScene:
         self.published.append(news)
 
     async def read_target(self, _: TargetKey) -> Target:
-        return Target("uid", 1, {"spec": {"containers": []}})
+        return Target("uid", 1, of_one_pod({"spec": {"containers": []}}))
 
     def start(self) -> None:
         """Run until the test ends."""

@@ -10,7 +10,7 @@ from poolkeeper.controller.front.network_reach import NetworkReach
 from poolkeeper.controller.front.services import Services
 from poolkeeper.controller.loop.restarting import RESTARTS
 from poolkeeper.core.values.identity import TargetKey
-from poolkeeper.kube.objects.targets import Target
+from poolkeeper.kube.objects.targets import Target, of_one_pod
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.sources.base import SourceFailure
 from tests.component.controller.front.http_scene import ONE, HttpScene
@@ -53,7 +53,7 @@ async def test_a_port_without_a_number_is_said_to_be_missing(scene: HttpScene) -
     template = {"spec": {"containers": [{"ports": [{"name": "http"}]}]}}
 
     async def read_target(_: TargetKey) -> Target:
-        return Target("uid", 1, template)
+        return Target("uid", 1, of_one_pod(template))
 
     scene.api.services["chat"]["spec"]["ports"][0]["targetPort"] = "http"
     client = cast(KubeClient, scene.api)

@@ -8,7 +8,7 @@ from poolkeeper.api.demand import Http
 from poolkeeper.controller.front.network_reach import NetworkReach
 from poolkeeper.controller.front.services import REFUSED, RETRIES, Services
 from poolkeeper.core.values.identity import TargetKey
-from poolkeeper.kube.objects.targets import Target
+from poolkeeper.kube.objects.targets import Target, of_one_pod
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, NotFound
 from poolkeeper.sources.base import SourceFailure
@@ -40,7 +40,7 @@ async def test_without_activators_they_are_asked_for_and_not_rights() -> None:
 
 
 async def read_target(_: TargetKey) -> Target:
-    return Target("uid", 1, {"spec": {"containers": []}})
+    return Target("uid", 1, of_one_pod({"spec": {"containers": []}}))
 
 
 @pytest.mark.parametrize(
