@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from poolkeeper.advice.placement import placement_advice
+from poolkeeper.advice.placement.check import placement_advice
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.catalogue import catalogue
 

@@ -5,13 +5,15 @@ import json
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
-from poolkeeper.advice.placement import placement_advice
+from poolkeeper.advice.placement.check import placement_advice
+from poolkeeper.advice.placement.size import replica_size
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import TargetKey
+from poolkeeper.core.values.replica_size import UNSIZED, ReplicaSize
 from poolkeeper.kube.objects.conflicts import NamespaceScalers, Scaler
 from poolkeeper.kube.objects.managed_fields import ReplicaWriter
 from poolkeeper.kube.objects.targets import Target
@@ -34,6 +36,8 @@ class Surroundings:
 
     placement: Verdict = UNREAD
     """Whether the pod template fits the class."""
+    size: ReplicaSize = UNSIZED
+    """How many chips of the class one replica holds. What was read last counts while it can't be read."""
     containers: tuple[Container, ...] = ()
     """The regular containers of the pod template; none where it can't be read."""
     scalers: tuple[Scaler, ...] = ()
@@ -44,6 +48,14 @@ class Surroundings:
     """Unix seconds at which the surroundings are read again."""
     placement_expires_at: float = 0.0
     """Unix seconds at which the pod template is read again while a rival is looked for more often."""
+
+
+class _Template(NamedTuple):
+    """What the pod templates of a replica show."""
+
+    placement: Verdict
+    containers: tuple[Container, ...]
+    size: ReplicaSize
 
 
 class SurroundingsReader:
@@ -70,17 +82,18 @@ class SurroundingsReader:
     ) -> Surroundings:
         """What is around the target now, given what was there before. The placement stays as it was where the
         class is gone."""
-        now, placement, placement_expires_at = self._clock(), before.placement, before.placement_expires_at
-        containers = before.containers
+        now, placement_expires_at = self._clock(), before.placement_expires_at
+        seen = _Template(before.placement, before.containers, before.size)
         if accelerator is not None and (not before.scalers or now >= placement_expires_at):
-            placement, containers = await self._template(target, class_name, accelerator)
+            seen = await self._template(target, class_name, accelerator, before.size)
             placement_expires_at = now + REREAD_SECONDS
         scalers, unknown = await self._scalers_of(target, before.scalers)
         wait_seconds = RIVAL_SECONDS if scalers else RETRY_SECONDS if unknown else REREAD_SECONDS
         expires_at = self._clock() + wait_seconds * random.uniform(0.8, 1.2)  # noqa: S311
         return Surroundings(
-            placement=placement,
-            containers=containers,
+            placement=seen.placement,
+            containers=seen.containers,
+            size=seen.size,
             scalers=scalers,
             scalers_unknown=unknown,
             expires_at=expires_at,
@@ -100,21 +113,23 @@ class SurroundingsReader:
         return crc32(json.dumps(found.replica, sort_keys=True).encode())
 
     async def _template(
-        self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec
-    ) -> tuple[Verdict, tuple[Container, ...]]:
-        """Whether the pod template fits the class, and its containers."""
+        self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec, size: ReplicaSize
+    ) -> _Template:
+        """What the pod templates show now; `size` is what was known of it before."""
         try:
             found = await self._read_target(target)
         except KubeFailure as failure:
-            return Verdict(None, "TemplateUnknown", f"the pod template can't be read: {failure.message}"), ()
+            message = f"the pod template can't be read: {failure.message}"
+            return _Template(Verdict(None, "TemplateUnknown", message), (), size)
         template = found.pod_template
         if template is None:
-            return Verdict(None, "TemplateElsewhere", f"{target} keeps no pod template in spec.template"), ()
+            message = f"{target} keeps no pod template in spec.template"
+            return _Template(Verdict(None, "TemplateElsewhere", message), (), ReplicaSize(unknown=message))
         advice = placement_advice(class_name, accelerator, template)
-        if not advice:
-            return PLACED, _containers(template)
         reasons = "; ".join(each.message for each in advice)
-        return Verdict(False, advice[0].reason, reasons), _containers(template)
+        placement = Verdict(False, advice[0].reason, reasons) if advice else PLACED
+        size = replica_size(class_name, accelerator, found.replica)
+        return _Template(placement, _containers(template), size)
 
     async def _scalers_of(
         self, target: TargetKey, before: tuple[Scaler, ...]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from poolkeeper.advice.advice import Advice
+from poolkeeper.advice.placement.amounts import asked_by, mapping, mappings, whole
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec, NodeTaint, TaintEffect
 
 Json = Mapping[str, Any]
@@ -20,7 +21,7 @@ def placement_advice(name: str, accelerator: AcceleratorClassSpec, template: Jso
 
     `template` is a PodTemplateSpec as JSON.
     """
-    pod = _mapping(template.get("spec"))
+    pod = mapping(template.get("spec"))
     found = (*_resource_advice(name, accelerator, pod), *_node_advice(name, accelerator, pod))
     return (*found, *_taint_advice(name, accelerator, pod))
 
@@ -30,7 +31,9 @@ def _resource_advice(name: str, accelerator: AcceleratorClassSpec, pod: Json) ->
     if wanted is None or pod.get("resourceClaims"):
         return
     if any(
-        _matches(resource, pattern) for resource in _asked_for(pod) for pattern in _resources(accelerator)
+        _matches(resource, pattern)
+        for resource in whole(asked_by(pod))
+        for pattern in _resources(accelerator)
     ):
         return
     yield Advice(
@@ -42,20 +45,20 @@ def _resource_advice(name: str, accelerator: AcceleratorClassSpec, pod: Json) ->
 
 def _node_advice(name: str, accelerator: AcceleratorClassSpec, pod: Json) -> Iterator[Advice]:
     labels = _labels(accelerator)
-    for key, value in _mapping(pod.get("nodeSelector")).items():
+    for key, value in mapping(pod.get("nodeSelector")).items():
         if key in labels and str(value).lower() not in labels[key]:
             yield _nodes_excluded(name, f"nodeSelector {key}={value}", key, labels[key])
-    affinity = _mapping(_mapping(pod.get("affinity")).get("nodeAffinity"))
-    required = _mapping(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
-    clashes = [_first_clash(term, labels) for term in _mappings(required.get("nodeSelectorTerms"))]
+    affinity = mapping(mapping(pod.get("affinity")).get("nodeAffinity"))
+    required = mapping(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
+    clashes = [_first_clash(term, labels) for term in mappings(required.get("nodeSelectorTerms"))]
     if clashes and all(clashes):
         key = clashes[0]
         yield _nodes_excluded(name, f"the required node affinity on {key}", key, labels[key])
 
 
 def _taint_advice(name: str, accelerator: AcceleratorClassSpec, pod: Json) -> Iterator[Advice]:
-    tolerations = _mappings(pod.get("tolerations"))
-    asked = _asked_for(pod)
+    tolerations = mappings(pod.get("tolerations"))
+    asked = whole(asked_by(pod))
     for taint in accelerator.taints:
         if taint.effect is TaintEffect.PREFER_NO_SCHEDULE or any(_tolerates(t, taint) for t in tolerations):
             continue
@@ -81,7 +84,7 @@ def _nodes_excluded(name: str, by: str, key: str, values: Sequence[str]) -> Advi
 
 def _first_clash(term: Json, labels: Mapping[str, Sequence[str]]) -> str:
     """The label by which a node selector term excludes every node of the class, or nothing."""
-    for expression in _mappings(term.get("matchExpressions")):
+    for expression in mappings(term.get("matchExpressions")):
         key = str(expression.get("key"))
         listed = expression.get("values")
         values = {str(value).lower() for value in (listed if isinstance(listed, list) else ())}
@@ -119,24 +122,3 @@ def _resources(accelerator: AcceleratorClassSpec) -> tuple[str, ...]:
 
 def _matches(resource: str, pattern: str) -> bool:
     return resource.startswith(pattern[:-1]) if pattern.endswith("*") else resource == pattern
-
-
-def _asked_for(pod: Json) -> set[str]:
-    """The resources that a container requests in whole numbers, as extended resources always are."""
-    containers = (*_mappings(pod.get("containers")), *_mappings(pod.get("initContainers")))
-    resources = [_mapping(container.get("resources")) for container in containers]
-    asked = [_mapping(part) for each in resources for part in (each.get("requests"), each.get("limits"))]
-    return {name for part in asked for name, amount in part.items() if _is_count(str(amount))}
-
-
-def _is_count(amount: str) -> bool:
-    """Whether it is a whole number above zero, of any length."""
-    return amount.isdecimal() and bool(amount.strip("0"))
-
-
-def _mapping(value: Any) -> Json:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _mappings(value: Any) -> list[Json]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
