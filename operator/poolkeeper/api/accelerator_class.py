@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from poolkeeper.api.base import ApiModel, Name, PositiveSeconds, Seconds, Text
+from poolkeeper.api.base import ApiModel, Name, ObjectName, PositiveSeconds, Seconds, Text
 from poolkeeper.api.markers import Cel, ListMap
 
 Date = Annotated[
@@ -57,10 +57,26 @@ class TaintEffect(StrEnum):
 
 
 class Market(StrEnum):
-    """How capacity is bought: on demand or as spot capacity."""
+    """How capacity is bought: on demand, as spot capacity, or reserved for a longer time."""
 
     ON_DEMAND = "OnDemand"
     SPOT = "Spot"
+    RESERVED = "Reserved"
+
+
+class Purpose(StrEnum):
+    """What the vendor offers the accelerator for."""
+
+    ANY = "Any"
+    INFERENCE = "Inference"
+    TRAINING = "Training"
+
+
+class PartKind(StrEnum):
+    """How a chip is divided. MIG: into slices with memory of their own. TimeSliced: pods take turns on it."""
+
+    MIG = "MIG"
+    TIME_SLICED = "TimeSliced"
 
 
 class Period(StrEnum):
@@ -127,13 +143,40 @@ class Price(ApiModel):
     region: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     """Cloud region of the offer; absent if the source does not name it."""
     market: Market = Market.ON_DEMAND
-    """Whether the capacity is bought on demand or as spot capacity."""
+    """Whether the capacity is bought on demand, as spot capacity, or reserved for a longer time."""
     source: Text
     """Where the figure is published."""
     date: Date
     """Date of the figure."""
     verified: bool = True
     """False if the figure is second-hand."""
+
+
+class PartOf(ApiModel):
+    """What a class is a part of, where one unit of its resource is less than a whole chip."""
+
+    rules: ClassVar[tuple[Cel, ...]] = (
+        Cel(
+            "self.kind != 'MIG' || has(self.profile)", "a part of kind MIG needs its profile, such as 1g.10gb"
+        ),
+    )
+
+    class_: Annotated[ObjectName, Field(alias="class")]
+    """Name of the AcceleratorClass of the whole chip."""
+    kind: PartKind
+    """How the chip is divided. MIG: slices with memory of their own. TimeSliced: pods take turns on it."""
+    profile: (
+        Annotated[
+            str,
+            Field(min_length=1, max_length=32),
+            Cel("self.matches('^[a-z0-9][-_.+a-z0-9]*$')", "must be a MIG profile like 1g.10gb"),
+        ]
+        | None
+    ) = None
+    """With kind MIG: the profile of the slice, as in the name of its resource, for example 1g.10gb."""
+    parts_per_chip: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Parts that one chip is divided into. One part has this share of the chip's price and watts; both are
+    unknown where this is absent."""
 
 
 class FigureSource(ApiModel):
@@ -165,6 +208,12 @@ class AcceleratorClassSpec(ApiModel):
     """Name for people, for example NVIDIA L4."""
     availability: Availability = Availability.AVAILABLE
     """Available, or Announced: the figures are the vendor's promises, and nodes can't be recognised yet."""
+    purpose: Purpose = Purpose.ANY
+    """What the vendor offers it for. Pools start no replicas on a class for Training, unless they set
+    spec.accelerator.allowTraining."""
+    part_of: PartOf | None = None
+    """The class of the whole chip, where one unit of the resource is a part of a chip. A part is never
+    counted as a chip."""
     resource_name: QualifiedName | None = None
     """Extended resource that a pod requests; absent if replicas run on CPUs or the name is not known."""
     other_resource_names: Annotated[tuple[ResourcePattern, ...], Field(max_length=16)] = ()
@@ -183,7 +232,19 @@ class AcceleratorClassSpec(ApiModel):
     slices: Annotated[tuple[Slice, ...], Field(max_length=64), ListMap(("topology", "hosts"))] = ()
     """Sizes in which groups of hosts (slices) are offered."""
     prices: Annotated[tuple[Price, ...], Field(max_length=64), ListMap(("name", "market"))] = ()
-    """List prices. Replace them with the prices that you pay."""
+    """List prices. What you pay yourself goes into dollarsPerChipHour."""
+    market: Market = Market.ON_DEMAND
+    """The market whose list prices count for this cluster."""
+    dollars_per_chip_hour: (
+        Annotated[
+            str,
+            Field(min_length=1, max_length=20),
+            Cel("self.matches('^[0-9]{1,9}([.][0-9]{1,9})?$')", 'must be a decimal like "2.70"'),
+        ]
+        | None
+    ) = None
+    """What you pay for one chip for one hour, in US dollars, as a decimal like "2.70". It counts instead of
+    all list prices. The catalogue never sets it, so updates of the catalogue leave it alone."""
     expected_start_seconds: PositiveSeconds | None = None
     """How long a start is expected to take, in seconds, until a pool has measured its own."""
     expected_service_seconds: PositiveSeconds | None = None
