@@ -28,8 +28,9 @@ def controllers(control_plane: ControlPlane, folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def pretended_kubelets(control_plane: ControlPlane, folder: Path) -> Iterator[None]:
-    """Makes every node ready and every pod on one run, as stages.yaml says."""
+def pretended_kubelets(control_plane: ControlPlane, folder: Path, lease_seconds: int = 0) -> Iterator[None]:
+    """Makes every node ready and every pod on one run, as stages.yaml says. With a lease, nodes stay ready
+    for longer than the 50 s after which the node controller misses their kubelet."""
     (kwok,) = tools("kwok")
     process = Process(
         [
@@ -37,7 +38,7 @@ def pretended_kubelets(control_plane: ControlPlane, folder: Path) -> Iterator[No
             f"--kubeconfig={control_plane.kubeconfig()}",
             "--manage-all-nodes=true",
             f"--config={STAGES}",
-            "--node-lease-duration-seconds=0",
+            f"--node-lease-duration-seconds={lease_seconds}",
         ],
         folder / "kwok.log",
     )
