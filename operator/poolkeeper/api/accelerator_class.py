@@ -85,13 +85,20 @@ class Period(StrEnum):
     HOUR = "Hour"
 
 
-class NodeLabel(ApiModel):
-    """A node label whose value identifies the class. Upper and lower case count as equal."""
+class LabelValues(ApiModel):
+    """Values that a node label may have. Upper and lower case count as equal."""
 
     key: QualifiedName
     """Key of the label."""
     values: Annotated[tuple[LabelValue, ...], Field(min_length=1, max_length=32)]
     """Values of the label on nodes of this class."""
+
+
+class NodeLabel(LabelValues):
+    """A node label whose value identifies the class. Upper and lower case count as equal."""
+
+    and_: Annotated[tuple[LabelValues, ...], Field(alias="and", max_length=4), ListMap(("key",))] = ()
+    """Labels that the node must carry besides, where the first one has this value on several classes."""
 
 
 class NodeTaint(ApiModel):
@@ -105,6 +112,24 @@ class NodeTaint(ApiModel):
     """Effect of the taint."""
 
 
+class MachineType(ApiModel):
+    """A machine that has this accelerator, as clouds call it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    """Name of the machine type, as in the node label node.kubernetes.io/instance-type."""
+    chips: Chips
+    """Chips of one such machine."""
+
+
+class ResourcePart(ApiModel):
+    """A resource of which several units make up one chip."""
+
+    name: QualifiedName
+    """Name of the resource, for example aws.amazon.com/neuroncore."""
+    per_chip: Chips
+    """Units in one chip."""
+
+
 class Slice(ApiModel):
     """A group of hosts that works only as a whole."""
 
@@ -114,6 +139,8 @@ class Slice(ApiModel):
     """Chips in the slice."""
     hosts: Chips
     """Hosts in the slice. The pod on each host requests chips / hosts."""
+    machine_type: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    """Machine type of the hosts; absent if it is not known."""
 
 
 class Price(ApiModel):
@@ -219,6 +246,8 @@ class AcceleratorClassSpec(ApiModel):
     other_resource_names: Annotated[tuple[ResourcePattern, ...], Field(max_length=16)] = ()
     """Resources that a pod may request instead, for example a part of a chip. A `*` at the end matches any
     ending."""
+    resource_parts: Annotated[tuple[ResourcePart, ...], Field(max_length=8), ListMap(("name",))] = ()
+    """Resources of which several units make up one chip."""
     architecture: Architecture | None = None
     """Architecture of the hosts; absent if there are hosts of both, or it is not known."""
     node_labels: Annotated[tuple[NodeLabel, ...], Field(max_length=16), ListMap(("key",))] = ()
@@ -229,8 +258,11 @@ class AcceleratorClassSpec(ApiModel):
     """Memory of one chip, in GiB."""
     watts_per_chip: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """Design power of one chip, in watts."""
+    machine_types: Annotated[tuple[MachineType, ...], Field(max_length=64), ListMap(("name",))] = ()
+    """Machine types with this accelerator, and their chips per host. There may be others."""
     slices: Annotated[tuple[Slice, ...], Field(max_length=64), ListMap(("topology", "hosts"))] = ()
-    """Sizes in which groups of hosts (slices) are offered."""
+    """Sizes in which groups of hosts (slices) are offered. If there are none, a slice may have each topology
+    whose chips divide evenly among hosts of a machine type."""
     prices: Annotated[tuple[Price, ...], Field(max_length=64), ListMap(("name", "market"))] = ()
     """List prices. What you pay yourself goes into dollarsPerChipHour."""
     market: Market = Market.ON_DEMAND

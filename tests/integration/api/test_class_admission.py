@@ -21,6 +21,18 @@ REFUSED: dict[str, tuple[Spec, str]] = {
         "spec.prices[0].source: Required value",
     ),
     "date of another form": ({"prices": [{**PRICE, "date": "20.7.2026"}]}, "must be YYYY-MM-DD"),
+    "own price in words": ({"dollarsPerChipHour": "cheap"}, "must be a decimal like"),
+    "unknown market": ({"market": "Later"}, 'supported values: "OnDemand", "Spot", "Reserved"'),
+    "unknown purpose": ({"purpose": "Fun"}, 'supported values: "Any", "Inference", "Training"'),
+    "MIG without a profile": (
+        {"partOf": {"class": "nvidia-h100", "kind": "MIG"}},
+        "a part of kind MIG needs its profile",
+    ),
+    "part of nothing": ({"partOf": {"kind": "TimeSliced"}}, "spec.partOf.class: Required value"),
+    "no part at all": (
+        {"partOf": {"class": "nvidia-l4", "kind": "TimeSliced", "partsPerChip": 0}},
+        "should be greater than or equal to 1",
+    ),
     "uneven slice": (
         {"slices": [{"topology": "2x4", "chips": 8, "hosts": 3}]},
         "the chips of a slice must divide evenly among its hosts",
@@ -44,12 +56,16 @@ def test_fills_in_defaults(kubectl: Kubectl) -> None:
         "vendor": "NVIDIA",
         "displayName": "NVIDIA L4",
         "availability": "Available",
+        "machineTypes": [],
+        "market": "OnDemand",
         "nodeLabels": [],
         "otherResourceNames": [],
         "nodeTailSeconds": 600,
         "prices": [
             {**PRICE, "currency": "USD", "chips": 1, "period": "Hour", "market": "OnDemand", "verified": True}
         ],
+        "purpose": "Any",
+        "resourceParts": [],
         "slices": [],
         "sources": [],
         "taints": [{"key": "gpu", "effect": "NoSchedule"}],
