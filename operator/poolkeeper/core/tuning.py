@@ -71,6 +71,25 @@ SHARED_STARTS_OF_ONE_POOL = 12
 """Most starts that are taken from one pool.
 Source: chosen; enough to show two kinds, and few enough to be of the present."""
 
+# ## Waits for admission
+
+REMEMBERED_ADMISSIONS = 8
+"""The last waits for admission that are remembered per cause (a gate, a quota, no node, a node that is made).
+Source: chosen; a person can check the sentence that names them, and more would be of other times."""
+WAIT_WEIGHT_DECAY = 0.85
+"""Factor by which each new wait lowers the weight of those before it.
+Source: chosen; of eight, the oldest counts a third: how short a class is changes within days."""
+FIRST_ADMISSION_SECONDS = (600.0, 600.0, 900.0, 180.0, 300.0)
+"""Median of a wait before any was seen, in seconds: for a gate, a quota, no node, a node that is being made,
+and anything else. Source: chosen; 900 s is how long the cluster autoscaler waits for a node by default, and a
+node with an accelerator is there within a few minutes."""
+FIRST_ADMISSION_SPREAD = 1.0
+"""Standard deviation of the logarithm of a wait's seconds, before any was seen.
+Source: chosen; two waits of three lie within a factor of 2.7 of the median."""
+HELD_SHARE_STEP = 0.3
+"""Share by which each start moves the learned chance that the next one is not admitted at once.
+Source: chosen; about the last three starts count, since a shortage comes and goes."""
+
 # ## Start times: the fitted shape
 
 FIRST_START_SPREAD = 0.5

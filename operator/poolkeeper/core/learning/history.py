@@ -20,7 +20,8 @@ from poolkeeper.core.learning.lateness.promise import NOT_LATE, Late, Promise
 from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Silence, see, stopped, watch
-from poolkeeper.core.learning.starts import start_time
+from poolkeeper.core.learning.starts import admission, start_time
+from poolkeeper.core.learning.starts.admission import Admission
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import ArrivalBucket, Observation, Reading, Replicas, of_source
@@ -116,7 +117,15 @@ def remember(
         state.attempts,
         known.always_on,
         state.delay,
+        _admission(now, replicas, state),
     )
+
+
+def _admission(now: float, replicas: Replicas | None, state: PoolState) -> Admission:
+    """What replicas that wait to be admitted show; nothing while the target can't be read."""
+    if replicas is None or not (replicas.starting or state.admission.waiting):
+        return state.admission
+    return admission.follow(state.admission, now, replicas, (state.desired, state.ready))
 
 
 def _silent_since(workload: Workload) -> float:

@@ -24,7 +24,8 @@ from poolkeeper.core.learning.lateness.promise import Late, Promise, Tally
 from poolkeeper.core.learning.packing import integers, pack, scale, unpack
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Doubt, Silence
-from poolkeeper.core.learning.starts import start_time
+from poolkeeper.core.learning.starts import admission, start_time
+from poolkeeper.core.learning.starts.admission import NOTHING_HELD
 from poolkeeper.core.learning.starts.attempts import Attempts
 from poolkeeper.core.learning.starts.start_time import Phases, StartTimes
 from poolkeeper.core.learning.state import PoolState, SeenIdle, initial_state
@@ -61,6 +62,7 @@ class Learned(NamedTuple):
     promise: Promise
     gaps: Gaps
     attempts: Attempts
+    admission: tuple[object, ...]
     doubts: tuple[Doubt, ...]
     counts_idle: bool
     """Whether the idle time is saved too. It is not compared: it changes all the time."""
@@ -75,6 +77,7 @@ def learned(state: PoolState, *, counts_idle: bool = False) -> Learned:
         state.promise,
         state.gaps,
         state.attempts,
+        state.admission.remembered,
     )
     return Learned(*parts, state.silence.doubts, counts_idle)
 
@@ -90,6 +93,8 @@ def save(state: PoolState, *, counts_idle: bool = False) -> str:
     idle = seen_idle.seen(state) if counts_idle else state.idle_before
     if idle is not None:
         dumped["idle"] = _dump_idle(idle)
+    if state.admission.remembered != NOTHING_HELD:
+        dumped["admission"] = admission.to_numbers(state.admission)
     if state.silence.doubts:
         dumped["doubts"] = silence.to_numbers(state.silence)
     # Last, since the string is shorter where like stands beside like.
@@ -116,6 +121,7 @@ def restore(saved: object, now: float, spec: PoolSpec) -> PoolState:
             idle_before=_restore_idle(dumped) if "idle" in dumped else None,
             attempts=_restore_attempts(dumped, now),
             always_on=_restore_always_on(dumped, spec),
+            admission=admission.from_numbers(_optional(dumped, "admission", admission.MOST_NUMBERS), now),
         )
     except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, zlib.error):
         return fresh
@@ -252,7 +258,7 @@ def _restore_service(dumped: Mapping[str, object]) -> ServiceRate:
 def _restore_objective(dumped: Mapping[str, object]) -> Objective:
     """What restarts made late was not counted by versions before."""
     balance, per_start, _, _, _, price = integers(dumped, "objective", 6)
-    delays = integers(dumped, "delays", 3) if "delays" in dumped else ()
+    delays = _optional(dumped, "delays", 3)
     restarts, late = integers(dumped, "late", 2) if "late" in dumped else (0, 0)
     account = objective.from_numbers(balance, per_start, price, *delays)
     return objective.with_restarts(account, restarts, late)
@@ -280,8 +286,7 @@ def _restore_idle(dumped: Mapping[str, object]) -> SeenIdle:
 
 
 def _restore_silence(dumped: Mapping[str, object], now: float, spec: PoolSpec) -> Silence:
-    numbers = integers(dumped, "doubts", silence.MOST_NUMBERS) if "doubts" in dumped else ()
-    return silence.from_numbers(numbers, now, spec)
+    return silence.from_numbers(_optional(dumped, "doubts", silence.MOST_NUMBERS), now, spec)
 
 
 def _restore_gaps(dumped: Mapping[str, object], now: float) -> Gaps:
@@ -315,5 +320,9 @@ def _restore_attempts(dumped: Mapping[str, object], now: float) -> Attempts:
 
 
 def _restore_always_on(dumped: Mapping[str, object], spec: PoolSpec) -> AlwaysOn:
-    numbers = integers(dumped, "alwaysOn", always_on.MOST_NUMBERS) if "alwaysOn" in dumped else []
-    return always_on.from_numbers(numbers, spec)
+    return always_on.from_numbers(_optional(dumped, "alwaysOn", always_on.MOST_NUMBERS), spec)
+
+
+def _optional(dumped: Mapping[str, object], key: str, most: int) -> list[int]:
+    """The integers of a key that versions before did not write; none without it."""
+    return integers(dumped, key, most) if key in dumped else []

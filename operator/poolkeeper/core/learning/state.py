@@ -14,7 +14,8 @@ from poolkeeper.core.learning.lateness.promise import Promise
 from poolkeeper.core.learning.load import Load
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Silence
-from poolkeeper.core.learning.starts import start_time
+from poolkeeper.core.learning.starts import admission, start_time
+from poolkeeper.core.learning.starts.admission import Admission
 from poolkeeper.core.learning.starts.attempts import Attempts
 from poolkeeper.core.learning.starts.start_time import StartSample, StartTimes
 from poolkeeper.core.values.excess import NO_EXCESS, Excess
@@ -75,6 +76,8 @@ class PoolState(NamedTuple):
     """What would be late if all replicas were always ready."""
     delay: Delay | None = None
     """For how long the start that waits now may wait; None before one did."""
+    admission: Admission = Admission()
+    """How long replicas wait to be admitted, by what holds them."""
 
 
 def initial_state(now: float, spec: PoolSpec) -> PoolState:
@@ -93,4 +96,10 @@ def initial_state(now: float, spec: PoolSpec) -> PoolState:
 def learn(state: PoolState, sample: StartSample) -> PoolState:
     """Enter one start of the pool, as far as it has come. A start that is delivered twice counts once."""
     starts = start_time.enter(state.starts, sample)
-    return state if starts is state.starts else state._replace(starts=starts)
+    if starts is state.starts:
+        return state
+    if sample.ready_at is None or sample.failed:
+        return state._replace(starts=starts)
+    admitted_at = sample.asked_at if sample.begun_at is None else sample.begun_at
+    waits = admission.started(state.admission, admitted_at, was_held=sample.begun_at is not None)
+    return state._replace(starts=starts, admission=waits)
