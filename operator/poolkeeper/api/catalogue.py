@@ -83,7 +83,10 @@ def _manifest(name: str, entry: Entry, sources: Mapping[str, Figure]) -> Figure:
         if field == "note":
             continue
         if field == "prices":
-            spec[field] = [_without_from(price) | sources[price["from"]] for price in value]
+            # The market is part of a price's key, so it is always there.
+            spec[field] = [
+                {"market": "OnDemand"} | _without_from(price) | sources[price["from"]] for price in value
+            ]
         elif isinstance(value, list):
             spec[field] = [_without_from(item) for item in value]
             cited += [{"figure": f"{field}[{_key(item)}]", **sources[item["from"]]} for item in value]

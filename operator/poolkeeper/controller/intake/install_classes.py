@@ -5,6 +5,7 @@ import logging
 
 from poolkeeper.api.base import API_VERSION, CLASSES
 from poolkeeper.api.catalogue import Figure, catalogue
+from poolkeeper.controller.intake.owned_fields import without_fields_of_others
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.kube.objects.managed_fields import FIELD_MANAGER
 from poolkeeper.kube.transport.client import KubeClient
@@ -14,10 +15,13 @@ from poolkeeper.kube.transport.paths import api_path
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 10.0
+ATTEMPTS = 4
+"""How often a class is applied where another client edits it at the same time."""
+CONFLICT, INVALID = 409, 422
 
 
 async def install_classes(client: KubeClient, leadership: Leads) -> None:
-    """Apply every class once; a class whose fields another owner has changed is left as it is."""
+    """Apply every class once. Fields that another client has set stay, all others are brought up to date."""
     remaining = list(catalogue())
     while remaining:
         try:
@@ -29,21 +33,28 @@ async def install_classes(client: KubeClient, leadership: Leads) -> None:
             logger.warning(
                 "Class %s could not be applied: %s", remaining[0]["metadata"]["name"], failure or "timeout"
             )
-            await asyncio.sleep(RETRY_SECONDS)
+            if isinstance(failure, ApiError) and failure.status == INVALID:
+                remaining.pop(0)
+            else:
+                await asyncio.sleep(RETRY_SECONDS)
 
 
 async def _apply(client: KubeClient, leadership: Leads, manifest: Figure) -> None:
     path = api_path(API_VERSION, CLASSES, manifest["metadata"]["name"])
-    try:
-        async with leadership.writing():
-            await client.request(
-                "PATCH",
-                path,
-                query=[("fieldManager", FIELD_MANAGER)],
-                body=manifest,
-                content_type="application/apply-patch+yaml",
-            )
-    except ApiError as failure:
-        if failure.status != 409:
-            raise
-        logger.info("Class %s was edited by another client and is not updated", manifest["metadata"]["name"])
+    ours = manifest
+    for _ in range(ATTEMPTS):
+        try:
+            async with leadership.writing():
+                await client.request(
+                    "PATCH",
+                    path,
+                    query=[("fieldManager", FIELD_MANAGER)],
+                    body=ours,
+                    content_type="application/apply-patch+yaml",
+                )
+            return
+        except ApiError as failure:
+            if failure.status != CONFLICT:
+                raise
+        ours = without_fields_of_others(manifest, await client.request("GET", path))
+    logger.info("Class %s is being edited by another client and is not updated", manifest["metadata"]["name"])
