@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,9 @@ class ActivatorScene:
         command = [sys.executable, "-m", "poolkeeper", "activator", "--token-file", str(self.token_file)]
         command += ["--control", f"{ACTIVATOR_ADDRESS}:{self.control_port}"]
         command += ["--listen", f"{ACTIVATOR_ADDRESS}:{free_port()}", "--grace-seconds", "20"]
-        with (self.folder / "activator.log").open("ab") as log:
+        with self._activator_log.open("ab") as log:
             self.activator = await asyncio.to_thread(subprocess.Popen, command, stderr=log)
+        await eventually(self._activator_listens, "the activator listens")
         self.pods_made += 1
         name = f"activator-{self.pods_made}"
         pod = {
@@ -73,6 +74,21 @@ class ActivatorScene:
         path = namespaced_path("v1", self.namespace, "pods")
         await self.client.request("POST", path, body=pod)
         await self.models.set_status(name, ACTIVATOR_ADDRESS)
+
+    @property
+    def _activator_log(self) -> Path:
+        return self.folder / "activator.log"
+
+    async def _activator_listens(self) -> bool:
+        """Whether its control port accepts connections; a port may be taken before the process binds it."""
+        assert self.activator is not None
+        assert self.activator.poll() is None, f"the activator ended:\n{self._activator_log.read_text()}"
+        try:
+            _, writer = await asyncio.open_connection(ACTIVATOR_ADDRESS, self.control_port)
+        except OSError:
+            return False
+        writer.close()
+        return True
 
     def kill_operator(self) -> None:
         """Without a chance to say anything."""
@@ -137,7 +153,7 @@ class ActivatorScene:
             found[:] = await self.slices()
             return bool(found)
 
-        await eventually(holds, "the activator is an endpoint", 20)
+        await self._eventually(holds, "the activator is an endpoint", 20)
         return found[0]
 
     async def wait_for_no_slice(self) -> None:
@@ -146,7 +162,7 @@ class ActivatorScene:
         async def holds() -> bool:
             return not await self.slices()
 
-        await eventually(holds, "the activator has left the endpoints", 20)
+        await self._eventually(holds, "the activator has left the endpoints", 20)
 
     async def wait_for_replicas(self, replicas: int, seconds: float = 30.0) -> None:
         """Returns once the Deployment's spec has that many replicas."""
@@ -154,10 +170,15 @@ class ActivatorScene:
         async def holds() -> bool:
             return await self.models.replicas() == replicas
 
+        await self._eventually(holds, f"{replicas} replicas", seconds)
+
+    async def _eventually(self, holds: Callable[[], Awaitable[bool]], what: str, seconds: float) -> None:
+        """Waits for what the operator does; a failure shows what the pool and the operator say."""
         try:
-            await eventually(holds, f"{replicas} replicas", seconds)
+            await eventually(holds, what, seconds)
         except AssertionError as failure:
-            raise AssertionError(f"{failure}\n{await self.status()}") from failure
+            logs = self.operator.log_text[-4000:], self._activator_log.read_text()[-2000:]
+            raise AssertionError("\n".join((str(failure), str(await self.status()), *logs))) from failure
 
     async def ask(self, text: str, **headers: str) -> httpx.Response:
         """A request to the activator, as kube-proxy would send it."""
