@@ -29,6 +29,9 @@
 - apiGroups: [keda.sh]
   resources: [scaledobjects]
   verbs: [list]
+- apiGroups: [resource.k8s.io]
+  resources: [resourceclaimtemplates, resourceclaims]
+  verbs: [get]
 {{- if .Values.activator.enabled }}
 - apiGroups: [""]
   resources: [services]
@@ -63,6 +66,9 @@
 - apiGroups: [poolkeeper.dev]
   resources: [acceleratorclasses]
   verbs: [get, list, watch]
+- apiGroups: [resource.k8s.io]
+  resources: [deviceclasses]
+  verbs: [get]
 {{- if .Values.classes.install }}
 - apiGroups: [poolkeeper.dev]
   resources: [acceleratorclasses]

@@ -248,6 +248,9 @@ class AcceleratorClassSpec(ApiModel):
     ending."""
     resource_parts: Annotated[tuple[ResourcePart, ...], Field(max_length=8), ListMap(("name",))] = ()
     """Resources of which several units make up one chip."""
+    device_class_names: Annotated[tuple[ObjectName, ...], Field(max_length=8)] = ()
+    """DeviceClasses of Dynamic Resource Allocation whose devices are units of this class, for example
+    gpu.nvidia.com. A pod then asks for a unit by a resource claim instead of the resource."""
     architecture: Architecture | None = None
     """Architecture of the hosts; absent if there are hosts of both, or it is not known."""
     node_labels: Annotated[tuple[NodeLabel, ...], Field(max_length=16), ListMap(("key",))] = ()

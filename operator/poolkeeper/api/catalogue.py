@@ -50,6 +50,7 @@ def _mig_slice(whole: str, entry: Entry, profile: str, count: int) -> Figure:
         "partOf": {"value": part, "from": "mig-profiles"},
         "resourceName": {"value": f"nvidia.com/mig-{profile}", "from": "device-plugin"},
         "otherResourceNames": {"value": ["nvidia.com/gpu"], "from": "device-plugin"},
+        "deviceClassNames": {"value": ["mig.nvidia.com"], "from": "nvidia-dra"},
         "memoryGiBPerChip": {"value": int(profile.partition(".")[2].removesuffix("gb")), "from": "mig-names"},
     }
 

@@ -38,6 +38,7 @@ from poolkeeper.controller.reporting.pool_metrics import PoolCollector
 from poolkeeper.controller.reporting.report import Reporter
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.conflicts import scalers_in
+from poolkeeper.kube.objects.devices.reader import ClaimReader
 from poolkeeper.kube.objects.events import EventRecorder
 from poolkeeper.kube.objects.leases import LeaseClient
 from poolkeeper.kube.objects.refused_pods import read_refusal
@@ -245,7 +246,10 @@ class Controller:
             scales=ScaleClient(self._client, self._discovery),
             pods=self._pods,
             surroundings=SurroundingsReader(
-                self._read_target, partial(scalers_in, self._client), self._clock
+                self._read_target,
+                partial(scalers_in, self._client),
+                ClaimReader(self._client, self._clock).read,
+                self._clock,
             ),
             refusals=RefusalReader(partial(read_refusal, self._client, self._discovery), self._clock),
             leadership=self._leadership,

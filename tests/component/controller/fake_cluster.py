@@ -22,6 +22,7 @@ from poolkeeper.controller.reporting.report import Reporter
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.kube.objects.conflicts import NamespaceScalers, Scaler
+from poolkeeper.kube.objects.devices.claims import NO_CLAIMS, PodClaims
 from poolkeeper.kube.objects.events import EventRecorder, EventType
 from poolkeeper.kube.objects.managed_fields import ReplicaWriter
 from poolkeeper.kube.objects.refused_pods import Refusal
@@ -156,7 +157,9 @@ class FakeCluster:
             self.store,
             scales=cast(ScaleClient, self.scales),
             pods=cast(PodWatch, self.pods),
-            surroundings=SurroundingsReader(self.read_target, self.list_scalers, self.clock),
+            surroundings=SurroundingsReader(
+                self.read_target, self.list_scalers, self.read_claims, self.clock
+            ),
             refusals=RefusalReader(self.read_refusal, self.clock),
             leadership=self.lease,
             reporter=Reporter(self.statuses.write, cast(EventRecorder, self), self.lease, self.clock),
@@ -166,6 +169,10 @@ class FakeCluster:
         self.store.classes["cpu"] = AcceleratorClassSpec(
             vendor="None", display_name="CPU", node_tail_seconds=0
         )
+
+    async def read_claims(self, *_: object) -> PodClaims:
+        """No pod template here has resource claims."""
+        return NO_CLAIMS
 
     def clock(self) -> float:
         return self.now

@@ -9,6 +9,7 @@ from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.controller.pool.surroundings import SCALERS_KEPT_SECONDS, Surroundings, SurroundingsReader
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.objects.conflicts import NamespaceScalers
+from poolkeeper.kube.objects.devices.claims import NO_CLAIMS, PodClaims
 from poolkeeper.kube.objects.targets import Target, of_one_pod
 from poolkeeper.kube.transport.errors import ApiUnreachable
 
@@ -31,7 +32,7 @@ class Lists:
         self.asked: list[str] = []
         self.is_silent = False
         self._made: list[weakref.ref[Listed]] = []
-        self.reader = SurroundingsReader(self._read_target, self._list, lambda: self.now)
+        self.reader = SurroundingsReader(self._read_target, self._list, self._read_claims, lambda: self.now)
 
     @property
     def held(self) -> int:
@@ -49,6 +50,9 @@ class Lists:
         made = Listed()
         self._made.append(weakref.ref(made))
         return made
+
+    async def _read_claims(self, *_: object) -> PodClaims:
+        return NO_CLAIMS
 
     async def _read_target(self, target: TargetKey) -> Target:
         return Target("uid", 1, of_one_pod({"spec": {"containers": []}}))

@@ -30,6 +30,9 @@ ALLOWED: list[Request] = [
     ("create", "events", "serving", ""),
     ("list", "horizontalpodautoscalers.autoscaling", "serving", ""),
     ("list", "scaledobjects.keda.sh", "serving", ""),
+    ("get", "resourceclaimtemplates.resource.k8s.io", "serving", "one-gpu"),
+    ("get", "resourceclaims.resource.k8s.io", "serving", "the-gpu"),
+    ("get", "deviceclasses.resource.k8s.io", "", "gpu.nvidia.com"),
     ("create", "leases.coordination.k8s.io", SYSTEM, ""),
     ("update", "leases.coordination.k8s.io", SYSTEM, "poolkeeper"),
 ]
@@ -43,6 +46,9 @@ DENIED: list[Request] = [
     ("get", "secrets", "serving", "redis"),
     ("list", "secrets", SYSTEM, ""),
     ("list", "nodes", "", ""),
+    ("list", "resourceclaims.resource.k8s.io", "serving", ""),
+    ("update", "resourceclaims.resource.k8s.io", "serving", "the-gpu"),
+    ("list", "deviceclasses.resource.k8s.io", "", ""),
     ("update", "leases.coordination.k8s.io", SYSTEM, "other"),
     ("update", "leases.coordination.k8s.io", "serving", "poolkeeper"),
     ("create", "clusterrolebindings.rbac.authorization.k8s.io", "", ""),
@@ -58,6 +64,8 @@ NARROW_ALLOWED: list[Request] = [
     ("list", "networkpolicies.networking.k8s.io", SYSTEM, ""),
     ("get", "namespaces", "serving", "serving"),
     ("get", "namespaces", SYSTEM, SYSTEM),
+    ("get", "resourceclaimtemplates.resource.k8s.io", "serving", "one-gpu"),
+    ("get", "deviceclasses.resource.k8s.io", "", "gpu.nvidia.com"),
 ]
 NARROW_DENIED: list[Request] = [
     ("update", "deployments.apps/scale", SYSTEM, "other"),
@@ -66,6 +74,7 @@ NARROW_DENIED: list[Request] = [
     ("list", "networkpolicies.networking.k8s.io", "batch", ""),
     ("list", "namespaces", "", ""),
     ("get", "namespaces", "batch", "batch"),
+    ("get", "resourceclaimtemplates.resource.k8s.io", "batch", "one-gpu"),
 ]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from poolkeeper.advice.placement.amounts import thousandths
-from poolkeeper.advice.placement.size import MOST_CHIPS, replica_size
+from poolkeeper.advice.placement.size import MOST_CHIPS, asking, replica_size
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.catalogue import catalogue
 from poolkeeper.core.values.replica_size import ReplicaSize
@@ -23,6 +23,10 @@ Json = dict[str, Any]
 
 def asks(amount: object, resource: str = GPU, **more: Any) -> Json:
     return {"resources": {"limits": {resource: amount}}, **more}
+
+
+def size(name: str, *replica: PodsOfReplica) -> ReplicaSize:
+    return replica_size(name, CLASSES[name], [asking(part) for part in replica])
 
 
 def pod(*containers: Json, init: tuple[Json, ...] = (), **more: Any) -> Json:
@@ -48,18 +52,40 @@ PODS: dict[str, tuple[Json, int]] = {
 @pytest.mark.parametrize("case", PODS)
 def test_the_chips_of_one_pod(case: str) -> None:
     template, chips = PODS[case]
-    found = replica_size("nvidia-h100", CLASSES["nvidia-h100"], of_one_pod(template))
+    found = size("nvidia-h100", *of_one_pod(template))
     assert found == ReplicaSize(chips, 1)
 
 
 def test_the_chips_of_a_group_are_those_of_the_leader_and_of_each_worker() -> None:
     group = (PodsOfReplica(pod(asks(4)), 1, LEADER), PodsOfReplica(pod(asks(8)), 3, WORKER))
-    assert replica_size("nvidia-h100", CLASSES["nvidia-h100"], group) == ReplicaSize(28, 4)
+    assert size("nvidia-h100", *group) == ReplicaSize(28, 4)
 
 
 def test_a_leader_may_have_no_chip() -> None:
     group = (PodsOfReplica(pod({}), 1, LEADER), PodsOfReplica(pod(asks(8)), 2, WORKER))
-    assert replica_size("nvidia-h100", CLASSES["nvidia-h100"], group) == ReplicaSize(16, 3)
+    assert size("nvidia-h100", *group) == ReplicaSize(16, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "resource", "amount", "chips"),
+    [
+        ("aws-inferentia2", "aws.amazon.com/neuron", 6, 6),
+        ("aws-inferentia2", "aws.amazon.com/neurondevice", 6, 6),
+        ("aws-inferentia2", "aws.amazon.com/neuroncore", 4, 2),
+        ("aws-trainium2", "aws.amazon.com/neuroncore", 9, 2),
+        ("nvidia-h100-mig-1g.10gb", "nvidia.com/mig-1g.10gb", 2, 2),
+        ("nvidia-h100-mig-1g.10gb", "nvidia.com/gpu", 2, 2),
+        ("nvidia-h100-mig-1g.10gb", "nvidia.com/mig-2g.20gb", 2, None),
+        ("nvidia-h100", "nvidia.com/mig-1g.10gb", 2, None),
+        ("nvidia-l4", "nvidia.com/gpu.shared", 1, None),
+        ("nvidia-l4-shared", "nvidia.com/gpu.shared", 1, 1),
+        ("google-tpu-v5e", "google.com/tpu", 4, 4),
+        ("amd-mi300x", "amd.com/gpu", 8, 8),
+        ("intel-gaudi3", "habana.ai/gaudi", 8, 8),
+    ],
+)
+def test_a_part_is_never_a_chip(name: str, resource: str, amount: int, chips: int | None) -> None:
+    assert size(name, *of_one_pod(pod(asks(amount, resource)))).chips == chips
 
 
 @pytest.mark.parametrize(
@@ -76,7 +102,7 @@ def test_a_leader_may_have_no_chip() -> None:
     ],
 )
 def test_unknown_is_not_zero(template: Json, why: str) -> None:
-    found = replica_size("nvidia-h100", CLASSES["nvidia-h100"], of_one_pod(template))
+    found = size("nvidia-h100", *of_one_pod(template))
     assert found.chips is None
     assert why in found.unknown
 
@@ -92,7 +118,7 @@ def test_unknown_is_not_zero(template: Json, why: str) -> None:
     ],
 )
 def test_a_class_without_a_resource_counts_vcpus(name: str, resources: Json, vcpus: int | None) -> None:
-    found = replica_size(name, CLASSES[name], of_one_pod(pod({"resources": resources})))
+    found = size(name, *of_one_pod(pod({"resources": resources})))
     assert found.chips == vcpus
     assert bool(found.unknown) == (vcpus is None)
 

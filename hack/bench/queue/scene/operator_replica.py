@@ -31,6 +31,7 @@ from poolkeeper.controller.reconcile.reconciler import Reconciler
 from poolkeeper.controller.reporting.report import Reporter
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.conflicts import scalers_in
+from poolkeeper.kube.objects.devices.reader import ClaimReader
 from poolkeeper.kube.objects.events import EventRecorder
 from poolkeeper.kube.objects.leases import LeaseClient
 from poolkeeper.kube.objects.refused_pods import read_refusal
@@ -179,7 +180,10 @@ class OperatorReplica:
             scales=ScaleClient(client, discovery),
             pods=cast(PodWatch, around.pods),
             surroundings=SurroundingsReader(
-                partial(read_target, client, discovery), partial(scalers_in, client), around.time
+                partial(read_target, client, discovery),
+                partial(scalers_in, client),
+                ClaimReader(client, around.time).read,
+                around.time,
             ),
             refusals=RefusalReader(partial(read_refusal, client, discovery), around.time),
             leadership=self.leadership,

@@ -3,20 +3,22 @@
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from zlib import crc32
 
 from poolkeeper.advice.placement.check import placement_advice
-from poolkeeper.advice.placement.size import replica_size
+from poolkeeper.advice.placement.size import PodsAsking, asking, replica_size
+from poolkeeper.advice.placement.units import classes_to_ask
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.core.values.replica_size import UNSIZED, ReplicaSize
 from poolkeeper.kube.objects.conflicts import NamespaceScalers, Scaler
+from poolkeeper.kube.objects.devices.claims import PodClaims
 from poolkeeper.kube.objects.managed_fields import ReplicaWriter
-from poolkeeper.kube.objects.targets import Target
+from poolkeeper.kube.objects.targets import PodsOfReplica, Target
 from poolkeeper.kube.transport.errors import KubeFailure
 from poolkeeper.kube.watch.containers import Container, project_containers
 
@@ -66,10 +68,12 @@ class SurroundingsReader:
         self,
         read_target: Callable[[TargetKey], Awaitable[Target]],
         list_scalers: Callable[[str], Awaitable[NamespaceScalers]],
+        read_claims: Callable[[str, Mapping[str, Any], Iterable[str]], Awaitable[PodClaims]],
         clock: Callable[[], float],
     ) -> None:
         self._read_target = read_target
         self._list_scalers = list_scalers
+        self._read_claims = read_claims
         self._clock = clock
         self._scalers: dict[str, tuple[float, asyncio.Task[NamespaceScalers]]] = {}
 
@@ -128,8 +132,17 @@ class SurroundingsReader:
         advice = placement_advice(class_name, accelerator, template)
         reasons = "; ".join(each.message for each in advice)
         placement = Verdict(False, advice[0].reason, reasons) if advice else PLACED
-        size = replica_size(class_name, accelerator, found.replica)
+        replica = [await self._asking(target.namespace, part, accelerator) for part in found.replica]
+        size = replica_size(class_name, accelerator, replica)
         return _Template(placement, _containers(template), size)
+
+    async def _asking(
+        self, namespace: str, part: PodsOfReplica, accelerator: AcceleratorClassSpec
+    ) -> PodsAsking:
+        """The pods of one template with their claims."""
+        pods = asking(part)
+        claims = await self._read_claims(namespace, part.template, classes_to_ask(accelerator, pods.amounts))
+        return pods._replace(claims=claims)
 
     async def _scalers_of(
         self, target: TargetKey, before: tuple[Scaler, ...]
