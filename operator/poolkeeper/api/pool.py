@@ -67,6 +67,8 @@ class Accelerator(ApiModel):
 
     class_: Annotated[ObjectName, Field(alias="class")]
     """Name of an AcceleratorClass."""
+    allow_training: bool = False
+    """Whether replicas may run on a class whose purpose is Training. Otherwise such a pool starts none."""
 
 
 class ReplicaBounds(ApiModel):

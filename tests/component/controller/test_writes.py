@@ -191,6 +191,33 @@ async def test_a_pool_of_an_unknown_class_holds_and_goes_on_once_it_is_there(clu
     assert cluster.scales.writes == [("worker", 2)]
 
 
+async def test_a_pool_serves_on_a_class_for_training_only_if_it_says_so(cluster: FakeCluster) -> None:
+    training = {"spec": {"vendor": "Google", "displayName": "TPU 8t", "purpose": "Training"}}
+    cluster.updates.class_seen("google-tpu-8t", training)
+    cluster.scales.replicas["worker"] = 0
+    cluster.declare(accelerator={"class": "google-tpu-8t"})
+    cluster.publish(3)
+    await cluster.look()
+    assert cluster.condition("Ready") == ("False", "ClassForTraining")
+    assert cluster.scales.writes == []
+    cluster.declare(generation=2, accelerator={"class": "google-tpu-8t", "allowTraining": True})
+    cluster.publish(3)
+    await cluster.look()
+    assert cluster.scales.writes == [("worker", 2)]
+
+
+async def test_a_class_that_becomes_one_for_training_leaves_the_replicas_alone(cluster: FakeCluster) -> None:
+    await with_work(cluster)
+    await cluster.look()
+    assert cluster.scales.writes == [("worker", 2)]
+    cluster.updates.class_seen("cpu", {"spec": {"vendor": "x", "displayName": "x", "purpose": "Training"}})
+    cluster.publish(9)
+    cluster.now += 600.0
+    await cluster.look()
+    assert cluster.condition("Ready") == ("False", "ClassForTraining")
+    assert cluster.scales.writes == [("worker", 2)]
+
+
 async def test_a_standby_waits_although_replicas_have_no_pods(cluster: FakeCluster) -> None:
     """Why they have none is asked by the leader only."""
     cluster.lease.is_held = False

@@ -252,7 +252,7 @@ def test_fills_in_defaults(kubectl: Kubectl) -> None:
     spec = list_with({"tls": {}})
     assert kubectl.admit("AcceleratorPool", spec) == {
         "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "chat"},
-        "accelerator": {"class": "nvidia-l4"},
+        "accelerator": {"class": "nvidia-l4", "allowTraining": False},
         "replicas": {"min": 0, "max": 8},
         "concurrency": 1,
         "coldStart": {

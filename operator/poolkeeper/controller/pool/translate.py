@@ -1,8 +1,8 @@
 """From what users declare to what a decision depends on."""
 
-from poolkeeper.api.accelerator_class import AcceleratorClassSpec
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec, Purpose
 from poolkeeper.api.demand import DemandSource
-from poolkeeper.api.pool import AcceleratorPoolSpec, TargetReference
+from poolkeeper.api.pool import Accelerator, AcceleratorPoolSpec, TargetReference
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.core.values.spec import PoolSpec, SourceSpec, start_mode
 from poolkeeper.sources.registry import counts_taken, keeps_in_flight, sees_in_flight
@@ -32,6 +32,12 @@ def pool_spec(declared: AcceleratorPoolSpec, accelerator: AcceleratorClassSpec) 
         expected_service_seconds=declared.expected_service_seconds or accelerator.expected_service_seconds,
         node_tail_seconds=accelerator.node_tail_seconds,
     )
+
+
+def is_for_training_only(declared: Accelerator, accelerator: AcceleratorClassSpec | None) -> bool:
+    """Whether the class is offered for training, and the pool does not allow that."""
+    is_training = accelerator is not None and accelerator.purpose is Purpose.TRAINING
+    return is_training and not declared.allow_training
 
 
 def source_spec(source: DemandSource) -> SourceSpec:

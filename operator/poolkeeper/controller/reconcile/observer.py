@@ -12,7 +12,7 @@ from poolkeeper.controller.pool.siblings import starts_of_siblings
 from poolkeeper.controller.pool.starts import Rules
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
-from poolkeeper.controller.pool.translate import pool_spec
+from poolkeeper.controller.pool.translate import is_for_training_only, pool_spec
 from poolkeeper.controller.pool.troubles import explained
 from poolkeeper.controller.pool.windows import warm_floor
 from poolkeeper.core.learning.saved import restore
@@ -50,11 +50,13 @@ class Observer:
 
     def specification(self, pool: Pool) -> PoolSpec | None:
         """The declaration with its class's figures, the last known ones if the class is gone; None while the
-        declaration can't be read or its class was never seen."""
+        declaration can't be read, its class was never seen, or the class is for training only."""
         declared = pool.declaration.spec
         if declared is None:
             return None
         accelerator = self._store.classes.get(declared.accelerator.class_)
+        if is_for_training_only(declared.accelerator, accelerator):
+            return None
         if pool.resolved is None and accelerator is not None:
             pool.resolved = pool_spec(declared, accelerator)
         return pool.resolved

@@ -79,6 +79,16 @@ def unknown_class(name: str, known: Collection[str], *, is_held: bool) -> Verdic
     )
 
 
+def class_for_training(name: str) -> Verdict:
+    """The vendor offers the accelerator for training, so a pool of model servers is likely a mistake."""
+    return Verdict(
+        False,
+        "ClassForTraining",
+        f"class {name} is for training, and a pool serves: name another class in spec.accelerator.class, or "
+        f"set spec.accelerator.allowTraining to true. {HOLDING}",
+    )
+
+
 def unreadable_target(failure: KubeFailure) -> Verdict:
     holds = None if isinstance(failure, ApiUnreachable) else False
     return Verdict(holds, _as_reason(failure.reason), failure.message)

@@ -1,9 +1,10 @@
 """All conditions of a pool at this moment, one verdict each."""
 
-from poolkeeper.api.pool import PoolMode
+from poolkeeper.api.pool import Accelerator, PoolMode
 from poolkeeper.controller.pool.contest import CONTESTED
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
+from poolkeeper.controller.pool.translate import is_for_training_only
 from poolkeeper.controller.pool.windows import window_problems
 from poolkeeper.controller.reporting import conditions
 from poolkeeper.controller.reporting.conditions import UNDECIDED, ConditionType
@@ -48,9 +49,12 @@ def rival(store: Store, pool: Pool) -> Verdict | None:
 
 
 def _can_be_followed(store: Store, pool: Pool) -> bool:
-    """Whether the pool's class is known, or was: without one it never writes, and claims nothing."""
+    """Whether the class is known, or was, and not refused: else the pool never writes, and claims nothing."""
     spec = pool.declaration.spec
-    return pool.resolved is not None or (spec is not None and spec.accelerator.class_ in store.classes)
+    accelerator = store.classes.get(spec.accelerator.class_) if spec else None
+    if spec and is_for_training_only(spec.accelerator, accelerator):
+        return False
+    return pool.resolved is not None or accelerator is not None
 
 
 def _contest(pool: Pool, now: float) -> Verdict:
@@ -65,14 +69,21 @@ def _contest(pool: Pool, now: float) -> Verdict:
     return conditions.WRITERS_UNSEEN if pool.target.failure else conditions.SOLE_WRITER
 
 
+def _class_problem(store: Store, pool: Pool, declared: Accelerator) -> Verdict | None:
+    accelerator = store.classes.get(declared.class_)
+    if accelerator is None:
+        return conditions.unknown_class(declared.class_, store.classes, is_held=pool.resolved is None)
+    if is_for_training_only(declared, accelerator):
+        return conditions.class_for_training(declared.class_)
+    return None
+
+
 def _readiness(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: float) -> Verdict:
     declared = pool.declaration.spec
     if declared is None:
         return conditions.invalid_spec(pool.declaration.problem)
-    if declared.accelerator.class_ not in store.classes:
-        return conditions.unknown_class(
-            declared.accelerator.class_, store.classes, is_held=pool.resolved is None
-        )
+    if refusal := _class_problem(store, pool, declared.accelerator):
+        return refusal
     if pool.target.failure:
         return conditions.unreadable_target(pool.target.failure)
     if pool.target.scale and not pool.target.has_selector:
