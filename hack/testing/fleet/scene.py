@@ -14,7 +14,7 @@ from hack.testing.default_install import SYSTEM, installed_cluster, service_acco
 from hack.testing.fleet import groups
 from hack.testing.fleet.capacity import Capacity
 from hack.testing.fleet.events import open_gates
-from hack.testing.kinds import create
+from hack.testing.kinds import CONFLICT, create
 from hack.testing.nodes import controllers, pretended_kubelets
 from hack.testing.objects import patch
 from hack.testing.operator_process import OperatorProcess
@@ -22,7 +22,7 @@ from hack.testing.queue_world import QueueWorld
 from hack.testing.redis_server import LocalRedis
 from hack.testing.waiting import eventually
 from poolkeeper.kube.transport.client import JsonObject
-from poolkeeper.kube.transport.errors import NotFound
+from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.paths import api_path, namespaced_path
 
 Json = dict[str, Any]
@@ -115,19 +115,28 @@ class Scene(QueueWorld):
     async def limit(self, name: str, hard: Mapping[str, str]) -> None:
         """A ResourceQuota of any resources, in force when this returns; written again, it is changed."""
         path = self.objects("v1", "resourcequotas")
-        body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}}
+        spec = {"spec": {"hard": dict(hard)}}
+        body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}, **spec}
         try:
-            found = await self.client.request("GET", f"{path}/{name}")
-        except NotFound:
-            await self.client.request("POST", path, body={**body, "spec": {"hard": dict(hard)}})
-        else:
-            await self.client.request("PUT", f"{path}/{name}", body={**found, "spec": {"hard": dict(hard)}})
+            await self.client.request("POST", path, body=body)
+        except ApiError as failure:
+            if failure.status != CONFLICT:
+                raise
+            await patch(self.client, f"{path}/{name}", spec)
 
         async def is_in_force() -> bool:
             quota = await self.client.request("GET", f"{path}/{name}")
             return bool((quota.get("status") or {}).get("hard") == dict(hard))
 
         await eventually(is_in_force, f"quota {name} is counted", PATIENCE_SECONDS)
+
+    async def hurry(self, app: str) -> None:
+        """Makes the controller of a Deployment's pods try again now, instead of after its growing pauses."""
+        path = self.objects("apps/v1", "replicasets")
+        found = await self.client.request("GET", path, query=(("labelSelector", f"app={app}"),))
+        for each in found["items"]:
+            metadata = {"annotations": {"fleet.test/tried": uuid.uuid4().hex}}
+            await patch(self.client, f"{path}/{each['metadata']['name']}", {"metadata": metadata})
 
     async def pods(self, selector: str = "") -> list[JsonObject]:
         """The namespace's pods that a selector matches, without those that are being deleted."""
