@@ -202,6 +202,7 @@ class ControlPlane:
                 "--bind-address=127.0.0.1",
                 "--service-cluster-ip-range=10.0.0.0/24",
                 "--authorization-mode=RBAC",
+                "--allow-privileged",
                 f"--token-auth-file={self._tokens}",
                 "--service-account-issuer=https://kubernetes.default.svc",
                 f"--service-account-key-file={self._signing_key}",

@@ -9,17 +9,12 @@ import asyncio
 import copy
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from hack.testing.kinds import create_if_missing
 from hack.testing.objects import patch
-from hack.testing.waiting import eventually
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
 from poolkeeper.kube.transport.errors import ApiError, NotFound
-from poolkeeper.kube.transport.paths import api_path, namespaced_path
+from poolkeeper.kube.transport.paths import namespaced_path
 
 Json = dict[str, Any]
 
@@ -28,21 +23,6 @@ LABELS = "leaderworkerset.sigs.k8s.io"
 NAME, GROUP, WORKER = f"{LABELS}/name", f"{LABELS}/group-index", f"{LABELS}/worker-index"
 SIZE, LEADER, GROUP_KEY = f"{LABELS}/size", f"{LABELS}/leader-name", f"{LABELS}/group-key"
 ROUND_SECONDS = 0.2
-
-
-async def install_leader_worker_sets(client: KubeClient) -> None:
-    """Makes the API server serve the kind."""
-    manifest = yaml.safe_load(Path(__file__).with_name("leaderworkerset.yaml").read_text())
-    await create_if_missing(client, "apiextensions.k8s.io/v1", "customresourcedefinitions", manifest)
-
-    async def is_served() -> bool:
-        try:
-            await client.request("GET", api_path(API_VERSION, "leaderworkersets"))
-        except ApiError:
-            return False
-        return True
-
-    await eventually(is_served, "LeaderWorkerSets are served", 20)
 
 
 @asynccontextmanager

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from hack.testing.control_plane import ControlPlane
 from hack.testing.default_install import SYSTEM, installed_cluster, service_account
-from hack.testing.fleet import groups
+from hack.testing.fleet import groups, kinds_beside
 from hack.testing.fleet.capacity import Capacity
 from hack.testing.fleet.events import open_gates
 from hack.testing.kinds import CONFLICT, create
@@ -76,6 +78,11 @@ class Scene(QueueWorld):
         """Creates one object of the manifest's kind in the namespace."""
         path = self.objects(manifest["apiVersion"], _plural(manifest["kind"]))
         return await self.client.request("POST", path, body=dict(manifest))
+
+    async def publish(self, manifests: str) -> None:
+        """Creates the objects of a file as people publish them; QUEUE in it is the address of the queue."""
+        for manifest in yaml.safe_load_all(manifests.replace("QUEUE", self.queue.address)):
+            await self.apply(manifest)
 
     async def deploy(self, name: str, template: Json, replicas: int = 0) -> JsonObject:
         """A Deployment of a pod template that has labels."""
@@ -221,7 +228,8 @@ async def _clear(made: Scene) -> None:
 async def _prepared(cluster: ControlPlane) -> Path:
     """What a fleet has beside a default install; a kubeconfig with the operator's rights."""
     async with await cluster.admin_client() as client:
-        await groups.install_leader_worker_sets(client)
+        await kinds_beside.install(client, "leaderworkerset")
+        await kinds_beside.install(client, "scaledobject")
         name = "poolkeeper-more-targets"
         role = {"kind": "ClusterRole", "metadata": {"name": name}, "rules": [MORE_TARGETS]}
         await create(client, RBAC, "clusterroles", role)

@@ -70,8 +70,13 @@ class Target:
     def was_read(self, scale: Scale, now: float) -> int | None:
         """Keep what was read. Returns the replicas before, where they have changed."""
         before, self.scale = self.scale, scale
-        self.failure, self._failures, self._read_at = None, 0, now
-        self.next_read_at = now + RELOOK_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
+        self.failure, self._read_at = None, now
+        if self.has_selector:
+            self._failures = 0
+            self.next_read_at = now + RELOOK_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
+        else:
+            # The controller of a LeaderWorkerSet that was just created has not filled in its status yet.
+            self._try_again(now)
         if before is None:
             self._go_on_after_failure(scale.replicas)
         elif before.uid != scale.uid:
@@ -116,5 +121,8 @@ class Target:
     def has_failed(self, failure: KubeFailure, now: float) -> None:
         """/scale can't be read or written; it is read again after a pause that grows."""
         self.scale, self.failure = None, failure
+        self._try_again(now)
+
+    def _try_again(self, now: float) -> None:
         self.next_read_at = now + RETRIES.pause_seconds(self._failures)
         self._failures += 1
