@@ -250,6 +250,7 @@ class Controller:
                 partial(scalers_in, self._client),
                 ClaimReader(self._client, self._clock).read,
                 self._clock,
+                self._store.classes,
             ),
             refusals=RefusalReader(partial(read_refusal, self._client, self._discovery), self._clock),
             leadership=self._leadership,

@@ -49,6 +49,21 @@ def classes_to_ask(accelerator: AcceleratorClassSpec, amounts: Amounts) -> tuple
     return () if asked & per_unit(accelerator, {}).keys() or not asked else accelerator.device_class_names
 
 
+def matches(resource: str, pattern: str) -> bool:
+    """Whether a resource has that name; a `*` at the end of the name matches any ending."""
+    return resource.startswith(pattern[:-1]) if pattern.endswith("*") else resource == pattern
+
+
+def asks_for(accelerator: AcceleratorClassSpec, amounts: Amounts, claims: PodClaims) -> bool:
+    """Whether a pod asks for units of the class, also where their number is not known."""
+    is_claimed = any(
+        is_own_device(accelerator, name, claims.extended)
+        for claim in claims.claims
+        for name in claim.device_classes
+    )
+    return is_claimed or bool(whole(amounts).keys() & per_unit(accelerator, claims.extended).keys())
+
+
 def units_of(accelerator: AcceleratorClassSpec, amounts: Amounts, claims: PodClaims) -> Units:
     """Units of the class that a pod holds by its limits and by its claims together."""
     asked = whole(amounts)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from poolkeeper.advice.placement.check import placement_advice
+from poolkeeper.advice.placement.check import placement_verdict
+from poolkeeper.advice.placement.remark import Placement
 from poolkeeper.advice.placement.size import PodsAsking, asking, replica_size
 from poolkeeper.advice.placement.units import classes_to_ask
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
@@ -29,7 +30,6 @@ RIVAL_SECONDS = 10.0
 SCALERS_KEPT_SECONDS = 60.0
 
 UNREAD = Verdict(None, "NotReadYet", "the target's pod template has not been read yet")
-PLACED = Verdict(True, "TemplateFitsClass", "the pod template fits the nodes of the class")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ class _Template(NamedTuple):
     placement: Verdict
     containers: tuple[Container, ...]
     size: ReplicaSize
+    has_problems: bool = False
+    """Whether the size or the placement is not known because of claims, which may change any minute."""
 
 
 class SurroundingsReader:
@@ -70,11 +72,13 @@ class SurroundingsReader:
         list_scalers: Callable[[str], Awaitable[NamespaceScalers]],
         read_claims: Callable[[str, Mapping[str, Any], Iterable[str]], Awaitable[PodClaims]],
         clock: Callable[[], float],
+        classes: Mapping[str, AcceleratorClassSpec] | None = None,
     ) -> None:
         self._read_target = read_target
         self._list_scalers = list_scalers
         self._read_claims = read_claims
         self._clock = clock
+        self._classes = {} if classes is None else classes
         self._scalers: dict[str, tuple[float, asyncio.Task[NamespaceScalers]]] = {}
 
     async def read(
@@ -92,7 +96,8 @@ class SurroundingsReader:
             seen = await self._template(target, class_name, accelerator, before.size)
             placement_expires_at = now + REREAD_SECONDS
         scalers, unknown = await self._scalers_of(target, before.scalers)
-        wait_seconds = RIVAL_SECONDS if scalers else RETRY_SECONDS if unknown else REREAD_SECONDS
+        is_incomplete = bool(unknown) or seen.has_problems
+        wait_seconds = RIVAL_SECONDS if scalers else RETRY_SECONDS if is_incomplete else REREAD_SECONDS
         expires_at = self._clock() + wait_seconds * random.uniform(0.8, 1.2)  # noqa: S311
         return Surroundings(
             placement=seen.placement,
@@ -129,12 +134,13 @@ class SurroundingsReader:
         if template is None:
             message = f"{target} keeps no pod template in spec.template"
             return _Template(Verdict(None, "TemplateElsewhere", message), (), ReplicaSize(unknown=message))
-        advice = placement_advice(class_name, accelerator, template)
-        reasons = "; ".join(each.message for each in advice)
-        placement = Verdict(False, advice[0].reason, reasons) if advice else PLACED
         replica = [await self._asking(target.namespace, part, accelerator) for part in found.replica]
         size = replica_size(class_name, accelerator, replica)
-        return _Template(placement, _containers(template), size)
+        placement = Placement(class_name, accelerator, tuple(replica), self._classes, target.kind)
+        has_problems = any(part.claims.all_problems for part in replica)
+        return _Template(
+            placement_verdict(placement, size), _containers(template), size, has_problems=has_problems
+        )
 
     async def _asking(
         self, namespace: str, part: PodsOfReplica, accelerator: AcceleratorClassSpec

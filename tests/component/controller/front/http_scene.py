@@ -18,7 +18,7 @@ from poolkeeper.controller.intake.updates import Updates
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
-from poolkeeper.controller.pool.surroundings import PLACED, Surroundings
+from poolkeeper.controller.pool.surroundings import Surroundings
 from poolkeeper.core.front.slices import ActivatorSlice
 from poolkeeper.core.front.switching import SETTLE_SECONDS
 from poolkeeper.core.values.decision import Decision, Reason, Verdict
@@ -35,6 +35,7 @@ from tests.component.controller.fake_cluster import Lease, Pods
 from tests.component.controller.front.http_fakes import Api, Link, NoQueues, Servers, ready_pod
 
 KNOWN = Verdict(True, "Fresh", "")
+PLACED = Verdict(True, "TemplateFitsClass", "")
 CHAT = PoolKey("ns", "chat")
 ONE, OTHER = "10.9.0.1", "10.9.0.2"
 """Activators."""

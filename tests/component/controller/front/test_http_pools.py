@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from poolkeeper.controller.pool.surroundings import PLACED, UNREAD, Surroundings
+from poolkeeper.controller.pool.surroundings import UNREAD, Surroundings
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.kube.objects.conflicts import Scaler
 from poolkeeper.sources.base import SourceFailure
 from poolkeeper.sources.http.scrape import PoolLoad
 from tests.component.controller.front.http_fakes import holding
-from tests.component.controller.front.http_scene import CHAT, ONE, OTHER, POD, HttpScene
+from tests.component.controller.front.http_scene import CHAT, ONE, OTHER, PLACED, POD, HttpScene
 
 pytestmark = pytest.mark.virtual_time
 
