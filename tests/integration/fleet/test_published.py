@@ -24,11 +24,18 @@ class Said(NamedTuple):
 
 
 NO_PROBE = ("has no readiness probe, so its pod is Ready as soon as its process runs",)
-NO_TOLERATION = ("which the pod template does not tolerate: add a toleration with key", "operator Exists")
+EIGHT_PER_HOST = (
+    "a pod asks for 8 chips",
+    "write in the class machineTypes: [{name: MACHINE-TYPE, chips: 8}]",
+)
+WHOLE_SLICE = (
+    "a replica holds 16 of google.com/tpu on 4 pods",
+    "GKE itself adds the toleration of google.com/tpu",
+)
 TWO_WRITERS = ("scales the same target: delete it or this pool. Until then, this pool writes nothing",)
 SAID = [
     Said("server-without-probes", "writer", "ReadinessProbed", "False", "NoReadinessProbe", NO_PROBE),
-    Said("server-without-probes", "writer", "PlacementMatches", "False", "TaintNotTolerated", NO_TOLERATION),
+    Said("server-without-probes", "writer", "PlacementMatches", "Unknown", "HostTooSmall", EIGHT_PER_HOST),
     Said(
         "server-without-probes",
         "writer",
@@ -39,16 +46,16 @@ SAID = [
     ),
     Said("ranks", "pair", "ReadinessProbed", "False", "NoReadinessProbe", NO_PROBE),
     Said("group-on-gpus", "duo", "ReadinessProbed", "True", "ReadinessProbe", ("container head has",)),
-    Said("group-on-gpus", "duo", "PlacementMatches", "True", "TemplateFitsClass", ()),
-    Said("group-on-tpus", "slice", "ReadinessProbed", "True", "ReadinessProbe", ("container head has",)),
     Said(
-        "group-on-tpus",
-        "slice",
+        "group-on-gpus",
+        "duo",
         "PlacementMatches",
-        "False",
-        "TaintNotTolerated",
-        (*NO_TOLERATION, "google.com/tpu"),
+        "True",
+        "TemplateFitsClass",
+        ("a replica holds 12 of nvidia.com/gpu on 2 pods",),
     ),
+    Said("group-on-tpus", "slice", "ReadinessProbed", "True", "ReadinessProbe", ("container head has",)),
+    Said("group-on-tpus", "slice", "PlacementMatches", "True", "TemplateFitsClass", WHOLE_SLICE),
     Said(
         "group-held-by-kueue",
         "held",
