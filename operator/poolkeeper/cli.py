@@ -18,6 +18,10 @@ COMMANDS = {
         "poolkeeper.commands.explain",
         "show the last decisions about a pool with their reasons, and where the time of its starts goes",
     ),
+    "classes": (
+        "poolkeeper.commands.classes",
+        "list the accelerator classes with their prices, and the nodes of the cluster that are of them",
+    ),
     "leave": (
         "poolkeeper.commands.leave",
         "before an uninstall: stop the controller, remove the activators from Services, name pools at zero",

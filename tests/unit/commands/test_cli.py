@@ -27,6 +27,7 @@ def test_the_command_line_itself_imports_nothing_heavy() -> None:
         ("controller", "Run the controller, which decides and writes replicas."),
         ("activator", "Run an activator, which holds HTTP requests while a pool is at zero."),
         ("explain", "Show the last decisions about a pool with their reasons"),
+        ("classes", "List the accelerator classes with their prices, and the nodes of the cluster"),
         ("leave", "remove the activators from Services, name pools at zero."),
         ("crds", "Write the CustomResourceDefinitions as YAML files"),
     ],
