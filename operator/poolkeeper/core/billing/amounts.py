@@ -1,0 +1,143 @@
+"""What is counted, and what one unit of it costs.
+
+Seconds are those of replicas. A replica that holds 4 chips at 2.70 $ per chip and hour costs 10.80 $ for an
+hour in any state; with 300 W per chip the same hour takes 1,200 Wh.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+HOUR = 3600.0
+MICRO = 1_000_000
+"""Money is counted in millionths of a dollar."""
+MOST_UNITS = 8
+"""Different units within one span of time; a price that changes more often than that is not told apart."""
+
+
+class Unit(NamedTuple):
+    """What one replica holds, and what that costs. None is unknown, which is never the same as nothing."""
+
+    accelerator_class: str
+    """Name of the AcceleratorClass."""
+    chips: int | None
+    """Chips of one replica, over all of its pods."""
+    micro_dollars_per_hour: int | None
+    """Price of one chip."""
+    watts: int | None
+    """Design power of one chip."""
+
+
+class Amounts(NamedTuple):
+    """Seconds of replicas by state, and those of the replicas that other policies would have had."""
+
+    starting: float = 0.0
+    """From the moment at which a replica has a node until it takes requests."""
+    busy: float = 0.0
+    """It works on at least one request."""
+    idle: float = 0.0
+    """It works on none; one that is being terminated and works on none is among these."""
+    unknown: float = 0.0
+    """It takes requests, and whether it works can't be seen."""
+    tail: float = 0.0
+    """The node is still paid for after the replica has gone."""
+    estimated: float = 0.0
+    """How many of the seconds above were not seen, but concluded: the operator or its watch was down."""
+    keda: float = 0.0
+    """Replicas that KEDA's defaults would have had for the same requests, with their tails."""
+    knative: float = 0.0
+    """Replicas that Knative's defaults would have had for the same requests, with their tails."""
+
+    @property
+    def paid(self) -> float:
+        """Replica-seconds that were paid for, in any state."""
+        return self.starting + self.busy + self.idle + self.unknown + self.tail
+
+    def plus(self, other: "Amounts") -> "Amounts":
+        """Both together."""
+        return Amounts(*[mine + its for mine, its in zip(self, other, strict=True)])
+
+    def times(self, factor: float) -> "Amounts":
+        """Each multiplied."""
+        return Amounts(*[each * factor for each in self])
+
+
+STATES = Amounts._fields[:5]
+"""The states of a replica, of which it is always in one."""
+BASELINES = Amounts._fields[6:]
+NOTHING = Amounts()
+
+
+class Row(NamedTuple):
+    """What was counted in one span of time, such as an hour, for one unit."""
+
+    number: int
+    """Which span: the hours since 1970, for example."""
+    unit: Unit
+    amounts: Amounts
+
+
+Rows = tuple[Row, ...]
+"""By their numbers, oldest first."""
+
+
+def enter(rows: Rows, number: int, unit: Unit, amounts: Amounts) -> Rows:
+    """The rows with these amounts added to the right one."""
+    for place in range(len(rows) - 1, -1, -1):
+        row = rows[place]
+        if row.number == number and row.unit == unit:
+            return (*rows[:place], Row(number, unit, row.amounts.plus(amounts)), *rows[place + 1 :])
+        if row.number < number:
+            return (*rows[: place + 1], Row(number, unit, amounts), *rows[place + 1 :])
+    same = sum(row.number == number for row in rows)
+    if same >= MOST_UNITS:
+        return (rows[0]._replace(amounts=rows[0].amounts.plus(amounts)), *rows[1:])
+    return (Row(number, unit, amounts), *rows)
+
+
+class Sums(NamedTuple):
+    """Rows added up over units, in units that can be added."""
+
+    chip_seconds: Amounts = NOTHING
+    """Of the rows whose chips are known."""
+    micro_dollars: Amounts = NOTHING
+    """Of the rows whose chips and price are known."""
+    watt_hours: Amounts = NOTHING
+    """Of the rows whose chips and power are known."""
+    unsized: float = 0.0
+    """Replica-seconds whose chips are not known."""
+    unpriced: float = 0.0
+    """Chip-seconds whose price is not known."""
+    unpowered: float = 0.0
+    """Chip-seconds whose power is not known."""
+
+    @property
+    def dollars_are_known(self) -> bool:
+        """Whether `micro_dollars` is all that was paid."""
+        return not (self.unsized or self.unpriced)
+
+
+def summed(rows: Iterable[Row]) -> Sums:
+    """Rows as seconds of chips, dollars and watt-hours."""
+    total = Sums()
+    for _, unit, amounts in rows:
+        if unit.chips is None:
+            total = total._replace(unsized=total.unsized + amounts.paid)
+            continue
+        chips = amounts.times(unit.chips)
+        total = total._replace(chip_seconds=total.chip_seconds.plus(chips))
+        if unit.micro_dollars_per_hour is None:
+            total = total._replace(unpriced=total.unpriced + chips.paid)
+        else:
+            dollars = chips.times(unit.micro_dollars_per_hour / HOUR)
+            total = total._replace(micro_dollars=total.micro_dollars.plus(dollars))
+        if unit.watts is None:
+            total = total._replace(unpowered=total.unpowered + chips.paid)
+        else:
+            total = total._replace(watt_hours=total.watt_hours.plus(chips.times(unit.watts / HOUR)))
+    return total
+
+
+def number_of(at: float, span_seconds: float) -> int:
+    """Which span of this length an instant is in."""
+    return math.floor(at / span_seconds)
