@@ -168,6 +168,34 @@ class ScaleDown(ApiModel):
     replicas may be stopped."""
 
 
+class BudgetAction(StrEnum):
+    """What happens once the day's budget is spent."""
+
+    WARN = "Warn"
+    CAP = "Cap"
+
+
+class Budget(ApiModel):
+    """How much the replicas of the pool may cost a day, by the prices of its AcceleratorClass."""
+
+    dollars_per_day: Annotated[
+        str,
+        Field(min_length=1, max_length=20),
+        Cel(
+            "self.matches('^[0-9]{1,9}([.][0-9]{1,6})?$') && double(self) > 0.0",
+            'must be a decimal above 0, written as a string, for example "50" or "2.50"',
+        ),
+    ]
+    """US dollars a day, as a decimal string such as "50" or "2.50"."""
+    action: BudgetAction = BudgetAction.WARN
+    """What happens once they are spent. Warn: the condition WithinBudget says so. Cap: also, no replica is
+    started until the next day, and idle replicas stop, below replicas.min too; a replica that works is never
+    stopped for it."""
+    time_zone: Annotated[str, Field(min_length=1, max_length=64)] = "Etc/UTC"
+    """Time zone in which the day begins at midnight: a name of the IANA database, for example
+    Europe/Berlin."""
+
+
 class AcceleratorPoolSpec(ApiModel):
     """The desired behaviour of one pool."""
 
@@ -212,6 +240,9 @@ class AcceleratorPoolSpec(ApiModel):
     """How replicas stop."""
     demand: Annotated[tuple[DemandSource, ...], Field(min_length=1, max_length=16), ListMap(("name",))]
     """Where requests wait. The demand of several sources is added up."""
+    budget: Budget | None = None
+    """How much the pool may cost a day; absent for no limit. How long requests may wait is the budget of
+    coldStart."""
     mode: PoolMode = PoolMode.ENFORCE
     """Enforce writes decisions to the target. Observe decides and records, and writes nothing to the
     target."""

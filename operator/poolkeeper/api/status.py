@@ -12,6 +12,7 @@ from poolkeeper.api.past_decision import LINE_LENGTH, PastDecision
 
 DECISIONS_KEPT = 20
 LEARNED_LENGTH = 4096
+ACCOUNT_LENGTH = 6144
 
 
 class ConditionStatus(StrEnum):
@@ -112,6 +113,22 @@ class PromiseStatus(ApiModel):
     """When these windows end: when a request was last taken or became late."""
 
 
+class CostStatus(ApiModel):
+    """What the replicas of the pool were paid for: seconds that they held their chips, at the prices and the
+    design power of the AcceleratorClass. Each span is one line with the dollars, the accelerator-hours by
+    state and the energy; what is not known is said, and never counted as nothing. `poolkeeper report` shows
+    more."""
+
+    today: Text
+    """Since midnight, in the time zone of spec.budget, else UTC; until when this was counted, and what it
+    costs per hour from then on while nothing changes."""
+    last_30_days: Annotated[Text | None, Field(alias="last30Days")] = None
+    """The last 27 to 30 days."""
+    # Of any type: a value that another client wrote must not keep the status from being replaced.
+    account: Annotated[object, TextOnceObject(ACCOUNT_LENGTH)] | None = None
+    """The account as the operator goes on with it after a restart. Packed; only the operator reads it."""
+
+
 class DecisionStatus(ApiModel):
     """The decision in force: a number of replicas and why it was chosen."""
 
@@ -138,6 +155,8 @@ class AcceleratorPoolStatus(ApiModel):
     """How long starts take, and where their time goes."""
     promise: PromiseStatus | None = None
     """How many requests were taken within the budget; absent until one was taken or late."""
+    cost: CostStatus | None = None
+    """What the replicas were paid for; absent until one was seen."""
     decision: DecisionStatus | None = None
     """The decision in force."""
     decisions: Annotated[
@@ -154,5 +173,5 @@ class AcceleratorPoolStatus(ApiModel):
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap(("type",))] = ()
     """Statements about the pool: Ready, DemandKnown, BudgetAttainable, WithinLimits, SoleWriter,
     StartsSucceed, ReadinessProbed, PlacementMatches; NoOrphans where a queue shows requests in flight; with
-    an http source, ServiceSuitable. True means that all is well. ScaledToZero is a state, neither good nor
-    bad."""
+    an http source, ServiceSuitable; with a budget for a day, WithinBudget. True means that all is well.
+    ScaledToZero is a state, neither good nor bad."""

@@ -8,6 +8,8 @@ import pytest
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.status import ConditionStatus
 from poolkeeper.controller.reporting.conditions import ConditionType
+from poolkeeper.core.billing.amounts import Amounts, Row, Unit
+from poolkeeper.core.billing.books import Books
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import CLEAR, Unavailable
@@ -33,6 +35,8 @@ FAILING = replace(
     has_node=True,
     labels={"app": "worker"},
 )
+DEAR = (Row(0, Unit("cpu", 1, 51_000_000, None), Amounts(busy=3600.0)),)
+"""One hour of a replica for $51."""
 CAN_NOT_BE_BAD = {ConditionType.SCALED_TO_ZERO}
 """A state and no judgement: what makes it True is tested by itself."""
 
@@ -46,13 +50,17 @@ async def all_is_bad() -> FakeCluster:
     pods = (replace(ready_pod("10.1.0.1"), labels={"app": "worker"}), FAILING)
     cluster.pods.present = {pod.uid: pod for pod in pods}
     windows = [{"name": "office", "start": "61 8 * * *", "end": "0 18 * * *"}]
-    cluster.declare(scaleToZero={"mode": "Fixed", "idleSeconds": 5, "windows": windows})
+    cluster.declare(
+        scaleToZero={"mode": "Fixed", "idleSeconds": 5, "windows": windows}, budget={"dollarsPerDay": "50"}
+    )
     cluster.publish(50, in_flight=9)
     await cluster.look()
     pool = cluster.store.get(KEY)
     assert pool is not None
     assert pool.resolved is not None
     pool.state = taught(pool.resolved, (60.0,) * 6, now=cluster.now)
+    assert pool.meter is not None
+    pool.meter = pool.meter._replace(books=Books(total=DEAR, today=DEAR))
     cluster.readings.front_turned(KEY, CLEAR, UNSUITABLE)
     await again(cluster)
     await again(cluster, seconds=3.0)

@@ -8,9 +8,12 @@ from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.kube.watch.pod import Pod, project_pod
 from tests.component.controller.fake_cluster import FakeCluster
 
-TWO_SCREENS = 143
-"""Lines. The declaration takes 31 of them, ten conditions 50, twenty decisions 20, and the promise 6."""
+TWO_SCREENS = 147
+"""Lines. The declaration takes 31 of them, ten conditions 50, twenty decisions 20, the promise 6, the bill
+4."""
 LINE_LENGTH = 260
+PACKED = ("  learned: ", "    account: ")
+"""What only the operator reads."""
 METADATA_LINES = 11
 """Name, Namespace, Labels, Annotations, API Version, Kind and Metadata with four lines."""
 
@@ -91,4 +94,4 @@ async def test_a_pool_with_twenty_decisions_fits_on_two_screens(cluster: FakeClu
 
     lines = [*described("Spec", spec), *described("Status", status)]
     assert METADATA_LINES + len(lines) <= TWO_SCREENS
-    assert max(len(line) for line in lines if "learned: " not in line) <= LINE_LENGTH
+    assert max(len(line) for line in lines if not line.startswith(PACKED)) <= LINE_LENGTH

@@ -71,7 +71,7 @@ class Updates:
             self._target_changed(before)
         elif not self._is_leading():
             # The leader writes the status: when this replica leads later, that history goes on.
-            pool.status = body.get("status") or {}
+            pool.status, pool.meter = body.get("status") or {}, None
             pool.history = History.from_status(pool.status)
 
     def pool_gone(self, key: PoolKey, uid: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import ValidationError
 
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.pool import AcceleratorPoolSpec
 from poolkeeper.controller.pool.demand import PoolDemand
 from poolkeeper.controller.pool.history import History, ReasonLimit
@@ -16,6 +17,8 @@ from poolkeeper.controller.pool.starts import Starts
 from poolkeeper.controller.pool.surroundings import Surroundings
 from poolkeeper.controller.pool.target import Target
 from poolkeeper.controller.pool.translate import target_key
+from poolkeeper.core.billing.amounts import Unit
+from poolkeeper.core.billing.meter import Meter
 from poolkeeper.core.learning.saved import Learned
 from poolkeeper.core.learning.starts.attempts import Attempts
 from poolkeeper.core.learning.state import PoolState
@@ -137,6 +140,17 @@ class Pool:
     """Port of the pods that the pool's Service leads to; None until the Service was read (readings)."""
     surroundings: Surroundings = field(default_factory=Surroundings)
     """The pod template and other scalers of the target (observer, reconciler)."""
+    meter: Meter | None = None
+    """What the replicas were paid for; None before the first look and, while another replica of the operator
+    leads, from each status that it writes until the next look (observer, updates)."""
+    meter_zone: str = ""
+    """The time zone of the meter's day (observer)."""
+    unit: Unit | None = None
+    """What one replica holds and costs; None until its class was known (observer)."""
+    unit_class: AcceleratorClassSpec | None = None
+    """The class that `unit` was made from (observer)."""
+    status_turns: int = 0
+    """`meter.turns` as that status holds them (reporter, observer)."""
     news: int = 0
     """How many times something has happened that a decision may depend on (readings, updates)."""
     news_seen: int = 0

@@ -100,6 +100,15 @@ class Starts:
         if not self.has_unproven:
             self._takes = None
 
+    def served_since(self, pod: Pod) -> float | None:
+        """When a pod began to serve, infinity where nobody knows when; None before. A pod that is being
+        terminated has served if it did before."""
+        start = self._known.get(pod.uid)
+        if start is None or not (start.serves or (pod.is_terminating and start.has_served)):
+            return None
+        ready_at = pod.ready_at if self.is_probed(pod) else None
+        return start.ended_at or start.works_since or ready_at or math.inf
+
     @property
     def serving(self) -> Serving:
         """How the container that serves is known."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from poolkeeper.api.pool import PoolMode
+from poolkeeper.controller.billing.metering import lowered_by, measure, spent, zone_of
 from poolkeeper.controller.pool.pod_selection import PodSelection
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.refusals import NO_SHORTAGE, RefusalReader
@@ -20,7 +21,15 @@ from poolkeeper.core.learning.starts.start_time import share
 from poolkeeper.core.learning.state import PoolState, learn
 from poolkeeper.core.values.demand import Workload, survey
 from poolkeeper.core.values.identity import TargetKey
-from poolkeeper.core.values.observation import CLEAR, Observation, Replicas, Stop, WarmFloor
+from poolkeeper.core.values.observation import (
+    CLEAR,
+    QUOTA,
+    Lowered,
+    Observation,
+    Replicas,
+    Stop,
+    WarmFloor,
+)
 from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.transport.errors import KubeFailure
@@ -150,18 +159,30 @@ class Observer:
         is unread, does not say which pods are its own, or its pods may be out of date."""
         scale = pool.target.scale
         is_seen = pool.target.has_selector and self.pods_failure(pool) is None
+        ceiling, ceiling_by = _ceiling(pool, now)
         pool.observation = Observation(
             demand=pool.demand.current(),
             replicas=_replicas(pool, scale.replicas, now) if scale and is_seen else None,
             warm_floor=_warm_floor(pool, now),
+            ceiling=ceiling,
+            ceiling_by=ceiling_by,
             stop=_stop(pool),
             held=None if _is_observed(pool) else pool.target.contest.held(now),
         )
+        measure(self._store, pool, now)
         return pool.observation
 
     def pods_failure(self, pool: Pool) -> KubeFailure | None:
         """Why the pods of a pool may be out of date; None while they are current."""
         return self._pods.failure(pool.key.namespace)
+
+
+def _ceiling(pool: Pool, now: float) -> tuple[int | None, Lowered]:
+    """The most replicas that may be, and what says so, where that is less than the spec's maximum."""
+    found = spent(pool, now)
+    if found is None or not found.stops_starts:
+        return None, QUOTA
+    return 0, lowered_by(found, zone_of(pool))
 
 
 def _taken_over(pool: Pool, now: float, spec: PoolSpec, state: PoolState) -> PoolState:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from poolkeeper.api.pool import PoolMode
+from poolkeeper.controller.billing.metering import budget_changes_at
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.controller.loop.timings import Timings
 from poolkeeper.controller.pool.pool import Pool
@@ -172,6 +173,7 @@ class Reconciler:
             pool.shortage.due_at(short_since),
             self._template_edits.due_at(pool) if self._leadership.may_write() else None,
             pool.starts.changes_at(self._clock()),
+            budget_changes_at(pool, self._clock()),
         )
         return min(pool.target.next_read_at, *(at for at in times if at is not None))
 

@@ -31,6 +31,7 @@ class ConditionType(StrEnum):
     READINESS_PROBED = "ReadinessProbed"
     PLACEMENT_MATCHES = "PlacementMatches"
     SERVICE_SUITABLE = "ServiceSuitable"
+    WITHIN_BUDGET = "WithinBudget"
 
 
 MANAGED = Verdict(True, "Managed", "the operator manages the replicas of this pool")

@@ -19,6 +19,7 @@ from poolkeeper.controller.pool.contest import CONTESTED
 from poolkeeper.controller.pool.history import MESSAGE_LENGTH, History, in_flight, orphaned, queued
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.conditions import ConditionType
+from poolkeeper.controller.reporting.cost import cost_status, is_worth_keeping
 from poolkeeper.controller.reporting.promise import promise_status
 from poolkeeper.core.learning.saved import Learned, learned, save
 from poolkeeper.core.learning.starts.start_time import Phases, StartTimes, spreads
@@ -83,10 +84,14 @@ class Reporter:
         learned, counts_idle = _learned(pool), _counts_idle(pool)
         if pool.state and (counts_idle or learned != pool.status_learned):
             status["learned"] = save(pool.state, counts_idle=counts_idle)
-        if (_headline(status), _numbers(status)) == (_headline(pool.status), _numbers(pool.status)):
+        is_same = (_headline(status), _numbers(status)) == (_headline(pool.status), _numbers(pool.status))
+        if is_same and not _runs_otherwise(pool):
             # What was learned has changed by less than a saved state shows.
             pool.status_learned = learned
             return None
+        turns, cost = pool.meter.turns if pool.meter else 0, cost_status(pool, self._clock())
+        if cost is not None:
+            status["cost"] = cost.model_dump(mode="json", by_alias=True, exclude_none=True)
         try:
             async with self._leadership.writing():
                 rejected = await self._write_status(pool.key, pool.declaration.uid, status)
@@ -96,6 +101,7 @@ class Reporter:
         if rejected:
             logger.error("Status rejected: %s", rejected.message, extra={"pool": str(pool.key)})
         pool.status, pool.status_learned, pool.status_at = status, learned, self._clock()
+        pool.status_turns = turns
         if pool.idle_due_at <= pool.status_at:
             pool.idle_due_at = pool.status_at + NUMBERS_SECONDS
         return pool.idle_due_at if counts_idle else None
@@ -107,8 +113,8 @@ class Reporter:
 
 
 def status_of(pool: Pool) -> dict[str, Any]:
-    """The whole status of a pool as the API server gets it. What was learned is as it was written last:
-    packing it takes longer than all the rest, so that is left until a write is due."""
+    """The whole status of a pool as the API server gets it. What was learned is as it was last written, the
+    bill is left out: packing them takes longer than all the rest, so that is left until a write is due."""
     observation, decision = pool.observation, pool.decision
     replicas = observation.replicas if observation else None
     status = AcceleratorPoolStatus(
@@ -172,12 +178,20 @@ def _counts_idle(pool: Pool) -> bool:
     return pool.decision is not None and pool.decision.reason is Reason.IDLE
 
 
+def _runs_otherwise(pool: Pool) -> bool:
+    """Whether something else is paid for than the status says. While that stays, the bill goes on by itself,
+    and nothing has to be written."""
+    meter = pool.meter
+    return meter is not None and meter.turns != pool.status_turns and is_worth_keeping(meter)
+
+
 def _due_at(pool: Pool, status: Status) -> float | None:
     """When to write this status, given the one that the API server has; None if nothing has changed."""
     if _headline(status) != _headline(pool.status):
         return pool.status_at + URGENT_SECONDS
     due = [pool.idle_due_at] if _counts_idle(pool) else []
-    if _numbers(status) != _numbers(pool.status) or _learned(pool) != pool.status_learned:
+    is_same = _numbers(status) == _numbers(pool.status) and _learned(pool) == pool.status_learned
+    if not is_same or _runs_otherwise(pool):
         due.append(pool.status_at + NUMBERS_SECONDS)
     return min(due, default=None)
 

@@ -8,6 +8,7 @@ from poolkeeper.controller.pool.translate import is_for_training_only
 from poolkeeper.controller.pool.windows import window_problems
 from poolkeeper.controller.reporting import conditions
 from poolkeeper.controller.reporting.conditions import UNDECIDED, ConditionType
+from poolkeeper.controller.reporting.cost import within_budget
 from poolkeeper.controller.reporting.orphans import no_orphans
 from poolkeeper.controller.reporting.readiness_probed import readiness_probed
 from poolkeeper.controller.reporting.starts_succeed import starts_succeed
@@ -29,6 +30,7 @@ def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: fl
         ConditionType.READINESS_PROBED: readiness_probed(pool),
         ConditionType.PLACEMENT_MATCHES: pool.surroundings.placement,
         **({ConditionType.NO_ORPHANS: orphans} if (orphans := no_orphans(pool, now)) else {}),
+        **({ConditionType.WITHIN_BUDGET: spent} if (spent := within_budget(pool, now)) else {}),
         **({ConditionType.SERVICE_SUITABLE: pool.service} if pool.service else {}),
     }
 

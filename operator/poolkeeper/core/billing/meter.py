@@ -44,6 +44,8 @@ class Meter(NamedTuple):
     is_resumed: bool = False
     """Whether `running` is from before a restart: which replicas those were is not known."""
     books: Books = Books()
+    turns: int = 0
+    """How often something else has begun to run. In between, all that is counted follows from `running`."""
 
 
 def begin(now: float, day: Day) -> Meter:
@@ -53,22 +55,28 @@ def begin(now: float, day: Day) -> Meter:
 
 def resumed(meter: Meter) -> Meter:
     """A meter that goes on after a restart, or a change of the leader."""
-    return meter._replace(occupants=(), is_resumed=True)
+    return meter._replace(occupants=(), is_resumed=True, turns=0)
 
 
 def advance(meter: Meter, now: float, day: Day, seen: Seen | None) -> Meter:
     """The meter up to now, with what is seen now; None where nothing is seen."""
     since = meter.at
-    meter = _run(meter, now, day, is_seen=seen is not None and not meter.is_resumed)
-    if seen is None or meter.at > now:
-        return meter
+    if seen is None:
+        # After a restart, the pods that are seen first say what ran meanwhile.
+        return meter if meter.is_resumed else _run(meter, now, day, is_seen=False)
+    meter = _run(meter, now, day, is_seen=not meter.is_resumed)
     if meter.is_resumed:
         return _found_again(meter, since, seen)
     if seen.occupants == meter.occupants:
         if seen.busy == meter.running.busy:
             return meter
-        return meter._replace(running=meter.running._replace(busy=seen.busy))
+        return meter._replace(running=meter.running._replace(busy=seen.busy), turns=meter.turns + 1)
     return _changed(meter, seen)
+
+
+def projected(meter: Meter, now: float, day: Day) -> Meter:
+    """The meter up to now, if all has stayed as it was seen last."""
+    return _run(meter, now, day, is_seen=True)
 
 
 def was_booked(meter: Meter, until: int) -> Meter:
@@ -106,7 +114,7 @@ def _changed(meter: Meter, seen: Seen) -> Meter:
         elif known.serves_since is None and each.serves_since is not None:
             books = _served_earlier(meter, books, each, max(each.serves_since, known.begun_at))
     running = Running(grouped(seen.occupants), seen.busy, tails)
-    return meter._replace(running=running, occupants=seen.occupants, books=books)
+    return meter._replace(running=running, occupants=seen.occupants, books=books, turns=meter.turns + 1)
 
 
 def _came(meter: Meter, books: Books, each: Occupant, begun_at: float) -> Books:
@@ -168,7 +176,13 @@ def _found_again(meter: Meter, since: float, seen: Seen) -> Meter:
     gone = [unit for unit, _ in missing[len(seen.occupants) - len(survivors) :]]
     tails = begin_tails(tails, meter.at, gone, seen.tail_seconds)
     running = Running(grouped(seen.occupants), seen.busy, tails)
-    return meter._replace(running=running, occupants=seen.occupants, is_resumed=False, books=books)
+    return meter._replace(
+        running=running,
+        occupants=seen.occupants,
+        is_resumed=False,
+        books=books,
+        turns=meter.turns + (running != meter.running),
+    )
 
 
 def _survived(meter: Meter, books: Books, since: float, survivors: list[Occupant]) -> Books:

@@ -13,7 +13,7 @@ from poolkeeper.core.tuning import (
     RETEST_SECONDS,
 )
 from poolkeeper.core.values.decision import Reason
-from poolkeeper.core.values.observation import Observation
+from poolkeeper.core.values.observation import Lowered, Observation
 from poolkeeper.core.values.spec import PoolSpec
 
 MESSAGE_CACHE_SIZE = 4096
@@ -28,17 +28,19 @@ class Limits(NamedTuple):
     floor_reason: Reason
     floor_message: str
     changes_at: float
+    ceiling_by: Lowered | None = None
+    """What has lowered the ceiling below the spec's maximum; None where nothing has."""
 
 
 def limits(now: float, spec: PoolSpec, observation: Observation, state: PoolState) -> Limits:
-    """The floor and the ceiling of this moment. Quota overrides the floor.
+    """The floor and the ceiling of this moment. Quota, and a spent budget, override the floor.
 
     A pool that is kept warm may stop once it has been up for RETEST_SECONDS and is idle, because only a new
     start can show that starts have become faster.
     """
-    starts, ceiling = state.starts, spec.max_replicas
-    if observation.ceiling is not None:
-        ceiling = max(min(ceiling, observation.ceiling), 0)
+    starts, ceiling, lowered = state.starts, spec.max_replicas, None
+    if observation.ceiling is not None and observation.ceiling < ceiling:
+        ceiling, lowered = max(observation.ceiling, 0), observation.ceiling_by
     window = observation.warm_floor
     changes_at = math.inf if window.changes_at is None else window.changes_at
     floor, reason, message = _declared_floor(spec.min_replicas, spec.zero_mode is ZeroMode.NEVER)
@@ -51,7 +53,7 @@ def limits(now: float, spec: PoolSpec, observation: Observation, state: PoolStat
     if window.replicas > floor:
         floor, reason = window.replicas, Reason.WARM_WINDOW
         message = say.warm_window(window)
-    return Limits(floor if floor < ceiling else ceiling, ceiling, reason, message, changes_at)
+    return Limits(floor if floor < ceiling else ceiling, ceiling, reason, message, changes_at, lowered)
 
 
 def _up_seconds(now: float, state: PoolState) -> float:

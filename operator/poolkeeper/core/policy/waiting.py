@@ -32,7 +32,7 @@ def _what_is_true(case: Case, choice: Choice, *, is_late: bool) -> tuple[Reason,
     if exceeds_ceiling(case):
         waits = _late(now, spec, workload) if is_late else say.waits(now, workload)
         ceiling = case.limits.ceiling
-        return Reason.AT_CEILING, _at_ceiling(waits, ceiling, _allowed_by(ceiling, spec))
+        return Reason.AT_CEILING, _at_ceiling(waits, ceiling, _allowed_by(case))
     if is_late:
         is_starting = choice.reason is Reason.STARTING
         meanwhile = choice.message if is_starting else _taken_by(ready, case.plan)
@@ -65,8 +65,8 @@ def exceeds_ceiling(case: Case) -> bool:
 def within_limits(case: Case) -> Verdict:
     """Whether the ceiling, and quota, allow as many replicas as the demand needs."""
     if exceeds_ceiling(case):
-        ceiling, allowed_by = case.limits.ceiling, _allowed_by(case.limits.ceiling, case.spec)
-        reason = "AtCeiling" if ceiling >= case.spec.max_replicas else "AtQuota"
+        ceiling, allowed_by, lowered = case.limits.ceiling, _allowed_by(case), case.limits.ceiling_by
+        reason = "AtCeiling" if lowered is None else lowered.reason
         more = f"the demand needs more than the {say.count(ceiling, 'replica')} that {allowed_by} allows"
         return Verdict(False, reason, more)
     found = case.trouble
@@ -81,9 +81,10 @@ def _at_ceiling(waits: str, ceiling: int, allowed_by: str) -> str:
     return f"{waits}, but the pool may have no more than {say.count(ceiling, 'replica')} ({allowed_by})"
 
 
-def _allowed_by(ceiling: int, spec: PoolSpec) -> str:
+def _allowed_by(case: Case) -> str:
     """What keeps the pool from more replicas."""
-    return "quota" if ceiling < spec.max_replicas else "spec.replicas.max"
+    lowered = case.limits.ceiling_by
+    return "spec.replicas.max" if lowered is None else lowered.words
 
 
 def _late(now: float, spec: PoolSpec, workload: Workload) -> str:

@@ -224,6 +224,18 @@ NOT_SEEN_YET = Waiting("NotSeenYet", "the operator has not read the Service and 
 """The stop of a pool with an http source until the first look at its Service."""
 
 
+class Lowered(NamedTuple):
+    """What keeps a pool below its own maximum."""
+
+    reason: str
+    """A CamelCase word for the condition WithinLimits."""
+    words: str
+    """The same in a sentence, such as `quota`."""
+
+
+QUOTA = Lowered("AtQuota", "quota")
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """Everything that `decide` may look at besides the spec and the state."""
@@ -235,7 +247,9 @@ class Observation:
     warm_floor: WarmFloor = WarmFloor()
     """The replicas that warm windows ask for now."""
     ceiling: int | None = None
-    """The most replicas that quota allows now; None if only the spec's maximum counts."""
+    """The most replicas that quota or a spent budget allows now; None if only the spec's maximum counts."""
+    ceiling_by: Lowered = QUOTA
+    """What has set `ceiling`."""
     stop: Stop = CLEAR
     """Whether the last replicas may stop: always for a pool that no Service leads to."""
     held: Held | None = None

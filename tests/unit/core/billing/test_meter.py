@@ -97,8 +97,8 @@ def test_an_unknown_price_or_size_is_unknown_and_not_nothing() -> None:
     ):
         meter = look(look(begin(NOON, DAY), 0, replica("a", 0, 0, unit)), 10)
         sums = summed(meter.books.total)
-        assert (sums.unsized, sums.unpriced, sums.unpowered) == expected
-        assert sums.dollars_are_known is (unit.watts is None)
+        assert [sums.unsized, sums.unpriced, sums.unpowered] == list(expected)
+        assert sums.dollars_are_known == (unit.watts is None)
 
 
 def test_hours_and_days_are_told_apart() -> None:

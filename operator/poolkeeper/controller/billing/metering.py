@@ -1,0 +1,126 @@
+"""From what a look saw of a pool to its meter, and to what its budget still allows."""
+
+from poolkeeper.api.pool import BudgetAction
+from poolkeeper.controller.billing.calendar import DEFAULT_ZONE, day_of, time_of_day
+from poolkeeper.controller.pool.history import in_flight
+from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.pool.store import Store
+from poolkeeper.core.billing import kept, meter, say
+from poolkeeper.core.billing.amounts import MICRO, Unit
+from poolkeeper.core.billing.books import Day
+from poolkeeper.core.billing.meter import Seen
+from poolkeeper.core.billing.occupancy import Occupant
+from poolkeeper.core.billing.spending import Allowance, Spending, changes_at, spending
+from poolkeeper.core.values.observation import Lowered
+from poolkeeper.core.values.unit_cost import unit_cost
+from poolkeeper.kube.watch.pod import Pod
+
+PROMPT_SECONDS = 5.0
+"""A pod that got its node so lately did so when it was seen: it shows whole seconds of another clock."""
+
+
+def measure(store: Store, pool: Pool, now: float) -> None:
+    """Bring the pool's meter up to date with what is seen of its replicas."""
+    day = today(pool, now)
+    if pool.meter is None:
+        cost = pool.status.get("cost")
+        account = cost.get("account") if isinstance(cost, dict) else None
+        pool.meter = kept.from_text(account, now) or meter.begin(now, day)
+        pool.status_turns = pool.meter.turns
+    pool.meter = meter.advance(pool.meter, now, day, _seen(store, pool, now))
+
+
+def today(pool: Pool, now: float) -> Day:
+    """The present day in the time zone of the pool's budget."""
+    if pool.meter is not None and pool.meter.day.began_at <= now < pool.meter.day.ends_at:
+        known = pool.declaration.spec
+        if pool.meter_zone == (known.budget.time_zone if known and known.budget else DEFAULT_ZONE):
+            return pool.meter.day
+    pool.meter_zone = zone_of(pool)
+    return day_of(now, pool.meter_zone)
+
+
+def zone_of(pool: Pool) -> str:
+    """The time zone of the pool's budget."""
+    spec = pool.declaration.spec
+    return spec.budget.time_zone if spec is not None and spec.budget is not None else DEFAULT_ZONE
+
+
+def spent(pool: Pool, now: float) -> Spending | None:
+    """How much of the pool's budget is spent today; None where it has none, or nothing is known yet."""
+    spec = pool.declaration.spec
+    if spec is None or spec.budget is None or pool.meter is None:
+        return None
+    allowance = Allowance(_micro(spec.budget.dollars_per_day), spec.budget.action is BudgetAction.CAP)
+    return spending(pool.meter, now, today(pool, now), allowance)
+
+
+def budget_changes_at(pool: Pool, now: float) -> float | None:
+    """When something else is true of the pool's budget although nothing happens; None where it has none."""
+    found = spent(pool, now)
+    return None if found is None else max(changes_at(found, now), now + 1.0)
+
+
+def lowered_by(found: Spending, zone: str) -> Lowered:
+    """Why no replica is started, where the budget is spent."""
+    amount, ends_at = say.limit(found.allowance.micro_dollars), time_of_day(found.ends_at, zone)
+    return Lowered("BudgetSpent", f"the day's budget of {amount}, which is spent until {ends_at},")
+
+
+def unit_of(store: Store, pool: Pool) -> Unit | None:
+    """What one replica holds and costs; None while the class is not known. A class that is gone counts as it
+    was known last."""
+    spec = pool.declaration.spec
+    if spec is None:
+        return None
+    name = spec.accelerator.class_
+    accelerator, chips = store.classes.get(name), pool.surroundings.size.chips
+    if accelerator is None:
+        return pool.unit
+    if pool.unit is None or pool.unit_class is not accelerator or pool.unit.chips != chips:
+        cost = unit_cost(accelerator, store.classes)
+        pool.unit = Unit(name, chips, cost.micro_dollars_per_hour, cost.watts)
+        pool.unit_class = accelerator
+    return pool.unit
+
+
+def _seen(store: Store, pool: Pool, now: float) -> Seen | None:
+    """The replicas that hold accelerators; None while they can't be seen."""
+    observation, unit = pool.observation, unit_of(store, pool)
+    if observation is None or observation.replicas is None or unit is None:
+        return None
+    target, tail_seconds = pool.declaration.target, pool.resolved.node_tail_seconds if pool.resolved else 0.0
+    if target is not None and store.sharing(target)[:1] not in ([], [pool]):
+        # The older pool is billed for the replicas of a target that two pools name.
+        return Seen((), 0, tail_seconds)
+    known = {each.name: each for each in pool.meter.occupants} if pool.meter else {}
+    found = tuple(
+        _occupant(pool, pod, known.get(pod.uid), unit, now)
+        for pod in pool.pods
+        if pod.has_node and not pod.is_finished
+    )
+    return Seen(found, in_flight(observation), tail_seconds)
+
+
+def _occupant(pool: Pool, pod: Pod, known: Occupant | None, unit: Unit, now: float) -> Occupant:
+    """A replica that has a node. One that is being terminated stays in the state that it had."""
+    serves_since = pool.starts.served_since(pod)
+    if known is not None and known.serves_since is not None and serves_since is not None:
+        serves_since = known.serves_since
+    elif serves_since is not None and now - serves_since <= PROMPT_SECONDS:
+        serves_since = now
+    if known is None:
+        begun_at = pod.scheduled_at or pod.created_at or now
+        if begun_at > now - PROMPT_SECONDS:
+            begun_at = now
+    else:
+        begun_at = known.begun_at
+    if known is not None and known.unit == unit and known.serves_since == serves_since:
+        return known
+    return Occupant(pod.uid, unit, begun_at, serves_since)
+
+
+def _micro(amount: str) -> int:
+    """Micro-dollars of a declared decimal, which the API server has checked."""
+    dollars, _, fraction = amount.partition(".")
+    return int(dollars) * MICRO + int(fraction.ljust(6, "0")[:6] or 0)
