@@ -52,14 +52,14 @@ def run(args: Namespace, read: ReadStatus = read_status) -> int:
 
 
 def explanation(pool: str, status: AcceleratorPoolStatus) -> str:
-    """The decisions as a table, oldest first, then the decision in force, the conditions, the promise and the
-    start times."""
+    """The decisions as a table, oldest first, then the decision in force, the conditions, the promise, the
+    bill and the start times."""
     if status.decisions:
         decisions = _table([HEADINGS, *(_row(decision) for decision in status.decisions)])
     else:
         decisions = f"No decision about {pool} has been recorded yet.\n"
     now = f"{_now(status)}{_conditions(status)}"
-    return "\n".join(filter(None, (decisions, now, _promise(status), _starts(status))))
+    return "\n".join(filter(None, (decisions, now, _promise(status), _cost(status), _starts(status))))
 
 
 def _row(decision: PastDecision) -> tuple[str, ...]:
@@ -107,6 +107,15 @@ def _promise(status: AcceleratorPoolStatus) -> str:
             *((name, line) for name, line in windows if line),
         ]
     )
+
+
+def _cost(status: AcceleratorPoolStatus) -> str:
+    """What the replicas were paid for."""
+    cost = status.cost
+    if cost is None:
+        return ""
+    spans = (("today", cost.today), ("last 30 days", cost.last_30_days))
+    return "COST\n" + _table([(name, line) for name, line in spans if line])
 
 
 def _starts(status: AcceleratorPoolStatus) -> str:

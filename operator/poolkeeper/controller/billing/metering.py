@@ -32,12 +32,7 @@ def measure(store: Store, pool: Pool, now: float) -> None:
 
 def today(pool: Pool, now: float) -> Day:
     """The present day in the time zone of the pool's budget."""
-    if pool.meter is not None and pool.meter.day.began_at <= now < pool.meter.day.ends_at:
-        known = pool.declaration.spec
-        if pool.meter_zone == (known.budget.time_zone if known and known.budget else DEFAULT_ZONE):
-            return pool.meter.day
-    pool.meter_zone = zone_of(pool)
-    return day_of(now, pool.meter_zone)
+    return day_of(now, zone_of(pool))
 
 
 def zone_of(pool: Pool) -> str:

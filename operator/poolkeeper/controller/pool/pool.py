@@ -143,8 +143,6 @@ class Pool:
     meter: Meter | None = None
     """What the replicas were paid for; None before the first look and, while another replica of the operator
     leads, from each status that it writes until the next look (observer, updates)."""
-    meter_zone: str = ""
-    """The time zone of the meter's day (observer)."""
     unit: Unit | None = None
     """What one replica holds and costs; None until its class was known (observer)."""
     unit_class: AcceleratorClassSpec | None = None

@@ -26,21 +26,22 @@ def cost_status(pool: Pool, now: float) -> CostStatus | None:
         return None
     return CostStatus(
         today=f"{say.bill(summed(meter.books.today))}. Counted until {time_of_day(now, zone_of(pool))}, "
-        f"from when on {_running(meter.running, now)}",
+        f"from when on {_running(meter.running, now, zone_of(pool))}",
         last_30_days=say.bill(summed(meter.books.month)),
         account=to_text(pool.meter),
     )
 
 
-def _running(running: Running, now: float) -> str:
-    """What runs: 2 replicas of nvidia-l4 (4 chips each) and 1 node tail cost 9.60 $ an hour."""
+def _running(running: Running, now: float, zone: str) -> str:
+    """What runs: 2 replicas of nvidia-l4 (4 chips each) and 1 node tail until 13:49 UTC cost 9.60 $ an
+    hour."""
     parts = []
     for unit, starting, serving in running.groups:
         chips = "of unknown chips" if unit.chips is None else f"{count(unit.chips, 'chip')} each"
         parts.append(f"{count(starting + serving, 'replica')} of {unit.accelerator_class} ({chips})")
-    tails = sum(tail.replicas for tail in running.tails if tail.until > now)
-    if tails:
-        parts.append(count(tails, "node tail"))
+    if tails := [tail for tail in running.tails if tail.until > now]:
+        until = time_of_day(max(tail.until for tail in tails), zone)
+        parts.append(f"{count(sum(tail.replicas for tail in tails), 'node tail')} until {until}")
     if not parts:
         return "nothing runs"
     per_hour = rate(running, now)

@@ -6,6 +6,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.reporting.cost_metrics import cost_families
 from poolkeeper.controller.reporting.promise import waiting_late
 from poolkeeper.core.learning.lateness.promise import Late
 from poolkeeper.core.values.observation import Reading
@@ -48,6 +49,7 @@ class PoolCollector(Collector):
         for families in (_replicas, _requests, _conditions, _starts, _counts):
             yield from families(shown)
         yield from _promise(shown, self._clock())
+        yield from cost_families(shown, self._clock())
 
 
 def _replicas(pools: list[Pool]) -> Iterator[GaugeMetricFamily]:

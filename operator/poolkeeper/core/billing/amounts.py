@@ -12,7 +12,7 @@ HOUR = 3600.0
 MICRO = 1_000_000
 """Money is counted in millionths of a dollar."""
 MOST_UNITS = 8
-"""Different units within one span of time; a price that changes more often than that is not told apart."""
+"""Different units within one span of time; beyond these, amounts count for the oldest unit."""
 
 
 class Unit(NamedTuple):

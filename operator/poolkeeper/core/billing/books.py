@@ -9,7 +9,7 @@ CELL_SECONDS = 3 * 24 * HOUR
 """The last 30 days are counted in cells of three days, the first of which may be cut off: 27 to 30 days."""
 CELLS = 10
 LONGEST_BY_HOURS = 8 * 24 * HOUR
-"""Of a longer span at once, only the last eight days are told apart by hours."""
+"""Of a longer span at once, only the last eight days are counted hour by hour."""
 MOST_UNBOOKED = 24
 """Rows of hours that wait to be booked; beyond that, because nobody may book them, the oldest are merged."""
 

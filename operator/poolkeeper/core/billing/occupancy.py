@@ -7,7 +7,7 @@ from typing import NamedTuple
 from poolkeeper.core.billing.amounts import Amounts, Unit
 
 MOST_TAILS = 16
-"""Tails of different ends that are told apart; more of them end together, at the later instant."""
+"""Tails that end at different instants; beyond these, the first ones end together, at the later instant."""
 
 
 class Occupant(NamedTuple):

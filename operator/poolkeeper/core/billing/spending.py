@@ -77,6 +77,6 @@ def spending(meter: Meter, now: float, day: Day, allowance: Allowance) -> Spendi
 
 
 def changes_at(found: Spending, now: float) -> float:
-    """When something else is to be said or done although nothing happens."""
+    """When something else is true of the budget although nothing happens."""
     marks = (found.warned_at, found.spent_at, found.ends_at)
     return min(at for at in marks if at > now) if found.ends_at > now else now

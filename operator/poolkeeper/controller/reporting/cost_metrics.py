@@ -1,0 +1,46 @@
+"""The bill as metrics: seconds of chips, dollars and watt-hours by class and state."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily
+
+from poolkeeper.controller.billing.metering import today
+from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.core.billing.amounts import HOUR, MICRO, STATES
+from poolkeeper.core.billing.meter import projected
+
+LABELS = ("namespace", "pool", "class", "state")
+
+
+def cost_families(pools: list[Pool], now: float) -> Iterator[CounterMetricFamily]:
+    """Counted up to now, also while nothing changes. What is not known has no series."""
+    meaning = "Seconds that replicas held accelerators, times the chips that they held."
+    seconds = CounterMetricFamily("poolkeeper_accelerator_seconds", meaning, labels=LABELS)
+    meaning = "What these seconds cost by the price of the class, in US dollars."
+    dollars = CounterMetricFamily("poolkeeper_cost_dollars", meaning, labels=LABELS)
+    meaning = "What these seconds take by the design power of the class, in watt-hours."
+    energy = CounterMetricFamily("poolkeeper_energy_watt_hours", meaning, labels=LABELS)
+    for pool in pools:
+        for name, counted in _by_class(pool, now).items():
+            for state, amounts in counted.items():
+                for family, amount in zip((seconds, dollars, energy), amounts, strict=True):
+                    if amount:
+                        family.add_metric((*pool.key, name, state), amount)
+    yield from (seconds, dollars, energy)
+
+
+def _by_class(pool: Pool, now: float) -> dict[str, dict[str, list[float]]]:
+    """Chip-seconds, dollars and watt-hours by class and state; of several prices of a class the sum."""
+    found: dict[str, dict[str, list[float]]] = {}
+    meter = pool.meter
+    if meter is None:
+        return found
+    for _, unit, amounts in projected(meter, now, today(pool, now)).books.total:
+        states = found.setdefault(unit.accelerator_class, {})
+        for state in STATES:
+            chips = (unit.chips or 0) * getattr(amounts, state)
+            sums = states.setdefault(state, [0.0, 0.0, 0.0])
+            sums[0] += chips
+            sums[1] += chips * (unit.micro_dollars_per_hour or 0) / HOUR / MICRO
+            sums[2] += chips * (unit.watts or 0) / HOUR
+    return found

@@ -1,0 +1,198 @@
+"""The bill of a pool: counted from look to look, kept in its status, and held against its budget."""
+
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec
+from poolkeeper.api.timestamps import format_timestamp
+from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.reporting.pool_metrics import PoolCollector
+from poolkeeper.core.billing.amounts import summed
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.core.values.replica_size import ReplicaSize
+from poolkeeper.kube.watch.pod import Pod, project_pod
+from tests.component.controller.fake_cluster import FakeCluster
+
+pytestmark = pytest.mark.virtual_time
+
+KEY = PoolKey("ns", "pool")
+PRICED = AcceleratorClassSpec(
+    vendor="V", display_name="Chip", node_tail_seconds=100, watts_per_chip=300, dollars_per_chip_hour="36"
+)
+"""One cent for each second of a chip."""
+
+
+def pod(name: str, scheduled_at: float, ready_at: float | None) -> Pod:
+    """A replica that has a node, and maybe serves."""
+    conditions = [
+        {"type": "PodScheduled", "status": "True", "lastTransitionTime": format_timestamp(scheduled_at)}
+    ]
+    if ready_at is not None:
+        conditions.append(
+            {"type": "Ready", "status": "True", "lastTransitionTime": format_timestamp(ready_at)}
+        )
+    running = [{"name": "server", "state": {"running": {"startedAt": format_timestamp(scheduled_at + 1)}}}]
+    return project_pod(
+        {
+            "metadata": {
+                "uid": name,
+                "name": name,
+                "namespace": "ns",
+                "labels": {"app": "worker"},
+                "resourceVersion": "1",
+                "creationTimestamp": format_timestamp(scheduled_at),
+                "ownerReferences": [{"kind": "ReplicaSet", "name": "worker-1", "controller": True}],
+            },
+            "spec": {"containers": [{"name": "server", "readinessProbe": {"exec": {"command": ["true"]}}}]},
+            "status": {"conditions": conditions, "containerStatuses": running},
+        }
+    )
+
+
+def found(cluster: FakeCluster) -> Pool:
+    pool = cluster.store.get(KEY)
+    assert pool is not None
+    return pool
+
+
+async def shows(cluster: FakeCluster, *pods: Pod, queued: int = 0, in_flight: int = 0) -> None:
+    """The pods and the queue as they are now, and a look."""
+    cluster.pods.present = {each.uid: each for each in pods}
+    cluster.readings.pods_changed("ns", cluster.pods.present)
+    cluster.publish(queued, in_flight)
+    await cluster.look()
+
+
+async def begun(cluster: FakeCluster, **changes: Any) -> None:
+    """A pool whose replica has a node, with one chip each."""
+    cluster.store.classes["cpu"] = PRICED
+    cluster.scales.replicas["worker"] = 1
+    cluster.declare(**changes)
+    await cluster.look()
+    pool = found(cluster)
+    pool.surroundings = pool.surroundings.__class__(
+        size=ReplicaSize(chips=1), expires_at=1e12, placement_expires_at=1e12
+    )
+    await shows(cluster, pod("a", cluster.now, None), queued=1)
+
+
+async def test_the_bill_follows_the_replica(cluster: FakeCluster) -> None:
+    await begun(cluster)
+    cluster.now += 40.0
+    await shows(cluster, pod("a", cluster.now - 40.0, cluster.now), in_flight=1)
+    cluster.now += 20.0
+    await shows(cluster, pod("a", cluster.now - 60.0, cluster.now - 20.0))
+    cluster.now += 10.0
+    await shows(cluster)
+    cluster.now += 500.0
+    await shows(cluster)
+    meter = found(cluster).meter
+    assert meter is not None
+    seconds = summed(meter.books.total).chip_seconds
+    assert (seconds.starting, seconds.busy, seconds.idle, seconds.tail) == (40.0, 20.0, 10.0, 100.0)
+    cost = cluster.statuses.written[-1]["cost"]
+    assert cost["today"] == (
+        "0.70 $ for 0.019 accelerator-hours: 0.011 starting, 0.0056 busy, 0.0028 idle; 6 Wh. Counted until "
+        "13:47 UTC, from when on 1 node tail until 13:49 UTC cost 36.00 $ an hour"
+    )
+
+
+async def test_while_nothing_changes_the_bill_goes_on_and_nothing_is_written(cluster: FakeCluster) -> None:
+    await begun(cluster, replicas={"min": 1, "max": 2})
+    cluster.now += 40.0
+    ready = pod("a", cluster.now - 40.0, cluster.now)
+    for _ in range(100):
+        await shows(cluster, ready)
+        cluster.now += 5.0
+    written = len(cluster.statuses.written)
+    for _ in range(720):
+        await shows(cluster, ready)
+        cluster.now += 5.0
+    assert len(cluster.statuses.written) == written
+    assert metric(cluster, "idle") == pytest.approx(820 * 5.0, abs=1.0)
+
+
+def metric(cluster: FakeCluster, state: str, name: str = "poolkeeper_accelerator_seconds_total") -> float:
+    """What a scrape shows now."""
+    registry = CollectorRegistry()
+    registry.register(PoolCollector(cluster.store.all, lambda: True, lambda: 0, cluster.clock))
+    labels = {"namespace": "ns", "pool": "pool", "class": "cpu", "state": state}
+    return registry.get_sample_value(name, labels) or 0.0
+
+
+async def test_an_operator_that_restarts_goes_on_with_the_bill(cluster: FakeCluster) -> None:
+    await begun(cluster)
+    cluster.now += 40.0
+    ready = pod("a", cluster.now - 40.0, cluster.now)
+    await shows(cluster, ready, in_flight=1)
+    cluster.now += 61.0
+    await shows(cluster, ready, in_flight=2)
+    other = FakeCluster()
+    other.now = cluster.now + 100.0
+    other.scales = cluster.scales
+    other.store.classes["cpu"] = PRICED
+    other.declare(status=cluster.statuses.written[-1])
+    await shows(other, ready, in_flight=1)
+    other.now += 10.0
+    assert metric(other, "starting") == pytest.approx(40.0)
+    assert metric(other, "busy") == pytest.approx(61.0 + 100.0 + 10.0)
+    assert metric(other, "busy", "poolkeeper_cost_dollars_total") == pytest.approx(1.71)
+
+
+BUDGET = {"dollarsPerDay": "1", "action": "Cap"}
+
+
+async def test_a_budget_warns_before_and_after_it_is_spent(cluster: FakeCluster) -> None:
+    await begun(cluster, budget={"dollarsPerDay": "1"})
+    assert cluster.condition("WithinBudget") == ("True", "BudgetLasts")
+    ready = pod("a", cluster.now, cluster.now + 1)
+    for _ in range(12):
+        cluster.now += 10.0
+        await shows(cluster, ready, queued=1, in_flight=1)
+    reasons = [reason for _, reason in cluster.events]
+    assert reasons.index("MostlySpent") < reasons.index("BudgetSpent")
+    assert cluster.condition("WithinBudget") == ("False", "BudgetSpent")
+    assert cluster.condition("WithinLimits")[1] != "BudgetSpent"
+
+
+async def test_a_spent_budget_stops_idle_replicas_and_starts_none(cluster: FakeCluster) -> None:
+    await begun(cluster, budget=BUDGET, replicas={"min": 1, "max": 2})
+    ready = pod("a", cluster.now, cluster.now + 1)
+    for _ in range(12):
+        cluster.now += 10.0
+        await shows(cluster, ready, in_flight=1)
+    assert cluster.scales.replicas["worker"] == 1
+    for _ in range(20):
+        cluster.now += 1.0
+        await shows(cluster, ready)
+    assert cluster.scales.replicas["worker"] == 0
+    for _ in range(3):
+        cluster.now += 1.0
+        await shows(cluster, queued=5)
+    assert cluster.scales.replicas["worker"] == 0
+    assert cluster.condition("WithinLimits") == ("False", "BudgetSpent")
+    decision = found(cluster).decision
+    assert decision is not None
+    assert "the day's budget of 1 $, which is spent until 00:00 UTC" in decision.message
+    assert decision.reason == "AtCeiling"
+
+
+async def test_the_next_day_the_pool_starts_again(cluster: FakeCluster) -> None:
+    await test_a_spent_budget_stops_idle_replicas_and_starts_none(cluster)
+    pool = found(cluster)
+    assert pool.meter is not None
+    assert pool.quiet_until <= pool.meter.day.ends_at
+    cluster.now = pool.meter.day.ends_at + 1.0
+    await shows(cluster, queued=5)
+    assert cluster.scales.replicas["worker"] == 1
+    assert cluster.condition("WithinBudget") == ("True", "BudgetLasts")
+
+
+async def test_a_pool_without_a_price_is_not_stopped_by_a_budget(cluster: FakeCluster) -> None:
+    await begun(cluster, budget=BUDGET)
+    cluster.store.classes["cpu"] = PRICED.model_copy(update={"dollars_per_chip_hour": None})
+    cluster.now += 1000.0
+    await shows(cluster, pod("a", cluster.now, cluster.now), in_flight=1)
+    assert cluster.condition("WithinBudget")[1] in ("PriceUnknown", "BudgetSpent")
