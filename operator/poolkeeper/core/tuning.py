@@ -471,3 +471,31 @@ Source: chosen; a job of twenty times the usual length is rare enough to be look
 EXCESS_SECONDS = 2.0
 """How long, besides a poll, more requests must be in flight than there are slots until that is believed.
 Source: chosen; the end of a pod may be seen a moment before the poll that no longer shows its request."""
+
+# ## Several classes of accelerators
+
+LAST_CALL_SECONDS = 2.0
+"""A start on another class is made no later than so long before it would miss the deadline. Source: chosen;
+the next poll and the write of the replicas fit in."""
+SOONER_FACTOR = 2.0
+"""Where no class can meet the deadline, a class is left for a later one only if that one is ready this many
+times sooner. Source: chosen; a dearer replica that is a tenth faster breaks the promise as well."""
+SCARCE_AFTER_SECONDS = 180.0
+"""A class has no capacity if a replica has waited for a node for so long, or for twice the usual wait if that
+is longer. Source: chosen; Karpenter remembers for 3 minutes that an offering is not available, so that a
+shorter try may not have been one."""
+SCARCE_FIRST_PAUSE_SECONDS = 180.0
+"""Pause after a class was asked for capacity in vain, which doubles with each further time. Source: chosen;
+as above."""
+SCARCE_LONGEST_PAUSE_SECONDS = 600.0
+"""The longest of these pauses. Source: chosen; each one prolongs the time on a dearer class after capacity has
+returned (`python -m hack.bench policy.stockout`)."""
+SCARCE_FORGOTTEN_SECONDS = 1200.0
+"""A class that could have been asked again for so long, and was not, gets the next start. Source: chosen; a
+pool that seldom works would never learn that capacity has returned, and another class is at hand if not."""
+MOVE_REST_SECONDS = 120.0
+"""Shortest time between two tries to move load to a class that comes before the present one. Source: chosen;
+longer than most starts, so that the outcome of the one before is seen."""
+SURGE_REPLICAS = 1
+"""Replicas that a pool may have above its maximum while load moves from one class to another. Source: chosen;
+without one, a pool with a maximum of 1 could only move by being down for a start."""

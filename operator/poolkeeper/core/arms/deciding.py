@@ -1,0 +1,110 @@
+"""The decision of a pool on several classes: how many replicas it should have, and on which arms."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from poolkeeper.api.pool import WhenUnattainable
+from poolkeeper.core.arms import merging, outlook, scarce
+from poolkeeper.core.arms.arm import Arm, Spread, Tried
+from poolkeeper.core.arms.spreading import Wanted, spread
+from poolkeeper.core.learning.starts.start_time import StartTimes
+from poolkeeper.core.learning.state import PoolState
+from poolkeeper.core.policy.attainable import budget_attainable
+from poolkeeper.core.policy.case import longest_load_seconds
+from poolkeeper.core.policy.decide import decide
+from poolkeeper.core.tuning import ADMISSION_SECONDS, SURGE_REPLICAS
+from poolkeeper.core.values.decision import Decision, Reason
+from poolkeeper.core.values.observation import Observation, Reading
+from poolkeeper.core.values.spec import PoolSpec
+
+
+class Outcome(NamedTuple):
+    """What was decided, what it was decided from, and what is remembered."""
+
+    decision: Decision
+    state: PoolState
+    observation: Observation
+    """With the replicas of all arms that can be counted on."""
+    spread: Spread
+
+
+def decide_over(
+    now: float, spec: PoolSpec, observation: Observation, arms: Sequence[Arm], tried: Tried, state: PoolState
+) -> Outcome:
+    """Decide for the pool as a whole, and spread the number over its arms.
+
+    `decide` expects the start time of the arm that the next replica would go to, with the usual wait for a
+    node. Each arm keeps its own start times: those of the first one are `state.starts`.
+    """
+    arms = [arm._replace(scarce=scarce.now_known(arm.scarce, now)) for arm in arms]
+    due = merging.deadline(now, spec, observation)
+    without = merging.uncounted(now, due, arms, tried)
+    seen = replace(observation, replicas=merging.merged(arms, without))
+    rooms = [arm.most - arm.replicas.desired for arm in arms]
+    next_at = outlook.best(now, due, arms, rooms) or 0
+    decision, state = _decided(now, spec, seen, arms[next_at], state, is_first=next_at == 0)
+    wanted = Wanted(
+        replicas=decision.replicas,
+        most=_most(spec, observation),
+        deadline=due,
+        is_stop=decision.reason is not Reason.START_CANCELLED,
+        has_work=_has_work(spec, observation),
+        loads_until=max([longest_load_seconds(arm.starts) for arm in arms]),
+    )
+    found = spread(now, wanted, arms, without, tried)
+    return Outcome(_explained(now, decision, found), state, seen, found)
+
+
+def _decided(
+    now: float, spec: PoolSpec, seen: Observation, arm: Arm, state: PoolState, *, is_first: bool
+) -> tuple[Decision, PoolState]:
+    own = state.starts
+    starts = arm.starts
+    if arm.wait_seconds > ADMISSION_SECONDS and spec.when_unattainable is not WhenUnattainable.KEEP_WARM:
+        starts = _later(starts, arm.wait_seconds)
+    decision, after = decide(now, spec, seen, state._replace(starts=starts))
+    if starts is arm.starts and is_first:
+        return decision, after
+    if starts is not arm.starts:
+        # Waiting for a node is no part of what the promise is judged by.
+        plain = budget_attainable(spec, after._replace(starts=arm.starts))
+        decision = decision._replace(budget_attainable=plain)
+    return decision, after._replace(starts=own)
+
+
+def _later(starts: StartTimes, seconds: float) -> StartTimes:
+    """The start times of replicas that wait so long for a node before."""
+    return starts._replace(
+        quantiles=tuple([each + seconds for each in starts.quantiles]),
+        ended_p95_seconds=starts.ended_p95_seconds + seconds,
+        ended_slowest_seconds=starts.ended_slowest_seconds + seconds,
+    )
+
+
+def _most(spec: PoolSpec, observation: Observation) -> int:
+    """While load moves to another class, the pool has one replica more for the time of a start; quota is
+    never exceeded for that."""
+    most = spec.max_replicas + SURGE_REPLICAS
+    return most if observation.ceiling is None else min(most, max(observation.ceiling, 0))
+
+
+def _has_work(spec: PoolSpec, observation: Observation) -> bool:
+    if spec.min_replicas or observation.warm_floor.replicas:
+        return True
+    return any(
+        demand.queued or demand.in_flight is None or demand.in_flight
+        for demand in observation.demand
+        if isinstance(demand, Reading)
+    )
+
+
+def _explained(now: float, decision: Decision, found: Spread) -> Decision:
+    """The decision with the reason for the choice of arms, due again when that choice may change."""
+    message = f"{decision.message}; {found.why}" if found.why else decision.message
+    due_at = max(found.due_at, now)
+    return decision._replace(
+        message=message,
+        due_at=due_at if decision.due_at is None else min(decision.due_at, due_at),
+        review_at=due_at if decision.review_at is None else min(decision.review_at, due_at),
+    )

@@ -1,0 +1,74 @@
+"""When a replica of an arm would be ready: its wait for a node, and then its start."""
+
+import math
+from collections.abc import Sequence
+
+from poolkeeper.core.arms.arm import Arm
+from poolkeeper.core.tuning import ADMISSION_SECONDS, EARLIEST_TAIL, SOONER_FACTOR
+from poolkeeper.core.values.observation import StartingReplica
+
+
+def start_seconds(arm: Arm) -> float:
+    """How long a start on this arm takes once it has a node, as `decide` expects of a usual start."""
+    return arm.starts.quantile(EARLIEST_TAIL)
+
+
+def new_seconds(now: float, arm: Arm) -> float:
+    """Seconds until a replica that is asked for now would be ready; infinity while the class has no capacity.
+
+    While another replica of the arm waits for longer than usual, a new one is expected to wait as long again.
+    """
+    if arm.scarce.is_short:
+        return math.inf
+    wait_seconds = max(
+        [arm.wait_seconds, *(now - each.asked_at for each in arm.pending if is_doubtful(now, arm, each))]
+    )
+    return wait_seconds + start_seconds(arm)
+
+
+def left_seconds(now: float, arm: Arm, pending: StartingReplica) -> float:
+    """Seconds until a replica that waits for a node would be ready.
+
+    One that has waited for longer than usual is expected to wait as long again. Example: nodes usually come
+    within 10 s, a start takes 40 s. After 4 s the replica is expected in 6 + 40 s, after 60 s in 60 + 40 s.
+    """
+    if arm.scarce.is_short:
+        return math.inf
+    age = now - pending.asked_at
+    wait_seconds = age if is_doubtful(now, arm, pending) else max(arm.wait_seconds - age, 0.0)
+    return wait_seconds + start_seconds(arm)
+
+
+def is_doubtful(now: float, arm: Arm, pending: StartingReplica) -> bool:
+    """Whether a replica has waited for a node for longer than usual."""
+    return now - pending.asked_at > max(arm.wait_seconds, ADMISSION_SECONDS)
+
+
+def doubtful_at(arm: Arm, pending: StartingReplica, deadline: float) -> float:
+    """When a replica that still waits for a node is given up in favour of another arm, if `deadline` stays
+    the same: once its expected wait would miss the deadline."""
+    usual_at = pending.asked_at + max(arm.wait_seconds, ADMISSION_SECONDS)
+    if math.isinf(deadline):
+        return math.inf
+    return max(usual_at, 0.5 * (deadline - start_seconds(arm) + pending.asked_at))
+
+
+def best(now: float, deadline: float, arms: Sequence[Arm], rooms: Sequence[int]) -> int | None:
+    """The arm that the next replica should go to; None where no arm has room.
+
+    That is the first one, in the order of preference, that would be ready by the deadline. If none would, it
+    is the first one that does not take more than SOONER_FACTOR times as long as the soonest: a dearer class
+    is worth it only if it makes a difference. If all classes are short of capacity, it is the one that may be
+    asked again first.
+    """
+    open_arms = [at for at, room in enumerate(rooms) if room > 0 and arms[at].may_write]
+    if not open_arms:
+        return None
+    seconds = {at: new_seconds(now, arms[at]) for at in open_arms}
+    for at in open_arms:
+        if now + seconds[at] <= deadline and math.isfinite(seconds[at]):
+            return at
+    soonest = min(seconds.values())
+    if math.isinf(soonest):
+        return min(open_arms, key=lambda at: (max(arms[at].scarce.asks_at, now), at))
+    return next(at for at in open_arms if seconds[at] <= SOONER_FACTOR * soonest)
