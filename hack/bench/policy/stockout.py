@@ -10,7 +10,7 @@ moment which classes have capacity.
 import argparse
 from collections.abc import Sequence
 
-from hack.bench.policy.measures.stockout import FAMILIES, compared
+from hack.bench.policy.measures.stockout import FAMILIES, Comparison, compared
 
 MOST_LATE = 0.10
 MOST_COST = 1.15
@@ -31,13 +31,15 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
             late, without = late + found.with_fallbacks.late, without + found.without.late
             dollars, ideal = dollars + found.with_fallbacks.dollars, ideal + found.clairvoyant.dollars
             is_kept = found.late_share <= MOST_LATE and found.cost_ratio <= MOST_COST
-            print(
-                f"{'ok  ' if is_kept else 'MISS'} {name}, seed {seed}: late {found.late_share:.1%} "
-                f"({found.with_fallbacks.late} of {found.without.late}; clairvoyant {found.clairvoyant.late}; "
-                f"{found.without.requests} requests), cost {found.cost_ratio:.3f} "
-                f"(${found.with_fallbacks.dollars:.2f}), {found.with_fallbacks.switches} raises, "
-                f"{found.with_fallbacks.asked_in_vain} asked in vain, {found.with_fallbacks.killed} cut off",
-                flush=True,
-            )
+            print(f"{'ok  ' if is_kept else 'MISS'} {name}, seed {seed}: {_line(found)}", flush=True)
     print(f"all: late {late / max(without, 1):.1%}, cost {dollars / ideal:.3f}")
     return 0 if late <= MOST_LATE * without and dollars <= MOST_COST * ideal else 1
+
+
+def _line(found: Comparison) -> str:
+    ours, without, ideal = found
+    return (
+        f"late {found.late_share:.1%} ({ours.late} of {without.late}; clairvoyant {ideal.late}; "
+        f"{ours.requests} requests), cost {found.cost_ratio:.3f} (${ours.dollars:.2f}), "
+        f"{ours.switches} raises, {ours.asked_in_vain} asked in vain, {ours.killed} cut off"
+    )

@@ -488,8 +488,8 @@ SCARCE_FIRST_PAUSE_SECONDS = 180.0
 """Pause after a class was asked for capacity in vain, which doubles with each further time. Source: chosen;
 as above."""
 SCARCE_LONGEST_PAUSE_SECONDS = 600.0
-"""The longest of these pauses. Source: chosen; each one prolongs the time on a dearer class after capacity has
-returned (`python -m hack.bench policy.stockout`)."""
+"""The longest of these pauses. Source: chosen; each one prolongs the time on a dearer class after capacity
+has returned (`python -m hack.bench policy.stockout`)."""
 SCARCE_FORGOTTEN_SECONDS = 1200.0
 """A class that could have been asked again for so long, and was not, gets the next start. Source: chosen; a
 pool that seldom works would never learn that capacity has returned, and another class is at hand if not."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from poolkeeper.core.arms import outlook
 from poolkeeper.core.arms.arm import Arm, Tried
-from poolkeeper.core.tuning import LAST_CALL_SECONDS, SOONER_FACTOR
+from poolkeeper.core.tuning import LAST_CALL_SECONDS
 from poolkeeper.core.values.observation import Foreign, Observation, Reading, Replicas, Stage, StartingReplica
 from poolkeeper.core.values.spec import PoolSpec
 
@@ -78,9 +78,15 @@ def _is_given_up(now: float, due: float, arms: Sequence[Arm], at: int, pending: 
         if math.isinf(left_seconds):
             return True
         misses = now + left_seconds > due or now + other_seconds > due - LAST_CALL_SECONDS
-        if misses and (now + other_seconds <= due or SOONER_FACTOR * other_seconds < left_seconds):
+        if misses and (now + other_seconds <= due or _is_sooner(now, each, arm, pending)):
             return True
     return False
+
+
+def _is_sooner(now: float, other: Arm, arm: Arm, pending: StartingReplica) -> bool:
+    """Whether half of the starts on the other arm would be over before this replica is expected."""
+    tail = outlook.MEDIAN_TAIL
+    return outlook.new_seconds(now, other, tail) < outlook.left_seconds(now, arm, pending, tail)
 
 
 def _of_all(foreign: Sequence[Foreign], desired: int) -> Foreign:

@@ -7,14 +7,13 @@ from poolkeeper.core.arms.arm import Arm
 from poolkeeper.core.tuning import ADMISSION_SECONDS, EARLIEST_TAIL, SOONER_FACTOR
 from poolkeeper.core.values.observation import StartingReplica
 
-
-def start_seconds(arm: Arm) -> float:
-    """How long a start on this arm takes once it has a node, as `decide` expects of a usual start."""
-    return arm.starts.quantile(EARLIEST_TAIL)
+MEDIAN_TAIL = 0.5
+"""The tail of start times by which two arms are compared where neither meets the deadline."""
 
 
-def new_seconds(now: float, arm: Arm) -> float:
-    """Seconds until a replica that is asked for now would be ready; infinity while the class has no capacity.
+def new_seconds(now: float, arm: Arm, tail: float = EARLIEST_TAIL) -> float:
+    """Seconds until a replica that is asked for now would be ready, exceeded with probability `tail`: by
+    default, as `decide` expects of a usual start. Infinity while the class has no capacity.
 
     While another replica of the arm waits for longer than usual, a new one is expected to wait as long again.
     """
@@ -23,10 +22,10 @@ def new_seconds(now: float, arm: Arm) -> float:
     wait_seconds = max(
         [arm.wait_seconds, *(now - each.asked_at for each in arm.pending if is_doubtful(now, arm, each))]
     )
-    return wait_seconds + start_seconds(arm)
+    return wait_seconds + arm.starts.quantile(tail)
 
 
-def left_seconds(now: float, arm: Arm, pending: StartingReplica) -> float:
+def left_seconds(now: float, arm: Arm, pending: StartingReplica, tail: float = EARLIEST_TAIL) -> float:
     """Seconds until a replica that waits for a node would be ready.
 
     One that has waited for longer than usual is expected to wait as long again. Example: nodes usually come
@@ -36,7 +35,7 @@ def left_seconds(now: float, arm: Arm, pending: StartingReplica) -> float:
         return math.inf
     age = now - pending.asked_at
     wait_seconds = age if is_doubtful(now, arm, pending) else max(arm.wait_seconds - age, 0.0)
-    return wait_seconds + start_seconds(arm)
+    return wait_seconds + arm.starts.quantile(tail)
 
 
 def is_doubtful(now: float, arm: Arm, pending: StartingReplica) -> bool:
@@ -50,7 +49,7 @@ def doubtful_at(arm: Arm, pending: StartingReplica, deadline: float) -> float:
     usual_at = pending.asked_at + max(arm.wait_seconds, ADMISSION_SECONDS)
     if math.isinf(deadline):
         return math.inf
-    return max(usual_at, 0.5 * (deadline - start_seconds(arm) + pending.asked_at))
+    return max(usual_at, 0.5 * (deadline - arm.starts.quantile(EARLIEST_TAIL) + pending.asked_at))
 
 
 def best(now: float, deadline: float, arms: Sequence[Arm], rooms: Sequence[int]) -> int | None:
@@ -68,7 +67,8 @@ def best(now: float, deadline: float, arms: Sequence[Arm], rooms: Sequence[int])
     for at in open_arms:
         if now + seconds[at] <= deadline and math.isfinite(seconds[at]):
             return at
-    soonest = min(seconds.values())
+    usual = {at: new_seconds(now, arms[at], MEDIAN_TAIL) for at in open_arms}
+    soonest = min(usual.values())
     if math.isinf(soonest):
         return min(open_arms, key=lambda at: (max(arms[at].scarce.asks_at, now), at))
-    return next(at for at in open_arms if seconds[at] <= SOONER_FACTOR * soonest)
+    return next(at for at in open_arms if usual[at] <= SOONER_FACTOR * soonest)

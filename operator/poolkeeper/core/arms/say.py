@@ -49,14 +49,14 @@ def duration(seconds: float) -> str:
 def _why_not(now: float, deadline: float, arm: Arm) -> str:
     if not arm.may_write:
         return f"the replicas on {arm.name} can't be changed now"
-    if arm.replicas.desired >= arm.most:
-        return f"{arm.name} may have no more than {count(arm.most, 'replica')}"
     if arm.scarce.is_short:
         return f"{arm.name} has had no capacity for {duration(now - arm.scarce.since)}"
     waiting = [now - each.asked_at for each in arm.pending if outlook.is_doubtful(now, arm, each)]
     if waiting:
         usual = f", and usually waits {duration(arm.wait_seconds)}" if arm.wait_seconds else ""
         return f"a replica has waited {duration(max(waiting))} for a node of {arm.name}{usual}"
+    if arm.replicas.desired >= arm.most:
+        return f"{arm.name} may have no more than {count(arm.most, 'replica')}"
     needed = outlook.new_seconds(now, arm)
     left = "" if math.isinf(deadline) else f", and the budget leaves {duration(max(deadline - now, 0.0))}"
     return f"a replica on {arm.name} should be ready in {duration(needed)}{left}"

@@ -136,10 +136,11 @@ def _take(draft: _Draft, at: int, fewer: int) -> int:
 
 def _give_back(draft: _Draft) -> None:
     """Of the replicas that don't count, those stay that load, and one that waits for a node, until its class
-    has had its time."""
+    has had its time: also where the pool has nothing to do any more, or a pool that seldom works would never
+    see that capacity has returned."""
     now, wanted = draft.now, draft.wanted
     room = max(0, wanted.most - sum(draft.numbers))
-    may_wait = 1 if wanted.replicas else 0
+    may_wait = 1
     for at, arm in enumerate(draft.arms):
         asked_at = max([each.asked_at for each in arm.pending], default=None)
         due_at = math.inf if asked_at is None else asked_at + arm.patience_seconds
