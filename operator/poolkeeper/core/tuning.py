@@ -474,6 +474,12 @@ Source: chosen; the end of a pod may be seen a moment before the poll that no lo
 
 # ## Several classes of accelerators
 
+MOST_ARMS = 5
+"""Most classes of one pool: the preferred one and its fallbacks.
+Source: chosen; what was learned of each must fit into the status."""
+SAVED_FALLBACK_STARTS = 10
+"""Starts on each class but the first that are kept over a restart. Source: chosen; as many as show two kinds
+of starts."""
 LAST_CALL_SECONDS = 2.0
 """A start on another class is made no later than so long before it would miss the deadline. Source: chosen;
 the next poll and the write of the replicas fit in."""

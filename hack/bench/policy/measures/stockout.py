@@ -12,12 +12,11 @@ from random import Random
 from typing import NamedTuple
 
 from poolkeeper.api.pool import StartMode
-from poolkeeper.core.arms import scarce
-from poolkeeper.core.arms.arm import NOTHING_TRIED, Arm, Tried
+from poolkeeper.core.arms.arm import Arm
 from poolkeeper.core.arms.deciding import decide_over
-from poolkeeper.core.arms.scarce import PLENTY, Scarce
-from poolkeeper.core.learning.starts import lessons, start_time
-from poolkeeper.core.learning.starts.start_time import StartSample, StartTimes
+from poolkeeper.core.learning.starts import arms, lessons
+from poolkeeper.core.learning.starts.scarce import PLENTY, Scarce
+from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.ledger import Ledger, Sample, record
@@ -90,9 +89,6 @@ class World:
     clairvoyant: bool = False
     now: float = BEGIN
     copies: list[list[Copy]] = field(default_factory=list)
-    scarce: list[Scarce] = field(default_factory=list)
-    waits: list[list[float]] = field(default_factory=list)
-    starts: list[StartTimes] = field(default_factory=list)
     queue: list[float] = field(default_factory=list)
     leaving: list[tuple[float, float]] = field(default_factory=list)
     """Replicas that drain: when they end, and what they cost per hour."""
@@ -107,12 +103,11 @@ class World:
 
     def run(self, until: float) -> Result:
         """Run for so many seconds, and until all requests are taken."""
-        random, arms = Random(self.seed), len(self.classes)
-        self.copies = [[] for _ in range(arms)]
-        self.waits = [[] for _ in range(arms)]
-        self.scarce = [PLENTY] * arms
-        self.starts = [start_time.initial(self.spec.start_prior_seconds) for _ in range(arms)]
-        state, tried = initial_state(self.now, self.spec), NOTHING_TRIED
+        random = Random(self.seed)
+        self.copies = [[] for _ in self.classes]
+        state = initial_state(self.now, self.spec)
+        priors = [self.spec.start_prior_seconds] * (len(self.classes) - 1)
+        state = state._replace(arms=arms.prepared(state.arms, priors))
         ledger, coming, review_at = Ledger.empty("queue"), list(reversed(self.arrivals)), 0.0
         while self.now < BEGIN + until or self.queue or coming:
             self.now += STEP_SECONDS
@@ -121,12 +116,12 @@ class World:
             state = self._advance(state, random)
             self._work(random)
             is_quiet = not (self.queue or any(each.ends or each.ready_at > self.now for each in self._all()))
-            if is_quiet and not any(tried.extra) and self.now < review_at:
+            if is_quiet and not any(state.arms.tried.extra) and self.now < review_at:
                 continue
             in_flight = sum(len(each.ends) for each in self._all())
             poll = Sample("queue", self.now, len(self.queue), in_flight, f"{self.taken}")
             ledger = record(ledger, poll, self.spec.sources[0])
-            state, tried, due_at = self._look(Observation((ledger.demand,), None), state, tried)
+            state, due_at = self._look(Observation((ledger.demand,), None), state)
             review_at = min(due_at or math.inf, self.now + 60.0)
         self.late += len(self.queue)
         return Result(len(self.arrivals), self.late, self.dollars, self.switches, self.killed, self.in_vain)
@@ -146,8 +141,6 @@ class World:
                 ):
                     each.admitted_at = self.now
                     each.ready_at = self.now + known.load_seconds * math.exp(random.gauss(0.0, 0.1))
-                    self.waits[at].append(self.now - each.asked_at)
-                    self.scarce[at] = scarce.admitted(self.scarce[at], self.now)
                 if each.admitted_at is not None:
                     self.dollars += known.dollars_per_hour * STEP_SECONDS / 3600.0
                 if self.now - STEP_SECONDS < each.ready_at <= self.now:
@@ -166,8 +159,9 @@ class World:
         )  # fmt: skip
         if at == 0:
             return learn(state, sample)
-        self.starts[at] = start_time.enter(self.starts[at], sample)
-        return state
+        fallbacks = list(state.arms.fallbacks)
+        fallbacks[at - 1] = arms.learn(fallbacks[at - 1], sample)
+        return state._replace(arms=state.arms._replace(fallbacks=tuple(fallbacks)))
 
     def _work(self, random: Random) -> None:
         for each in self._all():
@@ -182,34 +176,31 @@ class World:
             self.late += waited > self.spec.budget_seconds
             random.choice(free).ends.append(self.now + self.service_seconds(random))
 
-    def _look(
-        self, seen: Observation, state: PoolState, tried: Tried
-    ) -> tuple[PoolState, Tried, float | None]:
+    def _look(self, seen: Observation, state: PoolState) -> tuple[PoolState, float | None]:
         if len(self.classes) == 1:
             observation = Observation(seen.demand, self._replicas(0))
             decision, state = decide(self.now, self.spec, observation, state)
             self._scale(0, decision.replicas)
-            return state, tried, decision.review_at
-        arms = [self._arm(at, state) for at in range(len(self.classes))]
-        outcome = decide_over(self.now, self.spec, seen, arms, tried, state)
-        found = outcome.spread
-        for at, number in enumerate(found.numbers):
+            return state, decision.review_at
+        outcome = decide_over(self.now, self.spec, seen, [self._arm(at, state) for at in self._arms], state)
+        for at, number in enumerate(outcome.spread.numbers):
             self._scale(at, number)
-        self.scarce = list(found.scarce)
-        if outcome.decision.message and tuple(map(len, self.copies)) != (self.log[-1][1] if self.log else ()):
-            self.log.append((self.now - BEGIN, tuple(map(len, self.copies)), outcome.decision.message))
-        return outcome.state, found.tried, outcome.decision.review_at
+        numbers = tuple(map(len, self.copies))
+        if not self.log or numbers != self.log[-1][1]:
+            self.log.append((self.now - BEGIN, numbers, outcome.decision.message))
+        return outcome.state, outcome.decision.review_at
+
+    @property
+    def _arms(self) -> range:
+        return range(len(self.classes))
 
     def _arm(self, at: int, state: PoolState) -> Arm:
-        known, waits = self.classes[at], self.waits[at][-10:]
-        wait_seconds = sorted(waits)[len(waits) // 2] if waits else 0.0
+        known = self.classes[at]
         return Arm(
             name=known.name,
             replicas=self._replicas(at),
             most=self.spec.max_replicas,
-            starts=state.starts if at == 0 else self.starts[at],
-            wait_seconds=wait_seconds,
-            scarce=self._truth(known) if self.clairvoyant else self.scarce[at],
+            scarce=self._truth(known) if self.clairvoyant else state.arms.scarce[at],
             micro_dollars_per_hour=round(known.dollars_per_hour * 1e6),
         )
 
@@ -224,7 +215,8 @@ class World:
 
     def _starting(self, each: Copy) -> StartingReplica:
         if each.admitted_at is None:
-            return StartingReplica(each.asked_at, Stage.UNADMITTED, pod=f"{each.number}")
+            failure = "Unschedulable" if self.now > each.asked_at else ""
+            return StartingReplica(each.asked_at, Stage.UNADMITTED, failure=failure, pod=f"{each.number}")
         stage = Stage.NO_CONTAINER if self.now < each.admitted_at + CONTAINER_SECONDS else Stage.RUNNING
         begun_at = lessons.begun_at(each.asked_at, each.admitted_at)
         return StartingReplica(each.asked_at, stage, begun_at, pod=f"{each.number}")

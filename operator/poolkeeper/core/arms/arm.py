@@ -1,9 +1,12 @@
-"""One arm of a pool as it is seen now, and what is remembered of all arms between two looks."""
+"""One arm of a pool as it is seen now, and how many replicas each arm should have."""
 
 import math
 from typing import NamedTuple
 
-from poolkeeper.core.arms.scarce import PLENTY, Scarce
+from poolkeeper.core.learning.starts import admission
+from poolkeeper.core.learning.starts.admission import Admission
+from poolkeeper.core.learning.starts.arms import NOT_LEARNED, Tried
+from poolkeeper.core.learning.starts.scarce import PLENTY, Scarce
 from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.tuning import SCARCE_AFTER_SECONDS
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
@@ -18,16 +21,24 @@ class Arm(NamedTuple):
     """The replicas of this target alone."""
     most: int
     """The most replicas that it may have: its own `max`, and what quota allows of its class."""
-    starts: StartTimes
-    """How long starts take on this class."""
-    wait_seconds: float = 0.0
-    """How long a replica of this class usually waits for a node; 0 until a wait was seen."""
     scarce: Scarce = PLENTY
     """Whether the class had no capacity lately."""
     micro_dollars_per_hour: int | None = None
     """What one replica costs, in millionths of a dollar; None where the class has no price."""
     may_write: bool = True
     """Whether its replicas may be changed now; False while another writer is left alone."""
+    starts: StartTimes = NOT_LEARNED
+    """How long starts take on this class, as the pool's state has it."""
+    admission: Admission = Admission()
+    """How long replicas of this class wait for a node, as the pool's state has it."""
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long a replica usually waits for a node; 0 where the last ones had one at once."""
+        known = self.admission
+        if not known.held_share:
+            return 0.0
+        return admission.expected_wait(known._replace(waiting=(), short=None), 0.0)
 
     @property
     def pending(self) -> tuple[StartingReplica, ...]:
@@ -38,19 +49,6 @@ class Arm(NamedTuple):
     def patience_seconds(self) -> float:
         """For how long a replica may wait for a node until the class counts as one without capacity."""
         return max(SCARCE_AFTER_SECONDS, 2.0 * self.wait_seconds)
-
-
-class Tried(NamedTuple):
-    """What is remembered of the arms between two looks."""
-
-    extra: tuple[int, ...] = ()
-    """For each arm, how many of its starting replicas are no part of the number that was decided: they were
-    given up by a start elsewhere, or try whether capacity has returned. Once ready, they count."""
-    moved_at: float = -math.inf
-    """When such a try was last begun, in Unix seconds."""
-
-
-NOTHING_TRIED = Tried()
 
 
 class Spread(NamedTuple):

@@ -5,9 +5,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from poolkeeper.api.pool import WhenUnattainable
-from poolkeeper.core.arms import merging, outlook, scarce
-from poolkeeper.core.arms.arm import Arm, Spread, Tried
+from poolkeeper.core.arms import merging, outlook
+from poolkeeper.core.arms.arm import Arm, Spread
 from poolkeeper.core.arms.spreading import Wanted, spread
+from poolkeeper.core.learning.starts import scarce
+from poolkeeper.core.learning.starts.admission import Admission
+from poolkeeper.core.learning.starts.arms import Known, look
+from poolkeeper.core.learning.starts.scarce import Scarce
 from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.attainable import budget_attainable
@@ -30,20 +34,21 @@ class Outcome(NamedTuple):
 
 
 def decide_over(
-    now: float, spec: PoolSpec, observation: Observation, arms: Sequence[Arm], tried: Tried, state: PoolState
+    now: float, spec: PoolSpec, observation: Observation, arms: Sequence[Arm], state: PoolState
 ) -> Outcome:
     """Decide for the pool as a whole, and spread the number over its arms.
 
     `decide` expects the start time of the arm that the next replica would go to, with the usual wait for a
-    node. Each arm keeps its own start times: those of the first one are `state.starts`.
+    node. Each arm keeps its own start times and waits: those of the first one are the state's own.
     """
-    arms = [arm._replace(scarce=scarce.now_known(arm.scarce, now)) for arm in arms]
+    now = max(now, state.clock)
+    state, arms = _looked(now, arms, state)
     due = merging.deadline(now, spec, observation)
-    without = merging.uncounted(now, due, arms, tried)
+    without = merging.uncounted(now, due, arms, state.arms.tried)
     seen = replace(observation, replicas=merging.merged(arms, without))
     rooms = [arm.most - arm.replicas.desired for arm in arms]
     next_at = outlook.best(now, due, arms, rooms) or 0
-    decision, state = _decided(now, spec, seen, arms[next_at], state, is_first=next_at == 0)
+    decision, state = _decided(now, spec, seen, arms[next_at], state)
     wanted = Wanted(
         replicas=decision.replicas,
         most=_most(spec, observation),
@@ -52,25 +57,51 @@ def decide_over(
         has_work=_has_work(spec, observation),
         loads_until=max([longest_load_seconds(arm.starts) for arm in arms]),
     )
-    found = spread(now, wanted, arms, without, tried)
+    found = spread(now, wanted, arms, without, state.arms.tried)
+    state = state._replace(arms=state.arms._replace(tried=found.tried, scarce=found.scarce))
     return Outcome(_explained(now, decision, found), state, seen, found)
 
 
+def _looked(now: float, arms: Sequence[Arm], state: PoolState) -> tuple[PoolState, list[Arm]]:
+    """Enter what the look shows of each arm, and give each arm what is known of its class."""
+    before = state.arms.seen
+    known = [Known(state.starts, state.admission), *state.arms.fallbacks]
+    known = [
+        look(each, now, arm.replicas, before[at] if at < len(before) else None)
+        for at, (each, arm) in enumerate(zip(known, arms, strict=True))
+    ]
+    seen = tuple([(arm.replicas.desired, arm.replicas.ready) for arm in arms])
+    state = state._replace(
+        starts=known[0].starts,
+        admission=known[0].admission,
+        arms=state.arms._replace(fallbacks=tuple(known[1:]), seen=seen),
+    )
+    return state, [
+        arm._replace(starts=each.starts, admission=each.admission, scarce=_scarce(now, arm))
+        for arm, each in zip(arms, known, strict=True)
+    ]
+
+
+def _scarce(now: float, arm: Arm) -> Scarce:
+    """What is known of the class after the replicas that have a node."""
+    begun = [each.begun_at for each in arm.replicas.starting if each.begun_at is not None]
+    known = scarce.now_known(arm.scarce, now)
+    return scarce.admitted(known, max(begun)) if begun else known
+
+
 def _decided(
-    now: float, spec: PoolSpec, seen: Observation, arm: Arm, state: PoolState, *, is_first: bool
+    now: float, spec: PoolSpec, seen: Observation, arm: Arm, state: PoolState
 ) -> tuple[Decision, PoolState]:
-    own = state.starts
+    """The pool's decision by what is known of one arm. Waits for a node are followed per arm, not here."""
     starts = arm.starts
     if arm.wait_seconds > ADMISSION_SECONDS and spec.when_unattainable is not WhenUnattainable.KEEP_WARM:
         starts = _later(starts, arm.wait_seconds)
-    decision, after = decide(now, spec, seen, state._replace(starts=starts))
-    if starts is arm.starts and is_first:
-        return decision, after
+    decision, after = decide(now, spec, seen, state._replace(starts=starts, admission=Admission()))
     if starts is not arm.starts:
         # Waiting for a node is no part of what the promise is judged by.
         plain = budget_attainable(spec, after._replace(starts=arm.starts))
         decision = decision._replace(budget_attainable=plain)
-    return decision, after._replace(starts=own)
+    return decision, after._replace(starts=state.starts, admission=state.admission)
 
 
 def _later(starts: StartTimes, seconds: float) -> StartTimes:

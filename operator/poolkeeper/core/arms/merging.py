@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 
 from poolkeeper.core.arms import outlook
-from poolkeeper.core.arms.arm import Arm, Tried
+from poolkeeper.core.arms.arm import Arm
+from poolkeeper.core.learning.starts.arms import Tried
 from poolkeeper.core.tuning import LAST_CALL_SECONDS
 from poolkeeper.core.values.observation import Foreign, Observation, Reading, Replicas, Stage, StartingReplica
 from poolkeeper.core.values.spec import PoolSpec

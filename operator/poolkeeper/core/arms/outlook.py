@@ -4,9 +4,13 @@ import math
 from collections.abc import Sequence
 
 from poolkeeper.core.arms.arm import Arm
-from poolkeeper.core.tuning import ADMISSION_SECONDS, EARLIEST_TAIL, SOONER_FACTOR
+from poolkeeper.core.learning.starts import admission
+from poolkeeper.core.tuning import ADMISSION_SECONDS, EARLIEST_TAIL, LAST_CALL_SECONDS, SOONER_FACTOR
+from poolkeeper.core.values.admission import cause_of
 from poolkeeper.core.values.observation import StartingReplica
 
+MOMENT_SECONDS = 0.1
+"""A replica that waits counts as late a moment after its time."""
 MEDIAN_TAIL = 0.5
 """The tail of start times by which two arms are compared where neither meets the deadline."""
 
@@ -15,7 +19,7 @@ def new_seconds(now: float, arm: Arm, tail: float = EARLIEST_TAIL) -> float:
     """Seconds until a replica that is asked for now would be ready, exceeded with probability `tail`: by
     default, as `decide` expects of a usual start. Infinity while the class has no capacity.
 
-    While another replica of the arm waits for longer than usual, a new one is expected to wait as long again.
+    A new one is expected to wait for as long as those that wait already.
     """
     if arm.scarce.is_short:
         return math.inf
@@ -26,16 +30,18 @@ def new_seconds(now: float, arm: Arm, tail: float = EARLIEST_TAIL) -> float:
 
 
 def left_seconds(now: float, arm: Arm, pending: StartingReplica, tail: float = EARLIEST_TAIL) -> float:
-    """Seconds until a replica that waits for a node would be ready.
+    """Seconds until a replica that waits for a node would be ready."""
+    return math.inf if arm.scarce.is_short else _wait_left(now, arm, pending) + arm.starts.quantile(tail)
 
-    One that has waited for longer than usual is expected to wait as long again. Example: nodes usually come
-    within 10 s, a start takes 40 s. After 4 s the replica is expected in 6 + 40 s, after 60 s in 60 + 40 s.
-    """
-    if arm.scarce.is_short:
-        return math.inf
+
+def _wait_left(now: float, arm: Arm, pending: StartingReplica) -> float:
+    """Seconds for which a replica still waits for a node, by what was learned of the waits that its cause
+    makes. Example: nodes usually come within 10 s. After 4 s the replica waits 6 s more. Once it has waited
+    for longer than usual, and no wait of that kind was seen before, 15 minutes or so are expected."""
     age = now - pending.asked_at
-    wait_seconds = age if is_doubtful(now, arm, pending) else max(arm.wait_seconds - age, 0.0)
-    return wait_seconds + arm.starts.quantile(tail)
+    if not is_doubtful(now, arm, pending):
+        return max(arm.wait_seconds - age, 0.0)
+    return admission.expected_wait(arm.admission, now, cause_of(pending.failure), age)
 
 
 def is_doubtful(now: float, arm: Arm, pending: StartingReplica) -> bool:
@@ -43,13 +49,10 @@ def is_doubtful(now: float, arm: Arm, pending: StartingReplica) -> bool:
     return now - pending.asked_at > max(arm.wait_seconds, ADMISSION_SECONDS)
 
 
-def doubtful_at(arm: Arm, pending: StartingReplica, deadline: float) -> float:
-    """When a replica that still waits for a node is given up in favour of another arm, if `deadline` stays
-    the same: once its expected wait would miss the deadline."""
-    usual_at = pending.asked_at + max(arm.wait_seconds, ADMISSION_SECONDS)
-    if math.isinf(deadline):
-        return math.inf
-    return max(usual_at, 0.5 * (deadline - arm.starts.quantile(EARLIEST_TAIL) + pending.asked_at))
+def doubtful_at(now: float, arm: Arm, pending: StartingReplica) -> float:
+    """When it is asked again whether a replica that waits for a node is given up in favour of another arm."""
+    usual_at = pending.asked_at + max(arm.wait_seconds, ADMISSION_SECONDS) + MOMENT_SECONDS
+    return usual_at if usual_at > now else now + LAST_CALL_SECONDS
 
 
 def best(now: float, deadline: float, arms: Sequence[Arm], rooms: Sequence[int]) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from poolkeeper.core.arms import outlook
 from poolkeeper.core.arms.arm import Arm
-from poolkeeper.core.arms.scarce import Scarce
+from poolkeeper.core.learning.starts.scarce import Scarce
 from poolkeeper.core.policy.say import count
 
 MICRO = 1_000_000

@@ -14,10 +14,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from poolkeeper.core.arms import outlook, say, scarce
-from poolkeeper.core.arms.arm import Arm, Spread, Tried
+from poolkeeper.core.arms import outlook, say
+from poolkeeper.core.arms.arm import Arm, Spread
 from poolkeeper.core.arms.merging import counted
-from poolkeeper.core.arms.scarce import Scarce
+from poolkeeper.core.learning.starts import scarce
+from poolkeeper.core.learning.starts.arms import Tried
+from poolkeeper.core.learning.starts.scarce import Scarce
 from poolkeeper.core.tuning import MOVE_REST_SECONDS
 from poolkeeper.core.values.observation import Stage, StartingReplica
 
@@ -80,9 +82,8 @@ def spread(now: float, wanted: Wanted, arms: Sequence[Arm], without: Sequence[in
     _give_back(draft)
     if wanted.replicas and wanted.has_work:
         _try(draft)
-    numbers = tuple([number + extra for number, extra in zip(draft.numbers, draft.extra, strict=True)])
     return Spread(
-        numbers=_as_they_are(arms, numbers),
+        numbers=_within(draft),
         tried=Tried(tuple(draft.extra), draft.moved_at),
         scarce=tuple(draft.scarce),
         why="; ".join(draft.why),
@@ -176,7 +177,7 @@ def _try(draft: _Draft) -> None:
         if not dearer:
             return
         room = min(arm.most - draft.numbers[at], draft.wanted.most - sum(draft.numbers))
-        if room <= 0 or not arm.may_write or arm.pending:
+        if room <= 0 or not arm.may_write or arm.replicas.starting:
             continue
         known = draft.scarce[at]
         may_try_at = max(draft.moved_at + MOVE_REST_SECONDS, known.asks_at if known.is_short else -math.inf)
@@ -209,16 +210,29 @@ def _revocable(arm: Arm) -> int:
     return sum([each.reached is Stage.UNADMITTED for each in arm.pending])
 
 
-def _as_they_are(arms: Sequence[Arm], numbers: Sequence[int]) -> tuple[int, ...]:
-    """The numbers, and the present one where an arm may not be written."""
-    return tuple(
-        [number if arm.may_write else arm.replicas.desired for arm, number in zip(arms, numbers, strict=True)]
-    )
+def _within(draft: _Draft) -> tuple[int, ...]:
+    """The numbers; the present one where an arm may not be written, and no raise above the most of all arms,
+    where replicas that should be given back can't be."""
+    numbers = [number + extra for number, extra in zip(draft.numbers, draft.extra, strict=True)]
+    for at, arm in enumerate(draft.arms):
+        if not arm.may_write:
+            numbers[at] = arm.replicas.desired
+    above = sum(numbers) - draft.wanted.most
+    for at in reversed(range(len(numbers))):
+        raised = numbers[at] - draft.arms[at].replicas.desired
+        taken = max(0, min(above, raised))
+        numbers[at] -= taken
+        above -= taken
+    return tuple(numbers)
 
 
 def _doubtful_at(draft: _Draft) -> float:
     """When the next replica that waits for a node may be given up in favour of another arm."""
+    if math.isinf(draft.wanted.deadline):
+        return math.inf
     times = [
-        outlook.doubtful_at(arm, each, draft.wanted.deadline) for arm in draft.arms for each in arm.pending
+        outlook.doubtful_at(draft.now, arm, each)
+        for arm, extra in zip(draft.arms, draft.extra, strict=True)
+        for each in arm.pending[extra:]
     ]
-    return min([at for at in times if at > draft.now], default=math.inf)
+    return min(times, default=math.inf)

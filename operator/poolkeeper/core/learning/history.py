@@ -118,6 +118,7 @@ def remember(
         known.always_on,
         state.delay,
         _admission(now, replicas, state),
+        state.arms,
     )
 
 

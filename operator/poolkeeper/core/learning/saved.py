@@ -18,13 +18,12 @@ from poolkeeper.core.learning import gaps, seen_idle, silence
 from poolkeeper.core.learning.daytime import ROWS, Daytime
 from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.lateness import always_on, objective, promise
-from poolkeeper.core.learning.lateness.always_on import AlwaysOn
 from poolkeeper.core.learning.lateness.objective import Objective
 from poolkeeper.core.learning.lateness.promise import Late, Promise, Tally
 from poolkeeper.core.learning.packing import integers, pack, scale, unpack
 from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Doubt, Silence
-from poolkeeper.core.learning.starts import admission, start_time
+from poolkeeper.core.learning.starts import admission, arms, start_time
 from poolkeeper.core.learning.starts.admission import NOTHING_HELD
 from poolkeeper.core.learning.starts.attempts import Attempts
 from poolkeeper.core.learning.starts.start_time import Phases, StartTimes
@@ -63,6 +62,7 @@ class Learned(NamedTuple):
     gaps: Gaps
     attempts: Attempts
     admission: tuple[object, ...]
+    arms: tuple[object, ...]
     doubts: tuple[Doubt, ...]
     counts_idle: bool
     """Whether the idle time is saved too. It is not compared: it changes all the time."""
@@ -78,6 +78,7 @@ def learned(state: PoolState, *, counts_idle: bool = False) -> Learned:
         state.gaps,
         state.attempts,
         state.admission.remembered,
+        state.arms.remembered,
     )
     return Learned(*parts, state.silence.doubts, counts_idle)
 
@@ -95,6 +96,8 @@ def save(state: PoolState, *, counts_idle: bool = False) -> str:
         dumped["idle"] = _dump_idle(idle)
     if state.admission.remembered != NOTHING_HELD:
         dumped["admission"] = admission.to_numbers(state.admission)
+    if state.arms.fallbacks:
+        dumped["arms"] = arms.to_numbers(state.arms)
     if state.silence.doubts:
         dumped["doubts"] = silence.to_numbers(state.silence)
     # Last, since the string is shorter where like stands beside like.
@@ -120,8 +123,9 @@ def restore(saved: object, now: float, spec: PoolSpec) -> PoolState:
             silence=_restore_silence(dumped, now, spec),
             idle_before=_restore_idle(dumped) if "idle" in dumped else None,
             attempts=_restore_attempts(dumped, now),
-            always_on=_restore_always_on(dumped, spec),
+            always_on=always_on.from_numbers(_optional(dumped, "alwaysOn", always_on.MOST_NUMBERS), spec),
             admission=admission.from_numbers(_optional(dumped, "admission", admission.MOST_NUMBERS), now),
+            arms=arms.from_numbers(_optional(dumped, "arms", arms.MOST_NUMBERS), now),
         )
     except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, zlib.error):
         return fresh
@@ -317,10 +321,6 @@ def _restore_attempts(dumped: Mapping[str, object], now: float) -> Attempts:
     is_word = isinstance(reason, str) and reason.isidentifier() and len(reason) <= LONGEST_REASON
     known = str(reason) if is_word else ""
     return Attempts(min(max(failed, 0), MOST_COUNTED), min(settled_at / 10, now), known)
-
-
-def _restore_always_on(dumped: Mapping[str, object], spec: PoolSpec) -> AlwaysOn:
-    return always_on.from_numbers(_optional(dumped, "alwaysOn", always_on.MOST_NUMBERS), spec)
 
 
 def _optional(dumped: Mapping[str, object], key: str, most: int) -> list[int]:

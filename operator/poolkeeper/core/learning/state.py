@@ -16,6 +16,7 @@ from poolkeeper.core.learning.service import ServiceRate
 from poolkeeper.core.learning.silence import Silence
 from poolkeeper.core.learning.starts import admission, start_time
 from poolkeeper.core.learning.starts.admission import Admission
+from poolkeeper.core.learning.starts.arms import NO_ARMS, Arms
 from poolkeeper.core.learning.starts.attempts import Attempts
 from poolkeeper.core.learning.starts.start_time import StartSample, StartTimes
 from poolkeeper.core.values.excess import NO_EXCESS, Excess
@@ -78,6 +79,8 @@ class PoolState(NamedTuple):
     """For how long the start that waits now may wait; None before one did."""
     admission: Admission = Admission()
     """How long replicas wait to be admitted, by what holds them."""
+    arms: Arms = NO_ARMS
+    """What is known of the classes of a pool with fallbacks."""
 
 
 def initial_state(now: float, spec: PoolSpec) -> PoolState:
