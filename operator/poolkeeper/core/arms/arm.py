@@ -59,6 +59,6 @@ class Spread(NamedTuple):
     scarce: tuple[Scarce, ...]
     """What is known of the class of each arm now."""
     why: str = ""
-    """A sentence about the choice of arms, without a full stop; empty where nothing is to be said."""
+    """A sentence about the choice of arms, without a full stop; empty where there is nothing to say."""
     due_at: float = math.inf
     """When the choice may change without news, in Unix seconds."""

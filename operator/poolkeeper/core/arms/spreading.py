@@ -114,7 +114,7 @@ def _raise(draft: _Draft, more: int) -> None:
 
 
 def _lower(draft: _Draft, fewer: int) -> None:
-    """Take replicas back from the last arm first: whoever is least far goes first."""
+    """Take replicas back from the last arm first: those that are least far go first."""
     for stages in (_WITHOUT_CONTAINER[:1], _WITHOUT_CONTAINER):
         for at in reversed(range(len(draft.arms))):
             arm = draft.arms[at]
