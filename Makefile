@@ -41,6 +41,7 @@ generate: $(VENV)/.with-dev
 	$(BIN)/python hack/render_deploy.py
 	$(BIN)/python hack/render_api_docs.py
 	$(BIN)/python hack/render_tuning_docs.py
+	$(BIN)/python hack/render_class_docs.py
 
 backtest: $(VENV)/.with-backtest
 	$(BIN)/python -m hack.bench policy.table
