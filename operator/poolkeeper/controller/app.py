@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import kopf
 from prometheus_client import CollectorRegistry
 
+from poolkeeper.controller.billing.keeper import LABEL, BillKeeper
 from poolkeeper.controller.front.activators import Activators, ActivatorSettings
 from poolkeeper.controller.front.http_front import HttpFront, News
 from poolkeeper.controller.front.network_reach import NetworkReach
@@ -37,6 +38,7 @@ from poolkeeper.controller.reconcile.reconciler import Reconciler
 from poolkeeper.controller.reporting.pool_metrics import PoolCollector
 from poolkeeper.controller.reporting.report import Reporter
 from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.objects.config_maps import OwnConfigMaps
 from poolkeeper.kube.objects.conflicts import scalers_in
 from poolkeeper.kube.objects.devices.reader import ClaimReader
 from poolkeeper.kube.objects.events import EventRecorder
@@ -118,6 +120,13 @@ class Controller:
         self._activators = Activators(client, options.activators)
         self._http = self._make_http_front()
         self._pods = self._make_pod_watch()
+        self._bills = BillKeeper(
+            OwnConfigMaps(client, options.namespace, {LABEL: options.lease_name}),
+            self._store,
+            self._leadership,
+            self._clock,
+            name=f"{options.lease_name}-bill",
+        )
         self._updates = Updates(
             self._store,
             self._agenda,
@@ -126,6 +135,7 @@ class Controller:
             services=self._http,
             pods=self._pods,
             is_leading=self._leadership.may_write,
+            gone=self._bills.gone,
         )
         self._sweep = DeletionSweep(client, self._store, self._updates, namespaces=options.watch_namespaces)
         self._loop = self._make_loop()
@@ -157,6 +167,7 @@ class Controller:
             "activators": self._activators.run(self._http.heard),
             "http": self._http.run(),
             "events": keep_running("events", self._events.run),
+            "bills": keep_running("bills", self._bills.run),
             "watch": self._watch(),
             "stop": self._wait_for_signal(),
         }

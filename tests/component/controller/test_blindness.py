@@ -62,6 +62,7 @@ async def all_is_bad() -> FakeCluster:
     assert pool.meter is not None
     pool.meter = pool.meter._replace(books=Books(total=DEAR, today=DEAR))
     cluster.readings.front_turned(KEY, CLEAR, UNSUITABLE)
+    cluster.store.bill_problem = Verdict(False, "BillForbidden", "ConfigMaps may not be written")
     await again(cluster)
     await again(cluster, seconds=3.0)
     return cluster

@@ -8,7 +8,7 @@ from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.billing import kept, meter, say
 from poolkeeper.core.billing.amounts import MICRO, Unit
 from poolkeeper.core.billing.books import Day
-from poolkeeper.core.billing.meter import Seen
+from poolkeeper.core.billing.meter import Meter, Seen
 from poolkeeper.core.billing.occupancy import Occupant
 from poolkeeper.core.billing.spending import Allowance, Spending, changes_at, spending
 from poolkeeper.core.values.observation import Lowered
@@ -23,11 +23,15 @@ def measure(store: Store, pool: Pool, now: float) -> None:
     """Bring the pool's meter up to date with what is seen of its replicas."""
     day = today(pool, now)
     if pool.meter is None:
-        cost = pool.status.get("cost")
-        account = cost.get("account") if isinstance(cost, dict) else None
-        pool.meter = kept.from_text(account, now) or meter.begin(now, day)
+        pool.meter = resume(pool, now) or meter.begin(now, day)
         pool.status_turns = pool.meter.turns
     pool.meter = meter.advance(pool.meter, now, day, _seen(store, pool, now))
+
+
+def resume(pool: Pool, now: float) -> Meter | None:
+    """The meter as the pool's status has it; None where it has none that can be read."""
+    cost = pool.status.get("cost")
+    return kept.from_text(cost.get("account") if isinstance(cost, dict) else None, now)
 
 
 def today(pool: Pool, now: float) -> Day:

@@ -31,7 +31,8 @@ class SourceReader(Protocol):
 class Updates:
     """Called on the event loop by the watch of our kinds; every method returns at once.
 
-    Sources with `http` are assigned to `services`, all others to `queues`; `mark` makes a pool due a look.
+    Sources with `http` are assigned to `services`, all others to `queues`; `mark` makes a pool due a look;
+    `gone` hears of pools that were deleted.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Updates:
         services: SourceReader,
         pods: PodWatch,
         is_leading: Callable[[], bool],
+        gone: Callable[[Pool], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._agenda = agenda
@@ -52,6 +54,7 @@ class Updates:
         self._services = services
         self._pods = pods
         self._is_leading = is_leading
+        self._gone = gone
         self.classes_seen: set[str] = set()
         """Names of all classes that were ever delivered, including unreadable ones."""
 
@@ -80,6 +83,7 @@ class Updates:
         if pool is None or pool.declaration.uid != uid:
             return
         logger.info("Pool deleted; its target keeps its replicas", extra={"pool": str(key)})
+        self._gone(pool)
         self._store.remove(key)
         self._agenda.drop(key)
         self._queues.forget(key)

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.controller.pool.pool import Declaration, Pool
+from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 
 Value = TypeVar("Value", bound=Hashable)
@@ -29,6 +30,8 @@ class Store:
 
     def __init__(self) -> None:
         self.classes: dict[str, AcceleratorClassSpec] = {}
+        self.bill_problem: Verdict | None = None
+        """Why the hours of bills are not kept; None where they are (keeper)."""
         self._pools: dict[PoolKey, Pool] = {}
         self._indexed: dict[PoolKey, Declaration] = {}
         self._by_namespace: Index[str] = Index()

@@ -32,6 +32,7 @@ class ConditionType(StrEnum):
     PLACEMENT_MATCHES = "PlacementMatches"
     SERVICE_SUITABLE = "ServiceSuitable"
     WITHIN_BUDGET = "WithinBudget"
+    BILL_KEPT = "BillKept"
 
 
 MANAGED = Verdict(True, "Managed", "the operator manages the replicas of this pool")

@@ -30,6 +30,7 @@ def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: fl
         ConditionType.READINESS_PROBED: readiness_probed(pool),
         ConditionType.PLACEMENT_MATCHES: pool.surroundings.placement,
         **({ConditionType.NO_ORPHANS: orphans} if (orphans := no_orphans(pool, now)) else {}),
+        **({ConditionType.BILL_KEPT: store.bill_problem} if store.bill_problem else {}),
         **({ConditionType.WITHIN_BUDGET: spent} if (spent := within_budget(pool, now)) else {}),
         **({ConditionType.SERVICE_SUITABLE: pool.service} if pool.service else {}),
     }

@@ -36,15 +36,15 @@ def to_text(meter: Meter) -> str:
         return units.setdefault(unit, len(units))
 
     kept: dict[str, Any] = {
-        "at": [_tenths(each) for each in (meter.first_at, meter.at, *meter.day)],
+        "at": [tenths(each) for each in (meter.first_at, meter.at, *meter.day)],
         "busy": -1 if running.busy is None else running.busy,
         "groups": [[place(unit), starting, serving] for unit, starting, serving in running.groups],
-        "tails": [[_tenths(until), place(unit), replicas] for until, unit, replicas in running.tails],
+        "tails": [[tenths(until), place(unit), replicas] for until, unit, replicas in running.tails],
         "booked": books.booked,
     }
     for name in ("total", "today", "month", "hours"):
         rows: Rows = getattr(books, name)
-        kept[name] = [[row.number, place(row.unit), *map(_tenths, row.amounts)] for row in rows]
+        kept[name] = [[row.number, place(row.unit), *map(tenths, row.amounts)] for row in rows]
     kept["units"] = [unit_to_json(unit) for unit in units]
     text = json.dumps(kept, separators=(",", ":"))
     return PREFIX + b64encode(zlib.compress(text.encode())).decode()
@@ -125,7 +125,7 @@ def _read(kept: dict[str, Any], now: float) -> Meter:
         for until, place, replicas in kept["tails"][:MOST_TAILS]
     )
     lengths = {"total": MOST_UNITS, "today": MOST_UNITS, "month": CELLS * MOST_UNITS, "hours": MOST_UNBOOKED}
-    rows = {name: _rows(kept[name][:most], units) for name, most in lengths.items()}
+    rows = {name: rows_from_json(kept[name][:most], units) for name, most in lengths.items()}
     meter = Meter(
         first_at=min(first_at, now),
         at=min(at, now),
@@ -136,7 +136,8 @@ def _read(kept: dict[str, Any], now: float) -> Meter:
     return resumed(meter)
 
 
-def _rows(values: Iterable[Sequence[Any]], units: Sequence[Unit]) -> Rows:
+def rows_from_json(values: Iterable[Sequence[Any]], units: Sequence[Unit]) -> Rows:
+    """Rows by their numbers. Raises LookupError, TypeError and ValueError."""
     found = [
         Row(whole(number), units[whole(place, 0, MOST_UNITS)], amounts_from_json(amounts))
         for number, place, *amounts in values
@@ -144,5 +145,6 @@ def _rows(values: Iterable[Sequence[Any]], units: Sequence[Unit]) -> Rows:
     return tuple(sorted(found, key=lambda row: row.number))
 
 
-def _tenths(seconds: float) -> int:
+def tenths(seconds: float) -> int:
+    """Seconds as they are kept."""
     return round(seconds * TENTHS)
