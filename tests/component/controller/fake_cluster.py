@@ -136,6 +136,7 @@ class FakeCluster:
         self.scalers: NamespaceScalers | KubeFailure = NamespaceScalers()
         self.looked_around: list[str] = []
         self.revision = "1"
+        self.claims = NO_CLAIMS
         self.refusal: Refusal | KubeFailure | None = None
         self.asked_for_refusals: list[float] = []
         self.writers: tuple[ReplicaWriter, ...] = ()
@@ -171,8 +172,7 @@ class FakeCluster:
         )
 
     async def read_claims(self, *_: object) -> PodClaims:
-        """No pod template here has resource claims."""
-        return NO_CLAIMS
+        return self.claims
 
     def clock(self) -> float:
         return self.now

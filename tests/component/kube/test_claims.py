@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from poolkeeper.kube.objects.devices.claims import MOST_CLAIMS, NO_CLAIMS
-from poolkeeper.kube.objects.devices.kept import KEPT_SECONDS, MOST_KEPT, Kept
+from poolkeeper.kube.objects.devices.kept import FAILURE_KEPT_SECONDS, KEPT_SECONDS, MOST_KEPT, Kept
 from poolkeeper.kube.objects.devices.reader import ClaimReader
 from poolkeeper.kube.transport.client import KubeClient
 from tests.component.kube.fake_api import Answer, FakeApi, JsonObject, answer, refusal
@@ -65,6 +65,17 @@ async def test_pools_that_name_the_same_objects_share_a_read_for_a_minute(
     assert len(api.seen) == 5
     assert dict(first.extended) == {"gpu.nvidia.com": "nvidia.com/gpu"}
     assert first.all_problems == ()
+
+
+async def test_what_failed_is_asked_for_again_after_seconds(
+    api: FakeApi, reader: ClaimReader, clock: Clock
+) -> None:
+    api.answers.extend([refusal(404, "NotFound", name="one-gpu"), answer(TEMPLATE), answer(DEVICE_CLASS)])
+    for _ in range(2):
+        assert (await reader.read(NAMESPACE, claiming("one-gpu"))).all_problems
+    assert len(api.seen) == 1
+    clock.now += FAILURE_KEPT_SECONDS + 1
+    assert not (await reader.read(NAMESPACE, claiming("one-gpu"))).all_problems
 
 
 async def test_an_older_version_is_asked_for_where_v1_is_not_served(

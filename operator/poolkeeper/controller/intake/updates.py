@@ -93,11 +93,16 @@ class Updates:
 
     def class_seen(self, name: str, body: Mapping[str, Any]) -> None:
         self.classes_seen.add(name)
+        before = self._store.classes.get(name)
         try:
             self._store.classes[name] = AcceleratorClassSpec.model_validate(body.get("spec"))
         except ValidationError as error:
             logger.warning("AcceleratorClass %s can't be read and is ignored, correct it: %s", name, error)
             self._store.classes.pop(name, None)
+        if before not in (None, self._store.classes.get(name)):
+            # The pod template is compared with the class, and its chips are counted by it.
+            for pool in self._store.of_class(name):
+                pool.look_around_again()
         self._class_changed(name)
 
     def class_gone(self, name: str) -> None:

@@ -194,8 +194,12 @@ class Pool:
         self.declaration = declaration
         self.resolved = self.warm_floor = self.service = None
         self.stop = NOT_SEEN_YET if declaration.may_have_service else CLEAR
-        self.surroundings = replace(self.surroundings, expires_at=0.0, placement_expires_at=0.0)
+        self.look_around_again()
         self.demand.assign(declaration.spec.demand if declaration.spec else ())
+
+    def look_around_again(self) -> None:
+        """Read pod template and other scalers at the next look; what is known counts until then."""
+        self.surroundings = replace(self.surroundings, expires_at=0.0, placement_expires_at=0.0)
 
 
 def _first_problem(error: ValidationError) -> str:
