@@ -6,6 +6,7 @@ from typing import Any
 from poolkeeper.advice.advice import Advice
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.kube.objects.services import Service, ServicePort
+from poolkeeper.kube.watch.containers import long_running
 
 SUITABLE = "requests to the Service can be held while the pool is at zero"
 PRE_STOP_SECONDS = 5
@@ -91,7 +92,7 @@ def _about_probing(container: Mapping[str, Any]) -> Iterator[str]:
 
 def _container_of(port: ServicePort, template: Mapping[str, Any]) -> Mapping[str, Any]:
     """The container that the Service's port leads to; the first where none declares it, as none need."""
-    containers: list[Mapping[str, Any]] = list((template.get("spec") or {}).get("containers") or ())
+    containers = long_running(template.get("spec") or {})
     for container in containers:
         for each in container.get("ports") or ():
             if port.target_port in (each.get("name"), each.get("containerPort")):

@@ -74,12 +74,23 @@ class Accelerator(ApiModel):
 class ReplicaBounds(ApiModel):
     """The fewest and the most replicas of the pool."""
 
-    rules: ClassVar[tuple[Cel, ...]] = (Cel("self.min <= self.max", "min must not exceed max"),)
+    rules: ClassVar[tuple[Cel, ...]] = (
+        Cel("self.min <= self.max", "min must not exceed max"),
+        Cel(
+            "!has(self.step) || (self.min % self.step == 0 && self.max % self.step == 0)",
+            "min and max must be multiples of step: so many pods are one server, and fewer are none",
+        ),
+    )
 
     min: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Fewest replicas, also while nothing waits. 0 allows the pool to scale to zero."""
     max: Annotated[int, Field(ge=1, le=10_000)]
     """Most replicas, however many requests wait."""
+    step: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    """How many pods of the target are one server, for a StatefulSet whose pods are the ranks of one model.
+    The target is only set to multiples of it. Example: with 2, a pool has 0 or 2 pods, never 1 or 3.
+    `concurrency` counts requests of one server. If absent, each pod is a server. Leave it out for a
+    LeaderWorkerSet: each of its replicas is a whole group already."""
 
 
 class ColdStart(ApiModel):
@@ -212,6 +223,16 @@ class AcceleratorPoolSpec(ApiModel):
         Cel(
             "self.scaleToZero.windows.all(window, window.replicas <= self.replicas.max)",
             "a window of scaleToZero must not ask for more replicas than replicas.max",
+        ),
+        Cel(
+            "!has(self.replicas.step) "
+            "|| self.scaleToZero.windows.all(window, window.replicas % self.replicas.step == 0)",
+            "the replicas of a window of scaleToZero must be a multiple of replicas.step",
+        ),
+        Cel(
+            "!has(self.replicas.step) || self.targetRef.kind != 'LeaderWorkerSet'",
+            "leave out replicas.step for a LeaderWorkerSet: each of its replicas is a whole group already, "
+            "as large as leaderWorkerTemplate.size says",
         ),
         Cel(
             "self.demand.filter(source, has(source.http)).size() <= 1",

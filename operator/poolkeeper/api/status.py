@@ -173,5 +173,6 @@ class AcceleratorPoolStatus(ApiModel):
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap(("type",))] = ()
     """Statements about the pool: Ready, DemandKnown, BudgetAttainable, WithinLimits, SoleWriter,
     StartsSucceed, ReadinessProbed, PlacementMatches; NoOrphans where a queue shows requests in flight; with
-    an http source, ServiceSuitable; with a budget for a day, WithinBudget. True means that all is well.
+    an http source, ServiceSuitable; with a budget for a day, WithinBudget; with a replicas.step,
+    ReplicasWhole. True means that all is well.
     ScaledToZero is a state, neither good nor bad."""

@@ -25,7 +25,7 @@ class Managed(NamedTuple):
     pool: PoolKey
     target: TargetKey
     replicas: int
-    """The least number above zero within the pool's bounds."""
+    """The least number above zero within the pool's bounds, as the target counts."""
 
     @property
     def command(self) -> str:
@@ -105,7 +105,7 @@ async def _look_after(scales: ScaleClient, managed: Managed, *, restores: bool) 
 
 
 def _fewest(spec: AcceleratorPoolSpec) -> int:
-    return min(max(1, spec.replicas.min), spec.replicas.max)
+    return min(max(spec.replicas.step or 1, spec.replicas.min), spec.replicas.max)
 
 
 def _belongs_to_others(body: Mapping[str, Any]) -> bool:

@@ -94,9 +94,9 @@ class Scales:
     async def write(self, target: TargetKey, scale: Scale, replicas: int) -> Scale:
         if self.write_failures:
             raise self.write_failures.popleft()
-        self.writes.append((target.name, replicas))
-        self.replicas[target.name] = replicas
-        return replace(scale, replicas=replicas)
+        self.writes.append((target.name, replicas * scale.step))
+        self.replicas[target.name] = replicas * scale.step
+        return replace(scale, replicas=replicas, lacking=0)
 
 
 class Statuses:

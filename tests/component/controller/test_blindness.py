@@ -45,13 +45,15 @@ async def all_is_bad() -> FakeCluster:
     """A pool of which every condition is False, each for a cause that was seen."""
     cluster = FakeCluster()
     cluster.store.classes["cpu"] = GPU
-    cluster.scales.replicas["worker"] = 2
+    cluster.scales.replicas["worker"] = 3
     cluster.scalers = NamespaceScalers((HPA,))
     pods = (replace(ready_pod("10.1.0.1"), labels={"app": "worker"}), FAILING)
     cluster.pods.present = {pod.uid: pod for pod in pods}
     windows = [{"name": "office", "start": "61 8 * * *", "end": "0 18 * * *"}]
     cluster.declare(
-        scaleToZero={"mode": "Fixed", "idleSeconds": 5, "windows": windows}, budget={"dollarsPerDay": "50"}
+        replicas={"min": 0, "max": 4, "step": 2},
+        scaleToZero={"mode": "Fixed", "idleSeconds": 5, "windows": windows},
+        budget={"dollarsPerDay": "50"},
     )
     cluster.publish(50, in_flight=9)
     await cluster.look()

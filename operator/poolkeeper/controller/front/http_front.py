@@ -20,9 +20,10 @@ from poolkeeper.controller.front.timing import FrontTiming
 from poolkeeper.controller.front.view import Declared, View, fallen_addresses, ready_pods
 from poolkeeper.controller.loop.leadership import Leads
 from poolkeeper.controller.loop.restarting import keep_running
+from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.front.claims import shared_service
-from poolkeeper.core.front.seen import Seen, accepting, unproven
+from poolkeeper.core.front.seen import Seen, SeenPod, accepting, unproven
 from poolkeeper.core.front.turn import Front, Turn, turn
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey
@@ -128,7 +129,7 @@ class HttpFront:
         self._news.set()
         for pool in self._store.in_namespace(namespace):
             seen = self._seen.pools.get(pool.key)
-            if pool.key in self._declared and (seen is None or seen.ready != ready_pods(pool)):
+            if pool.key in self._declared and (seen is None or seen.ready != self._ready(pool)):
                 self._replicas_news.set()
                 return
 
@@ -163,11 +164,14 @@ class HttpFront:
             raise SourceFailure("ActivatorsUnknown", self._activators.failure)
         return Backends(
             port=service.backend_port,
-            addresses=tuple(pod.address for pod in ready_pods(stored)),
+            addresses=tuple(pod.address for pod in self._ready(stored)),
             unproven=self._unproven(pool),
             fallen=fallen_addresses(stored),
             are_known=stored.target.scale is not None,
         )
+
+    def _ready(self, pool: Pool) -> tuple[SeenPod, ...]:
+        return ready_pods(pool, self._services.state(pool.key).service)
 
     def _unproven(self, key: PoolKey) -> frozenset[str]:
         """Ready pods without a readiness probe that no activator could connect to yet, by address."""

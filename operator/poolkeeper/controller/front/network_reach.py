@@ -14,6 +14,7 @@ from poolkeeper.advice.network import End, PodPort, network_advice
 from poolkeeper.kube.objects.network_policies import NetworkPolicy, list_policies, namespace_labels
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
+from poolkeeper.kube.watch.containers import long_running
 
 logger = logging.getLogger(__name__)
 
@@ -122,10 +123,9 @@ class NetworkReach:
 
 def _names_of(template: Mapping[str, Any], number: int) -> frozenset[str]:
     """The names that the containers give a TCP port."""
-    containers = (template.get("spec") or {}).get("containers") or ()
     return frozenset(
         port["name"]
-        for container in containers
+        for container in long_running(template.get("spec") or {})
         for port in container.get("ports") or ()
         if port.get("name") and port.get("containerPort") == number and port.get("protocol", "TCP") == "TCP"
     )

@@ -16,6 +16,7 @@ from poolkeeper.kube.objects.services import Service, ServicePort, ServiceUnsuit
 from poolkeeper.kube.objects.targets import Target
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
+from poolkeeper.kube.watch.containers import long_running
 from poolkeeper.sources.base import SourceFailure
 
 READ_EVERY_SECONDS = 30.0
@@ -107,7 +108,12 @@ class Services:
         template = (await self._read_target(target)).pod_template if target else None
         port = _pods_port(service, service_port, template)
         network = await self._reach.problems(pool.key.namespace, template, port)
-        seen = SeenService(families=service.families, port_name=service_port.name, backend_port=port)
+        seen = SeenService(
+            families=service.families,
+            port_name=service_port.name,
+            backend_port=port,
+            selector=service.selector,
+        )
         return seen, service_advice(service, service_port, template, network)
 
 
@@ -132,5 +138,5 @@ def _pods_port(service: Service, port: ServicePort, template: Mapping[str, Any] 
 
 
 def _container_ports(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for container in template.get("spec", {}).get("containers") or ():
+    for container in long_running(template.get("spec") or {}):
         yield from container.get("ports") or ()

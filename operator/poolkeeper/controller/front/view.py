@@ -1,6 +1,6 @@
 """What the next turn of the front sees, gathered from all who watch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from poolkeeper.api.demand import DemandSource, Http
@@ -11,11 +11,13 @@ from poolkeeper.controller.front.endpoints import EndpointsLane
 from poolkeeper.controller.front.services import Services
 from poolkeeper.controller.front.tables import Outbox
 from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.pool.replicas.groups import PodGroup
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import UNREAD
 from poolkeeper.controller.reporting.verdicts import rival
-from poolkeeper.core.front.seen import Seen, SeenActivator, SeenPod, SeenPool
+from poolkeeper.core.front.seen import Seen, SeenActivator, SeenPod, SeenPool, SeenService
 from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.kube.watch.pod import Pod
 from poolkeeper.sources.http.reading import HttpReading
 
 
@@ -88,7 +90,7 @@ class View:
             was_service_asked=service.was_asked,
             takes_part=self._takes_part(pool),
             wants_zero=pool.decision is not None and pool.decision.aims_at_zero,
-            ready=ready_pods(pool),
+            ready=ready_pods(pool, service.service),
             idle_seen_at=reading.idle_seen_at if reading else None,
             elsewhere=reading.elsewhere if reading else {},
             ready_in_seconds=ready_in_seconds(pool, now),
@@ -103,19 +105,30 @@ class View:
         return spec is not None and spec.mode is PoolMode.ENFORCE and rival(self._store, pool) is None
 
 
-def ready_pods(pool: Pool) -> tuple[SeenPod, ...]:
-    """Replicas that take requests, and go on doing so; by their main address."""
+def ready_pods(pool: Pool, service: SeenService | None) -> tuple[SeenPod, ...]:
+    """Replicas that take requests, and go on doing so; by their main address. One of several pods has its
+    requests sent to the first of them that the Service selects."""
+    selector = service.selector if service else ()
+    taking = (_taking(each, selector) for each in pool.replicas if each.takes_new)
     ready = [
         SeenPod(pod.uid, pod.addresses[0], is_probed=pool.starts.is_probed(pod))
-        for pod in pool.pods
-        if pod.takes_new and pod.addresses
+        for pod in taking
+        if pod and pod.addresses
     ]
     return tuple(sorted(ready, key=lambda pod: pod.address))
 
 
+def _taking(replica: Pod, selector: Sequence[tuple[str, str]]) -> Pod | None:
+    """The pod of a replica that takes its requests; None where the Service leads to none of them."""
+    if not isinstance(replica, PodGroup):
+        return replica
+    fits = (pod for pod in replica.members if all(pod.labels.get(key) == value for key, value in selector))
+    return next(fits, None)
+
+
 def fallen_addresses(pool: Pool) -> tuple[str, ...]:
     """Main addresses of the replicas that are not ready any more and may still work on requests."""
-    return tuple(sorted(pod.addresses[0] for pod in pool.pods if pod.has_fallen and pod.addresses))
+    return tuple(sorted(pod.addresses[0] for pod in pool.replicas if pod.has_fallen and pod.addresses))
 
 
 def _activator(activator: Activator, outbox: Outbox) -> SeenActivator:

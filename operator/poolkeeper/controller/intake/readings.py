@@ -36,8 +36,12 @@ class Readings:
         selection = PodSelection(pods.values())
         for pool in self._store.in_namespace(namespace):
             matching = selection.matching(pool.target.selector, pool.declaration.target)
+            workers = selection.workers(pool.declaration.target)
             if matching != pool.pods:
-                self._pods_of_pool_changed(pool, matching)
+                self._pods_of_pool_changed(pool, matching, workers)
+            elif workers != pool.workers:
+                pool.workers = workers
+                self.mark(pool)
             elif not pool.are_replicas_known:
                 self.mark(pool)
 
@@ -80,11 +84,11 @@ class Readings:
         pool.reaction.news(self._agenda.now())
         self._agenda.mark(pool.key)
 
-    def _pods_of_pool_changed(self, pool: Pool, pods: tuple[Pod, ...]) -> None:
+    def _pods_of_pool_changed(self, pool: Pool, pods: tuple[Pod, ...], workers: tuple[Pod, ...]) -> None:
         """Other pods than before may mean that somebody has changed the replicas: /scale is read again."""
         if {pod.uid for pod in pods} != {pod.uid for pod in pool.pods}:
             pool.target.expire()
-        pool.pods = pods
+        pool.pods, pool.workers = pods, workers
         self.mark(pool)
 
 

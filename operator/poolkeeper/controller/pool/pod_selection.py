@@ -1,18 +1,23 @@
 """Which pods belong to which pool: the selectors of the targets, matched in memory."""
 
 from collections.abc import Iterable
+from typing import TypeGuard
 
+from poolkeeper.controller.pool.replicas.groups import WORKER_INDEX
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.selectors import InvalidSelector, Requirement, parse_selector
 from poolkeeper.kube.watch.pod import Pod
 
+GROUP_SET = ("leaderworkerset.x-k8s.io", "LeaderWorkerSet")
+GROUP_NAME = "leaderworkerset.sigs.k8s.io/name"
+"""The label of all pods of a LeaderWorkerSet with its name."""
 _ONE_PER_NODE = frozenset({"DaemonSet", "Node"})
 """What makes as many pods as there are nodes, so nothing with /scale makes its pods through it."""
 _MAKERS = {
     ("apps", "Deployment"): "ReplicaSet",
     ("apps", "ReplicaSet"): "ReplicaSet",
     ("apps", "StatefulSet"): "StatefulSet",
-    ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"): "StatefulSet",
+    GROUP_SET: "StatefulSet",
 }
 """By the target's group and kind: the kind that makes its pods."""
 
@@ -42,12 +47,31 @@ class PodSelection:
             )
         )
 
+    def workers(self, target: TargetKey | None) -> tuple[Pod, ...]:
+        """The pods of the groups of a LeaderWorkerSet that do not lead: /scale selects leaders only. None for
+        a target of another kind."""
+        if not is_group_set(target):
+            return ()
+        pods = self._by_label.get((GROUP_NAME, target.name), ())
+        return tuple(sorted((pod for pod in pods if _is_worker(pod)), key=lambda pod: pod.uid))
+
     def _candidates(self, requirement: Requirement) -> list[Pod]:
         """The pods that may meet a requirement: for `key=value` those with that label, otherwise all."""
         if requirement.is_negated or requirement.values is None or len(requirement.values) != 1:
             return self._all
         (value,) = requirement.values
         return self._by_label.get((requirement.key, value), [])
+
+
+def is_group_set(target: TargetKey | None) -> TypeGuard[TargetKey]:
+    """Whether each replica of the target is a group of pods with a leader."""
+    return target is not None and (target.group, target.kind) == GROUP_SET
+
+
+def _is_worker(pod: Pod) -> bool:
+    """Whether a StatefulSet, as a LeaderWorkerSet has one for each group, made the pod, and it leads none."""
+    is_made = pod.controller is not None and pod.controller[0] == _MAKERS[GROUP_SET]
+    return is_made and pod.labels.get(WORKER_INDEX, "0") != "0"
 
 
 def _is_foreign(pod: Pod, target: TargetKey | None) -> bool:

@@ -11,8 +11,10 @@ from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.pool import AcceleratorPoolSpec
 from poolkeeper.controller.pool.demand import PoolDemand
 from poolkeeper.controller.pool.history import History, ReasonLimit
+from poolkeeper.controller.pool.pod_selection import is_group_set
 from poolkeeper.controller.pool.reaction import Reaction
 from poolkeeper.controller.pool.refusals import NO_SHORTAGE, Shortage
+from poolkeeper.controller.pool.replicas.groups import Shape, replicas_of
 from poolkeeper.controller.pool.starts import Starts
 from poolkeeper.controller.pool.surroundings import Surroundings
 from poolkeeper.controller.pool.target import Target
@@ -64,6 +66,11 @@ class Declaration:
         return self.spec is None or any(source.http for source in self.spec.demand)
 
     @property
+    def step(self) -> int:
+        """How many pods of the target are one replica."""
+        return (self.spec.replicas.step or 1) if self.spec else 1
+
+    @property
     def target(self) -> TargetKey | None:
         return target_key(self.key.namespace, self.spec.target_ref) if self.spec else None
 
@@ -103,6 +110,8 @@ class Pool:
     """The target's /scale as last read or written (observer, reconciler, readings)."""
     pods: tuple[Pod, ...] = ()
     """The pods that match the target's selector (readings, observer)."""
+    workers: tuple[Pod, ...] = ()
+    """The other pods of its groups, where the target is a LeaderWorkerSet (readings, observer)."""
     resolved: PoolSpec | None = None
     """The declaration with its class's figures; None until the class is known (observer, updates)."""
     state: PoolState | None = None
@@ -175,6 +184,23 @@ class Pool:
         return self.declaration.key
 
     @property
+    def shape(self) -> Shape:
+        """Of which pods one replica consists."""
+        target, around = self.declaration.target, self.surroundings
+        return Shape(
+            step=self.declaration.step,
+            is_group=is_group_set(target),
+            size=around.size.pods,
+            has_late_workers=around.has_late_workers,
+            by_ordinal=target is not None and target.kind == "StatefulSet",
+        )
+
+    @property
+    def replicas(self) -> tuple[Pod, ...]:
+        """The target's replicas, those of several pods each as one."""
+        return replicas_of(self.pods, self.workers, self.shape)
+
+    @property
     def is_demand_known(self) -> bool:
         """Whether the last decision was made with known demand of all sources."""
         return self.decision is not None and self.decision.demand_known.holds is True
@@ -186,8 +212,9 @@ class Pool:
 
     def accept(self, declaration: Declaration) -> None:
         """Use this declaration from now on; what was learned and measured stays."""
-        if declaration.target != self.declaration.target:
+        if declaration.target != self.declaration.target or declaration.step != self.declaration.step:
             self.target, self.starts, self.pods = Target(is_new=True), Starts(), ()
+            self.workers = ()
             self.surroundings, self.shortage = Surroundings(), NO_SHORTAGE
             self.history.conditions.pop("StartsSucceed", None)
             self.state = self.state and self.state._replace(attempts=Attempts())

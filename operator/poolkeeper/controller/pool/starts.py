@@ -13,15 +13,16 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from poolkeeper.controller.pool.replicas.ended import EndedPods
+from poolkeeper.controller.pool.replicas.groups import PodGroup, furthest_of, stage_of
 from poolkeeper.controller.pool.replicas.removal import Member, furthest_removed
 from poolkeeper.controller.pool.replicas.serving import Serving, is_probed
-from poolkeeper.controller.pool.replicas.start import Start, stage_of
+from poolkeeper.controller.pool.replicas.start import Start
 from poolkeeper.core.learning import takes
 from poolkeeper.core.learning.starts import lessons
 from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.takes import Takes
 from poolkeeper.core.values.demand import Workload
-from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
+from poolkeeper.core.values.observation import POD_MISSING, Replicas, Stage, StartingReplica
 from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.kube.watch.pod import Pod
 
@@ -234,6 +235,8 @@ class Starts:
 
     def _can_take(self, pod: Pod) -> bool:
         """Whether a pod that served, and that no readiness probe calls Ready, may still take requests."""
+        if isinstance(pod, PodGroup) and not pod.is_whole:
+            return False
         return pod.is_ready or (pod.is_running and self._rules.takes_unready)
 
     def _is_presumed(self, start: Start, now: float) -> bool:
@@ -289,17 +292,18 @@ class Starts:
         return [*([self.short_since] * (missing - len(known))), *known]
 
     def _member(self, pod: Pod) -> Member:
-        return Member(pod, Stage.RUNNING if self._known[pod.uid].serves else stage_of(pod))
+        return Member(pod, Stage.RUNNING if self._known[pod.uid].serves else furthest_of(pod))
 
     def _starting_replica(self, pod: Pod, reached: Stage) -> StartingReplica:
         start, stage = self._known[pod.uid], stage_of(pod)
         # Before the pod has a node, why it has none says more than why the pod before it ended.
         is_hidden = stage is Stage.UNADMITTED and bool(start.replaces)
+        lacks_pod = isinstance(pod, PodGroup) and pod.lacks_pod
         return StartingReplica(
             asked_at=start.asked_at,
             stage=stage,
             begun_at=start.begun_at,
-            failure="" if is_hidden else start.failure,
+            failure=POD_MISSING if lacks_pod else "" if is_hidden else start.failure,
             pod=pod.name,
             removed_with=_beyond(stage, reached),
             words="" if is_hidden else start.replacement,

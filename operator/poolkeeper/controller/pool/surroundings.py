@@ -40,8 +40,10 @@ class Surroundings:
     """Whether the pod template fits the class."""
     size: ReplicaSize = UNSIZED
     """How many chips of the class one replica holds. What was read last counts while it can't be read."""
+    has_late_workers: bool = False
+    """Whether the workers of a group are only made once its leader is Ready. What was read last counts."""
     containers: tuple[Container, ...] = ()
-    """The regular containers of the pod template; none where it can't be read."""
+    """The containers of the pod template that serve or may; none where it can't be read."""
     scalers: tuple[Scaler, ...] = ()
     """Other scalers of the target."""
     scalers_unknown: str = "they have not been looked for yet"
@@ -58,6 +60,7 @@ class _Template(NamedTuple):
     placement: Verdict
     containers: tuple[Container, ...]
     size: ReplicaSize
+    has_late_workers: bool = False
     has_problems: bool = False
     """Whether the size or the placement is not known because of claims, which may change any minute."""
 
@@ -87,13 +90,15 @@ class SurroundingsReader:
         class_name: str,
         accelerator: AcceleratorClassSpec | None,
         before: Surroundings,
+        *,
+        step: int = 1,
     ) -> Surroundings:
         """What is around the target now, given what was there before. The placement stays as it was where the
-        class is gone."""
+        class is gone. `step` pods of the target are one replica."""
         now, placement_expires_at = self._clock(), before.placement_expires_at
-        seen = _Template(before.placement, before.containers, before.size)
+        seen = _Template(before.placement, before.containers, before.size, before.has_late_workers)
         if accelerator is not None and (not before.scalers or now >= placement_expires_at):
-            seen = await self._template(target, class_name, accelerator, before.size)
+            seen = await self._template(target, class_name, accelerator, seen, step)
             placement_expires_at = now + REREAD_SECONDS
         scalers, unknown = await self._scalers_of(target, before.scalers)
         is_incomplete = bool(unknown) or seen.has_problems
@@ -103,6 +108,7 @@ class SurroundingsReader:
             placement=seen.placement,
             containers=seen.containers,
             size=seen.size,
+            has_late_workers=seen.has_late_workers,
             scalers=scalers,
             scalers_unknown=unknown,
             expires_at=expires_at,
@@ -122,24 +128,33 @@ class SurroundingsReader:
         return crc32(json.dumps(found.replica, sort_keys=True).encode())
 
     async def _template(
-        self, target: TargetKey, class_name: str, accelerator: AcceleratorClassSpec, size: ReplicaSize
+        self,
+        target: TargetKey,
+        class_name: str,
+        accelerator: AcceleratorClassSpec,
+        before: _Template,
+        step: int,
     ) -> _Template:
-        """What the pod templates show now; `size` is what was known of it before."""
+        """What the pod templates show now; `before` is what they showed last."""
         try:
             found = await self._read_target(target)
         except KubeFailure as failure:
             message = f"the pod template can't be read: {failure.message}"
-            return _Template(Verdict(None, "TemplateUnknown", message), (), size)
+            return before._replace(placement=Verdict(None, "TemplateUnknown", message), containers=())
         template = found.pod_template
         if template is None:
             message = f"{target} keeps no pod template in spec.template"
             return _Template(Verdict(None, "TemplateElsewhere", message), (), ReplicaSize(unknown=message))
-        replica = [await self._asking(target.namespace, part, accelerator) for part in found.replica]
+        parts = found.in_steps(step)
+        replica = [await self._asking(target.namespace, part, accelerator) for part in parts]
         size = replica_size(class_name, accelerator, replica)
         placement = Placement(class_name, accelerator, tuple(replica), self._classes, target.kind)
-        has_problems = any(part.claims.all_problems for part in replica)
         return _Template(
-            placement_verdict(placement, size), _containers(template), size, has_problems=has_problems
+            placement_verdict(placement, size),
+            _containers(template),
+            size,
+            found.has_late_workers,
+            has_problems=any(part.claims.all_problems for part in replica),
         )
 
     async def _asking(

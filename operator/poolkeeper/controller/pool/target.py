@@ -81,7 +81,7 @@ class Target:
             self._go_on_after_failure(scale.replicas)
         elif before.uid != scale.uid:
             self.disown()
-        elif before.replicas != scale.replicas:
+        elif before.pods != scale.pods:
             return before.replicas
         return None
 

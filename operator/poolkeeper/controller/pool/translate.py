@@ -16,10 +16,11 @@ def pool_spec(declared: AcceleratorPoolSpec, accelerator: AcceleratorClassSpec) 
     prior = (
         declared.cold_start.expected_seconds or accelerator.expected_start_seconds or DEFAULT_START_SECONDS
     )
+    step = declared.replicas.step or 1
     return PoolSpec(
-        max_replicas=declared.replicas.max,
+        max_replicas=declared.replicas.max // step,
         budget_seconds=declared.cold_start.budget_seconds,
-        min_replicas=declared.replicas.min,
+        min_replicas=declared.replicas.min // step,
         concurrency=declared.concurrency,
         objective_percent=float(declared.cold_start.objective_percent),
         start=start_mode(declared.cold_start.start, is_held=any(source.http for source in declared.demand)),

@@ -82,7 +82,11 @@ class Observer:
         if not (declared and target and is_followed) or self._clock() < pool.surroundings.expires_at:
             return
         found = await self._surroundings.read(
-            target, declared.accelerator.class_, accelerator, pool.surroundings
+            target,
+            declared.accelerator.class_,
+            accelerator,
+            pool.surroundings,
+            step=declaration.step,
         )
         # The pool may have been edited meanwhile, and may name another target or class now.
         if pool.declaration is declaration:
@@ -109,9 +113,9 @@ class Observer:
 
     async def read_scale(self, pool: Pool, target: TargetKey) -> int | None:
         """Read /scale. Returns the replicas before, where somebody has changed them since the last read."""
-        asked = pool.target
+        asked, step = pool.target, pool.declaration.step
         try:
-            scale = await self._scales.read(target)
+            scale = (await self._scales.read(target)).in_steps(step)
         except KubeFailure as failure:
             asked.has_failed(failure, self._clock())
             return None
@@ -121,8 +125,8 @@ class Observer:
         selector = pool.target.selector
         replicas_before = pool.target.was_read(scale, self._clock())
         if scale.selector != selector:
-            pods = self._pods.pods(pool.key.namespace).values()
-            pool.pods = PodSelection(pods).matching(scale.selector, target)
+            selection = PodSelection(self._pods.pods(pool.key.namespace).values())
+            pool.pods, pool.workers = selection.matching(scale.selector, target), selection.workers(target)
         return replicas_before
 
     def learn_from_pods(self, pool: Pool, spec: PoolSpec) -> tuple[PoolState, list[Pod]]:
@@ -130,13 +134,14 @@ class Observer:
         now = self._clock()
         failed: list[Pod] = []
         state = _taken_over(pool, now, spec, pool.state or restore(pool.learned, now, spec))
-        pool.starts.follow(pool.pods, now, self._rules(pool, state))
+        replicas = pool.replicas
+        pool.starts.follow(replicas, now, self._rules(pool, state))
         if pool.starts.has_unproven:
             pool.starts.note_work(now, spec, _workload(pool, now, spec, state))
-        for sample in pool.starts.samples(pool.pods, now):
+        for sample in pool.starts.samples(replicas, now):
             before, state = state, learn(state, sample)
             if sample.failed and state is not before:
-                failed += [pod for pod in pool.pods if pod.uid == sample.uid]
+                failed += [pod for pod in replicas if pod.uid == sample.uid]
         is_first, pool.state = pool.state is None, state
         if is_first:
             self._share_starts(pool)
@@ -198,9 +203,12 @@ def _taken_over(pool: Pool, now: float, spec: PoolSpec, state: PoolState) -> Poo
 
 def _replicas(pool: Pool, desired: int, now: float) -> Replicas:
     # Pods may have come while /scale was read or written.
-    pool.starts.follow(pool.pods, now)
-    replicas = pool.starts.replicas(desired, pool.pods, now)
-    replicas = explained(replicas, pool.pods, pool.declaration.target, pool.shortage.refusal)
+    seen = pool.replicas
+    pool.starts.follow(seen, now)
+    replicas = pool.starts.replicas(desired, seen, now)
+    replicas = explained(
+        replicas, (*pool.pods, *pool.workers), pool.declaration.target, pool.shortage.refusal
+    )
     return replace(replicas, foreign=pool.target.foreign) if pool.target.foreign else replicas
 
 
@@ -225,5 +233,6 @@ def _warm_floor(pool: Pool, now: float) -> WarmFloor:
     floor = pool.warm_floor
     if floor is None or (floor.changes_at is not None and now >= floor.changes_at):
         spec = pool.declaration.spec
-        floor = pool.warm_floor = warm_floor(now, spec.scale_to_zero.windows if spec else ())
+        floor = warm_floor(now, spec.scale_to_zero.windows if spec else ())
+        pool.warm_floor = floor = replace(floor, replicas=-(-floor.replicas // pool.declaration.step))
     return floor

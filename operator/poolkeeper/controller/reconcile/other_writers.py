@@ -46,7 +46,7 @@ class OtherWriters:
             pool,
             CONTESTED,
             f"{writer or 'another writer'} has changed the target from {before} to {target.scale.replicas} "
-            f"replicas; {writer_advice(writer)}",
+            f"replicas{target.scale.in_pods}; {writer_advice(writer)}",
         )
 
     async def found(self, pool: Pool, key: TargetKey) -> None:

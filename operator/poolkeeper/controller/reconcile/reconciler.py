@@ -12,6 +12,7 @@ from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
 from poolkeeper.controller.reconcile.observer import Observer
 from poolkeeper.controller.reconcile.other_writers import OtherWriters
+from poolkeeper.controller.reconcile.steps import change_in_words, is_to_complete
 from poolkeeper.controller.reconcile.template_edits import TemplateEdits
 from poolkeeper.controller.reporting import conditions
 from poolkeeper.controller.reporting.conditions import ConditionType
@@ -96,7 +97,7 @@ class Reconciler:
             await self._template_edits.look(pool, target)
         remembered = self._learn(pool, spec)
         self._decide(pool, spec, remembered)
-        is_change = self._may_write(pool) and _is_change(pool)
+        is_change = self._may_write(pool) and _is_change(pool, spec)
         pool.reaction.decided(is_change=is_change)
         if is_change:
             await self._enforce(pool, target, spec, remembered)
@@ -183,7 +184,7 @@ class Reconciler:
             if not pool.target.is_fresh(self._clock()):
                 await self._read(pool, target)
                 self._decide(pool, spec, remembered)
-            if not self._is_current(pool, spec) or not _is_change(pool):
+            if not self._is_current(pool, spec) or not _is_change(pool, spec):
                 return
             try:
                 await self._write(pool, target, spec)
@@ -211,20 +212,26 @@ class Reconciler:
         async with self._leadership.writing():
             written = await self._scales.write(target, scale, decision.replicas)
         now = self._clock()
-        is_corrected = decision.reason is Reason.OUT_OF_BOUNDS
+        is_completed = written.replicas == scale.replicas
+        is_corrected = is_completed or decision.reason is Reason.OUT_OF_BOUNDS
         pool.target.was_written(written, now, only_corrected=is_corrected)
         pool.starts.scaled(scale.replicas, written.replicas, now)
-        is_start = written.replicas > scale.replicas
+        is_start = written.pods > scale.pods
         pool.writes["up" if is_start else "down"] += 1
         if (seconds := pool.reaction.written(now, is_start=is_start)) is not None:
             self._timings.reaction.observe(seconds)
         self._record(pool)
         self._observer.observe(pool, now)
-        message = f"{scale.replicas} → {written.replicas} replicas: {decision.message}"
+        message = f"{change_in_words(scale, written)}: {decision.message}"
         self._reporter.happened(pool, decision.reason, message)
 
 
-def _is_change(pool: Pool) -> bool:
-    """Whether the decision differs from the replicas; never where it was made without seeing them."""
-    replicas = pool.observation.replicas if pool.observation else None
-    return replicas is not None and pool.decision is not None and pool.decision.replicas != replicas.desired
+def _is_change(pool: Pool, spec: PoolSpec) -> bool:
+    """Whether the decision differs from the replicas, or the last of them is a part; never where it was made
+    without seeing them."""
+    seen, decision = pool.observation, pool.decision
+    if seen is None or seen.replicas is None or decision is None:
+        return False
+    return decision.replicas != seen.replicas.desired or (
+        is_to_complete(pool.target.scale, spec.max_replicas) and seen.held is None
+    )

@@ -10,6 +10,7 @@ from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import Held, Replicas
 from poolkeeper.kube.objects.managed_fields import ReplicaWriter
+from poolkeeper.kube.objects.scale import Scale
 from poolkeeper.kube.transport.errors import ApiUnreachable, KubeFailure
 
 HOLDING = "Until then, the replicas stay as they are."
@@ -33,6 +34,7 @@ class ConditionType(StrEnum):
     SERVICE_SUITABLE = "ServiceSuitable"
     WITHIN_BUDGET = "WithinBudget"
     BILL_KEPT = "BillKept"
+    REPLICAS_WHOLE = "ReplicasWhole"
 
 
 MANAGED = Verdict(True, "Managed", "the operator manages the replicas of this pool")
@@ -56,6 +58,21 @@ def scaled_to_zero(replicas: Replicas | None) -> Verdict:
         run = "runs" if running == 1 else "run"
         return Verdict(False, "ReplicasStopping", f"{_replicas(running)} still {run} and should stop")
     return Verdict(True, "NoReplicas", "no replica runs, and none is wanted")
+
+
+def replicas_whole(scale: Scale | None, step: int) -> Verdict:
+    """Whether the target has a multiple of the pods that are one replica."""
+    if scale is None:
+        return Verdict(None, "TargetUnknown", "the target can't be read")
+    if not scale.lacking:
+        return Verdict(True, "WholeReplicas", f"the target has {_pods(scale.pods)}, {step} for each replica")
+    return Verdict(
+        False,
+        "PartOfReplica",
+        f"the target has {_pods(scale.pods)}, which is no multiple of replicas.step ({step}), so its last "
+        f"replica can't serve: it counts as {_replicas(scale.replicas)}, and the operator makes the last one "
+        f"whole or removes it. Set multiples of {step} only",
+    )
 
 
 def invalid_spec(problem: str) -> Verdict:
@@ -168,6 +185,10 @@ def written_rarely(name: str, pause_seconds: float, held: Held | None) -> Verdic
 
 def _replicas(number: int) -> str:
     return "1 replica" if number == 1 else f"{number} replicas"
+
+
+def _pods(number: int) -> str:
+    return "1 pod" if number == 1 else f"{number} pods"
 
 
 def _as_reason(text: str) -> str:

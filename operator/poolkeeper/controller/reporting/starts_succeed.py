@@ -11,6 +11,7 @@ from poolkeeper.controller.pool.troubles import ORDINAL_OCCUPIED, SCHEDULING_GAT
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.core.policy.failing import READINESS_OVERDUE
 from poolkeeper.core.values.decision import Trouble, Verdict
+from poolkeeper.core.values.observation import POD_MISSING
 from poolkeeper.kube.objects.refused_pods import ADMISSION_REFUSED, QUOTA_EXCEEDED
 
 NO_START_YET = Verdict(None, "NoStartYet", "no start has been seen yet")
@@ -22,6 +23,8 @@ REMEDIES = {
     SCHEDULING_GATED: "What has set the gate has to open it: Kueue, for example, once its queue has quota",
     UNSCHEDULABLE: "Add a node that fits, or correct the pod template",
     ORDINAL_OCCUPIED: "Look at that pod, and at the node that it is on",
+    POD_MISSING: "Look at the events of the target. A StatefulSet whose pods are ranks of one server needs "
+    "podManagementPolicy: Parallel, since its ranks wait for each other",
     READINESS_OVERDUE: "Check the readiness probe: it passes too late if the replica already works",
 }
 """What helps, by reason."""
@@ -52,7 +55,7 @@ def in_trouble(trouble: Trouble, namespace: str) -> Verdict:
     """The verdict on a start that does not succeed now."""
     remedy = REMEDIES.get(trouble.reason, "")
     look = ""
-    if trouble.pod:
+    if trouble.pod and trouble.reason != POD_MISSING:
         look = f"Look: kubectl describe pod {trouble.pod} -n {namespace}"
         if trouble.reason in CRASHES:
             look = f"{look}; kubectl logs {trouble.pod} -n {namespace} --all-containers --previous"

@@ -29,11 +29,18 @@ def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: fl
         ConditionType.STARTS_SUCCEED: starts_succeed(pool),
         ConditionType.READINESS_PROBED: readiness_probed(pool),
         ConditionType.PLACEMENT_MATCHES: pool.surroundings.placement,
+        **({ConditionType.REPLICAS_WHOLE: whole} if (whole := _whole(pool)) else {}),
         **({ConditionType.NO_ORPHANS: orphans} if (orphans := no_orphans(pool, now)) else {}),
         **({ConditionType.BILL_KEPT: store.bill_problem} if store.bill_problem else {}),
         **({ConditionType.WITHIN_BUDGET: spent} if (spent := within_budget(pool, now)) else {}),
         **({ConditionType.SERVICE_SUITABLE: pool.service} if pool.service else {}),
     }
+
+
+def _whole(pool: Pool) -> Verdict | None:
+    """Whether replicas are whole, where several of the target's pods are one."""
+    step = pool.declaration.step
+    return conditions.replicas_whole(pool.target.scale, step) if step > 1 else None
 
 
 def rival(store: Store, pool: Pool) -> Verdict | None:

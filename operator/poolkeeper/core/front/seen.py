@@ -23,6 +23,8 @@ class SeenService:
     """Name of the port that the pool declares; may be empty."""
     backend_port: int
     """Port of the pods that this port leads to."""
+    selector: tuple[tuple[str, str], ...] = ()
+    """The labels by which it selects pods."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,15 @@ import math
 from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.demand import Workload
-from poolkeeper.core.values.observation import Foreign, Held, Replicas, Stage, StartingReplica, WarmFloor
+from poolkeeper.core.values.observation import (
+    POD_MISSING,
+    Foreign,
+    Held,
+    Replicas,
+    Stage,
+    StartingReplica,
+    WarmFloor,
+)
 from poolkeeper.core.values.spec import PoolSpec
 
 AT_ZERO = "no request waits and no replica runs"
@@ -132,6 +140,8 @@ def unadmitted(starting: StartingReplica) -> str:
         return (
             f"no pod could be created for a replica that was asked for at {since} ({starting.failure}{words})"
         )
+    if starting.failure == POD_MISSING:
+        return f"pod {starting.pod} of a replica that was asked for at {since} does not exist"
     return f"pod {starting.pod} has waited for a node since {since} ({starting.failure}{words})"
 
 

@@ -99,6 +99,10 @@ class Stage(StrEnum):
     """A container runs, so that it may take requests, but it has not been seen to take any."""
 
 
+POD_MISSING = "PodMissing"
+"""The failure of a replica of several pods, one of which does not exist."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartingReplica:
     """A replica that was asked for and is not ready yet."""

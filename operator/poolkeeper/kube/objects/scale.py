@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from poolkeeper.core.values.identity import TargetKey
@@ -18,7 +18,7 @@ class Scale:
     """A target's replicas as /scale shows them."""
 
     replicas: int
-    """The number in the target's spec."""
+    """The number in the target's spec, in replicas of `step` pods."""
     current_replicas: int
     """How many pods the target's controller counts, ready or not."""
     selector: str
@@ -27,6 +27,32 @@ class Scale:
     """A write that names it fails if the object was changed since."""
     uid: str
     """A write that names it fails if the object was replaced since."""
+    step: int = 1
+    """How many of what the target counts are one replica: more than 1 where pods are ranks of one server."""
+    lacking: int = 0
+    """How many pods the last replica lacks, where the target's number is no multiple of the step."""
+
+    @property
+    def pods(self) -> int:
+        """The number in the target's spec as the target counts."""
+        return self.replicas * self.step - self.lacking
+
+    @property
+    def in_pods(self) -> str:
+        """The same in words, in brackets, where the target counts otherwise; empty where it does not."""
+        return f" ({'1 pod' if self.pods == 1 else f'{self.pods} pods'})" if self.step > 1 else ""
+
+    def in_steps(self, step: int) -> "Scale":
+        """The same with `step` pods as one replica. A part of one counts as one, so that rounding lowers
+        nothing. Example: 3 pods with a step of 2 are 2 replicas, and 1 pod is lacking."""
+        replicas = -(-self.pods // step)
+        return replace(
+            self,
+            replicas=replicas,
+            current_replicas=-(-self.current_replicas // step),
+            step=step,
+            lacking=replicas * step - self.pods,
+        )
 
 
 class ScaleClient:
@@ -48,7 +74,8 @@ class ScaleClient:
         *,
         timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
     ) -> Scale:
-        """Set the replicas of the object that `scale` was read from, unless it was changed since.
+        """Set the replicas of the object that `scale` was read from, in its steps, unless it was changed
+        since.
 
         Never repeated: after ApiUnreachable the write may or may not have happened. Raises ScaleConflict and
         other TargetFailures, ApiError, ApiUnreachable.
@@ -62,9 +89,10 @@ class ScaleClient:
                 "resourceVersion": scale.resource_version,
                 "uid": scale.uid,
             },
-            "spec": {"replicas": replicas},
+            "spec": {"replicas": replicas * scale.step},
         }
-        return await self._exchange(target, "PUT", body, timeout_seconds)
+        written = await self._exchange(target, "PUT", body, timeout_seconds)
+        return written if scale.step == 1 else written.in_steps(scale.step)
 
     async def _exchange(
         self, target: TargetKey, method: str, body: JsonObject | None, timeout_seconds: float

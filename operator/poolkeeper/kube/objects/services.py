@@ -6,7 +6,16 @@ from typing import Any
 
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import KubeFailure, NotFound
-from poolkeeper.kube.transport.fields import Unreadable, entries, mapping, number, required, text, texts
+from poolkeeper.kube.transport.fields import (
+    Unreadable,
+    entries,
+    labels,
+    mapping,
+    number,
+    required,
+    text,
+    texts,
+)
 from poolkeeper.kube.transport.paths import namespaced_path
 
 TLS_PORT = 443
@@ -52,6 +61,8 @@ class Service:
     """Whether clients only reach endpoints on their own node."""
     publishes_not_ready: bool
     """Whether clients also reach pods that are not ready."""
+    selector: tuple[tuple[str, str], ...] = ()
+    """The labels by which it selects pods, sorted."""
 
     def port(self, number: int) -> ServicePort:
         """The port of this number. Raises ServiceUnsuitable."""
@@ -79,7 +90,8 @@ def project_service(raw: Mapping[str, Any]) -> Service:
             f"Service {name} is headless: its clients connect to pods directly, so their requests can't be "
             "held. Name a Service with a cluster IP.",
         )
-    if not mapping(spec.get("selector")):
+    selector = labels(spec.get("selector"))
+    if not selector:
         raise ServiceUnsuitable(
             "ServiceWithoutSelector",
             f"Service {name} has no selector, so Kubernetes does not manage its endpoints: add one.",
@@ -92,6 +104,7 @@ def project_service(raw: Mapping[str, Any]) -> Service:
         ),
         is_local=spec.get("internalTrafficPolicy") == "Local",
         publishes_not_ready=bool(spec.get("publishNotReadyAddresses")),
+        selector=tuple(sorted(selector.items())),
     )
 
 

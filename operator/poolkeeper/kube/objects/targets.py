@@ -10,9 +10,12 @@ from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.discovery import Discovery
 from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.fields import Unreadable, entries, labels, mapping, number, required, text
+from poolkeeper.kube.watch.containers import long_running
 
 LEADER = "leader"
 WORKER = "worker"
+LEADER_FIRST = "LeaderReady"
+"""The startupPolicy of a LeaderWorkerSet that makes workers once their leader is Ready."""
 
 
 class PodsOfReplica(NamedTuple):
@@ -38,11 +41,17 @@ class Target:
     templates in a field not known here."""
     writers: tuple[ReplicaWriter, ...] = ()
     """Who set the present replicas; empty where that is not recorded."""
+    has_late_workers: bool = False
+    """Whether the workers of a group are only made once its leader is Ready."""
 
     @property
     def pod_template(self) -> dict[str, Any] | None:
         """The template of the pods that serve; None where it is not known."""
         return self.replica[0].template if self.replica else None
+
+    def in_steps(self, step: int) -> tuple[PodsOfReplica, ...]:
+        """The pods of one replica that is `step` of what the target counts."""
+        return tuple(part._replace(pods=part.pods * step) for part in self.replica)
 
 
 def of_one_pod(template: dict[str, Any]) -> tuple[PodsOfReplica, ...]:
@@ -68,6 +77,7 @@ def project_target(raw: Mapping[str, Any]) -> Target:
         generation=number(metadata.get("generation")),
         replica=_replica_of(mapping(raw.get("spec"))),
         writers=replica_writers(metadata),
+        has_late_workers=mapping(raw.get("spec")).get("startupPolicy") == LEADER_FIRST,
     )
 
 
@@ -98,7 +108,7 @@ def _is_of_pods(template: object) -> TypeGuard[dict[str, Any]]:
         return False
     try:
         labels(mapping(template.get("metadata")).get("labels"))
-        for container in entries(template["spec"].get("containers")):
+        for container in long_running(template["spec"]):
             for port in entries(container.get("ports")):
                 text(port.get("name"))
                 number(port.get("containerPort"))

@@ -32,6 +32,9 @@ FAILED_WAITS = frozenset(
 """Reasons for which the kubelet keeps a container waiting that do not pass by themselves."""
 
 
+GROUP_SIZE = "leaderworkerset.sigs.k8s.io/size"
+"""The annotation with the number of pods of a LeaderWorkerSet's group."""
+GROUP_SIZE_DIGITS = 4
 MESSAGE_LENGTH = 300
 """Of the scheduler's message, which lists what each group of nodes lacks."""
 
@@ -63,7 +66,7 @@ class Pod:
     created_at: float | None
     scheduled_at: float | None
     started_at: float | None
-    """When the last of its containers began to run."""
+    """When the last of these containers began to run."""
     ready_at: float | None
     """When it last became ready; None while it is not ready."""
     is_ready: bool
@@ -79,11 +82,12 @@ class Pod:
     is_pending: bool = False
     """Whether its phase is Pending, by which a ReplicaSet removes it before pods that run."""
     is_running: bool = False
-    """Whether any of its regular containers runs now."""
+    """Whether any of its containers runs now that may work on requests: a regular one, or a native sidecar
+    that holds devices."""
     restarts: int = 0
-    """How many times its regular containers have been started again."""
+    """How many times these containers have been started again."""
     containers: tuple[Container, ...] = ()
-    """Its regular containers, in the order of its spec."""
+    """Its regular containers, in the order of its spec, then its native sidecars."""
     failing: tuple[Failing, ...] = ()
     """Its containers that can't run as they are, regular ones first; `failure` is the first one's reason."""
     gates: tuple[str, ...] = ()
@@ -96,6 +100,8 @@ class Pod:
     """Its IPs, the main one first."""
     controller: tuple[str, str] | None = None
     """Kind and name of the object that made it; None for a pod that nothing controls."""
+    group_size: int = 0
+    """Pods of its group, where a LeaderWorkerSet has made it; 0 where nothing says so."""
     version: int = field(default=0, compare=False)
     """Its resourceVersion; versions of one kind are ordered numbers (KEP-5504)."""
 
@@ -125,9 +131,10 @@ class Pod:
 def project_pod(raw: Mapping[str, Any]) -> Pod:
     """The projection of a pod's JSON. Raises Unreadable."""
     metadata, status, spec = (mapping(raw.get(part)) for part in ("metadata", "status", "spec"))
-    containers = entries(status.get("containerStatuses"))
+    declared = project_containers(spec)
+    first, containers = _statuses(status, declared)
     scheduled_at, ready_at = _since(status, "PodScheduled", "True"), _since(status, "Ready", "True")
-    phase, failing = text(status.get("phase")), _failing(status, containers)
+    phase, failing = text(status.get("phase")), _failing((*containers, *first))
     return Pod(
         uid=required(text(metadata.get("uid"))),
         name=required(text(metadata.get("name"))),
@@ -146,13 +153,14 @@ def project_pod(raw: Mapping[str, Any]) -> Pod:
         is_pending=phase == "Pending",
         is_running=any(_state(container, "running") for container in containers),
         restarts=sum(number(container.get("restartCount")) for container in containers),
-        containers=project_containers(spec),
+        containers=declared,
         failing=failing,
         gates=tuple(text(gate.get("name")) for gate in entries(spec.get("schedulingGates"))),
         no_node=_no_node(status),
         ends_by=instant(metadata.get("deletionTimestamp")),
         addresses=tuple(ip for each in entries(status.get("podIPs")) if (ip := text(each.get("ip")))),
         controller=_controller(metadata),
+        group_size=_group_size(metadata),
         version=_version(metadata),
     )
 
@@ -184,10 +192,23 @@ def _failure(status: Mapping[str, Any], failing: Sequence[Failing]) -> str:
     return failing[0].reason if failing else ""
 
 
-def _failing(status: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> tuple[Failing, ...]:
+def _statuses(
+    status: Mapping[str, Any], declared: Iterable[Container]
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The statuses of init containers, and those of the containers that may work on requests. A native
+    sidecar with an accelerator does; one that ships logs runs long before the model is loaded, and does
+    not."""
+    working = {each.name for each in declared if each.works_as_sidecar}
+    first, containers = entries(status.get("initContainerStatuses")), entries(status.get("containerStatuses"))
+    if not working:
+        return first, containers
+    serving = [each for each in first if each.get("name") in working]
+    return [each for each in first if each.get("name") not in working], [*containers, *serving]
+
+
+def _failing(statuses: Iterable[Mapping[str, Any]]) -> tuple[Failing, ...]:
     waits = (
-        Failing(text(each.get("name")), text(_state(each, "waiting").get("reason")))
-        for each in (*containers, *entries(status.get("initContainerStatuses")))
+        Failing(text(each.get("name")), text(_state(each, "waiting").get("reason"))) for each in statuses
     )
     return tuple(each for each in waits if each.reason in FAILED_WAITS)
 
@@ -202,6 +223,11 @@ def _no_node(status: Mapping[str, Any]) -> NoNode | None:
 
 def _state(container: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return mapping(mapping(container.get("state")).get(name))
+
+
+def _group_size(metadata: Mapping[str, Any]) -> int:
+    size = text(mapping(metadata.get("annotations")).get(GROUP_SIZE))
+    return int(size) if size.isdecimal() and len(size) <= GROUP_SIZE_DIGITS else 0
 
 
 def _version(metadata: Mapping[str, Any]) -> int:

@@ -5,13 +5,14 @@ A start can be taken back only if whatever is removed with it can't have taken w
 - A ReplicaSet (so a Deployment) removes pods without a node first, then pending ones, then those that are not
   Ready, then the others.
 - A StatefulSet, and a LeaderWorkerSet whose leaders are of one, removes the highest number first, whatever
-  that pod does.
+  that pod does. Where several pods are one replica, that is the number of the group or server.
 - While pods of several owners exist, as in a rollout, or of another kind, any pod may go first.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from poolkeeper.controller.pool.replicas.groups import ordinal_of
 from poolkeeper.core.values.observation import Stage
 from poolkeeper.kube.watch.pod import Pod
 
@@ -64,15 +65,10 @@ def _rank_in_replica_set(pod: Pod | None) -> int:
 def _ranks_by_ordinal(members: Sequence[Member]) -> list[int]:
     """The highest number first. A replica without a pod has one of the numbers that are missing; where that
     is unknown, it counts as the last to go."""
-    taken = {_ordinal(member.pod) for member in members if member.pod is not None}
+    taken = {ordinal_of(member.pod) for member in members if member.pod is not None}
     missing = iter(number for number in range(len(members)) if number not in taken)
     last = 1
     return [
-        last if (ordinal := next(missing, None) if pod is None else _ordinal(pod)) is None else -ordinal
+        last if (ordinal := next(missing, None) if pod is None else ordinal_of(pod)) is None else -ordinal
         for pod, _ in members
     ]
-
-
-def _ordinal(pod: Pod) -> int | None:
-    number = pod.name.rpartition("-")[2]
-    return int(number) if number.isdecimal() else None

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from poolkeeper.core.learning.starts import lessons
 from poolkeeper.core.learning.starts.start_time import StartSample
-from poolkeeper.core.values.observation import Stage
 from poolkeeper.kube.watch.pod import Pod
 
 WITNESS_SECONDS = 5.0
@@ -122,14 +121,6 @@ class Start:
             failed=failed,
             begun_at=self.begun_at if is_long else None,
         )
-
-
-def stage_of(pod: Pod) -> Stage:
-    """How far a pod is that is not known to serve. One that is Ready runs, whatever is known of its
-    containers."""
-    if not pod.has_node and not pod.is_ready:
-        return Stage.UNADMITTED
-    return Stage.RUNNING if pod.is_running or pod.is_ready else Stage.NO_CONTAINER
 
 
 def _is_recent(at: float, now: float) -> bool:
