@@ -6,7 +6,7 @@ say which: those of NVIDIA's GPU feature discovery (docs/gpu-feature-discovery/R
 k8s-device-plugin), and those of GKE (gce_cloud_provider.go and its GKE part in cluster-autoscaler).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec, NodeLabel, PartKind
@@ -60,6 +60,26 @@ def read_node(raw: Mapping[str, Any]) -> Node:
         labels={key: value.lower() for key, value in found.items()},
         offers={resource: _units(amount) for resource, amount in offers.items()},
     )
+
+
+def matches(
+    classes: Mapping[str, AcceleratorClassSpec], nodes: Sequence[Node]
+) -> dict[str, tuple[Match, ...]]:
+    """The nodes of each class. What a label says wins: a node that is surely of one class is in no other
+    class that only its resource fits."""
+    found = {name: [each for node in nodes if (each := match(spec, node))] for name, spec in classes.items()}
+    known = {
+        (each.node, classes[name].resource_name)
+        for name, those in found.items()
+        for each in those
+        if each.is_sure
+    }
+    return {
+        name: tuple(
+            each for each in those if each.is_sure or (each.node, classes[name].resource_name) not in known
+        )
+        for name, those in found.items()
+    }
 
 
 def match(accelerator: AcceleratorClassSpec, node: Node) -> Match | None:

@@ -7,12 +7,11 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from poolkeeper.advice.nodes import Node, match, read_node
+from poolkeeper.advice.nodes import Node, matches, read_node
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.base import API_VERSION, CLASSES
 from poolkeeper.api.catalogue import catalogue
@@ -78,11 +77,8 @@ def run(args: Namespace, look: Look = look_at_cluster) -> int:
 
 
 def _listed(found: Found) -> list[Listed]:
-    return [Listed(name, spec, _matches(spec, found.nodes)) for name, spec in sorted(found.classes.items())]
-
-
-def _matches(spec: AcceleratorClassSpec, nodes: Sequence[Node] | None) -> Any:
-    return None if nodes is None else [each for node in nodes if (each := match(spec, node))]
+    of_nodes = {} if found.nodes is None else matches(found.classes, found.nodes)
+    return [Listed(name, spec, of_nodes.get(name)) for name, spec in sorted(found.classes.items())]
 
 
 def _written(output: str, listed: Sequence[Listed], classes: Mapping[str, AcceleratorClassSpec]) -> str:

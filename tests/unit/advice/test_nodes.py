@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolkeeper.advice.nodes import Match, Node, match, read_node
+from hack.testing.fleet import hardware
+from hack.testing.fleet.hardware import Shape
+from poolkeeper.advice.nodes import Match, Node, match, matches, read_node
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.catalogue import catalogue
 from poolkeeper.kube.transport.errors import KubeFailure
@@ -17,6 +19,7 @@ CLASSES = {
     for manifest in catalogue()
 }
 WITH_LABELS = {name: spec for name, spec in CLASSES.items() if spec.resource_name and spec.node_labels}
+WITH_RESOURCE = {name: spec for name, spec in CLASSES.items() if spec.resource_name}
 PRODUCT, GKE = "nvidia.com/gpu.product", "cloud.google.com/gke-accelerator"
 STRATEGY, MIG = "nvidia.com/gpu.sharing-strategy", "nvidia.com/mig.strategy"
 KARPENTER = "karpenter.k8s.aws/instance-gpu-name"
@@ -133,6 +136,32 @@ def test_classes_of_a_node(case: str) -> None:
     assert {name: each for name, each in found.items() if each} == {
         name: Match("node-1", units) for name, units in classes.items()
     }
+
+
+SHAPES: dict[str, tuple[Shape, dict[str, int]]] = {
+    "GKE_L4_OF_8": (hardware.GKE_L4_OF_8, {"nvidia-l4": 8}),
+    "GKE_A100": (hardware.GKE_A100, {"nvidia-a100-80gb": 8}),
+    "GKE_TPU_V5E_4X4": (hardware.GKE_TPU_V5E_4X4, {"google-tpu-v5e": 4}),
+    "EKS_H100": (hardware.EKS_H100, {"nvidia-h100": 8}),
+    "EKS_INFERENTIA2": (hardware.EKS_INFERENTIA2, {"aws-inferentia2": 6}),
+    "EKS_TRAINIUM2": (hardware.EKS_TRAINIUM2, {"aws-trainium2": 16}),
+    "MIG_MIXED": (hardware.MIG_MIXED, {"nvidia-a100-40gb-mig-1g.5gb": 7}),
+    "TIME_SLICED": (hardware.TIME_SLICED, {"nvidia-t4-shared": 4}),
+    "AMD_MI300X": (hardware.AMD_MI300X, {"amd-mi300x": 8}),
+    "DRA_H100": (hardware.DRA_H100, {"nvidia-h100": 0}),
+    "CPU": (hardware.CPU, {}),
+}
+
+
+@pytest.mark.parametrize("case", SHAPES)
+def test_classes_of_the_nodes_of_simulated_fleets(case: str) -> None:
+    shape, classes = SHAPES[case]
+    offers = {shape.resource: str(shape.units), **shape.more} if shape.resource else {}
+    seen = read_node(node(dict(shape.labels), offers=offers))
+
+    found = {name: those for name, those in matches(WITH_RESOURCE, [seen]).items() if those}
+
+    assert found == {name: (Match("node-1", units),) for name, units in classes.items()}
 
 
 def test_no_label_distinguishes_one_gaudi_from_another() -> None:

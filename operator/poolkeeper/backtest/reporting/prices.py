@@ -1,8 +1,8 @@
 """What an hour of an accelerator costs, from the catalogue of AcceleratorClasses."""
 
-from typing import Any
-
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.catalogue import catalogue
+from poolkeeper.core.values.unit_cost import MICRO_DOLLARS, unit_cost
 
 
 class ClassUnknown(Exception):
@@ -10,23 +10,17 @@ class ClassUnknown(Exception):
 
 
 def dollars_per_hour(name: str, chips_per_replica: int) -> float:
-    """An hour of one replica at the lowest on-demand list price of a class; raises ClassUnknown."""
-    classes = {manifest["metadata"]["name"]: manifest["spec"] for manifest in catalogue()}
+    """An hour of one replica at the lowest on-demand list price of a class; a part of a chip has its share of
+    the chip's price. Raises ClassUnknown."""
+    classes = {
+        manifest["metadata"]["name"]: AcceleratorClassSpec.model_validate(manifest["spec"])
+        for manifest in catalogue()
+    }
     if name not in classes:
         raise ClassUnknown(f"--class {name} is not in the catalogue; there are {', '.join(sorted(classes))}")
-    prices = [
-        _per_chip(price) for price in classes[name].get("prices", ()) if _is_on_demand_in_dollars(price)
-    ]
-    if not prices:
+    cost = unit_cost(classes[name], classes).micro_dollars_per_hour
+    if cost is None:
         raise ClassUnknown(
             f"--class {name} has no price in the catalogue; leave --class out and use the hours"
         )
-    return chips_per_replica * min(prices)
-
-
-def _is_on_demand_in_dollars(price: dict[str, Any]) -> bool:
-    return bool(price.get("market", "OnDemand") == "OnDemand" and price.get("currency", "USD") == "USD")
-
-
-def _per_chip(price: dict[str, Any]) -> float:
-    return float(price["amount"]) / int(price.get("chips", 1))
+    return chips_per_replica * cost / MICRO_DOLLARS
