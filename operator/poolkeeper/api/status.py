@@ -98,8 +98,9 @@ class ColdStartStatus(ApiModel):
 
 class PromiseStatus(ApiModel):
     """How many requests were taken within the budget, as far as the sources show it. Each window is one line:
-    the share in time, rounded down, of how many requests; then the late ones, by what made them late (start,
-    ceiling, quota, unknown), and how many of them still wait. A window without requests is absent."""
+    the share in time, rounded down, of how many requests; then the late ones, by what made them late (delay,
+    start, replicas, ceiling, quota, unknown, or admission with what held the replicas), and how many of them
+    still wait. A window without requests is absent."""
 
     objective: Text
     """The share that is promised, and within how many seconds."""

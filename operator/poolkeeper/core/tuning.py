@@ -76,6 +76,9 @@ Source: chosen; enough to show two kinds, and few enough to be of the present.""
 REMEMBERED_ADMISSIONS = 8
 """The last waits for admission that are remembered per cause (a gate, a quota, no node, a node that is made).
 Source: chosen; a person can check the sentence that names them, and more would be of other times."""
+REMEMBERED_OF_ALL_CAUSES = 12
+"""Of all causes together, so many are remembered at most; then the oldest of the most frequent cause goes.
+Source: chosen; few pools meet more than two of them, and a state of 4 KiB has little room."""
 WAIT_WEIGHT_DECAY = 0.85
 """Factor by which each new wait lowers the weight of those before it.
 Source: chosen; of eight, the oldest counts a third: how short a class is changes within days."""

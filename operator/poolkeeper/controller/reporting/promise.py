@@ -15,6 +15,14 @@ from poolkeeper.core.learning.lateness.causes import late_among
 from poolkeeper.core.learning.lateness.promise import NOT_LATE, WINDOWS, Late, Tally
 from poolkeeper.core.values.observation import ArrivalBucket, Reading
 
+_HELD_BY = {
+    "gate": "gate",
+    "refused": "quota refused",
+    "no_node": "no node",
+    "provisioning": "node being made",
+    "unadmitted": "other",
+}
+"""What kept replicas from being admitted, in words, by the field of late requests."""
 MOST_DECIMALS = 10_000
 """Shares are given in hundredths of a percent, rounded down: 100 % is said only where none was late."""
 
@@ -72,7 +80,22 @@ def _line(taken: Tally, still: Late) -> str | None:
     words = f"{in_time:g} % of {requests:,} {'request' if requests == 1 else 'requests'} in time"
     if not late.total:
         return words
-    causes = ", ".join(
-        f"{number:,} by {cause}" for cause, number in zip(Late._fields, late, strict=True) if number
+    return f"{words}; late: {causes_in_words(late)}" + (
+        f"; {waiting:,} of them still wait" if waiting else ""
     )
-    return f"{words}; late: {causes}" + (f"; {waiting:,} of them still wait" if waiting else "")
+
+
+def causes_in_words(late: Late) -> str:
+    """What made requests late. Example: 8 by delay, 5 by admission (3 gate, 2 no node)."""
+    causes = [
+        f"{number:,} by {cause}"
+        for cause, number in zip(Late._fields, late, strict=True)
+        if number and cause not in _HELD_BY
+    ]
+    held = [(getattr(late, field), words) for field, words in _HELD_BY.items() if getattr(late, field)]
+    if len(held) == 1:
+        causes.append(f"{late.admission:,} by admission ({held[0][1]})")
+    elif held:
+        by = ", ".join(f"{number:,} {words}" for number, words in held)
+        causes.append(f"{late.admission:,} by admission ({by})")
+    return ", ".join(causes)

@@ -21,6 +21,11 @@ def integers(dumped: Mapping[str, object], key: str, most: int) -> list[int]:
     return values
 
 
+def optional_integers(dumped: Mapping[str, object], key: str, most: int) -> list[int]:
+    """The integers of a key that versions before did not write; none without it. Raises ValueError."""
+    return integers(dumped, key, most) if key in dumped else []
+
+
 def scale(values: Iterable[float], factor: int) -> list[int]:
     """Whole numbers, since they are shorter than fractions."""
     return [round(value * factor) for value in values]

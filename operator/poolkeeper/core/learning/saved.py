@@ -20,9 +20,9 @@ from poolkeeper.core.learning.gaps import Gaps
 from poolkeeper.core.learning.lateness import always_on, objective, promise
 from poolkeeper.core.learning.lateness.objective import Objective
 from poolkeeper.core.learning.lateness.promise import Late, Promise, Tally
-from poolkeeper.core.learning.packing import integers, pack, scale, unpack
+from poolkeeper.core.learning.packing import integers, optional_integers, pack, scale, unpack
 from poolkeeper.core.learning.service import ServiceRate
-from poolkeeper.core.learning.silence import Doubt, Silence
+from poolkeeper.core.learning.silence import Doubt
 from poolkeeper.core.learning.starts import admission, arms, start_time
 from poolkeeper.core.learning.starts.admission import NOTHING_HELD
 from poolkeeper.core.learning.starts.attempts import Attempts
@@ -48,6 +48,13 @@ LONG_START_SECONDS = 900.0
 UNKNOWN_MARK = -1
 EXCLUDED_MARK = -2
 """From here down, a mark is the length of an admission that is no part of the start time."""
+
+_ACCOUNTS = {
+    "lateBy": Late._fields,
+    "account": promise.BEFORE_ADMISSION,
+    "promise": promise.EARLIER_CAUSES,
+}
+"""The causes of late requests that the account of the promise holds, by the key that a version wrote."""
 
 Dumped = dict[str, int | str | list[int]]
 
@@ -95,7 +102,7 @@ def save(state: PoolState, *, counts_idle: bool = False) -> str:
     if idle is not None:
         dumped["idle"] = _dump_idle(idle)
     if state.admission.remembered != NOTHING_HELD:
-        dumped["admission"] = admission.to_numbers(state.admission)
+        dumped["held"] = admission.to_numbers(state.admission)
     if state.arms.fallbacks:
         dumped["arms"] = arms.to_numbers(state.arms)
     if state.silence.doubts:
@@ -120,12 +127,16 @@ def restore(saved: object, now: float, spec: PoolSpec) -> PoolState:
             objective=_restore_objective(dumped),
             promise=_restore_promise(dumped, now),
             gaps=_restore_gaps(dumped, now),
-            silence=_restore_silence(dumped, now, spec),
+            silence=silence.from_numbers(
+                optional_integers(dumped, "doubts", silence.MOST_NUMBERS), now, spec
+            ),
             idle_before=_restore_idle(dumped) if "idle" in dumped else None,
             attempts=_restore_attempts(dumped, now),
-            always_on=always_on.from_numbers(_optional(dumped, "alwaysOn", always_on.MOST_NUMBERS), spec),
-            admission=admission.from_numbers(_optional(dumped, "admission", admission.MOST_NUMBERS), now),
-            arms=arms.from_numbers(_optional(dumped, "arms", arms.MOST_NUMBERS), now),
+            always_on=always_on.from_numbers(
+                optional_integers(dumped, "alwaysOn", always_on.MOST_NUMBERS), spec
+            ),
+            admission=admission.from_numbers(optional_integers(dumped, "held", admission.MOST_NUMBERS), now),
+            arms=arms.from_numbers(optional_integers(dumped, "arms", arms.MOST_NUMBERS), now),
         )
     except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, zlib.error):
         return fresh
@@ -166,7 +177,7 @@ def _dump(state: PoolState) -> Dumped:
         ],
         "delays": scale((account.least_balance, account.taken, account.other), objective.DELAYS_SCALE),
         "late": [account.restarts, *scale((account.late_per_restart,), objective.RESTARTS_SCALE)],
-        "account": list(promise.to_numbers(state.promise)),
+        "lateBy": list(promise.to_numbers(state.promise)),
         "gaps": [
             state.gaps.seen,
             *scale((state.gaps.recent, max(state.gaps.arrived_at, 0.0)), 10),
@@ -262,21 +273,20 @@ def _restore_service(dumped: Mapping[str, object]) -> ServiceRate:
 def _restore_objective(dumped: Mapping[str, object]) -> Objective:
     """What restarts made late was not counted by versions before."""
     balance, per_start, _, _, _, price = integers(dumped, "objective", 6)
-    delays = _optional(dumped, "delays", 3)
+    delays = optional_integers(dumped, "delays", 3)
     restarts, late = integers(dumped, "late", 2) if "late" in dumped else (0, 0)
     account = objective.from_numbers(balance, per_start, price, *delays)
     return objective.with_restarts(account, restarts, late)
 
 
 def _restore_promise(dumped: Mapping[str, object], now: float) -> Promise:
-    """Versions before knew fewer causes (`promise`); the first ones only two, and kept no windows."""
+    """The first versions knew two causes only, and kept no windows."""
     _, _, taken, late, capacity_late, _ = integers(dumped, "objective", 6)
-    if "account" in dumped:
-        return promise.from_numbers(integers(dumped, "account", promise.MOST_NUMBERS), taken, now)
-    if "promise" not in dumped:
-        return Promise(Tally(max(taken, 0), Late(start=max(late, 0), ceiling=max(capacity_late, 0))))
-    numbers = integers(dumped, "promise", promise.MOST_NUMBERS)
-    return promise.from_numbers(numbers, taken, now, promise.EARLIER_CAUSES)
+    for key, causes in _ACCOUNTS.items():
+        if key in dumped:
+            numbers = integers(dumped, key, promise.MOST_NUMBERS)
+            return promise.from_numbers(numbers, taken, now, causes)
+    return Promise(Tally(max(taken, 0), Late(start=max(late, 0), ceiling=max(capacity_late, 0))))
 
 
 def _dump_idle(idle: SeenIdle) -> list[int]:
@@ -287,10 +297,6 @@ def _dump_idle(idle: SeenIdle) -> list[int]:
 def _restore_idle(dumped: Mapping[str, object]) -> SeenIdle:
     seconds, keep_seconds, trail = integers(dumped, "idle", 3)
     return SeenIdle(max(seconds, 0) / 10, keep_seconds / 10 if keep_seconds >= 0 else None, trail)
-
-
-def _restore_silence(dumped: Mapping[str, object], now: float, spec: PoolSpec) -> Silence:
-    return silence.from_numbers(_optional(dumped, "doubts", silence.MOST_NUMBERS), now, spec)
 
 
 def _restore_gaps(dumped: Mapping[str, object], now: float) -> Gaps:
@@ -321,8 +327,3 @@ def _restore_attempts(dumped: Mapping[str, object], now: float) -> Attempts:
     is_word = isinstance(reason, str) and reason.isidentifier() and len(reason) <= LONGEST_REASON
     known = str(reason) if is_word else ""
     return Attempts(min(max(failed, 0), MOST_COUNTED), min(settled_at / 10, now), known)
-
-
-def _optional(dumped: Mapping[str, object], key: str, most: int) -> list[int]:
-    """The integers of a key that versions before did not write; none without it."""
-    return integers(dumped, key, most) if key in dumped else []

@@ -4,7 +4,7 @@ from array import array
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poolkeeper.core.learning.saved import restore, save
@@ -213,6 +213,17 @@ def test_only_the_last_waits_are_remembered() -> None:
     assert REMEMBERED_ADMISSIONS == 8
 
 
+def test_all_causes_together_keep_few_waits() -> None:
+    known = Admission()
+    for number in range(8):
+        for at, reason in enumerate((SCHEDULING_GATED, QUOTA_EXCEEDED, UNSCHEDULABLE)):
+            asked_at = T0 + 1000.0 * (3 * number + at)
+            pod = f"chat-{number}-{at}"
+            known = follow(known, asked_at + 60.0, one(held(reason, asked_at, pod)), (1, 0))
+            known = follow(known, asked_at + 70.0, one(loading(asked_at + 65.0, asked_at, pod)), (1, 0))
+    assert [len(row) for row in known.waits] == [4, 4, 4, 0, 0]
+
+
 @pytest.mark.parametrize("reason", [SCHEDULING_GATED, QUOTA_EXCEEDED, UNSCHEDULABLE, NODE_PROVISIONING, ""])
 def test_an_hour_of_waiting_leaves_the_learned_start_where_it_was(reason: str) -> None:
     state = initial_state(T0, SPEC)
@@ -231,10 +242,16 @@ def test_waits_outlive_a_restart() -> None:
     known = Admission(
         tuple(array("d", row) for row in ((600.0, -900.0), (), (77.0,), (), ())),
         0.3,
-        short=Short(NO_NODE, 5.0, 9.0),
+        short=Short(NO_NODE, T0 - 900.0, T0 - 60.0),
     )
     state = initial_state(T0, SPEC)._replace(admission=known)
-    assert restore(save(state), T0, SPEC).admission == known
+    again = restore(save(state), T0, SPEC).admission
+    for before, after in zip(known.waits, again.waits, strict=True):
+        assert list(after) == pytest.approx(list(before), rel=0.01)
+    assert (again.held_share, again.waiting) == (0.3, ())
+    assert again.short is not None
+    assert (again.short.cause, again.short.seen_at) == (NO_NODE, T0 - 60.0)
+    assert again.short.since == pytest.approx(T0 - 900.0, abs=9.0)
     assert save(restore(save(state), T0, SPEC)) == save(state)
 
 
@@ -246,6 +263,7 @@ def test_numbers_of_anything_else_are_refused(numbers: list[int]) -> None:
         admission.from_numbers(numbers, T0)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_whatever_looks_show_little_is_kept_and_nothing_is_negative(data: st.DataObject) -> None:
     """Replicas come, are held by changing causes, admitted, taken back and made again, in any order."""

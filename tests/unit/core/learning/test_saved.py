@@ -12,10 +12,18 @@ import pytest
 
 from poolkeeper.core.learning import gaps
 from poolkeeper.core.learning.lateness.objective import Objective
-from poolkeeper.core.learning.lateness.promise import NOT_LATE, Late, Promise, Tally
+from poolkeeper.core.learning.lateness.promise import (
+    BEFORE_ADMISSION,
+    NOT_LATE,
+    WINDOWS,
+    Late,
+    Promise,
+    Tally,
+)
 from poolkeeper.core.learning.saved import MOST_TEXT, PREFIX, restore, save
 from poolkeeper.core.learning.silence import Doubt, Silence, Stop
 from poolkeeper.core.learning.starts import start_time
+from poolkeeper.core.learning.starts.admission import Admission, Short
 from poolkeeper.core.learning.starts.attempts import Attempts
 from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import SeenIdle, initial_state, learn
@@ -24,11 +32,13 @@ from poolkeeper.core.tuning import (
     BLIND_SECONDS,
     BLIND_STOPS,
     GAP_BINS,
+    REMEMBERED_OF_ALL_CAUSES,
     REMEMBERED_RESTARTS,
     REMEMBERED_STARTS,
     REMEMBERED_UIDS,
     RETEST_SECONDS,
 )
+from poolkeeper.core.values.admission import CAUSES
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught
 
 SPEC = spec_of()
@@ -95,9 +105,17 @@ def test_the_largest_state_fits_into_4_kib() -> None:
         objective=Objective(-12.345, 123.456, 7, 3.456, -12.3, 2_345.6, 12.3, REMEMBERED_RESTARTS, 17.89),
         idle_before=IDLE,
         silence=doubtful(rng),
+        admission=short_of_all(rng),
     )
     assert len(state.starts.seconds) == REMEMBERED_STARTS
     assert len(save(full)) <= 4096
+
+
+def short_of_all(rng: random.Random) -> Admission:
+    """As many waits for admission as are remembered, for each cause."""
+    each = REMEMBERED_OF_ALL_CAUSES // len(CAUSES)
+    waits = tuple(array("d", [rng.uniform(10.0, 90_000.0) for _ in range(each)]) for _ in CAUSES)
+    return Admission(waits, 0.777, short=Short(CAUSES[0], T0 - 7200.0, T0 - 60.0))
 
 
 def doubtful(rng: random.Random) -> Silence:
@@ -114,7 +132,7 @@ def busy_for_a_month(rng: random.Random) -> Promise:
     """An account of some thousand requests an hour, of which some are late by each cause."""
     account = Promise()
     for hour in range(31 * 24, -1, -1):
-        late = Late(*(rng.randrange(9) for _ in Late._fields))
+        late = Late(*(rng.randrange(9) for _ in BEFORE_ADMISSION))._replace(no_node=rng.randrange(9))
         account = account.enter(T0 - 3600.0 * hour, rng.randrange(1_000, 9_000), late)
     for minute in range(60, -1, -1):
         account = account.enter(T0 - 60.0 * minute, rng.randrange(100), NOT_LATE)
@@ -125,6 +143,16 @@ def test_the_account_of_the_promise_outlives_a_restart() -> None:
     account = busy_for_a_month(random.Random(2))
     state = restore(save(initial_state(T0, SPEC)._replace(promise=account)), T0, SPEC)
     assert state.promise == account
+
+
+def test_what_the_version_before_counted_keeps_its_causes() -> None:
+    """It wrote `account`, and what waited for admission was late by quota."""
+    hour = int(T0 // 600.0)
+    content = {key: value for key, value in GOOD.items() if key != "lateBy"}
+    before = [1, 2, 3, 4, 5, 6, int(T0), 1, hour, 30, 1, 2, 3, 4, 5, 6, 0, 0]
+    account = restore(packed({**content, "account": before}), T0, SPEC).promise
+    assert account.total.late == Late(1, 2, 3, 4, 5, 6)
+    assert account.over(WINDOWS[0], T0) == Tally(30, Late(1, 2, 3, 4, 5, 6))
 
 
 def test_pods_that_a_version_before_remembered_are_still_known() -> None:
@@ -145,14 +173,14 @@ def test_what_delays_may_do_outlives_a_restart() -> None:
 
 def test_a_string_without_the_account_keeps_its_totals() -> None:
     """As a version before wrote it."""
-    content = {key: value for key, value in GOOD.items() if key != "account"}
+    content = {key: value for key, value in GOOD.items() if key != "lateBy"}
     state = restore(packed({**content, "objective": [0, 1000, 60, 5, 2, 1000]}), T0, SPEC)
     assert state.promise == Promise(Tally(60, Late(start=5, ceiling=2)))
     assert state.starts.samples == 3
 
 
 def test_the_account_of_a_version_before_is_read_with_its_own_causes() -> None:
-    content = {key: value for key, value in GOOD.items() if key != "account"}
+    content = {key: value for key, value in GOOD.items() if key != "lateBy"}
     earlier = {**content, "objective": [0, 1000, 60, 5, 2, 1000], "promise": [4, 2, 0, 1, int(T0), 0, 0, 0]}
     state = restore(packed(earlier), T0, SPEC)
     assert state.promise.total == Tally(60, Late(start=4, ceiling=2, unknown=1))
@@ -216,10 +244,13 @@ def test_the_object_of_the_version_before_is_read_whole() -> None:
         {**GOOD, "delays": [0] * 4},
         {**GOOD, "late": [3]},
         {**GOOD, "late": {"3": 4}},
-        {**GOOD, "account": [0] * 1_000},
-        {**GOOD, "account": [-1, *GOOD["account"][1:]]},
-        {**GOOD, "account": GOOD["account"][:-1]},
-        {**GOOD, "account": "8"},
+        {**GOOD, "lateBy": [0] * 1_000},
+        {**GOOD, "lateBy": [-1, *GOOD["lateBy"][1:]]},
+        {**GOOD, "lateBy": GOOD["lateBy"][:-1]},
+        {**GOOD, "lateBy": "8"},
+        {**GOOD, "held": [300]},
+        {**GOOD, "held": [0, 1, -(10**9), 0, 0, 0, 0]},
+        {**GOOD, "held": "none"},
         {**GOOD, "service": [0] * 10_000},
         {**GOOD, "service": [10**300, 1]},
         {**GOOD, "gapsEnded": "AQAB" * (gaps.CONTEXTS * GAP_BINS // 3) + "AQA="},

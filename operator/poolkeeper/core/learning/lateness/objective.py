@@ -132,8 +132,9 @@ def from_numbers(
 
 
 def learn(objective: Objective, taken: int, late_by: Late, allowed_share: float) -> Objective:
-    """Enter requests that were taken, of which some were late."""
-    late, late_by_stop = late_by.total, late_by.delay + late_by.start
+    """Enter requests that were taken, of which some were late. Those that waited for replicas that were not
+    admitted move nothing: no start that comes sooner is admitted sooner."""
+    late, late_by_stop = late_by.total - late_by.admission, late_by.delay + late_by.start
     balance = objective.balance + allowed_share * taken - late
     least_balance = objective.least_balance + DELAY_SHARE * taken - late_by.delay
     kept = math.exp(-taken / OBJECTIVE_MEMORY_REQUESTS)

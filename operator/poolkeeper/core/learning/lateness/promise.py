@@ -1,9 +1,11 @@
 """The account of the promise: how many requests were taken, how many of them late, and what made them late
 (`core.learning.lateness.causes` finds that out)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
+
+from poolkeeper.core.values.admission import CAUSES, AdmissionCause
 
 
 class Late(NamedTuple):
@@ -18,15 +20,31 @@ class Late(NamedTuple):
     ceiling: int = 0
     """… the pool's own maximum had been higher."""
     quota: int = 0
-    """… the replicas that were asked for had been admitted, or quota had allowed more."""
+    """… quota had allowed more replicas."""
     unknown: int = 0
     """… demand had been known, the operator had run, and its writes had not been held back beside another
     writer."""
+    gate: int = 0
+    """… no scheduling gate had held a replica that was asked for."""
+    refused: int = 0
+    """… no ResourceQuota had refused its pod."""
+    no_node: int = 0
+    """… a node had been there for it, while none was seen to come."""
+    provisioning: int = 0
+    """… the node that was being made for it had been there."""
+    unadmitted: int = 0
+    """… it had been admitted, which something else kept it from."""
 
     @property
     def total(self) -> int:
         """Late requests by any cause."""
         return sum(self)
+
+    @property
+    def admission(self) -> int:
+        """Those that wait for replicas that were asked for and not admitted. No start that comes earlier, and
+        no replica more, would have helped them."""
+        return sum(self[_ADMISSION:])
 
     @property
     def avoidable(self) -> int:
@@ -35,10 +53,15 @@ class Late(NamedTuple):
 
     def plus(self, other: "Late") -> "Late":
         """Both together."""
+        if not any(other):
+            return self
         return Late(*(mine + its for mine, its in zip(self, other, strict=True)))
 
 
 NOT_LATE = Late()
+_ADMISSION = Late._fields.index("gate")
+ADMISSION_FIELDS: Mapping[AdmissionCause, str] = dict(zip(CAUSES, Late._fields[_ADMISSION:], strict=True))
+"""The field of late requests by what kept replicas from being admitted."""
 
 
 class Window(NamedTuple):
@@ -52,11 +75,14 @@ class Window(NamedTuple):
 WINDOWS = (Window("hour", 600.0, 6), Window("day", 7_200.0, 12), Window("30 days", 259_200.0, 10))
 """What a share is given for. Ten minutes of an hour, two hours of a day and three days of a month: 28 cells
 fit into a saved state."""
-NUMBERS_PER_CELL = 2 + len(Late._fields)
-MOST_NUMBERS = len(Late._fields) + 1 + sum(1 + NUMBERS_PER_CELL * window.cells for window in WINDOWS)
+NUMBERS_PER_CELL = 3 + _ADMISSION
+MOST_NUMBERS = len(Late._fields) + 1 + sum(2 + NUMBERS_PER_CELL * window.cells for window in WINDOWS)
+BEFORE_ADMISSION = ("delay", "start", "replicas", "ceiling", "quota", "unknown")
+"""The causes that the versions before knew, in their order. What waited for replicas that were not admitted
+counted as late by quota."""
 EARLIER_CAUSES = ("start", "ceiling", "quota", "unknown")
-"""The causes that versions before knew, in their order. What was late behind a delayed start or too few
-replicas counted as late by the start, or by the ceiling."""
+"""The causes that versions before these knew. What was late behind a delayed start or too few replicas
+counted as late by the start, or by the ceiling."""
 MOST_AHEAD_SECONDS = WINDOWS[-1].cell_seconds * WINDOWS[-1].cells
 """A clock may have been ahead by so much; what was counted later than that is no account."""
 
@@ -91,7 +117,7 @@ class Promise(NamedTuple):
 
     def enter(self, at: float, taken: int, late: Late) -> "Promise":
         """Enter requests that were taken at an instant, of which some were late."""
-        total = Tally(self.total.taken + taken, self.total.late.plus(late) if any(late) else self.total.late)
+        total = Tally(self.total.taken + taken, self.total.late.plus(late))
         cells = zip(WINDOWS, self.windows, strict=True)
         windows = tuple(_enter(window, counted, at, taken, late) for window, counted in cells)
         return Promise(total, max(at, self.counted_at), windows)
@@ -107,13 +133,19 @@ class Promise(NamedTuple):
 
 
 def to_numbers(promise: Promise) -> Iterator[int]:
-    """The account without the requests taken in total, as integers that pack well."""
+    """The account without the requests taken in total, as integers that pack well.
+
+    A cell keeps what was late by admission as one number, and a window which of its causes was the most
+    frequent: the account has little room.
+    """
     yield from (*promise.total.late, int(promise.counted_at))
     for cells in promise.windows:
         yield len(cells)
+        if cells:
+            yield _most_frequent(cells)
         before = 0
         for number, taken, late in cells:
-            yield from (number - before, taken, *late)
+            yield from (number - before, taken, *late[:_ADMISSION], late.admission)
             before = number
 
 
@@ -135,6 +167,9 @@ def _cells(window: Window, left: Iterator[int], now: float, causes: Sequence[str
     cells: list[Cell] = []
     number, present, (length,) = 0, _number(window, now), _next(left, 1)
     latest = _number(window, now + MOST_AHEAD_SECONDS)
+    if length and len(causes) > _ADMISSION:
+        (held_by,) = _next(left, 1)
+        causes = (*causes[:_ADMISSION], _held_by(held_by))
     for _ in range(length):
         (later, taken), late = _next(left, 2), _late(left, causes)
         number += later
@@ -148,8 +183,20 @@ def _cells(window: Window, left: Iterator[int], now: float, causes: Sequence[str
     return tuple(cells)
 
 
+def _most_frequent(cells: Sequence[Cell]) -> int:
+    """Which of CAUSES has made most requests late."""
+    return max(range(len(CAUSES)), key=lambda at: sum(cell.late[_ADMISSION + at] for cell in cells))
+
+
+def _held_by(number: int) -> str:
+    if not 0 <= number < len(CAUSES):
+        raise ValueError("the account of the promise names an unknown cause")
+    return Late._fields[_ADMISSION + number]
+
+
 def _late(left: Iterator[int], causes: Sequence[str]) -> Late:
-    return Late(**dict(zip(causes, _next(left, len(causes)), strict=True)))
+    found = _next(left, len(causes))
+    return Late(**dict(zip(causes, found, strict=True))) if any(found) else NOT_LATE
 
 
 def _next(left: Iterator[int], numbers: int) -> list[int]:

@@ -18,6 +18,7 @@ from poolkeeper.core.tuning import (
     HELD_SHARE_STEP,
     LONGEST_START_SECONDS,
     REMEMBERED_ADMISSIONS,
+    REMEMBERED_OF_ALL_CAUSES,
 )
 from poolkeeper.core.values.admission import CAUSES, AdmissionCause, cause_of
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
@@ -28,6 +29,8 @@ LEAST_HELD_SHARE = 0.01
 """A smaller share counts as none, so that a pool whose replicas are admitted at once saves nothing new."""
 _NODES = {AdmissionCause.NO_NODE, AdmissionCause.PROVISIONING}
 _SHARE_SCALE = 1000
+_STEP = 1.02
+_MOST_POWER = math.ceil(math.log(LONGEST_START_SECONDS, _STEP))
 MOST_NUMBERS = 1 + len(CAUSES) * (1 + REMEMBERED_ADMISSIONS) + 3
 _ASKED_AT = attrgetter("asked_at")
 
@@ -183,10 +186,15 @@ def share(known: Admission, others: Iterable[Admission]) -> Admission:
 
 
 def to_numbers(known: Admission) -> list[int]:
-    """What is remembered, as integers: whole seconds, a wait that did not end below zero."""
-    short = known.short
-    last = [CAUSES.index(short.cause), round(short.since), round(short.seen_at)] if short else []
-    rows = [[len(row), *map(round, row)] for row in known.waits]
+    """What is remembered, as integers: a wait as a power of _STEP, to within 1 %; below zero if it did not
+    end."""
+    last = []
+    if known.short is not None:
+        cause, since, seen_at = known.short
+        last = [CAUSES.index(cause), round(seen_at), _power(seen_at - since)]
+    rows = [
+        [len(row), *(_power(each) if each > 0.0 else -_power(-each) for each in row)] for row in known.waits
+    ]
     return [round(known.held_share * _SHARE_SCALE), *chain(*rows), *last]
 
 
@@ -201,15 +209,24 @@ def from_numbers(numbers: Sequence[int], now: float) -> Admission:
     last = numbers[at:]
     if not 0.0 <= held_share <= 1.0 or at > len(numbers) or len(last) not in (0, 3):
         raise ValueError("the waits for admission are cut off")
-    if not all(0 < abs(each) <= LONGEST_START_SECONDS for each in chain(*rows)):
+    if not all(0 < abs(each) <= _MOST_POWER for each in (*chain(*rows), *last[2:])):
         raise ValueError("a wait for admission is out of range")
     short = None
     if last:
-        number, since, seen_at = last
-        if not 0 <= number < len(CAUSES) or not 0 <= since <= seen_at:
-            raise ValueError("a shortage ended before it began")
-        short = Short(CAUSES[number], min(float(since), now), min(float(seen_at), now))
-    return Admission(tuple(array("d", row) for row in rows), held_share, short=short)
+        number, seen_at, power = last
+        if not 0 <= number < len(CAUSES) or seen_at < 0:
+            raise ValueError("a shortage has no cause or time")
+        short = Short(CAUSES[number], min(seen_at, now) - _seconds(power), min(float(seen_at), now))
+    waits = tuple(array("d", map(_seconds, row)) for row in rows)
+    return Admission(waits, held_share, short=short)
+
+
+def _power(seconds: float) -> int:
+    return max(round(math.log(max(seconds, 1.0), _STEP)), 1)
+
+
+def _seconds(power: int) -> float:
+    return math.copysign(_STEP ** abs(power), power)
 
 
 def _after_shortage(known: Admission, short: Short, now: float) -> float:
@@ -272,8 +289,11 @@ def _enter(known: Admission, cause: AdmissionCause, seconds: float, *, ended: bo
     if not ADMISSION_SECONDS < seconds <= LONGEST_START_SECONDS:
         return known
     number = CAUSES.index(cause)
-    kept = array("d", [*known.waits[number], seconds if ended else -seconds][-REMEMBERED_ADMISSIONS:])
-    return known._replace(waits=(*known.waits[:number], kept, *known.waits[number + 1 :]))
+    rows = [list(row) for row in known.waits]
+    rows[number] = [*rows[number], seconds if ended else -seconds][-REMEMBERED_ADMISSIONS:]
+    if sum(map(len, rows)) > REMEMBERED_OF_ALL_CAUSES:
+        max(rows, key=len).pop(0)
+    return known._replace(waits=tuple(array("d", row) for row in rows))
 
 
 def _stepped(age: float) -> float:
