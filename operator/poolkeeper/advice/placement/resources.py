@@ -7,24 +7,26 @@ from poolkeeper.advice.placement.nodes import selects_other_nodes
 from poolkeeper.advice.placement.remark import Placement, Remark, asks, container_of, line, listed
 from poolkeeper.advice.placement.size import PodsAsking
 from poolkeeper.advice.placement.units import matches
-from poolkeeper.api.accelerator_class import AcceleratorClassSpec
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec, Availability
 
 MOST_NAMED = 3
 
 
 def resource_remarks(placement: Placement) -> Iterator[Remark]:
     """Nothing where one of the templates asks for units of the class, where that is not known, or where the
-    class has no resource."""
+    resource of an announced class is not known."""
     accelerator = placement.accelerator
-    has_resource = accelerator.resource_name or accelerator.device_class_names
-    if not has_resource or any(asks(accelerator, part) or _is_unknown(part) for part in placement.replica):
+    has_resource = bool(accelerator.resource_name or accelerator.device_class_names)
+    if not has_resource and accelerator.availability is Availability.ANNOUNCED:
+        return
+    if any(asks(accelerator, part) or _is_unknown(part) for part in placement.replica):
         return
     asked = sorted({name for part in placement.replica for name in _asked(part)})
     for name in asked:
         if others := _classes_of(placement, name):
             yield _of_others(placement, name, others)
             return
-    if not any(_is_other_name(accelerator, name) for name in asked):
+    if has_resource and not any(_is_other_name(accelerator, name) for name in asked):
         yield Remark(
             "ResourceNotRequested",
             f"the pod template does not ask for {_wanted(accelerator)}, the resource of class "
@@ -93,6 +95,8 @@ def _wanted(accelerator: AcceleratorClassSpec) -> str:
 def _lines(placement: Placement) -> str:
     """The lines with which a template asks for one unit of the class."""
     accelerator, part = placement.accelerator, placement.parts[0]
+    if not (accelerator.resource_name or accelerator.device_class_names):
+        return "remove it from the limits"
     if accelerator.resource_name:
         limits = {"limits": {accelerator.resource_name: 1}}
         return f"write in {container_of(part)} {line('resources', limits)}"

@@ -10,7 +10,7 @@ from math import prod
 from typing import NamedTuple
 
 from poolkeeper.advice.placement.amounts import Json, mapping, mappings
-from poolkeeper.advice.placement.nodes import required_terms, values_of
+from poolkeeper.advice.placement.nodes import label_keys, required_terms, values_of
 from poolkeeper.advice.placement.remark import Placement, Remark, line, listed
 from poolkeeper.advice.placement.size import PodsAsking
 from poolkeeper.advice.placement.units import units_of
@@ -32,11 +32,12 @@ class Hosts(NamedTuple):
 
 
 def slice_remarks(placement: Placement) -> Iterator[Remark]:
-    """What is wrong with the topology of a replica. Nothing for classes whose nodes GKE does not label."""
-    if not comes_in_slices(placement.accelerator):
+    """What is wrong with the topology of a replica. Nothing for classes whose nodes GKE does not label, and
+    for those that name neither topologies nor machine types."""
+    if not (comes_in_slices(placement.accelerator) and _topologies(placement.accelerator)):
         return
     found = {topology_of(part.spec) for part in placement.parts}
-    if "" in found:
+    if "" in found or any(ACCELERATOR_LABEL not in label_keys(part.spec) for part in placement.parts):
         yield _missing(placement)
     elif None in found:
         return  # Several topologies are accepted; which one it becomes is not known.
@@ -104,11 +105,13 @@ def _of_topology(placement: Placement, topology: str) -> Iterator[Remark]:
 def _missing(placement: Placement) -> Remark:
     labels = {label.key: label.values[0] for label in placement.accelerator.node_labels}
     valid = _topologies(placement.accelerator)
-    lines = {ACCELERATOR_LABEL: labels[ACCELERATOR_LABEL], TOPOLOGY_LABEL: _best(placement) or valid[0]}
+    topology = topology_of(placement.parts[0].spec) or _best(placement) or valid[0]
+    lines = {ACCELERATOR_LABEL: labels[ACCELERATOR_LABEL], TOPOLOGY_LABEL: topology}
     return Remark(
         "TopologyMissing",
-        f"the pod template selects no topology, and GKE admits pods with TPUs only with one: write in the "
-        f"pod template {line('nodeSelector', lines)} (class {placement.name} has {listed(valid, 12)})",
+        f"the pod template does not select both the type and the topology of a TPU slice, and GKE admits no "
+        f"other pods with TPUs: write in the pod template {line('nodeSelector', lines)} (class "
+        f"{placement.name} has {listed(valid, 12)})",
     )
 
 

@@ -24,6 +24,7 @@ from tests.unit.advice.placement.templates import (
     verdict,
 )
 
+ON_CPU = {"resources": {"limits": {"cpu": "500m"}}}
 L4_ONLY = {"nvidia-l4": CLASSES["nvidia-l4"]}
 
 
@@ -203,7 +204,7 @@ def test_parts_of_chips_have_hosts_of_any_size() -> None:
             group(tpu_host("4x4", 4), 4),
             "a replica holds 16 of google.com/tpu on 4 pods",
         ),
-        ("aws-graviton", of_one_pod(template()), "a replica holds 1 vCPU"),
+        ("aws-graviton", of_one_pod(template(containers=[ON_CPU])), "a replica holds 1 vCPU"),
         (
             "aws-graviton",
             of_one_pod({"spec": {}}),

@@ -71,6 +71,16 @@ def test_the_class_whose_resource_it_is(
     )
 
 
+def test_pods_with_accelerators_do_not_fit_a_class_of_cpus() -> None:
+    (remark,) = remarks("aws-graviton", template(containers=[container("habana.ai/gaudi")]))
+    assert remark.reason == "ResourceOfAnotherClass"
+    assert (
+        "write in the pool accelerator: {class: intel-gaudi2}, or for class aws-graviton remove it"
+        in remark.message
+    )
+    assert remarks("google-tpu-8i", template(containers=[container("google.com/tpu")])) == ()
+
+
 @pytest.mark.parametrize(
     ("name", "resource"),
     [

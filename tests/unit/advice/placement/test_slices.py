@@ -4,6 +4,7 @@ import pytest
 
 from poolkeeper.advice.placement.check import placement_remarks
 from poolkeeper.advice.placement.slices import Hosts, offered
+from poolkeeper.api.accelerator_class import MachineType
 from poolkeeper.kube.objects.targets import PodsOfReplica, of_one_pod
 from tests.unit.advice.placement.templates import (
     CLASSES,
@@ -28,6 +29,7 @@ def affine(*topologies: str) -> Json:
     required = {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}
     return template(
         containers=[container("google.com/tpu", 4)],
+        nodeSelector={TPU: "tpu-v5-lite-podslice"},
         affinity={"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}},
     )
 
@@ -56,6 +58,7 @@ WHOLE: dict[str, tuple[str, str, Replica]] = {
     "one of several": (V5E, "LeaderWorkerSet", group(affine("2x2", "4x4"), 4)),
 }
 
+UNTYPED = template(containers=[container("google.com/tpu", 4)], nodeSelector={TOPOLOGY: "4x4"})
 WRONG: dict[str, tuple[str, str, Replica, str, tuple[str, ...]]] = {
     "no topology": (
         V5E,
@@ -63,6 +66,13 @@ WRONG: dict[str, tuple[str, str, Replica, str, tuple[str, ...]]] = {
         group(tpu_host(None, 4), 4),
         "TopologyMissing",
         (f"nodeSelector: {{{TPU}: tpu-v5-lite-podslice, {TOPOLOGY}: 4x4}}", "has 1x1, 2x2, 2x4, 4x4"),
+    ),
+    "a topology of any type": (
+        V5E,
+        "LeaderWorkerSet",
+        group(UNTYPED, 4),
+        "TopologyMissing",
+        (f"nodeSelector: {{{TPU}: tpu-v5-lite-podslice, {TOPOLOGY}: 4x4}}",),
     ),
     "a topology that does not exist": (
         V5E,
@@ -148,6 +158,13 @@ def test_no_whole_slice(case: str) -> None:
     assert (remark.reason, remark.holds) == (reason, False)
     for part in parts:
         assert part in remark.message
+
+
+@pytest.mark.parametrize("machines", [(), (MachineType(name="odd", chips=7),)])
+def test_a_class_without_topologies_asks_for_none(machines: tuple[MachineType, ...]) -> None:
+    own = CLASSES[V5E].model_copy(update={"slices": (), "machine_types": machines})
+    for host in (tpu_host(None, 4), tpu_host("4x4", 4)):
+        assert placement_remarks(placement("own", *of_one_pod(host), classes={"own": own})) == ()
 
 
 @pytest.mark.parametrize("name", [name for name, spec in CLASSES.items() if spec.slices])
