@@ -22,6 +22,8 @@ class Container(NamedTuple):
     ports: tuple[str, ...]
     """Names and numbers of the ports that it declares."""
     image: str = ""
+    has_claims: bool = False
+    """Whether it uses a resource claim of its pod, by which it may hold accelerators."""
     works_as_sidecar: bool = False
     """Whether it is a native sidecar that holds devices of its node, such as accelerators, by an extended
     resource or a claim: then it may be the one that works on requests."""
@@ -52,14 +54,15 @@ def _container(raw: Mapping[str, Any]) -> Container:
     ports = entries(raw.get("ports"))
     names = [text(port.get("name")) for port in ports]
     numbers = [str(number(port.get("containerPort"))) for port in ports]
+    has_claims = bool(entries(resources.get("claims")))
     return Container(
         name=text(raw.get("name")),
         is_probed=bool(mapping(raw.get("readinessProbe")) or mapping(raw.get("startupProbe"))),
         resources=tuple(sorted(named)),
         ports=tuple(name for name in (*names, *numbers) if name),
         image=text(raw.get("image")),
-        works_as_sidecar=_is_sidecar(raw)
-        and (bool(entries(resources.get("claims"))) or any("/" in name for name in named)),
+        has_claims=has_claims,
+        works_as_sidecar=_is_sidecar(raw) and (has_claims or any("/" in name for name in named)),
     )
 
 

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import NamedTuple
 
+from poolkeeper.advice.placement.units import OF_DEVICE_CLASS
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.demand import DemandSource
 from poolkeeper.kube.watch.containers import Container
@@ -15,6 +16,8 @@ class Serving(NamedTuple):
     """Names of the accelerator resources, of which it requests one; a `*` at the end matches any ending."""
     ports: tuple[str, ...] = ()
     """Names or numbers of the port that requests are sent to."""
+    may_claim: bool = False
+    """Whether it may hold the accelerator by a resource claim instead."""
 
 
 def serving(
@@ -26,19 +29,24 @@ def serving(
 
     `pods_port` is where the pool's Service leads to, once that was read; until then its own port counts.
     """
-    resources: tuple[str, ...] = ()
-    if accelerator is not None:
-        first = (accelerator.resource_name,) if accelerator.resource_name else ()
-        resources = (*first, *accelerator.other_resource_names)
-    return Serving(resources, tuple(str(pods_port or source.http.port) for source in sources if source.http))
+    ports = tuple(str(pods_port or source.http.port) for source in sources if source.http)
+    if accelerator is None:
+        return Serving((), ports)
+    first = (accelerator.resource_name,) if accelerator.resource_name else ()
+    by_device_class = (OF_DEVICE_CLASS + name for name in accelerator.device_class_names)
+    resources = (*first, *accelerator.other_resource_names, *by_device_class)
+    return Serving(resources, ports, may_claim=bool(accelerator.device_class_names))
 
 
 @lru_cache(maxsize=4096)
 def serving_container(containers: tuple[Container, ...], serving: Serving) -> Container | None:
-    """The container that requests the accelerator, else the one that has the port, else the first; None where
-    none is known."""
+    """The container that requests the accelerator, else one that may have claimed it, else the one that has
+    the port, else the first; None where none is known."""
     for container in containers:
         if any(_matches(name, wanted) for name in container.resources for wanted in serving.resources):
+            return container
+    for container in containers:
+        if serving.may_claim and container.has_claims:
             return container
     for container in containers:
         if any(port in serving.ports for port in container.ports):
