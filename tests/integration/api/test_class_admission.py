@@ -56,6 +56,7 @@ def test_fills_in_defaults(kubectl: Kubectl) -> None:
         "vendor": "NVIDIA",
         "displayName": "NVIDIA L4",
         "availability": "Available",
+        "deviceClassNames": [],
         "machineTypes": [],
         "market": "OnDemand",
         "nodeLabels": [],
