@@ -22,6 +22,10 @@ COMMANDS = {
         "poolkeeper.commands.classes",
         "list the accelerator classes with their prices, and the nodes of the cluster that are of them",
     ),
+    "report": (
+        "poolkeeper.commands.report",
+        "show what each pool was paid for, by state, in dollars and in energy, and what was saved",
+    ),
     "leave": (
         "poolkeeper.commands.leave",
         "before an uninstall: stop the controller, remove the activators from Services, name pools at zero",
@@ -35,7 +39,9 @@ COMMANDS = {
         "replay recorded or generated requests through the policy and its peers",
     ),
 }
-EXTRAS = {"backtest": ("matplotlib", "numpy", "scipy", "rich")}
+EXTRAS = {"backtest": ("matplotlib", "numpy", "scipy", "rich"), "report": ("matplotlib", "numpy")}
+EXTRA = "backtest"
+"""The name of the one extra, which has the libraries for plots too."""
 
 
 def main(
@@ -72,4 +78,4 @@ def _naming_the_extra(name: str) -> Iterator[None]:
         library = (error.name or "").partition(".")[0]
         if library not in EXTRAS.get(name, ()):
             raise
-        sys.exit(f"poolkeeper {name} needs {library}: pip install 'poolkeeper[{name}]'")
+        sys.exit(f"poolkeeper {name} needs {library}: pip install 'poolkeeper[{EXTRA}]'")

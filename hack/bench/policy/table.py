@@ -27,11 +27,11 @@ from poolkeeper.backtest.comparison import Comparison, compare
 from poolkeeper.backtest.controllers.registry import parse_policy
 from poolkeeper.backtest.figures import Row
 from poolkeeper.backtest.readers.formats import Reading, read_trace
-from poolkeeper.backtest.reporting.plots.palette import alone
 from poolkeeper.backtest.reporting.report.frontier import frontier
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import parse_start_times
 from poolkeeper.backtest.traces.trace import Trace
+from poolkeeper.plots.palette import alone
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "policy-results.md"
 BEGIN, END = "<!-- measured by make backtest: begin -->", "<!-- measured by make backtest: end -->"

@@ -21,10 +21,6 @@ from poolkeeper.backtest.command import add_arguments, main
 from poolkeeper.backtest.comparison import Comparison, compare
 from poolkeeper.backtest.controllers.registry import parse_policy
 from poolkeeper.backtest.figures import Row
-from poolkeeper.backtest.reporting.plots.axis import Axis
-from poolkeeper.backtest.reporting.plots.labels import Label, label
-from poolkeeper.backtest.reporting.plots.palette import DARK, LIGHT, alone, style
-from poolkeeper.backtest.reporting.plots.scatter import Kind, Point, Series, scatter
 from poolkeeper.backtest.reporting.report.confidence import Drawings
 from poolkeeper.backtest.reporting.report.deciding import deciding, half
 from poolkeeper.backtest.reporting.report.repeat import command_line
@@ -32,6 +28,10 @@ from poolkeeper.backtest.reporting.report.verdict import verdict
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace
+from poolkeeper.plots.axis import Axis
+from poolkeeper.plots.labels import Label, label
+from poolkeeper.plots.palette import DARK, LIGHT, alone, style
+from poolkeeper.plots.scatter import Kind, Point, Series, scatter
 
 LATE = Axis("late, %", most=100.0, is_fitted=True)
 HOURS = Axis("hours", is_fitted=True)

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from poolkeeper.backtest.controllers.registry import POOLKEEPER
 from poolkeeper.backtest.figures import Row
-from poolkeeper.backtest.reporting.plots.axis import Axis
-from poolkeeper.backtest.reporting.plots.scatter import Kind, Point, Series, scatter
 from poolkeeper.backtest.reporting.report.confidence import Drawings
 from poolkeeper.backtest.reporting.report.verdict import BOUNDS, kind_of, ours
+from poolkeeper.plots.axis import Axis
+from poolkeeper.plots.scatter import Kind, Point, Series, scatter
 
 JOINED = (POOLKEEPER, "fixed")
 LATE = Axis("requests that waited longer than the budget, %", most=100.0, is_fitted=True)

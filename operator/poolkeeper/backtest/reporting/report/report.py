@@ -4,11 +4,11 @@ from html import escape
 from importlib.metadata import version
 
 from poolkeeper.backtest.comparison import Comparison, Results
-from poolkeeper.backtest.reporting.plots.axis import Axis
-from poolkeeper.backtest.reporting.plots.panels import curve
-from poolkeeper.backtest.reporting.report.page import definitions, figure, page
 from poolkeeper.backtest.reporting.report.sections import Section
 from poolkeeper.backtest.simulation.start_times import StartTimes
+from poolkeeper.plots.axis import Axis
+from poolkeeper.plots.page import definitions, figure, page
+from poolkeeper.plots.panels import curve
 
 
 def report(comparison: Comparison, results: Results, command: str) -> str:

@@ -5,16 +5,16 @@ from html import escape
 
 from poolkeeper.backtest.comparison import Comparison
 from poolkeeper.backtest.figures import PoolFigures, Row
-from poolkeeper.backtest.reporting.plots.panels import Strip, strips
-from poolkeeper.backtest.reporting.plots.scatter import Kind
 from poolkeeper.backtest.reporting.report.confidence import FEWEST_POOLS, Drawings
 from poolkeeper.backtest.reporting.report.deciding import MOST, Difference, deciding, half
 from poolkeeper.backtest.reporting.report.frontier import frontier
-from poolkeeper.backtest.reporting.report.page import figure, table
 from poolkeeper.backtest.reporting.report.verdict import BOUNDS, kind_of, ours, rival, verdict
 from poolkeeper.backtest.reporting.table import columns, shown_name
 from poolkeeper.backtest.simulation.timeline import replicas_per_bin, requests_per_bin
 from poolkeeper.backtest.traces.trace import Trace
+from poolkeeper.plots.page import figure, table
+from poolkeeper.plots.panels import Strip, strips
+from poolkeeper.plots.scatter import Kind
 
 BINS = 240
 MOST_STRIPS = 8

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from html import escape
 
 from poolkeeper.backtest.comparison import Comparison
-from poolkeeper.backtest.reporting.plots.axis import Axis
-from poolkeeper.backtest.reporting.plots.scatter import Kind, Point, Series, scatter
-from poolkeeper.backtest.reporting.report.page import figure, page, table
 from poolkeeper.backtest.reporting.report.report import settings
 from poolkeeper.backtest.reporting.suggested import HEADINGS, cells, verdict
 from poolkeeper.backtest.reporting.unattainable import unattainable
 from poolkeeper.backtest.suggest.changes import ALWAYS_UP, OBJECTIVE, REPLICAS
 from poolkeeper.backtest.suggest.search import Suggestion, Tried
+from poolkeeper.plots.axis import Axis
+from poolkeeper.plots.page import figure, page, table
+from poolkeeper.plots.scatter import Kind, Point, Series, scatter
 
 JOINED = (OBJECTIVE, REPLICAS)
 MOST_TIMES = 3.0

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from poolkeeper.backtest.reporting.plots.axis import Axis, ticked, titled
-from poolkeeper.backtest.reporting.plots.palette import LIGHT, style, svg
-from poolkeeper.backtest.reporting.plots.scatter import Kind
+from poolkeeper.plots.axis import Axis, ticked, titled
+from poolkeeper.plots.palette import LIGHT, style, svg
+from poolkeeper.plots.scatter import Kind
 
 WIDTH = 7.2
 """Of a plot in inches."""

@@ -8,9 +8,9 @@ from itertools import pairwise
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from poolkeeper.backtest.reporting.plots.axis import Axis, titled
-from poolkeeper.backtest.reporting.plots.labels import Label, Segment, label
-from poolkeeper.backtest.reporting.plots.palette import LIGHT, style, svg
+from poolkeeper.plots.axis import Axis, titled
+from poolkeeper.plots.labels import Label, Segment, label
+from poolkeeper.plots.palette import LIGHT, style, svg
 
 INCHES = (7.2, 3.9)
 

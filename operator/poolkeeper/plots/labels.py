@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from poolkeeper.backtest.reporting.plots.palette import LIGHT
+from poolkeeper.plots.palette import LIGHT
 
 CHARACTER, HEIGHT = 5.2, 10.0
 """Width of a character and height of a line in points (1/72 inch), as labels need them on average."""
