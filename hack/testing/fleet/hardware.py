@@ -113,6 +113,6 @@ AMD_MI300X = Shape(
     "amd.com/gpu",
 )
 GAUDI3 = Shape("gaudi", "habana.ai/gaudi", 8, {}, "habana.ai/gaudi")
-DRA_H100 = Shape("dra", "", 0, _nvidia("NVIDIA-H100-80GB-HBM3", 8, 81920))
+DRA_H100 = Shape("dra", "", 0, _nvidia("NVIDIA-H100-80GB-HBM3", 8, 81920), "nvidia.com/gpu")
 """Its GPUs are in ResourceSlices (`claims.py`), and in no resource of the node."""
 CPU = Shape("cpu", "", 0, {"kubernetes.io/arch": "amd64"})
