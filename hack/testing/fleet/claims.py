@@ -48,10 +48,12 @@ async def publish_devices(
         "devices": listed,
     }
     name = f"{node}-{driver}".replace(".", "-")
+    found = await client.request("GET", api_path("v1", "nodes", node))
+    owner = {"apiVersion": "v1", "kind": "Node", "name": node, "uid": found["metadata"]["uid"]}
     body = {
         "apiVersion": API_VERSION,
         "kind": "ResourceSlice",
-        "metadata": {"name": name},
+        "metadata": {"name": name, "ownerReferences": [owner]},
         "spec": spec,
     }
     await client.request("POST", api_path(API_VERSION, "resourceslices"), body=body)

@@ -1,5 +1,5 @@
 """Pools on every kind of accelerator that clouds and sites label differently: each comes up on its nodes, and
-its template is found to fit its class."""
+its template is found to fit its class. A part of a GPU counts in the class of such parts."""
 
 from functools import partial
 
@@ -30,8 +30,9 @@ async def test_each_kind_of_accelerator_serves_a_pool_of_its_class(scene: Scene)
         await scene.deploy(app, template({"app": app}, shape, units, load="100ms"))
         await _pool(scene, app, name)
     await eventually(partial(_has_ready, scene, len(CLASSES)), "every pool serves", PATIENCE_SECONDS)
-    for number in range(len(CLASSES)):
-        await has_condition(scene, "PlacementMatches", "True", name=f"pool-{number}")
+    for number, (shape, units) in enumerate(CLASSES.values()):
+        said = await has_condition(scene, "PlacementMatches", "True", name=f"pool-{number}")
+        assert f"a replica holds {units} of {shape.resource}" in said["message"]
 
 
 async def test_devices_that_are_claimed_serve_a_pool(scene: Scene) -> None:
@@ -50,7 +51,8 @@ async def test_devices_that_are_claimed_serve_a_pool(scene: Scene) -> None:
     await scene.deploy("claimed", pod)
     await _pool(scene, "claimed", "nvidia-h100")
     await eventually(partial(_has_ready, scene, 1), "the pool serves", PATIENCE_SECONDS)
-    await has_condition(scene, "PlacementMatches", "True", name="claimed")
+    said = await has_condition(scene, "PlacementMatches", "True", name="claimed")
+    assert "a replica holds 4 of nvidia.com/gpu" in said["message"]
 
 
 async def _pool(scene: Scene, name: str, accelerator: str) -> None:

@@ -41,9 +41,7 @@ async def test_the_scheduler_allocates_claimed_devices(scene: Scene) -> None:
     await claims.create_claim_template(scene.client, scene.namespace, "four", devices=4)
     container = server(resources={"claims": [{"name": "chips"}]})
     claiming = claims.claiming("four")
-    pod = template(
-        {"app": "dra"}, hardware.DRA_H100, load="100ms", containers=[container], **claiming
-    )
+    pod = template({"app": "dra"}, hardware.DRA_H100, load="100ms", containers=[container], **claiming)
     await scene.deploy("dra", pod, replicas=3)
     await eventually(lambda: has_ready(scene, 2), "eight devices serve two pods", 40)
 
