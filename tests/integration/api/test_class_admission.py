@@ -77,3 +77,30 @@ def test_fills_in_defaults(kubectl: Kubectl) -> None:
 def test_accepts_the_catalogue(kubectl: Kubectl, manifest: Spec) -> None:
     stored = kubectl.admit("AcceleratorClass", manifest["spec"])
     assert stored["displayName"] == manifest["spec"]["displayName"]
+
+
+def test_accepts_a_class_that_is_as_large_as_the_schema_allows(kubectl: Kubectl) -> None:
+    """The cost of all rules together stays within what the API server allows for one object."""
+    long, value = "x" * 63, "y" * 62
+    domain = ".".join([*("d" * 60 for _ in range(4)), "com"])
+
+    def labels(count: int) -> list[Spec]:
+        values = [f"{value}{number % 10}" for number in range(32)]
+        return [{"key": f"{domain}/{number:02}{long[2:]}", "values": values} for number in range(count)]
+
+    text = {"source": "s" * 1024, "date": "2026-11-30"}
+    amount = "123456789.123456789"
+    spec = {
+        **CLASS,
+        "nodeLabels": [{**label, "and": labels(4)} for label in labels(16)],
+        "otherResourceNames": [f"{domain}/{number:02}{long[2:]}" for number in range(16)],
+        "resourceParts": [{"name": f"{domain}/{number}{long[1:]}", "perChip": 2} for number in range(8)],
+        "taints": [{"key": f"{domain}/{number:02}{long[2:]}", "value": value} for number in range(16)],
+        "machineTypes": [{"name": f"{number:02}{long[2:]}", "chips": 8} for number in range(64)],
+        "slices": [{"topology": f"{number}x1", "chips": number, "hosts": 1} for number in range(1, 65)],
+        "prices": [{"name": f"{number:02}{long[2:]}", "amount": amount, **text} for number in range(64)],
+        "sources": [{"figure": f"{number:02}{long[2:]}", **text} for number in range(32)],
+        "partOf": {"class": "nvidia-h100", "kind": "MIG", "profile": "1g.10gb", "partsPerChip": 7},
+        "dollarsPerChipHour": amount,
+    }
+    assert len(kubectl.admit("AcceleratorClass", spec)["prices"]) == 64
