@@ -1,9 +1,16 @@
 """When pod templates are compared with their class again, and what a missing claim does to a pool."""
 
 from poolkeeper.kube.objects.devices.claims import ClaimName, ClaimSource, PodClaim, PodClaims, Problem
+from poolkeeper.kube.objects.devices.requests import DeviceChoice, DeviceRequest
 from tests.component.controller.fake_cluster import FakeCluster
 
 CPU = {"vendor": "None", "displayName": "CPU", "nodeTailSeconds": 0}
+GPU = {"vendor": "NVIDIA", "displayName": "GPU", "deviceClassNames": ["gpu.nvidia.com"]}
+NAMED = ClaimName("gpu", ClaimSource.TEMPLATE, "two-gpus")
+TWO_GPUS = PodClaims(
+    (PodClaim(NAMED, (DeviceRequest("gpu", (DeviceChoice("gpu.nvidia.com", 2),)),)),),
+)
+FORBIDDEN = PodClaims((PodClaim(NAMED, problem=Problem("ClaimsForbidden", "poolkeeper may not")),))
 MISSING = PodClaims(
     (
         PodClaim(
@@ -29,6 +36,28 @@ async def test_a_claim_that_is_missing_is_said_and_looked_for_again_and_stops_no
     cluster.publish(1)
     await cluster.look()
     assert cluster.condition("PlacementMatches") == ("True", "TemplateFitsClass")
+
+
+async def test_chips_that_are_known_stay_known_while_claims_can_not_be_read(cluster: FakeCluster) -> None:
+    """Replicas that run hold their chips all the same, and a quota counts them."""
+    cluster.updates.class_seen("gpu", {"spec": GPU})
+    cluster.updates.class_seen("other", {"spec": GPU})
+    cluster.scales.replicas["worker"] = 1
+    cluster.claims = TWO_GPUS
+    pool = cluster.store.get(cluster.declare(accelerator={"class": "gpu"}))
+    assert pool is not None
+    sizes: list[int | None] = []
+    for claims, changes in (
+        (TWO_GPUS, {"class": "gpu"}),
+        (FORBIDDEN, {"class": "gpu"}),
+        (FORBIDDEN, {"class": "other"}),
+    ):
+        cluster.claims = claims
+        cluster.declare(generation=len(sizes) + 2, accelerator=changes)
+        cluster.publish(1)
+        await cluster.look()
+        sizes.append(pool.surroundings.size.chips)
+    assert sizes == [2, 2, None]
 
 
 async def test_an_edited_class_is_compared_at_the_next_look(cluster: FakeCluster) -> None:

@@ -27,6 +27,7 @@ from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.decision import Decision, Verdict
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.core.values.observation import CLEAR, NOT_SEEN_YET, Observation, Stop, WarmFloor
+from poolkeeper.core.values.replica_size import UNSIZED
 from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.kube.watch.pod import Pod
 
@@ -218,6 +219,9 @@ class Pool:
             self.surroundings, self.shortage = Surroundings(), NO_SHORTAGE
             self.history.conditions.pop("StartsSucceed", None)
             self.state = self.state and self.state._replace(attempts=Attempts())
+        elif _class_of(declaration) != _class_of(self.declaration):
+            # Chips of one class are no chips of another.
+            self.surroundings = replace(self.surroundings, size=UNSIZED)
         self.declaration = declaration
         self.resolved = self.warm_floor = self.service = None
         self.stop = NOT_SEEN_YET if declaration.may_have_service else CLEAR
@@ -227,6 +231,10 @@ class Pool:
     def look_around_again(self) -> None:
         """Read pod template and other scalers at the next look; what is known counts until then."""
         self.surroundings = replace(self.surroundings, expires_at=0.0, placement_expires_at=0.0)
+
+
+def _class_of(declaration: Declaration) -> str:
+    return declaration.spec.accelerator.class_ if declaration.spec else ""
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -149,12 +149,14 @@ class SurroundingsReader:
         replica = [await self._asking(target.namespace, part, accelerator) for part in parts]
         size = replica_size(class_name, accelerator, replica)
         placement = Placement(class_name, accelerator, tuple(replica), self._classes, target.kind)
+        has_problems = any(part.claims.all_problems for part in replica)
         return _Template(
             placement_verdict(placement, size),
             _containers(template),
-            size,
+            # The replicas that run hold their chips all the same.
+            before.size if has_problems and size.chips is None and before.size.chips else size,
             found.has_late_workers,
-            has_problems=any(part.claims.all_problems for part in replica),
+            has_problems=has_problems,
         )
 
     async def _asking(
