@@ -25,7 +25,7 @@ async def install_kinds(client: KubeClient) -> None:
 
     async def are_served() -> bool:
         try:
-            for plural in ("acceleratorclasses", "acceleratorpools"):
+            for plural in ("acceleratorclasses", "acceleratorpools", "acceleratorquotas"):
                 await client.request("GET", api_path(API_VERSION, plural))
         except ApiError:
             return False

@@ -9,7 +9,7 @@ from hack.demo.commands import ROOT, KubectlCluster
 from tests.e2e.conftest import CHART, RELEASE, SYSTEM_NAMESPACE
 from tests.e2e.queue_namespace import QueueNamespace
 
-CRDS = ("acceleratorpools.poolkeeper.dev", "acceleratorclasses.poolkeeper.dev")
+CRDS = tuple(f"accelerator{each}.poolkeeper.dev" for each in ("pools", "classes", "quotas"))
 
 
 def bring_up_one_replica(world: QueueNamespace) -> None:

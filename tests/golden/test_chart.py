@@ -73,7 +73,7 @@ def test_crds_are_the_committed_ones_and_stay_when_the_chart_goes(helm: Helm) ->
 
 def test_crds_go_with_the_chart_where_that_is_wanted(helm: Helm) -> None:
     crds = [one for one in rendered(helm, "--set", "crds.keep=false") if one["kind"].startswith("Custom")]
-    assert len(crds) == 2
+    assert len(crds) == 3
     assert not any("annotations" in crd["metadata"] for crd in crds)
 
 

@@ -61,7 +61,7 @@
   verbs: [get]
 {{- end -}}
 
-{{/* What the operator does with the catalogue, which belongs to no namespace. */}}
+{{/* What the operator does with the catalogue and with quotas, which belong to no namespace. */}}
 {{- define "poolkeeper.classRules" -}}
 - apiGroups: [poolkeeper.dev]
   resources: [acceleratorclasses]
@@ -69,6 +69,12 @@
 - apiGroups: [resource.k8s.io]
   resources: [deviceclasses]
   verbs: [get]
+- apiGroups: [poolkeeper.dev]
+  resources: [acceleratorquotas]
+  verbs: [list, watch]
+- apiGroups: [poolkeeper.dev]
+  resources: [acceleratorquotas/status]
+  verbs: [patch]
 {{- if .Values.classes.install }}
 - apiGroups: [poolkeeper.dev]
   resources: [acceleratorclasses]

@@ -11,7 +11,7 @@ from poolkeeper.api.markers import RULES, Cel, JsonSchema
 GROUP = "poolkeeper.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
-POOLS, CLASSES = "acceleratorpools", "acceleratorclasses"
+POOLS, CLASSES, QUOTAS = "acceleratorpools", "acceleratorclasses", "acceleratorquotas"
 """The kinds as paths and RBAC rules name them."""
 
 

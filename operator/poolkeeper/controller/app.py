@@ -31,9 +31,14 @@ from poolkeeper.controller.loop.leadership import AlwaysLeading, Leadership, Lea
 from poolkeeper.controller.loop.loop import Loop
 from poolkeeper.controller.loop.restarting import keep_running
 from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
+from poolkeeper.controller.quota.following import QuotaFollower
+from poolkeeper.controller.quota.metrics import QuotaCollector
+from poolkeeper.controller.quota.quotas import Quotas
+from poolkeeper.controller.quota.report import QuotaReporter
 from poolkeeper.controller.reconcile.reconciler import Reconciler
 from poolkeeper.controller.reporting.pool_metrics import PoolCollector
 from poolkeeper.controller.reporting.report import Reporter
@@ -107,6 +112,7 @@ class Controller:
         self._store = Store()
         self._agenda: Agenda[PoolKey] = Agenda(self._clock)
         self._readings = Readings(self._store, self._agenda)
+        self._quotas = Quotas(self._store, self._readings.mark, self._clock)
         self._leadership = self._make_leadership()
         self._registry = CollectorRegistry()
         self._timings = Timings(self._registry)
@@ -115,6 +121,10 @@ class Controller:
         )
         self._queues = DemandHub(
             self._readings.published, partial(read_secret, client), addresses, self._clock
+        )
+        self._registry.register(QuotaCollector(self._quotas, self._leadership.may_write))
+        self._quota_follower = QuotaFollower(
+            client, self._quotas, QuotaReporter(self._quotas, self._store, self._leadership, self._clock)
         )
         self._read_target = partial(read_target, client, self._discovery)
         self._activators = Activators(client, options.activators)
@@ -135,7 +145,7 @@ class Controller:
             services=self._http,
             pods=self._pods,
             is_leading=self._leadership.may_write,
-            gone=self._bills.gone,
+            gone=self._pool_gone,
         )
         self._sweep = DeletionSweep(client, self._store, self._updates, namespaces=options.watch_namespaces)
         self._loop = self._make_loop()
@@ -168,6 +178,7 @@ class Controller:
             "http": self._http.run(),
             "events": keep_running("events", self._events.run),
             "bills": keep_running("bills", self._bills.run),
+            "quotas": keep_running("quotas", self._quota_follower.run),
             "watch": self._watch(),
             "stop": self._wait_for_signal(),
         }
@@ -175,6 +186,8 @@ class Controller:
     async def _decide(self) -> None:
         # Wait for all classes, since without its class each pool would report a missing one at each start.
         await self._sweep.synced.wait()
+        await self._quota_follower.wait()
+        self._quotas.begin()
         await self._loop.run()
 
     async def _wait_for_signal(self) -> None:
@@ -215,9 +228,17 @@ class Controller:
             leases,
             identity,
             monotonic_seconds,
-            on_change=self._readings.leadership_changed,
+            on_change=self._leadership_changed,
             on_resume=self._readings.writes_resumed,
         )
+
+    def _leadership_changed(self, is_leading: bool) -> None:
+        self._readings.leadership_changed(is_leading)
+        self._quotas.begin()
+
+    def _pool_gone(self, pool: Pool) -> None:
+        self._bills.gone(pool)
+        self._quotas.forget(pool)
 
     def _make_pod_watch(self) -> PodWatch:
         return PodWatch(
@@ -265,6 +286,7 @@ class Controller:
             ),
             refusals=RefusalReader(partial(read_refusal, self._client, self._discovery), self._clock),
             leadership=self._leadership,
+            quotas=self._quotas,
             reporter=Reporter(
                 partial(write_status, self._client), self._events, self._leadership, self._clock
             ),

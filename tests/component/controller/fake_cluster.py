@@ -17,6 +17,7 @@ from poolkeeper.controller.loop.timings import Timings
 from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
+from poolkeeper.controller.quota.quotas import Quotas
 from poolkeeper.controller.reconcile.reconciler import Reconciler
 from poolkeeper.controller.reporting.report import Reporter
 from poolkeeper.core.values.identity import PoolKey, TargetKey
@@ -145,6 +146,7 @@ class FakeCluster:
         self.store = Store()
         self.agenda: Agenda[PoolKey] = Agenda(self.clock)
         self.readings = Readings(self.store, self.agenda)
+        self.quotas = Quotas(self.store, self.readings.mark, self.clock)
         self.updates = Updates(
             self.store,
             self.agenda,
@@ -153,6 +155,7 @@ class FakeCluster:
             services=self,
             pods=cast(PodWatch, self.pods),
             is_leading=self.lease.may_write,
+            gone=self.quotas.forget,
         )
         self.reconciler = Reconciler(
             self.store,
@@ -163,6 +166,7 @@ class FakeCluster:
             ),
             refusals=RefusalReader(self.read_refusal, self.clock),
             leadership=self.lease,
+            quotas=self.quotas,
             reporter=Reporter(self.statuses.write, cast(EventRecorder, self), self.lease, self.clock),
             timings=Timings(self.registry),
             clock=self.clock,

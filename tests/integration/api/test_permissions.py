@@ -24,6 +24,8 @@ ALLOWED: list[Request] = [
     ("patch", "acceleratorpools.poolkeeper.dev/status", "serving", "chat"),
     ("watch", "acceleratorclasses.poolkeeper.dev", "", ""),
     ("patch", "acceleratorclasses.poolkeeper.dev", "", "cpu"),
+    ("watch", "acceleratorquotas.poolkeeper.dev", "", ""),
+    ("patch", "acceleratorquotas.poolkeeper.dev/status", "", "site"),
     ("get", "deployments.apps", "serving", "chat"),
     ("update", "statefulsets.apps/scale", "serving", "chat"),
     ("watch", "pods", "", ""),
@@ -38,6 +40,7 @@ ALLOWED: list[Request] = [
 ]
 DENIED: list[Request] = [
     ("update", "acceleratorpools.poolkeeper.dev", "serving", "chat"),
+    ("patch", "acceleratorquotas.poolkeeper.dev", "", "site"),
     ("delete", "acceleratorclasses.poolkeeper.dev", "", "cpu"),
     ("update", "deployments.apps", "serving", "chat"),
     ("update", "replicasets.apps/scale", "serving", "chat"),

@@ -27,6 +27,7 @@ from poolkeeper.controller.loop.timings import Timings
 from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
+from poolkeeper.controller.quota.quotas import Quotas
 from poolkeeper.controller.reconcile.reconciler import Reconciler
 from poolkeeper.controller.reporting.report import Reporter
 from poolkeeper.core.values.identity import PoolKey
@@ -187,6 +188,7 @@ class OperatorReplica:
             ),
             refusals=RefusalReader(partial(read_refusal, client, discovery), around.time),
             leadership=self.leadership,
+            quotas=Quotas(self._store, self._readings.mark, around.time),
             reporter=Reporter(partial(write_status, client), events, self.leadership, around.time),
             timings=self._timings,
             clock=around.time,

@@ -3,7 +3,8 @@
 from typing import Any
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
-from poolkeeper.api.base import CLASSES, POOLS
+from poolkeeper.api.accelerator_quota import AcceleratorQuotaSpec, AcceleratorQuotaStatus
+from poolkeeper.api.base import CLASSES, POOLS, QUOTAS
 from poolkeeper.api.crds.generator import Kind
 from poolkeeper.api.pool import AcceleratorPoolSpec
 from poolkeeper.api.status import AcceleratorPoolStatus
@@ -67,4 +68,23 @@ ACCELERATOR_CLASS = Kind(
     ),
 )
 
-KINDS = (ACCELERATOR_POOL, ACCELERATOR_CLASS)
+ACCELERATOR_QUOTA = Kind(
+    kind="AcceleratorQuota",
+    plural=QUOTAS,
+    short_names=("aquota",),
+    scope="Cluster",
+    description="What pools may use together, in chips, watts and dollars per hour, and who comes first.",
+    spec=AcceleratorQuotaSpec,
+    status=AcceleratorQuotaStatus,
+    columns=(
+        column("Used", "string", ".status.used", "What is used of each limit"),
+        column("Pools", "integer", ".status.pools", "Pools that count"),
+        column("Waiting", "integer", ".status.waiting", "Pools that need more replicas than they have"),
+        column(
+            "Known", "string", ".status.conditions[?(@.type=='Known')].status", "Whether all use is known"
+        ),
+        AGE,
+    ),
+)
+
+KINDS = (ACCELERATOR_POOL, ACCELERATOR_CLASS, ACCELERATOR_QUOTA)

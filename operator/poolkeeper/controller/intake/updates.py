@@ -10,7 +10,7 @@ from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.demand import DemandSource
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.pool.history import History
-from poolkeeper.controller.pool.pool import Declaration, Pool
+from poolkeeper.controller.pool.pool import Declaration, Pool, labels_of
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.watch.pods import PodWatch
@@ -65,6 +65,9 @@ class Updates:
         if pool is not None and pool.declaration.uid != metadata["uid"]:
             self.pool_gone(key, pool.declaration.uid)
             pool = None
+        if pool is not None and pool.labels != (labels := labels_of(body)):
+            pool.labels = labels
+            self._mark(pool)
         if pool is None:
             self._begin(Pool.first_seen(body))
         elif pool.declaration.generation != metadata.get("generation", 0):
@@ -83,8 +86,8 @@ class Updates:
         if pool is None or pool.declaration.uid != uid:
             return
         logger.info("Pool deleted; its target keeps its replicas", extra={"pool": str(key)})
-        self._gone(pool)
         self._store.remove(key)
+        self._gone(pool)
         self._agenda.drop(key)
         self._queues.forget(key)
         self._services.forget(key)

@@ -51,7 +51,7 @@ class Declaration:
         try:
             spec = AcceleratorPoolSpec.model_validate(body.get("spec"))
         except ValidationError as error:
-            problem = _first_problem(error)
+            problem = first_problem(error)
         return cls(
             key=PoolKey(metadata["namespace"], metadata["name"]),
             uid=metadata["uid"],
@@ -159,6 +159,11 @@ class Pool:
     """The class that `unit` was made from (observer)."""
     status_turns: int = 0
     """`meter.turns` as that status holds them (reporter, observer)."""
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    """The labels of the AcceleratorPool, by which quotas may select it (updates)."""
+    quota: str = ""
+    """Which quota holds the pool back, and who has what it needs, as a sentence; empty where none does
+    (quotas)."""
     news: int = 0
     """How many times something has happened that a decision may depend on (readings, updates)."""
     news_seen: int = 0
@@ -175,7 +180,11 @@ class Pool:
         """A pool that continues with the state in its status."""
         status = body.get("status") or {}
         pool = cls(
-            Declaration.from_body(body), status.get("learned"), History.from_status(status), status=status
+            Declaration.from_body(body),
+            status.get("learned"),
+            History.from_status(status),
+            status=status,
+            labels=labels_of(body),
         )
         pool.accept(pool.declaration)
         return pool
@@ -237,7 +246,12 @@ def _class_of(declaration: Declaration) -> str:
     return declaration.spec.accelerator.class_ if declaration.spec else ""
 
 
-def _first_problem(error: ValidationError) -> str:
+def labels_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The labels of an object, which the API server only stores where they are strings."""
+    return body["metadata"].get("labels") or {}
+
+
+def first_problem(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in ("spec", *first["loc"]))
     return f"{where}: {first['msg']}"

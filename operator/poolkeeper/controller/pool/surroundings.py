@@ -53,6 +53,11 @@ class Surroundings:
     placement_expires_at: float = 0.0
     """Unix seconds at which the pod template is read again while a rival is looked for more often."""
 
+    @property
+    def template_read_at(self) -> float:
+        """Unix seconds at which the pod template was read."""
+        return self.placement_expires_at - REREAD_SECONDS
+
 
 class _Template(NamedTuple):
     """What the pod templates of a replica show."""

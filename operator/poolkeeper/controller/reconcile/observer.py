@@ -16,6 +16,7 @@ from poolkeeper.controller.pool.surroundings import SurroundingsReader
 from poolkeeper.controller.pool.translate import is_for_training_only, pool_spec
 from poolkeeper.controller.pool.troubles import explained
 from poolkeeper.controller.pool.windows import warm_floor
+from poolkeeper.controller.quota.quotas import Quotas
 from poolkeeper.core.learning.saved import restore
 from poolkeeper.core.learning.starts.start_time import share
 from poolkeeper.core.learning.state import PoolState, learn
@@ -36,6 +37,9 @@ from poolkeeper.kube.transport.errors import KubeFailure
 from poolkeeper.kube.watch.pod import Pod
 from poolkeeper.kube.watch.pods import PodWatch
 
+SIZE_FRESH_SECONDS = 10.0
+"""What a replica uses of a quota was read no longer ago than this when one is added."""
+
 
 class Observer:
     """Writes what it sees into the pool; decides nothing, and writes nothing to the cluster."""
@@ -48,6 +52,7 @@ class Observer:
         pods: PodWatch,
         surroundings: SurroundingsReader,
         refusals: RefusalReader,
+        quotas: Quotas,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
@@ -55,6 +60,7 @@ class Observer:
         self._pods = pods
         self._surroundings = surroundings
         self._refusals = refusals
+        self._quotas = quotas
         self._clock = clock
 
     def specification(self, pool: Pool) -> PoolSpec | None:
@@ -92,6 +98,15 @@ class Observer:
         if pool.declaration is declaration:
             pool.surroundings = found
             self._share_starts(pool)
+
+    async def renew_size(self, pool: Pool) -> bool:
+        """Read the pod template again before a raise that a quota counts: an edit may have made replicas
+        larger. Returns whether it was read."""
+        if self._clock() < pool.surroundings.template_read_at + SIZE_FRESH_SECONDS:
+            return False
+        pool.surroundings = replace(pool.surroundings, expires_at=0.0, placement_expires_at=0.0)
+        await self.look_around(pool)
+        return True
 
     def _share_starts(self, pool: Pool) -> None:
         """Give a pool with few starts of its own those of others that load the same image."""
@@ -164,7 +179,8 @@ class Observer:
         is unread, does not say which pods are its own, or its pods may be out of date."""
         scale = pool.target.scale
         is_seen = pool.target.has_selector and self.pods_failure(pool) is None
-        ceiling, ceiling_by = _ceiling(pool, now)
+        quota = self._quotas.ceiling(pool, are_pods_known=self.pods_failure(pool) is None)
+        ceiling, ceiling_by = _ceiling(pool, quota, now)
         pool.observation = Observation(
             demand=pool.demand.current(),
             replicas=_replicas(pool, scale.replicas, now) if scale and is_seen else None,
@@ -182,11 +198,12 @@ class Observer:
         return self._pods.failure(pool.key.namespace)
 
 
-def _ceiling(pool: Pool, now: float) -> tuple[int | None, Lowered]:
-    """The most replicas that may be, and what says so, where that is less than the spec's maximum."""
+def _ceiling(pool: Pool, quota: int | None, now: float) -> tuple[int | None, Lowered]:
+    """The most replicas that may be, and what says so, where that is less than the spec's maximum; `quota` is
+    what quotas allow."""
     found = spent(pool, now)
     if found is None or not found.stops_starts:
-        return None, QUOTA
+        return quota, QUOTA
     return 0, lowered_by(found, zone_of(pool))
 
 

@@ -10,6 +10,7 @@ from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
+from poolkeeper.controller.quota.quotas import NoRoom, Quotas
 from poolkeeper.controller.reconcile.observer import Observer
 from poolkeeper.controller.reconcile.other_writers import OtherWriters
 from poolkeeper.controller.reconcile.steps import change_in_words, is_to_complete
@@ -47,6 +48,7 @@ class Reconciler:
         surroundings: SurroundingsReader,
         refusals: RefusalReader,
         leadership: Leads,
+        quotas: Quotas,
         reporter: Reporter,
         timings: Timings,
         clock: Callable[[], float],
@@ -55,8 +57,15 @@ class Reconciler:
         self._scales = scales
         self._other_writers = OtherWriters(surroundings, reporter, clock)
         self._observer = Observer(
-            store, scales=scales, pods=pods, surroundings=surroundings, refusals=refusals, clock=clock
+            store,
+            scales=scales,
+            pods=pods,
+            surroundings=surroundings,
+            refusals=refusals,
+            quotas=quotas,
+            clock=clock,
         )
+        self._quotas = quotas
         self._template_edits = TemplateEdits(surroundings, clock)
         self._leadership = leadership
         self._reporter = reporter
@@ -89,6 +98,7 @@ class Reconciler:
         spec, target = self._observer.specification(pool), pool.declaration.target
         if spec is None or target is None:
             pool.decision = None
+            self._quotas.ceiling(pool, are_pods_known=self._observer.pods_failure(pool) is None)
             return await self._reporter.report(pool, self._verdicts(pool))
         if pool.target.is_due(self._clock()):
             await self._read(pool, target)
@@ -138,6 +148,8 @@ class Reconciler:
         observation = self._observer.observe(pool, now)
         with self._timings.decide.time():
             pool.decision, pool.state = decide(now, spec, observation, remembered)
+        if self._quotas.counts(pool):
+            self._quotas.decided(pool, may_write=self._may_write(pool))
 
     def _record(self, pool: Pool) -> None:
         if pool.decision and pool.observation:
@@ -175,14 +187,18 @@ class Reconciler:
             self._template_edits.due_at(pool) if self._leadership.may_write() else None,
             pool.starts.changes_at(self._clock()),
             budget_changes_at(pool, self._clock()),
+            self._quotas.changes_at(pool),
         )
         return min(pool.target.next_read_at, *(at for at in times if at is not None))
 
     async def _enforce(self, pool: Pool, target: TargetKey, spec: PoolSpec, remembered: PoolState) -> None:
         """Write what was decided over what was just read; after a conflict, read and decide again."""
         for _ in range(WRITE_ATTEMPTS):
-            if not pool.target.is_fresh(self._clock()):
+            is_renewed = self._raises_in_quota(pool) and await self._observer.renew_size(pool)
+            is_fresh = pool.target.is_fresh(self._clock())
+            if not is_fresh:
                 await self._read(pool, target)
+            if is_renewed or not is_fresh:
                 self._decide(pool, spec, remembered)
             if not self._is_current(pool, spec) or not _is_change(pool, spec):
                 return
@@ -191,7 +207,7 @@ class Reconciler:
             except ScaleConflict:
                 self._timings.failed_writes.labels("ScaleConflict").inc()
                 pool.target.expire()
-            except NotLeading:
+            except (NotLeading, NoRoom):
                 return
             except (KubeFailure, TimeoutError) as error:
                 failure = error if isinstance(error, KubeFailure) else UNANSWERED
@@ -202,6 +218,12 @@ class Reconciler:
             else:
                 return
 
+    def _raises_in_quota(self, pool: Pool) -> bool:
+        """Whether the decision is to add replicas that a quota counts."""
+        decision, scale = pool.decision, pool.target.scale
+        is_raise = decision is not None and scale is not None and decision.replicas > scale.replicas
+        return is_raise and self._quotas.counts(pool)
+
     async def _write(self, pool: Pool, target: TargetKey, spec: PoolSpec) -> None:
         decision, scale = pool.decision, pool.target.scale
         if decision is None or scale is None:
@@ -210,7 +232,8 @@ class Reconciler:
         if not 0 <= decision.replicas <= most:
             raise ValueError(f"a bug: decided on {decision.replicas} replicas, which is not in 0 to {most}")
         async with self._leadership.writing():
-            written = await self._scales.write(target, scale, decision.replicas)
+            with self._quotas.writing(pool, scale, decision.replicas):
+                written = await self._scales.write(target, scale, decision.replicas)
         now = self._clock()
         is_completed = written.replicas == scale.replicas
         is_corrected = is_completed or decision.reason is Reason.OUT_OF_BOUNDS

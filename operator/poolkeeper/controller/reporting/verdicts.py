@@ -1,5 +1,7 @@
 """All conditions of a pool at this moment, one verdict each."""
 
+from dataclasses import replace
+
 from poolkeeper.api.pool import Accelerator, PoolMode
 from poolkeeper.controller.pool.contest import CONTESTED
 from poolkeeper.controller.pool.pool import Pool
@@ -13,6 +15,7 @@ from poolkeeper.controller.reporting.orphans import no_orphans
 from poolkeeper.controller.reporting.readiness_probed import readiness_probed
 from poolkeeper.controller.reporting.starts_succeed import starts_succeed
 from poolkeeper.core.values.decision import Verdict
+from poolkeeper.core.values.observation import QUOTA
 from poolkeeper.kube.transport.errors import KubeFailure
 
 
@@ -23,7 +26,7 @@ def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: fl
         ConditionType.READY: _readiness(store, pool, pods_failure, now),
         ConditionType.DEMAND_KNOWN: decision.demand_known if decision else UNDECIDED,
         ConditionType.BUDGET_ATTAINABLE: decision.budget_attainable if decision else UNDECIDED,
-        ConditionType.WITHIN_LIMITS: decision.within_limits if decision else UNDECIDED,
+        ConditionType.WITHIN_LIMITS: _within_limits(pool),
         ConditionType.SCALED_TO_ZERO: conditions.scaled_to_zero(replicas),
         ConditionType.SOLE_WRITER: rival(store, pool) or _contest(pool, now),
         ConditionType.STARTS_SUCCEED: starts_succeed(pool),
@@ -41,6 +44,16 @@ def _whole(pool: Pool) -> Verdict | None:
     """Whether replicas are whole, where several of the target's pods are one."""
     step = pool.declaration.step
     return conditions.replicas_whole(pool.target.scale, step) if step > 1 else None
+
+
+def _within_limits(pool: Pool) -> Verdict:
+    """What holds the pool back; of a quota, also who has what the pool needs."""
+    if pool.decision is None:
+        return UNDECIDED
+    found = pool.decision.within_limits
+    if found.reason != QUOTA.reason or not pool.quota:
+        return found
+    return replace(found, message=f"{found.message}; {pool.quota}")
 
 
 def rival(store: Store, pool: Pool) -> Verdict | None:

@@ -13,7 +13,7 @@ from poolkeeper.core.tuning import (
     RETEST_SECONDS,
 )
 from poolkeeper.core.values.decision import Reason
-from poolkeeper.core.values.observation import Lowered, Observation
+from poolkeeper.core.values.observation import QUOTA, Lowered, Observation
 from poolkeeper.core.values.spec import PoolSpec
 
 MESSAGE_CACHE_SIZE = 4096
@@ -30,6 +30,11 @@ class Limits(NamedTuple):
     changes_at: float
     ceiling_by: Lowered | None = None
     """What has lowered the ceiling below the spec's maximum; None where nothing has."""
+
+    @property
+    def is_quota(self) -> bool:
+        """Whether it is quota that allows no more."""
+        return self.ceiling_by is not None and self.ceiling_by.reason == QUOTA.reason
 
 
 def limits(now: float, spec: PoolSpec, observation: Observation, state: PoolState) -> Limits:

@@ -6,6 +6,7 @@ a `Choice` wins, and one that does not apply returns None.
 """
 
 import math
+from dataclasses import replace
 
 from poolkeeper.core.learning import history, seen_idle
 from poolkeeper.core.learning.state import PoolState
@@ -15,6 +16,7 @@ from poolkeeper.core.policy.belief import believe
 from poolkeeper.core.policy.case import Case, Choice
 from poolkeeper.core.policy.failing import failing_starts, restrain, settle, trouble, without
 from poolkeeper.core.policy.foreign import hold_back
+from poolkeeper.core.policy.stake import at_stake
 from poolkeeper.core.policy.starting import (
     cancel,
     expected_start,
@@ -31,6 +33,7 @@ from poolkeeper.core.values.decision import Decision, Reason, Trouble, Verdict
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import Observation, Replicas
 from poolkeeper.core.values.spec import PoolSpec
+from poolkeeper.core.values.stake import Stake
 
 _NEED_UNKNOWN = Verdict(
     None, "DemandUnknown", "demand is unknown, so it is unknown whether it needs more replicas than allowed"
@@ -58,7 +61,8 @@ def decide(
     state = case.state
     if choice.replicas < replicas.desired:
         state = state._replace(ahead_at=None)
-    return _conclude(choice, spec, workload, state, within_limits(case), case.trouble), state
+    stake = None if observation.ceiling is None else _at_stake(case, observation)
+    return _conclude(choice, spec, workload, state, within_limits(case, stake), case.trouble, stake), state
 
 
 def _look_ahead(
@@ -133,6 +137,7 @@ def _conclude(
     state: PoolState,
     within_limits: Verdict,
     found: Trouble | None = None,
+    stake: Stake | None = None,
 ) -> Decision:
     if within_limits.holds and not workload.is_known:
         within_limits = _NEED_UNKNOWN
@@ -151,7 +156,23 @@ def _conclude(
         found,
         state.excess.beside(workload.orphaned),
         choice.explain_at,
+        stake,
     )
+
+
+def _at_stake(case: Case, observation: Observation) -> Stake:
+    """What the pool would lose to others that share a quota with it, and what it would have without one."""
+    now, spec, workload, state = case.now, case.spec, case.workload, case.state
+    is_limited = case.limits.ceiling_by is not None and not case.limits.is_quota
+    limits = (
+        case.limits if is_limited else bounds.limits(now, spec, replace(observation, ceiling=None), state)
+    )
+    counted = without(case.replicas, case.failing) if case.failing else case.replicas
+    plan = plan_starts(now, spec, workload, counted, limits.ceiling, state)
+    if plan.more and plan.start_at > now and spec.may_delay:
+        plan, _ = shorten_delay(now, spec, workload, counted, plan, state)
+    unlimited = case._replace(limits=limits, plan=plan)
+    return at_stake(case, unlimited, restrain(unlimited, _choose(unlimited)))
 
 
 def _keep_in_bounds(case: Case) -> Choice | None:
@@ -163,8 +184,9 @@ def _keep_in_bounds(case: Case) -> Choice | None:
         return None
     lowered = lowest_safe(case, limits.ceiling)
     if lowered < desired:
-        return Choice(lowered, Reason.OUT_OF_BOUNDS, say.above_ceiling(desired, limits.ceiling, lowered))
-    message = say.above_ceiling_but_busy(desired, limits.ceiling)
+        message = say.above_ceiling(desired, limits.ceiling, lowered, is_quota=limits.is_quota)
+        return Choice(lowered, Reason.OUT_OF_BOUNDS, message)
+    message = say.above_ceiling_but_busy(desired, limits.ceiling, is_quota=limits.is_quota)
     return Choice(desired, Reason.OUT_OF_BOUNDS, message, safe_at(case))
 
 

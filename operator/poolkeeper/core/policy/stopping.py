@@ -13,6 +13,7 @@ from poolkeeper.core.policy.case import (
     loading,
     revocable,
     taken_up_until,
+    unseen_until,
 )
 from poolkeeper.core.policy.foreign import are_left_alone, idle_since, left_alone_until
 from poolkeeper.core.tuning import (
@@ -125,4 +126,17 @@ def safe_at(case: Case) -> float:
         return left_alone_until(case)
     if case.spec.drains_on_termination:
         return case.now
-    return _stop_at(case)[0] if case.workload.is_empty else math.inf
+    if not case.workload.is_empty:
+        return math.inf
+    return spared_at(case) if case.limits.is_quota else _stop_at(case)[0]
+
+
+def spared_at(case: Case) -> float:
+    """When the replicas of an empty pool may go to others that share a quota with it: once they are idle,
+    also while staying up would cost less than the next start. Infinity while a start goes on."""
+    if loading(case) or not case.workload.is_known:
+        return math.inf
+    idle_at = max(confirmed_idle_at(case), unseen_until(case))
+    if case.state.ready_since is not None:
+        idle_at = max(idle_at, case.state.ready_since + MINIMUM_UP_SECONDS)
+    return max(idle_at, left_alone_until(case)) if case.replicas.starting else idle_at

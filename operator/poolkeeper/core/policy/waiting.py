@@ -8,7 +8,9 @@ from poolkeeper.core.policy.case import Case, Choice
 from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.values.decision import Reason, Verdict
 from poolkeeper.core.values.demand import Workload
+from poolkeeper.core.values.observation import QUOTA
 from poolkeeper.core.values.spec import PoolSpec
+from poolkeeper.core.values.stake import Stake
 
 _HOLDING = (Reason.WITHIN_BUDGET, Reason.STARTING)
 _WITHIN_LIMITS = Verdict(True, "WithinBounds", "the ceiling allows the replicas that the demand needs")
@@ -62,13 +64,17 @@ def exceeds_ceiling(case: Case) -> bool:
     return case.state.load.replicas(case.spec.concurrency, rate) > ceiling
 
 
-def within_limits(case: Case) -> Verdict:
+def within_limits(case: Case, stake: Stake | None = None) -> Verdict:
     """Whether the ceiling, and quota, allow as many replicas as the demand needs."""
+    ceiling = case.limits.ceiling
     if exceeds_ceiling(case):
-        ceiling, allowed_by, lowered = case.limits.ceiling, _allowed_by(case), case.limits.ceiling_by
+        allowed_by, lowered = _allowed_by(case), case.limits.ceiling_by
         reason = "AtCeiling" if lowered is None else lowered.reason
         more = f"the demand needs more than the {say.count(ceiling, 'replica')} that {allowed_by} allows"
         return Verdict(False, reason, more)
+    if stake is not None and case.limits.is_quota and stake.wanted > ceiling:
+        wanted, allowed = say.count(stake.wanted, "replica"), say.count(ceiling, "replica")
+        return Verdict(False, QUOTA.reason, f"the pool needs {wanted}, and quota allows {allowed}")
     found = case.trouble
     if found and case.workload.queued and not (found.is_failure or found.may_pass):
         needed = say.count(case.replicas.desired, "replica")

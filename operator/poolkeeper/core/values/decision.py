@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from poolkeeper.core.values.stake import Stake
+
 
 class Reason(StrEnum):
     """Why a number of replicas was chosen; shown to people, counted in metrics, stable across versions."""
@@ -85,6 +87,9 @@ class Decision(NamedTuple):
     explain_at: float | None = None
     """When the message should be made again although nothing else has changed, because requests become late
     that wait; None for never."""
+    stake: Stake | None = None
+    """What is at stake for the pool where it shares a quota; None where no quota counts it, or the replicas
+    can't be seen."""
 
     @property
     def aims_at_zero(self) -> bool:

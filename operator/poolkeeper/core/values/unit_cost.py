@@ -60,7 +60,7 @@ def _share_of_whole(spec: AcceleratorClassSpec, classes: Classes, depth: int) ->
 
 def _own_price(spec: AcceleratorClassSpec) -> int | None:
     if spec.dollars_per_chip_hour is not None:
-        return _micro_dollars(spec.dollars_per_chip_hour)
+        return micro_dollars(spec.dollars_per_chip_hour)
     return min(_list_prices(spec), default=None)
 
 
@@ -72,13 +72,13 @@ def _list_prices(spec: AcceleratorClassSpec) -> Iterator[int]:
 
 def chip_price(price: Price) -> int | None:
     """A list price for one chip, in micro-dollars per hour; None where it isn't in US dollars per hour."""
-    amount = _micro_dollars(price.amount)
+    amount = micro_dollars(price.amount)
     if amount is None or price.currency != "USD" or price.period is not Period.HOUR:
         return None
     return _divided(amount, price.chips)
 
 
-def _micro_dollars(amount: str) -> int | None:
+def micro_dollars(amount: str) -> int | None:
     """Micro-dollars of a decimal like "2.70", rounded up; None where it is no such decimal."""
     whole, _, fraction = amount.partition(".")
     if not (whole.isascii() and whole.isdecimal()) or not f"0{fraction}".isdecimal() or not amount.isascii():

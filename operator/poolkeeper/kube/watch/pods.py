@@ -22,7 +22,7 @@ MOST_SHARE_OF_TIME = 0.1
 
 
 class _Watch(NamedTuple):
-    reflector: Reflector
+    reflector: Reflector[Pod]
     task: asyncio.Task[None]
 
 
@@ -110,6 +110,7 @@ class PodWatch:
         reflector = Reflector(
             self._client,
             _path(place),
+            project=project_pod,
             on_list=on_list,
             on_event=self._take,
             on_current=on_current,

@@ -1,18 +1,20 @@
-"""Follows the pods of one place: list them, watch them, and list them again after a gap."""
+"""Follows the objects of one path: list them, watch them, and list them again after a gap."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from poolkeeper.backoff import Backoff
 from poolkeeper.kube.transport.client import STALL_SECONDS, JsonObject, KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 from poolkeeper.kube.transport.fields import readable
 from poolkeeper.kube.transport.listing import PAGING, Paging, list_all
-from poolkeeper.kube.watch.pod import Pod, project_pod
 
 logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
 
 RETRIES = Backoff(first_seconds=0.2, longest_seconds=30.0)
 SERVER_TIMEOUT_SECONDS = 300
@@ -30,8 +32,8 @@ class WatchTiming:
     backoff: Backoff = RETRIES
 
 
-class Reflector:
-    """Reports all pods of a path and every change of them, for as long as it runs.
+class Reflector(Generic[Item]):
+    """Reports all objects of a path and every change of them, for as long as it runs.
 
     `on_list` gets all of them, after the start and after each gap; `on_event` gets ADDED, MODIFIED
     and DELETED. `failure` is why the reported content may be out of date, None while the watch is open;
@@ -43,14 +45,16 @@ class Reflector:
         client: KubeClient,
         path: str,
         *,
-        on_list: Callable[[list[Pod]], None],
-        on_event: Callable[[str, Pod], None],
+        project: Callable[[Mapping[str, Any]], Item],
+        on_list: Callable[[list[Item]], None],
+        on_event: Callable[[str, Item], None],
         on_current: Callable[[], None],
         timing: WatchTiming,
     ) -> None:
         self.failure: KubeFailure | None = NOT_LISTED
         self._client = client
         self._path = path
+        self._project = project
         self._on_list = on_list
         self._on_event = on_event
         self._on_current = on_current
@@ -75,10 +79,10 @@ class Reflector:
 
     async def _list_and_watch(self) -> None:
         if self._version is None:
-            pods, self._version = await list_all(
-                self._client, self._path, project_pod, paging=self._timing.paging
+            items, self._version = await list_all(
+                self._client, self._path, self._project, paging=self._timing.paging
             )
-            self._on_list(pods)
+            self._on_list(items)
         query: list[tuple[str, str | int]] = [
             ("resourceVersion", self._version),
             ("allowWatchBookmarks", "true"),
@@ -99,8 +103,8 @@ class Reflector:
     def _take(self, event: JsonObject) -> None:
         raw = event["object"]
         if event["type"] != "BOOKMARK":
-            for pod in readable([raw], project_pod):
-                self._on_event(event["type"], pod)
+            for item in readable([raw], self._project):
+                self._on_event(event["type"], item)
         # Set after the event was taken in: an event that failed must be delivered again.
         self._version = raw["metadata"]["resourceVersion"]
         self._failures = 0

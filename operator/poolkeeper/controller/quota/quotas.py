@@ -1,0 +1,258 @@
+"""Keeps the books of all quotas true to what is declared, seen, decided and written.
+
+Nothing is raised before all pools were read since this replica of the operator leads: until then a pool
+counts with the most that it may have. One that can't be read counts so for UNREAD_SECONDS, and then with what
+its status says.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.pool.store import Store
+from poolkeeper.controller.quota.counting import replicas_present
+from poolkeeper.controller.quota.declared import Declared, declared
+from poolkeeper.controller.quota.parts import part_of
+from poolkeeper.controller.quota.words import Words
+from poolkeeper.core.quota.bank import Bank
+from poolkeeper.core.quota.holding import Holding
+from poolkeeper.core.quota.quota import Part
+from poolkeeper.core.values.identity import PoolKey
+from poolkeeper.core.values.stake import Stake
+from poolkeeper.kube.objects.quotas import QuotaObject
+from poolkeeper.kube.objects.scale import Scale
+from poolkeeper.kube.transport.errors import ApiError, TargetFailure, TargetMissing
+
+UNREAD_SECONDS = 60.0
+"""How long a pool that can't be read counts with its most replicas. Source: chosen; a leader writes a pool's
+status within seconds of its replicas, so that after this time the status is what is best known."""
+ARBITERS_SHARE = 0.1
+"""Most of the time that the arbiter may take."""
+SHORTEST_PAUSE_SECONDS = 0.02
+
+
+class NoRoom(Exception):
+    """A quota has no room for a raise any more: it is decided again."""
+
+
+class Quotas:
+    """Called on the event loop; every method returns at once."""
+
+    def __init__(self, store: Store, mark: Callable[[Pool], None], clock: Callable[[], float]) -> None:
+        self.declared: dict[str, Declared] = {}
+        self.bank = Bank()
+        self._words = Words(self.bank)
+        self.unread_until = 0.0
+        self._store = store
+        self._mark = mark
+        self._clock = clock
+        self._holdings: dict[PoolKey, Holding] = {}
+        self._unread: set[PoolKey] = set()
+        self._news = asyncio.Event()
+
+    # What is declared.
+
+    def listed(self, quotas: Iterable[QuotaObject]) -> None:
+        """These are all quotas."""
+        found = {each.name: each for each in quotas}
+        for name in self.declared.keys() - found.keys():
+            self.gone(name)
+        for each in found.values():
+            self.seen(each)
+
+    def seen(self, quota: QuotaObject) -> None:
+        """A quota was added or edited, or its status was written."""
+        before = self.declared.get(quota.name)
+        if before is not None and (before.seen.uid, before.seen.generation) == (quota.uid, quota.generation):
+            return
+        now_declared = self.declared[quota.name] = declared(quota, before)
+        self.bank.declare(now_declared.quota)
+        self._count_all()
+
+    def gone(self, name: str) -> None:
+        """A quota was deleted: its pools are limited by it no more."""
+        if self.declared.pop(name, None) is not None:
+            self.bank.drop(name)
+            self._count_all()
+
+    # Who leads.
+
+    def begin(self) -> None:
+        """This replica begins to lead, or all pools are known now: what they hold has to be read."""
+        now = self._clock()
+        self.unread_until = now + UNREAD_SECONDS
+        for pool in self._store.all():
+            noted, spec = _noted(pool), pool.declaration.spec
+            self._holding(pool).assume(spec.replicas.max if spec else noted, noted)
+            self._unread.add(pool.key)
+        if self.declared:
+            self._count_all()
+
+    @property
+    def unread(self) -> frozenset[PoolKey]:
+        """The pools that count with what may be there, since they were not read yet."""
+        return frozenset(self._unread)
+
+    # One look at a pool.
+
+    def ceiling(self, pool: Pool, *, are_pods_known: bool) -> int | None:
+        """The most replicas that the pool may have, as it was just seen; None where no quota counts it."""
+        self._look(pool, self._holding(pool), are_pods_known=are_pods_known)
+        if not self.declared and not pool.quota:
+            return None
+        self._count(pool)
+        found = self.bank.ceiling(pool.key)
+        if found is None:
+            pool.quota = ""
+            return None
+        return found.replicas
+
+    def decided(self, pool: Pool, *, may_write: bool) -> None:
+        """A decision was made; without the right to write it, the pool asks for nothing."""
+        pool.quota = ""
+        position = self.bank.position(pool.key)
+        if position is None or not self.counts(pool):
+            return
+        stake = pool.decision.stake if pool.decision else None
+        if stake is None or not may_write:
+            stake = Stake(needed=position.held, wanted=0)
+        self.bank.stakes(pool.key, stake)
+        if stake.wanted > position.held:
+            pool.quota = self._words.why_not_more(pool.key, self._unread, self.unread_until)
+        self._note_news()
+
+    @contextmanager
+    def writing(self, pool: Pool, scale: Scale, replicas: int) -> Iterator[None]:
+        """The context of one write of the replicas. Raises NoRoom where a quota has no room for it."""
+        holding = self._holding(pool)
+        if replicas > scale.replicas:
+            if not self.bank.reserve(pool.key, replicas):
+                self._mark(pool)
+                raise NoRoom
+            holding.reserve(replicas)
+        try:
+            yield
+        except BaseException as error:
+            if _is_refused(error):
+                holding.refused()
+            elif replicas > scale.replicas:
+                holding.unanswered(scale.resource_version, self._clock())
+            raise
+        else:
+            holding.written(replicas, self._clock())
+        finally:
+            self._count(pool)
+
+    def counts(self, pool: Pool) -> bool:
+        """Whether any quota counts the pool."""
+        position = self.bank.position(pool.key)
+        return position is not None and bool(position.parts)
+
+    def changes_at(self, pool: Pool) -> float | None:
+        """When the pool has to be looked at although nothing happens, since fewer replicas may count then."""
+        holding = self._holdings.get(pool.key)
+        if holding is None or not self.declared:
+            return None
+        return self.unread_until if pool.key in self._unread else holding.changes_at()
+
+    def forget(self, pool: Pool) -> None:
+        """The pool was deleted; call it once it is no longer in the store."""
+        self._holdings.pop(pool.key, None)
+        self._unread.discard(pool.key)
+        self.bank.forget(pool.key)
+        # Another pool of the same target holds its replicas from now on.
+        if pool.declaration.target:
+            for each in self._store.sharing(pool.declaration.target):
+                self._count(each)
+
+    async def run(self) -> None:
+        """Ask the arbiter whenever something has changed, and have the pools that it concerns looked at."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            began = monotonic()
+            for holder in self.bank.settle():
+                if (pool := self._store.get(PoolKey(*holder[:2]))) is not None:
+                    self._mark(pool)
+            took_seconds = monotonic() - began
+            await asyncio.sleep(max(SHORTEST_PAUSE_SECONDS, took_seconds / ARBITERS_SHARE))
+
+    def _holding(self, pool: Pool) -> Holding:
+        holding = self._holdings.get(pool.key)
+        if holding is None:
+            holding = self._holdings[pool.key] = Holding()
+            noted = _noted(pool)
+            holding.assume(noted, noted)
+        return holding
+
+    def _look(self, pool: Pool, holding: Holding, *, are_pods_known: bool) -> None:
+        """Note what was read of a target and its pods."""
+        scale, now = pool.target.scale, self._clock()
+        if scale is not None and pool.target.has_selector and are_pods_known:
+            holding.saw(*replicas_present(pool), now)
+        elif scale is not None and not pool.target.has_selector:
+            holding.saw(scale.current_replicas, 0, now)
+        elif scale is None or not holding.is_read:
+            self._look_in_vain(pool, holding, now)
+            return
+        holding.read(scale.replicas, scale.resource_version, now)
+        self._unread.discard(pool.key)
+
+    def _look_in_vain(self, pool: Pool, holding: Holding, now: float) -> None:
+        """The target or its pods can't be read."""
+        if isinstance(pool.target.failure, TargetMissing):
+            holding.saw(0, 0, now)
+            holding.read(0, "", now)
+            self._unread.discard(pool.key)
+        elif pool.key in self._unread and now >= self.unread_until:
+            holding.assume(holding.before, holding.before)
+            self._unread.discard(pool.key)
+
+    def _count(self, pool: Pool) -> None:
+        """Bring the books up to date with one pool."""
+        self.bank.place(pool.key, dict(self._parts(pool)))
+        holding = self._holding(pool)
+        is_first = self._is_first(pool)
+        self.bank.hold(pool.key, holding.held if is_first else 0, holding.leaving if is_first else 0)
+        self._note_news()
+
+    def _is_first(self, pool: Pool) -> bool:
+        """Whether the pool is the one that counts, of all that name its target."""
+        target = pool.declaration.target
+        if target is None:
+            return True
+        sharing = self._store.sharing(target)
+        return len(sharing) < 2 or sharing[0] is pool
+
+    def _parts(self, pool: Pool) -> Iterator[tuple[str, Part]]:
+        for name, each in self.declared.items():
+            share = each.share_of(pool.key.namespace, pool.labels)
+            if share is not None:
+                yield name, part_of(each.quota, share, pool, self._store.classes)
+
+    def _count_all(self) -> None:
+        for pool in self._store.all():
+            self._count(pool)
+            self._mark(pool)
+
+    def _note_news(self) -> None:
+        if self.bank.is_due:
+            self._news.set()
+
+
+def _noted(pool: Pool) -> int:
+    """The replicas that a pool's status says it has; 0 where it says nothing that can be read."""
+    replicas = pool.status.get("replicas")
+    if not isinstance(replicas, dict):
+        return 0
+    numbers = (replicas.get(name) for name in ("desired", "terminating"))
+    return sum(each for each in numbers if isinstance(each, int) and not isinstance(each, bool) and each > 0)
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Whether a write that ended so has certainly not happened and never will."""
+    if isinstance(error, ApiError):
+        return error.status < 500
+    return isinstance(error, TargetFailure)

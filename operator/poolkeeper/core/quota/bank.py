@@ -1,0 +1,277 @@
+"""The books of all quotas: what every holder has, and whether it may have more.
+
+A raise must be reserved before it is written, and what is reserved counts until its pods are gone; so the sum
+never exceeds a limit by what the operator does. The line of `arbitration` is only made for a quota whose
+pools ask for more than it has; otherwise a change costs a few additions, however many pools there are.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from poolkeeper.core.quota.arbitration import Allotment, Claim, arbitrate, kept_back
+from poolkeeper.core.quota.quota import Amounts, Holder, Part, Quota, most_that_fit
+from poolkeeper.core.values.stake import Stake
+
+NOTHING_KNOWN = Stake(needed=0, wanted=0)
+
+
+class Ceiling(NamedTuple):
+    """How many replicas a holder may have, and by which quota."""
+
+    replicas: int
+    quota: str
+
+
+@dataclass(slots=True)
+class Position:
+    """What one holder has in all quotas, and what it asks for."""
+
+    parts: Mapping[str, Part]
+    held: int = 0
+    leaving: int = 0
+    stake: Stake = NOTHING_KNOWN
+    shown: int | None = None
+    """The ceiling that it was given last."""
+
+    @property
+    def counted(self) -> int:
+        return self.held + self.leaving
+
+
+@dataclass(slots=True)
+class Books:
+    """The books of one quota."""
+
+    quota: Quota
+    members: set[Holder] = field(default_factory=set)
+    used: list[int] = field(default_factory=list)
+    by_share: list[list[int]] = field(default_factory=list)
+    waiting: set[Holder] = field(default_factory=set)
+    """Holders that want more than they have."""
+    allotment: Allotment | None = None
+    """What the arbiter said last; None while nobody has to give way."""
+    is_due: bool = False
+    """Whether something has changed since then."""
+
+    def __post_init__(self) -> None:
+        self.used = [0] * len(self.quota.limits)
+        self.by_share = [[0] * len(self.quota.limits) for _ in self.quota.shares]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether more is used than the quota has: it was edited, or others have raised their replicas."""
+        return any(used > limit for used, limit in zip(self.used, self.quota.limits, strict=True))
+
+    def add(self, part: Part, replicas: int) -> None:
+        """Count so many replicas more, or fewer."""
+        share = self.by_share[part.share]
+        for index, each in enumerate(part.use):
+            self.used[index] += each * replicas
+            share[index] += each * replicas
+        if self.allotment is not None:
+            spare = self.allotment.spare
+            for index, each in enumerate(part.use):
+                spare[index] -= max(0, each * replicas)
+
+    def free(self) -> list[int]:
+        """What nobody uses, by measure."""
+        return [limit - used for limit, used in zip(self.quota.limits, self.used, strict=True)]
+
+    def room(self, part: Part) -> list[int]:
+        """What a holder of this share may use more, while nobody has to give way for it."""
+        room, shares = self.free(), self.quota.shares
+        for index, share in enumerate(shares):
+            if index == part.share or share.lends or not share.guaranteed:
+                continue
+            left = kept_back(share, self._left(index))
+            room = [each - kept for each, kept in zip(room, left, strict=True)]
+        if not shares[part.share].borrows:
+            return [min(each, left) for each, left in zip(room, self._left(part.share), strict=True)]
+        return room
+
+    def _left(self, index: int) -> list[int]:
+        """What is left of a share's guarantee; all of a measure that it does not name."""
+        guaranteed, used = self.quota.shares[index].guaranteed, self.by_share[index]
+        if not guaranteed:
+            return [0] * len(used)
+        pairs = zip(guaranteed, used, self.quota.limits, strict=True)
+        return [(limit if amount is None else amount) - each for amount, each, limit in pairs]
+
+
+class Bank:
+    """Reserves capacity. Deterministic, without a clock: the same calls in the same order have the same
+    answers."""
+
+    def __init__(self) -> None:
+        self.books: dict[str, Books] = {}
+        self._positions: dict[Holder, Position] = {}
+
+    def declare(self, quota: Quota) -> None:
+        """Take a quota as it is declared now; its members have to be placed again."""
+        before = self.books.get(quota.name)
+        for holder in before.members if before else ():
+            position = self._positions[holder]
+            position.parts = {name: part for name, part in position.parts.items() if name != quota.name}
+        self.books[quota.name] = Books(quota)
+
+    def drop(self, name: str) -> None:
+        """A quota was deleted: it limits nobody any more."""
+        books = self.books.pop(name, None)
+        for holder in books.members if books else ():
+            position = self._positions[holder]
+            position.parts = {each: part for each, part in position.parts.items() if each != name}
+
+    def place(self, holder: Holder, parts: Mapping[str, Part]) -> None:
+        """Say in which quotas a holder takes part, and what one replica uses of each."""
+        position = self._positions.get(holder)
+        if position is None:
+            if not parts:
+                return
+            position = self._positions[holder] = Position({})
+        if position.parts == parts:
+            return
+        self._count(holder, position, -position.counted)
+        for name in position.parts.keys() - parts.keys():
+            self.books[name].members.discard(holder)
+            self.books[name].waiting.discard(holder)
+        position.parts = dict(parts)
+        for name in parts:
+            self.books[name].members.add(holder)
+        self._count(holder, position, position.counted)
+
+    def forget(self, holder: Holder) -> None:
+        """The holder was deleted."""
+        self.place(holder, {})
+        self._positions.pop(holder, None)
+
+    def hold(self, holder: Holder, held: int, leaving: int) -> None:
+        """So many replicas of a holder count."""
+        position = self._positions.get(holder)
+        if position is None or (held, leaving) == (position.held, position.leaving):
+            return
+        more = held + leaving - position.counted
+        position.held, position.leaving = held, leaving
+        self._count(holder, position, more)
+
+    def stakes(self, holder: Holder, stake: Stake) -> None:
+        """What is at stake for a holder has changed."""
+        position = self._positions.get(holder)
+        if position is None or stake == position.stake:
+            return
+        position.stake = stake
+        self._count(holder, position, 0)
+
+    def position(self, holder: Holder) -> Position | None:
+        return self._positions.get(holder)
+
+    def parts_of(self, books: Books) -> Iterator[tuple[Holder, Part]]:
+        """The members of a quota, and how each takes part."""
+        for holder in books.members:
+            yield holder, self._positions[holder].parts[books.quota.name]
+
+    def ceiling(self, holder: Holder) -> Ceiling | None:
+        """The most replicas that a holder may ask for now; None where no quota limits it."""
+        position = self._positions.get(holder)
+        if position is None or not position.parts:
+            return None
+        found = min(
+            Ceiling(self._most(holder, position, self.books[name], part), name)
+            for name, part in position.parts.items()
+        )
+        position.shown = found.replicas
+        return found
+
+    def reserve(self, holder: Holder, replicas: int) -> bool:
+        """Count a raise to so many replicas, if every quota has room for it. Returns whether it is
+        counted."""
+        position = self._positions.get(holder)
+        if position is None or not position.parts or replicas <= position.held:
+            return True
+        more = replicas - position.held
+        for name, part in position.parts.items():
+            room = self.books[name].free()
+            if part.unknown or most_that_fit(room, part.use, more) < more:
+                return False
+        self.hold(holder, replicas, position.leaving)
+        for name in position.parts:
+            allotment = self.books[name].allotment
+            if allotment is not None and holder in allotment.ceilings:
+                # Until the arbiter is asked again, what it granted must not look like too much.
+                allotment.ceilings[holder] = max(replicas, allotment.ceilings[holder])
+        return True
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the arbiter should be asked."""
+        return any(books.is_due for books in self.books.values())
+
+    def settle(self) -> set[Holder]:
+        """Ask the arbiter about each quota where something has changed. Returns the holders whose ceiling is
+        another one than they were given."""
+        concerned: set[Holder] = set()
+        for books in self.books.values():
+            if books.is_due:
+                concerned |= self._settle(books)
+        return {holder for holder in concerned if self._is_news(holder)}
+
+    def _settle(self, books: Books) -> set[Holder]:
+        """Returns the holders that the arbiter has said something new about."""
+        books.is_due = False
+        before = books.allotment.ceilings.items() if books.allotment else {}.items()
+        is_short = books.waiting or books.is_over
+        books.allotment = arbitrate(books.quota, self._claims(books)) if is_short else None
+        after = books.allotment.ceilings.items() if books.allotment else {}.items()
+        return {holder for holder, _ in before ^ after}
+
+    def _claims(self, books: Books) -> dict[Holder, Claim]:
+        name, positions = books.quota.name, self._positions
+        claims = {}
+        for holder in books.members:
+            position = positions[holder]
+            if position.held or position.leaving or position.stake.wanted:
+                claims[holder] = Claim(position.parts[name], position.held, position.stake, position.leaving)
+        return claims
+
+    def _is_news(self, holder: Holder) -> bool:
+        position = self._positions.get(holder)
+        if position is None or position.shown is None:
+            return False
+        shown, found = position.shown, self.ceiling(holder)
+        position.shown = shown
+        wanted = max(position.stake.wanted, position.held)
+        # What a ceiling allows beyond that changes nothing.
+        return found is None or min(found.replicas, wanted) != min(shown, wanted)
+
+    def _most(self, holder: Holder, position: Position, books: Books, part: Part) -> int:
+        allotment, held = books.allotment, position.held
+        if allotment is None:
+            return held if part.unknown else held + _fitting(books.room(part), part.use)
+        if (ceiling := allotment.ceilings.get(holder)) is not None:
+            # What was granted may have gone to a holder that nobody had to give way for.
+            return ceiling if ceiling <= held else min(ceiling, held + _fitting(books.free(), part.use))
+        if part.unknown:
+            return held
+        room = [min(pair) for pair in zip(books.room(part), allotment.spare, strict=True)]
+        return held + _fitting(room, part.use)
+
+    def _count(self, holder: Holder, position: Position, more: int) -> None:
+        is_waiting = position.stake.wanted > position.held
+        for name, part in position.parts.items():
+            books = self.books[name]
+            if more:
+                books.add(part, more)
+            # What can't be added to asks nobody to give way.
+            if is_waiting and not part.unknown:
+                books.waiting.add(holder)
+            else:
+                books.waiting.discard(holder)
+            books.is_due = books.is_due or books.allotment is not None or bool(books.waiting) or books.is_over
+
+
+MOST_REPLICAS = 1_000_000
+"""More than any pool may declare: what a replica that uses nothing of a quota may have of it."""
+
+
+def _fitting(room: Iterable[int], use: Amounts) -> int:
+    return most_that_fit(list(room), use, MOST_REPLICAS)
