@@ -207,6 +207,16 @@ class Budget(ApiModel):
     Europe/Berlin."""
 
 
+class PartnerPool(ApiModel):
+    """A pool that comes up and goes to zero together with this one."""
+
+    name: ObjectName
+    """Name of the pool, in the same namespace."""
+
+
+Partners = Annotated[tuple[PartnerPool, ...], Field(max_length=8), ListMap(("name",))]
+
+
 class AcceleratorPoolSpec(ApiModel):
     """The desired behaviour of one pool."""
 
@@ -264,6 +274,11 @@ class AcceleratorPoolSpec(ApiModel):
     budget: Budget | None = None
     """How much the pool may cost a day; absent for no limit. How long requests may wait is the budget of
     coldStart."""
+    with_: Annotated[Partners | None, Field(alias="with")] = None
+    """Other pools of the same namespace that are only useful together with this one, such as those for
+    prefill and for decode. All of them are up, or all are at zero: while one wants replicas, each of the
+    others has one at least, and the last replicas stop once all are idle. One of two pools may name the
+    other, or both may."""
     mode: PoolMode = PoolMode.ENFORCE
     """Enforce writes decisions to the target. Observe decides and records, and writes nothing to the
     target."""

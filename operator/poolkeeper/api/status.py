@@ -175,5 +175,5 @@ class AcceleratorPoolStatus(ApiModel):
     """Statements about the pool: Ready, DemandKnown, BudgetAttainable, WithinLimits, SoleWriter,
     StartsSucceed, ReadinessProbed, PlacementMatches; NoOrphans where a queue shows requests in flight; with
     an http source, ServiceSuitable; with a budget for a day, WithinBudget; with a replicas.step,
-    ReplicasWhole. True means that all is well.
+    ReplicasWhole; with partners, PartnersFound. True means that all is well.
     ScaledToZero is a state, neither good nor bad."""

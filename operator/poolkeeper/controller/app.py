@@ -292,6 +292,7 @@ class Controller:
             ),
             timings=self._timings,
             clock=self._clock,
+            mark=self._readings.mark,
         )
         return Loop(self._agenda, reconciler, self._timings, self._clock)
 

@@ -170,6 +170,7 @@ class FakeCluster:
             reporter=Reporter(self.statuses.write, cast(EventRecorder, self), self.lease, self.clock),
             timings=Timings(self.registry),
             clock=self.clock,
+            mark=self.readings.mark,
         )
         self.store.classes["cpu"] = AcceleratorClassSpec(
             vendor="None", display_name="CPU", node_tail_seconds=0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,7 @@ FAILING = replace(
 )
 DEAR = (Row(0, Unit("cpu", 1, 51_000_000, None), Amounts(busy=3600.0)),)
 """One hour of a replica for $51."""
+ALONE: dict[str, Any] = {"with": [{"name": "nobody"}]}
 CAN_NOT_BE_BAD = {ConditionType.SCALED_TO_ZERO}
 """A state and no judgement: what makes it True is tested by itself."""
 
@@ -54,6 +56,7 @@ async def all_is_bad() -> FakeCluster:
         replicas={"min": 0, "max": 4, "step": 2},
         scaleToZero={"mode": "Fixed", "idleSeconds": 5, "windows": windows},
         budget={"dollarsPerDay": "50"},
+        **ALONE,
     )
     cluster.publish(50, in_flight=9)
     await cluster.look()

@@ -192,6 +192,7 @@ class OperatorReplica:
             reporter=Reporter(partial(write_status, client), events, self.leadership, around.time),
             timings=self._timings,
             clock=around.time,
+            mark=self._readings.mark,
         )
 
 

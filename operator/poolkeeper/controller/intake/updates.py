@@ -10,6 +10,7 @@ from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.demand import DemandSource
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.pool.history import History
+from poolkeeper.controller.pool.partners import group_of
 from poolkeeper.controller.pool.pool import Declaration, Pool, labels_of
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.values.identity import PoolKey
@@ -71,9 +72,10 @@ class Updates:
         if pool is None:
             self._begin(Pool.first_seen(body))
         elif pool.declaration.generation != metadata.get("generation", 0):
-            before = pool.declaration
+            before, partners = pool.declaration, self._partners(pool)
             pool.accept(Declaration.from_body(body))
             self._declared(pool)
+            self._mark_all(partners)
             self._target_changed(before)
         elif not self._is_leading():
             # The leader writes the status: when this replica leads later, that history goes on.
@@ -86,8 +88,10 @@ class Updates:
         if pool is None or pool.declaration.uid != uid:
             return
         logger.info("Pool deleted; its target keeps its replicas", extra={"pool": str(key)})
+        partners = self._partners(pool)
         self._store.remove(key)
         self._gone(pool)
+        self._mark_all(partners)
         self._agenda.drop(key)
         self._queues.forget(key)
         self._services.forget(key)
@@ -126,6 +130,11 @@ class Updates:
         self._services.assign(pool.key, [each for each in sources if each.http is not None])
         self._agenda.release(pool.key)
         self._mark(pool)
+        self._mark_all(self._partners(pool))
+
+    def _partners(self, pool: Pool) -> list[Pool]:
+        """The pools that come up and go to zero with a pool. Who names a pool that is gone is one too."""
+        return list(group_of(self._store, pool)[1:])
 
     def _target_changed(self, declaration: Declaration) -> None:
         """Which pool may write a target depends on the other pools that name it: look at all of them."""

@@ -67,6 +67,12 @@ class Declaration:
         return self.spec is None or any(source.http for source in self.spec.demand)
 
     @property
+    def partners(self) -> frozenset[PoolKey]:
+        """The other pools that `with` names."""
+        named = (self.spec.with_ or ()) if self.spec else ()
+        return frozenset(PoolKey(self.key.namespace, each.name) for each in named) - {self.key}
+
+    @property
     def step(self) -> int:
         """How many pods of the target are one replica."""
         return (self.spec.replicas.step or 1) if self.spec else 1

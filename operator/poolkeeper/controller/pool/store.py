@@ -37,6 +37,7 @@ class Store:
         self._by_namespace: Index[str] = Index()
         self._by_target: Index[TargetObject] = Index()
         self._by_class: Index[str] = Index()
+        self._by_partner: Index[PoolKey] = Index()
 
     def __len__(self) -> int:
         return len(self._pools)
@@ -61,6 +62,8 @@ class Store:
         if declaration.spec and declaration.target:
             self._by_target.add(_object(declaration.target), pool.key)
             self._by_class.add(declaration.spec.accelerator.class_, pool.key)
+        for partner in declaration.partners:
+            self._by_partner.add(partner, pool.key)
 
     def remove(self, key: PoolKey) -> None:
         if self._pools.pop(key, None) is None:
@@ -70,6 +73,8 @@ class Store:
         if declaration.spec and declaration.target:
             self._by_target.discard(_object(declaration.target), key)
             self._by_class.discard(declaration.spec.accelerator.class_, key)
+        for partner in declaration.partners:
+            self._by_partner.discard(partner, key)
 
     def in_namespace(self, namespace: str, most: int | None = None) -> list[Pool]:
         """The pools of a namespace; some of them where there are more than `most`."""
@@ -77,6 +82,12 @@ class Store:
 
     def of_class(self, name: str) -> list[Pool]:
         return [self._pools[key] for key in self._by_class.get(name, ())]
+
+    def linked(self, key: PoolKey) -> set[PoolKey]:
+        """The pools that a pool names in `with`, or that name it, as far as they exist."""
+        pool = self._pools.get(key)
+        named = pool.declaration.partners if pool else ()
+        return {each for each in (*named, *self._by_partner.get(key, ())) if each in self._pools}
 
     def sharing(self, target: TargetKey) -> list[Pool]:
         """The pools with this target. The first of them may write it: the oldest, by name among equals."""

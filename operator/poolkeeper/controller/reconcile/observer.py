@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.billing.metering import lowered_by, measure, spent, zone_of
+from poolkeeper.controller.pool.partners import partners_of
 from poolkeeper.controller.pool.pod_selection import PodSelection
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.refusals import NO_SHORTAGE, RefusalReader
@@ -189,6 +190,7 @@ class Observer:
             ceiling_by=ceiling_by,
             stop=_stop(pool),
             held=None if _is_observed(pool) else pool.target.contest.held(now),
+            partners=partners_of(self._store, pool),
         )
         measure(self._store, pool, now)
         return pool.observation

@@ -6,6 +6,7 @@ from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.billing.metering import budget_changes_at
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.controller.pool.partners import group_of, is_news, partner
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
@@ -23,6 +24,7 @@ from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.decision import Reason, Verdict
 from poolkeeper.core.values.identity import PoolKey, TargetKey
+from poolkeeper.core.values.observation import Partner
 from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.kube.objects.events import EventType
 from poolkeeper.kube.objects.scale import ScaleClient
@@ -52,8 +54,11 @@ class Reconciler:
         reporter: Reporter,
         timings: Timings,
         clock: Callable[[], float],
+        mark: Callable[[Pool], None],
     ) -> None:
+        """`mark` makes another pool due a look at once."""
         self._store = store
+        self._mark = mark
         self._scales = scales
         self._other_writers = OtherWriters(surroundings, reporter, clock)
         self._observer = Observer(
@@ -97,8 +102,10 @@ class Reconciler:
         await self._observer.look_around(pool)
         spec, target = self._observer.specification(pool), pool.declaration.target
         if spec is None or target is None:
+            told = partner(pool)
             pool.decision = None
             self._quotas.ceiling(pool, are_pods_known=self._observer.pods_failure(pool) is None)
+            self._tell_partners(pool, told)
             return await self._reporter.report(pool, self._verdicts(pool))
         if pool.target.is_due(self._clock()):
             await self._read(pool, target)
@@ -144,12 +151,19 @@ class Reconciler:
 
     def _decide(self, pool: Pool, spec: PoolSpec, remembered: PoolState) -> None:
         """Decide from the state before this look, so that deciding twice in one look counts once."""
-        now = self._clock()
+        now, told = self._clock(), partner(pool)
         observation = self._observer.observe(pool, now)
         with self._timings.decide.time():
             pool.decision, pool.state = decide(now, spec, observation, remembered)
         if self._quotas.counts(pool):
             self._quotas.decided(pool, may_write=self._may_write(pool))
+        self._tell_partners(pool, told)
+
+    def _tell_partners(self, pool: Pool, told: Partner) -> None:
+        """What a pool wants is news for the pools that come up and go to zero with it."""
+        if is_news(told, partner(pool)):
+            for each in group_of(self._store, pool)[1:]:
+                self._mark(each)
 
     def _record(self, pool: Pool) -> None:
         if pool.decision and pool.observation:

@@ -35,6 +35,7 @@ class ConditionType(StrEnum):
     WITHIN_BUDGET = "WithinBudget"
     BILL_KEPT = "BillKept"
     REPLICAS_WHOLE = "ReplicasWhole"
+    PARTNERS_FOUND = "PartnersFound"
 
 
 MANAGED = Verdict(True, "Managed", "the operator manages the replicas of this pool")

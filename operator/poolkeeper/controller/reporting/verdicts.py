@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from poolkeeper.api.pool import Accelerator, PoolMode
 from poolkeeper.controller.pool.contest import CONTESTED
+from poolkeeper.controller.pool.partners import partners_found
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.translate import is_for_training_only
@@ -32,6 +33,7 @@ def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: fl
         ConditionType.STARTS_SUCCEED: starts_succeed(pool),
         ConditionType.READINESS_PROBED: readiness_probed(pool),
         ConditionType.PLACEMENT_MATCHES: pool.surroundings.placement,
+        **({ConditionType.PARTNERS_FOUND: partners} if (partners := partners_found(store, pool)) else {}),
         **({ConditionType.REPLICAS_WHOLE: whole} if (whole := _whole(pool)) else {}),
         **({ConditionType.NO_ORPHANS: orphans} if (orphans := no_orphans(pool, now)) else {}),
         **({ConditionType.BILL_KEPT: store.bill_problem} if store.bill_problem else {}),

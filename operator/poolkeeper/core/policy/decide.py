@@ -28,6 +28,7 @@ from poolkeeper.core.policy.starting import (
     start_ahead,
 )
 from poolkeeper.core.policy.stopping import hand_over, lowest_safe, safe_at, stop, stop_surplus
+from poolkeeper.core.policy.together import Wish, come_up, naming, stop_together
 from poolkeeper.core.policy.waiting import explain_wait, within_limits
 from poolkeeper.core.values.decision import Decision, Reason, Trouble, Verdict
 from poolkeeper.core.values.demand import Workload
@@ -55,14 +56,16 @@ def decide(
     state = history.remember(now, spec, workload, observation, state)
     if replicas is None:
         choice = Choice(state.desired or 0, Reason.TARGET_UNKNOWN, say.TARGET_UNKNOWN)
-        return _conclude(choice, spec, workload, state, _LIMITS_UNKNOWN), state
+        wish = Wish(choice.replicas, may_stop=not choice.replicas)
+        return _conclude(choice, wish, spec, workload, state, _LIMITS_UNKNOWN), state
     case = _look_ahead(now, spec, workload, observation, replicas, state)
-    choice = _amend(case, observation, _choose(case))
+    choice, wish = _amend(case, observation, _choose(case))
     state = case.state
     if choice.replicas < replicas.desired:
         state = state._replace(ahead_at=None)
     stake = None if observation.ceiling is None else _at_stake(case, observation)
-    return _conclude(choice, spec, workload, state, within_limits(case, stake), case.trouble, stake), state
+    limits = within_limits(case, stake)
+    return _conclude(choice, wish, spec, workload, state, limits, case.trouble, stake), state
 
 
 def _look_ahead(
@@ -113,25 +116,34 @@ def _choose(case: Case) -> Choice:
     )
 
 
-def _amend(case: Case, observation: Observation, choice: Choice) -> Choice:
-    """What remains of a choice where something stands against it, and what users should know beside it."""
-    replicas, held = case.replicas, observation.held
+def _amend(case: Case, observation: Observation, choice: Choice) -> tuple[Choice, Wish]:
+    """What remains of a choice where something stands against it, and what users should know beside it; and
+    what the pool wants by itself."""
+    replicas, held, partners = case.replicas, observation.held, observation.partners
+    is_own = choice.replicas > 0
+    if partners:
+        choice = come_up(case, choice, partners)
     if replicas.starting or case.state.attempts.failed:
         choice = restrain(case, choice)
+    wants = choice.replicas if is_own else 0
     if case.workload.waiting:
         choice = explain_wait(case, choice)
     if not choice.replicas and replicas.desired:
         choice = hand_over(case, choice, observation.stop)
+    may_stop = not choice.replicas and (held is None or not replicas.desired)
+    if partners:
+        choice = naming(choice, partners) if wants else stop_together(case, choice, partners)
     if held is not None and choice.replicas != replicas.desired:
         choice = hold_back(case, choice, held)
     if replicas.unready_working:
         hint = say.working_unready(replicas.unready_working)
         choice = choice._replace(message=f"{choice.message}; {hint}")
-    return choice
+    return choice, Wish(wants, may_stop)
 
 
 def _conclude(
     choice: Choice,
+    wish: Wish,
     spec: PoolSpec,
     workload: Workload,
     state: PoolState,
@@ -157,6 +169,8 @@ def _conclude(
         state.excess.beside(workload.orphaned),
         choice.explain_at,
         stake,
+        wish.wants,
+        wish.may_stop,
     )
 
 

@@ -27,6 +27,8 @@ class Reason(StrEnum):
     STOP_IDLE = "StopIdle"
     STOP_SURPLUS = "StopSurplus"
     HANDING_OVER = "HandingOver"
+    WITH_PARTNERS = "WithPartners"
+    STOPPING_TOGETHER = "StoppingTogether"
     HELD_BACK = "HeldBack"
     BUSY = "Busy"
     IN_FLIGHT_UNSEEN = "InFlightUnseen"
@@ -64,6 +66,9 @@ class Trouble:
     """Whether this is how a start often begins: nodes are added, and gates opened, within minutes."""
 
 
+_STOPPING = frozenset({Reason.HANDING_OVER, Reason.STOPPING_TOGETHER})
+
+
 class Decision(NamedTuple):
     """The outcome of one call of `decide`. The verdicts become the conditions of the same names."""
 
@@ -90,8 +95,12 @@ class Decision(NamedTuple):
     stake: Stake | None = None
     """What is at stake for the pool where it shares a quota; None where no quota counts it, or the replicas
     can't be seen."""
+    wants: int = 0
+    """The replicas that the pool wants by itself, without its partners."""
+    may_stop: bool = True
+    """Whether nothing but its partners keeps the last replicas."""
 
     @property
     def aims_at_zero(self) -> bool:
         """Whether the pool should be at zero, also while its last replicas still have to stay."""
-        return self.replicas == 0 or self.reason is Reason.HANDING_OVER
+        return self.replicas == 0 or self.reason in _STOPPING

@@ -240,6 +240,17 @@ class Lowered(NamedTuple):
 QUOTA = Lowered("AtQuota", "quota")
 
 
+class Partner(NamedTuple):
+    """Another pool that is only useful together with this one."""
+
+    name: str
+    """Name of the pool, in the same namespace."""
+    wants: int | None
+    """The replicas that it wants by itself; None while nothing has been decided about it."""
+    may_stop: bool
+    """Whether nothing but its partners keeps its last replicas."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """Everything that `decide` may look at besides the spec and the state."""
@@ -258,3 +269,5 @@ class Observation:
     """Whether the last replicas may stop: always for a pool that no Service leads to."""
     held: Held | None = None
     """Until when no change is written, because another writer keeps changing the replicas."""
+    partners: tuple[Partner, ...] = ()
+    """The pools with which this one comes up and goes to zero; none for most pools."""
