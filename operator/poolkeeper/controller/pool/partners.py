@@ -30,7 +30,7 @@ def partners_of(store: Store, pool: Pool) -> tuple[Partner, ...]:
 
 
 def partner(pool: Pool) -> Partner:
-    """What a pool tells its partners: by its last decision, and nothing before the first."""
+    """What a pool shows its partners: its last decision, and nothing before the first."""
     decision = pool.decision
     if decision is None:
         return Partner(pool.key.name, None, may_stop=False)

@@ -102,10 +102,10 @@ class Reconciler:
         await self._observer.look_around(pool)
         spec, target = self._observer.specification(pool), pool.declaration.target
         if spec is None or target is None:
-            told = partner(pool)
+            shown = partner(pool)
             pool.decision = None
             self._quotas.ceiling(pool, are_pods_known=self._observer.pods_failure(pool) is None)
-            self._tell_partners(pool, told)
+            self._show_partners(pool, shown)
             return await self._reporter.report(pool, self._verdicts(pool))
         if pool.target.is_due(self._clock()):
             await self._read(pool, target)
@@ -151,17 +151,17 @@ class Reconciler:
 
     def _decide(self, pool: Pool, spec: PoolSpec, remembered: PoolState) -> None:
         """Decide from the state before this look, so that deciding twice in one look counts once."""
-        now, told = self._clock(), partner(pool)
+        now, shown = self._clock(), partner(pool)
         observation = self._observer.observe(pool, now)
         with self._timings.decide.time():
             pool.decision, pool.state = decide(now, spec, observation, remembered)
         if self._quotas.counts(pool):
             self._quotas.decided(pool, may_write=self._may_write(pool))
-        self._tell_partners(pool, told)
+        self._show_partners(pool, shown)
 
-    def _tell_partners(self, pool: Pool, told: Partner) -> None:
+    def _show_partners(self, pool: Pool, shown: Partner) -> None:
         """What a pool wants is news for the pools that come up and go to zero with it."""
-        if is_news(told, partner(pool)):
+        if is_news(shown, partner(pool)):
             for each in group_of(self._store, pool)[1:]:
                 self._mark(each)
 

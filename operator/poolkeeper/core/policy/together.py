@@ -15,7 +15,7 @@ from poolkeeper.core.values.observation import Partner
 
 
 class Wish(NamedTuple):
-    """What a pool tells its partners."""
+    """What a pool shows its partners."""
 
     wants: int
     """The replicas that it wants by itself."""
