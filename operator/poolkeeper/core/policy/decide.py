@@ -130,7 +130,7 @@ def _amend(case: Case, observation: Observation, choice: Choice) -> tuple[Choice
         choice = explain_wait(case, choice)
     if not choice.replicas and replicas.desired:
         choice = hand_over(case, choice, observation.stop)
-    may_stop = not choice.replicas and (held is None or not replicas.desired)
+    may_stop = not choice.replicas and (held is None or held.until <= case.now or not replicas.desired)
     if partners:
         choice = naming(choice, partners) if wants else stop_together(case, choice, partners)
     if held is not None and choice.replicas != replicas.desired:
