@@ -11,7 +11,7 @@ from poolkeeper.advice.placement.claims import claim_remarks
 from poolkeeper.advice.placement.hosts import host_remarks
 from poolkeeper.advice.placement.nodes import node_remarks
 from poolkeeper.advice.placement.remark import Placement, Remark
-from poolkeeper.advice.placement.resources import resource_remarks
+from poolkeeper.advice.placement.resources import part_remarks, resource_remarks
 from poolkeeper.advice.placement.size import PodsAsking
 from poolkeeper.advice.placement.slices import slice_remarks
 from poolkeeper.advice.placement.taints import taint_remarks
@@ -25,10 +25,12 @@ MOST_CHARACTERS = 1_000
 
 def placement_remarks(placement: Placement) -> tuple[Remark, ...]:
     """Everything that is wrong, not known or worth knowing, with what to mend first in front."""
-    claims, nodes, taints, hosts = (
-        _of_each(placement, check) for check in (claim_remarks, node_remarks, taint_remarks, host_remarks)
+    parts, claims, nodes, taints, hosts = (
+        _of_each(placement, check)
+        for check in (part_remarks, claim_remarks, node_remarks, taint_remarks, host_remarks)
     )
-    return tuple(chain(resource_remarks(placement), claims, slice_remarks(placement), nodes, taints, hosts))
+    resources, slices = resource_remarks(placement), slice_remarks(placement)
+    return tuple(chain(resources, parts, claims, slices, nodes, taints, hosts))
 
 
 def placement_verdict(placement: Placement, size: ReplicaSize) -> Verdict:

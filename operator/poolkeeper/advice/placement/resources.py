@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from poolkeeper.advice.nodes import PRODUCT
 from poolkeeper.advice.placement.amounts import whole
 from poolkeeper.advice.placement.nodes import selects_other_nodes
+from poolkeeper.advice.placement.parts import other_part
 from poolkeeper.advice.placement.remark import Placement, Remark, asks, container_of, line, listed
 from poolkeeper.advice.placement.size import PodsAsking
 from poolkeeper.advice.placement.units import matches
@@ -32,6 +34,30 @@ def resource_remarks(placement: Placement) -> Iterator[Remark]:
             f"the pod template does not ask for {_wanted(accelerator)}, the resource of class "
             f"{placement.name}: {_lines(placement)}, or name another class in spec.accelerator.class",
         )
+
+
+def part_remarks(placement: Placement, part: PodsAsking) -> Iterator[Remark]:
+    """Pods that select nodes on which the resource of the class stands for another part of a chip. A product
+    that is not of the class is said with the other labels of its nodes."""
+    other = other_part(placement.name, placement.accelerator, part.spec)
+    if other is None or other.label == PRODUCT:
+        return
+    accelerator = placement.accelerator
+    whole = accelerator.part_of.class_ if accelerator.part_of else placement.name
+    names = sorted(name for name, spec in placement.classes.items() if other.is_of(spec, whole))
+    part_of = {"class": whole, "kind": other.kind.value} | (
+        {"profile": other.profile} if other.profile else {}
+    )
+    lines = (
+        f"in the pool {line('accelerator', {'class': names[0]})}"
+        if names
+        else f"a class of your own with {line('partOf', part_of)}"
+    )
+    yield Remark(
+        "PartRequested",
+        f"nodeSelector {other.label}={other.value[:63]} selects nodes whose GPUs are parts of chips that "
+        f"class {placement.name} does not count: write {lines}, or select other nodes",
+    )
 
 
 def _is_unknown(part: PodsAsking) -> bool:

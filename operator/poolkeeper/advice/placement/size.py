@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from poolkeeper.advice.placement.amounts import CPU, Amounts, Json, asked_by, mapping
+from poolkeeper.advice.placement.parts import other_part
 from poolkeeper.advice.placement.units import units_of
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec, Availability
 from poolkeeper.core.values.replica_size import ReplicaSize
@@ -37,6 +38,9 @@ def replica_size(name: str, accelerator: AcceleratorClassSpec, replica: Sequence
         return _vcpus(name, accelerator, replica, pods)
     chips = 0
     for part in replica:
+        if other := other_part(name, accelerator, part.spec):
+            selected = f"{other.label}={other.value[:63]}"
+            return ReplicaSize(None, pods, f"the pods select {selected}, and such nodes offer parts of chips")
         units = units_of(accelerator, part.amounts, part.claims)
         if units.chips is None:
             return ReplicaSize(None, pods, units.unknown)

@@ -3,7 +3,8 @@
 import pytest
 
 from poolkeeper.advice.placement.check import placement_remarks
-from poolkeeper.api.accelerator_class import AcceleratorClassSpec
+from poolkeeper.advice.placement.size import replica_size
+from poolkeeper.api.accelerator_class import AcceleratorClassSpec, NodeLabel
 from poolkeeper.kube.objects.devices.claims import ClaimName, ClaimSource, PodClaim, PodClaims, Problem
 from poolkeeper.kube.objects.devices.requests import DeviceChoice, DeviceRequest
 from poolkeeper.kube.objects.targets import of_one_pod
@@ -69,6 +70,54 @@ def test_the_class_whose_resource_it_is(
     assert (
         f"or for class {name} write in container server resources: {{limits: {{{own}: 1}}}}" in remark.message
     )
+
+
+MIG_OF_GKE = {"cloud.google.com/gke-gpu-partition-size": "1g.10gb"}
+TIME_SHARED = {"cloud.google.com/gke-gpu-sharing-strategy": "time-sharing"}
+
+
+@pytest.mark.parametrize(
+    ("name", "selector", "lines"),
+    [
+        ("nvidia-h100", MIG_OF_GKE, "in the pool accelerator: {class: nvidia-h100-mig-1g.10gb}"),
+        ("nvidia-h100-mig-2g.20gb", MIG_OF_GKE, "in the pool accelerator: {class: nvidia-h100-mig-1g.10gb}"),
+        ("nvidia-l4", TIME_SHARED, "in the pool accelerator: {class: nvidia-l4-shared}"),
+        (
+            "nvidia-b300",
+            MIG_OF_GKE,
+            "a class of your own with partOf: {class: nvidia-b300, kind: MIG, profile: 1g.10gb}",
+        ),
+    ],
+)
+def test_nodes_on_which_a_gpu_is_a_part_of_one(name: str, selector: Json, lines: str) -> None:
+    found = placement(name, *of_one_pod(template(nodeSelector=selector)))
+    said = verdict(found)
+    assert (said.holds, said.reason) == (False, "PartRequested")
+    assert f"write {lines}, or select other nodes" in said.message
+    assert replica_size(name, found.accelerator, found.replica).chips is None, "a slice is no GPU"
+
+
+@pytest.mark.parametrize(
+    ("name", "selector"),
+    [
+        ("nvidia-h100-mig-1g.10gb", MIG_OF_GKE),
+        ("nvidia-h100-mig-1g.10gb", {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3-MIG-1g.10gb"}),
+        ("nvidia-l4-shared", TIME_SHARED),
+        ("nvidia-l4-shared", {"nvidia.com/gpu.product": "NVIDIA-L4-SHARED"}),
+    ],
+)
+def test_a_part_under_the_name_of_the_whole_is_one_unit_of_its_class(name: str, selector: Json) -> None:
+    found = placement(name, *of_one_pod(template(nodeSelector=selector)))
+    assert placement_remarks(found) == ()
+    assert replica_size(name, found.accelerator, found.replica).chips == 1
+
+
+def test_a_class_of_your_own_may_count_parts_without_saying_so() -> None:
+    label = NodeLabel(key="cloud.google.com/gke-gpu-partition-size", values=("1g.10gb",))
+    own = CLASSES["nvidia-h100"].model_copy(update={"node_labels": (label,)})
+    found = placement("own", *of_one_pod(template(nodeSelector=MIG_OF_GKE)), classes={"own": own})
+    assert placement_remarks(found) == ()
+    assert replica_size("own", own, found.replica).chips == 1
 
 
 def test_pods_with_accelerators_do_not_fit_a_class_of_cpus() -> None:
