@@ -34,6 +34,8 @@ class Need(NamedTuple):
     each look would ask for more."""
     start_seconds: Callable[[float], float]
     """Seconds of start time to plan with when this many requests depend on the start."""
+    sizing_seconds: float
+    """The longest start for which there should be enough replicas for all to be in time, in seconds."""
 
 
 class Late(NamedTuple):

@@ -29,13 +29,13 @@ from poolkeeper.core.policy.shortage import Need
 from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.tuning import (
     ADMISSION_SECONDS,
+    CATCH_UP_BEFORE_STARTS,
     CHANCE_DEVIATIONS,
     EARLIEST_TAIL,
     FIRST_SERVICE_SECONDS,
     FIRST_STEP_REPLICAS,
     GRACE_BUDGET_SHARE,
     GROWTH_STEP_FACTOR,
-    HIGHEST_LATE_PRICE,
     LATE_FOLLOWERS,
     LATE_SHORTFALL_SHARE,
     MOST_RISK,
@@ -67,8 +67,11 @@ def plan_starts(
         tail = allowance / (LATE_FOLLOWERS * requests)
         return starts.quantile(tail if tail < MOST_RISK else MOST_RISK)
 
+    # One more replica is worth its start where it is expected to save `1 / price` late requests.
+    sizing_seconds = starts.quantile(min(1.0 / (state.objective.price * workload.queued), EARLIEST_TAIL))
+
     # Here and in `_capacity`, in the order of the fields: keywords take twice as long.
-    need = Need(waiting, cumulative_requests, patience, grace, usual_seconds, start_seconds)
+    need = Need(waiting, cumulative_requests, patience, grace, usual_seconds, start_seconds, sizing_seconds)
     capacity = _capacity(now, spec, workload, replicas, allowance, state)
     return sizing.plan(now, need, capacity, state.load.lasting_growth, ceiling - replicas.desired)
 
@@ -213,7 +216,8 @@ def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
     replicas leave load × rate × shortfall / (1 - load / k) requests late until they have caught up. One more
     replica costs a start; it saves less than that in late requests from k = load × (1 + √(price × rate ×
     shortfall)) on. Example: load 2, price 0.25, rate 0.1 requests/s, shortfall 40 s: 2 × (1 + √1) = 4
-    replicas. Before a start was seen the price has learned nothing, so the highest counts.
+    replicas. Before a start was seen, shortfall and price are guesses: twice the load, which works a backlog
+    off in as long as it took to build up, is the most.
     """
     spec, state = case.spec, case.state
     rate = state.service.per_replica(spec, case.workload.worked)
@@ -221,8 +225,10 @@ def _to_catch_up(case: Case, shortfall_seconds: float) -> int:
     watched_seconds = case.now - case.workload.waiting[0].arrived_at if case.workload.waiting else 0.0
     if not case.replicas.ready and watched_seconds > 0.0:
         busy_replicas = max(busy_replicas, _surely_came(case.workload) / watched_seconds / rate)
-    price = state.objective.price if state.starts.samples else HIGHEST_LATE_PRICE
-    return int(busy_replicas * (1.0 + math.sqrt(price * rate * shortfall_seconds)))
+    ahead = math.sqrt(state.objective.price * rate * shortfall_seconds)
+    if not state.starts.samples:
+        ahead = min(ahead, CATCH_UP_BEFORE_STARTS)
+    return int(busy_replicas * (1.0 + ahead))
 
 
 def start(case: Case) -> Choice | None:

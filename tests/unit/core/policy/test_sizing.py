@@ -42,7 +42,8 @@ def looked_through(now: float, need: Need, capacity: Capacity, growth: float, mo
     if not short:
         return nothing
     more = 1
-    for deadline, requests, seconds, _ in short:
+    for deadline, requests, start_seconds, is_late in short:
+        seconds = start_seconds if is_late else min(start_seconds, need.sizing_seconds)
         taken = capacity.takes_within(deadline - now - seconds + LATE_START_TOLERANCE_SECONDS)
         more = max(more, math.ceil(requests / taken - 1e-9))
     added = max(min(more, most), 1)
@@ -93,6 +94,7 @@ def needs(draw: st.DrawFn) -> Need:
         grace=draw(st.floats(0.0, 200.0)),
         usual_seconds=draw(st.floats(1.0, 400.0)),
         start_seconds=lambda requests: fastest + slope * math.log1p(requests),
+        sizing_seconds=draw(st.floats(1.0, 400.0)),
     )
 
 
@@ -116,8 +118,30 @@ def test_that_starts_may_take_long_makes_no_replica_seem_unneeded(cautious_secon
         grace=30.0,
         usual_seconds=91.0,
         start_seconds=lambda _: cautious_seconds,
+        sizing_seconds=cautious_seconds,
     )
     assert plan(NOW, need, one_starts, growth=0.0, most=40).more == 2
+
+
+@pytest.mark.parametrize(("sizing_seconds", "replicas"), [(80.0, 1), (100.0, 2), (119.0, 8)])
+def test_the_number_is_planned_with_a_start_that_is_likely_enough(
+    sizing_seconds: float, replicas: int
+) -> None:
+    """30 requests that must be taken within 120 s, and a start that takes 119 s in the worst case: it begins
+    at once, and only where that case is likely enough with a slot for each request."""
+    none = Capacity(free=0.0, ready=0, coming=(), slots=4, rate=1.0)
+    need = Need(
+        waiting=(ArrivalBucket(NOW, 30),),
+        cumulative_requests=(30,),
+        patience=120.0,
+        grace=30.0,
+        usual_seconds=80.0,
+        start_seconds=lambda _: 119.0,
+        sizing_seconds=sizing_seconds,
+    )
+    planned = plan(NOW, need, none, growth=0.0, most=40)
+    assert (planned.more, planned.late) == (replicas, 0)
+    assert planned.start_at <= NOW + 1.0
 
 
 @given(needs(), capacities(), st.floats(-5.0, 300.0), st.booleans())
