@@ -34,6 +34,7 @@ async def test_a_gate_that_opens_late_changes_no_learned_start(scene: Scene) -> 
         await kueue_says_it_waits(scene.client, pod)
 
     await _starts_the_same(scene, waits, scene.open_gates)
+    await _late_by(scene, "gate")
 
 
 async def test_a_quota_that_refuses_changes_no_learned_start(scene: Scene) -> None:
@@ -57,6 +58,7 @@ async def test_a_quota_that_refuses_changes_no_learned_start(scene: Scene) -> No
         await scene.limit("gpus", {"requests.nvidia.com/gpu": "0"})
 
     await _starts_the_same(scene, waits, lift, refuse)
+    await _late_by(scene, "quota refused")
 
 
 async def _starts_the_same(
@@ -84,6 +86,14 @@ async def _starts_the_same(
         assert (learned["samples"], learned.get("failed", 0)) == (number, 0)
         assert learned["p95Seconds"] < LOAD_SECONDS + WAIT_SECONDS, "the wait is no part of the start"
         await (hold or scene.drain)()
+
+
+async def _late_by(scene: Scene, holder: str) -> None:
+    """The late requests are charged to what held the replicas. Who holds them is asked after 3 s, so that
+    with waits as short as here some are charged to what is not known."""
+    kept = (await scene.status())["promise"]["lastHour"]
+    assert f"late: {ROUNDS} by admission (" in kept
+    assert holder in kept
 
 
 async def _is_ready(scene: Scene) -> bool:
