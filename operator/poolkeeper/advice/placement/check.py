@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from poolkeeper.advice.placement.claims import claim_remarks
-from poolkeeper.advice.placement.hosts import host_remarks
+from poolkeeper.advice.placement.hosts import host_network_remarks, host_remarks
 from poolkeeper.advice.placement.nodes import node_remarks
+from poolkeeper.advice.placement.ranks import rank_remarks
 from poolkeeper.advice.placement.remark import Placement, Remark
 from poolkeeper.advice.placement.resources import part_remarks, resource_remarks
 from poolkeeper.advice.placement.size import PodsAsking
@@ -25,12 +26,11 @@ MOST_CHARACTERS = 1_000
 
 def placement_remarks(placement: Placement) -> tuple[Remark, ...]:
     """Everything that is wrong, not known or worth knowing, with what to mend first in front."""
-    parts, claims, nodes, taints, hosts = (
-        _of_each(placement, check)
-        for check in (part_remarks, claim_remarks, node_remarks, taint_remarks, host_remarks)
-    )
-    resources, slices = resource_remarks(placement), slice_remarks(placement)
-    return tuple(chain(resources, parts, claims, slices, nodes, taints, hosts))
+    before, after = (part_remarks, claim_remarks), (node_remarks, taint_remarks, host_remarks)
+    of_parts = (_of_each(placement, check) for check in before)
+    of_nodes = (_of_each(placement, check) for check in (*after, host_network_remarks))
+    whole = (resource_remarks(placement), *of_parts, slice_remarks(placement), rank_remarks(placement))
+    return tuple(chain(*whole, *of_nodes))
 
 
 def placement_verdict(placement: Placement, size: ReplicaSize) -> Verdict:

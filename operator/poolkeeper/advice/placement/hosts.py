@@ -1,4 +1,4 @@
-"""Whether one pod asks for more chips than a host of its class has."""
+"""Whether one pod asks for more chips than a host of its class has, and what it shares with its host."""
 
 from collections.abc import Iterator
 
@@ -26,3 +26,14 @@ def host_remarks(placement: Placement, part: PodsAsking) -> Iterator[Remark]:
         f"{line('machineTypes', [machine])}, else spread a replica over several pods with a LeaderWorkerSet",
         holds=None,
     )
+
+
+def host_network_remarks(_: Placement, part: PodsAsking) -> Iterator[Remark]:
+    """What follows where pods use the network of their host."""
+    if part.spec.get("hostNetwork") is True:
+        yield Remark(
+            "HostNetwork",
+            "its pods use the network of their node (hostNetwork): two pods that listen on the same port "
+            "can't share a node, and NetworkPolicies that select pods have no effect on them",
+            holds=True,
+        )
