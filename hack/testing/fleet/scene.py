@@ -107,10 +107,17 @@ class Scene(QueueWorld):
         )
 
     async def deploy_groups(
-        self, name: str, worker: Json, size: int, *, leader: Json | None = None, replicas: int = 0
+        self,
+        name: str,
+        worker: Json,
+        size: int,
+        *,
+        leader: Json | None = None,
+        replicas: int = 0,
+        **group: Any,
     ) -> JsonObject:
-        """A LeaderWorkerSet whose groups have `size` pods."""
-        template: Json = {"size": size, "workerTemplate": worker}
+        """A LeaderWorkerSet whose groups have `size` pods; `group` are more fields of them."""
+        template: Json = {"size": size, "workerTemplate": worker, **group}
         if leader is not None:
             template["leaderTemplate"] = leader
         spec = {"replicas": replicas, "leaderWorkerTemplate": template}

@@ -39,6 +39,27 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     "resource instead of kind": (pool({"targetRef.kind": "deployments/scale"}), "must be a kind"),
     "no class": (pool({"accelerator": {}}), "spec.accelerator.class: Required value"),
     "min above max": (pool({"replicas": {"min": 9, "max": 8}}), "min must not exceed max"),
+    "max that is no multiple of the step": (
+        pool({"replicas": {"max": 3, "step": 2}}),
+        "min and max must be multiples of step",
+    ),
+    "min that is no multiple of the step": (
+        pool({"replicas": {"min": 1, "max": 4, "step": 2}}),
+        "min and max must be multiples of step",
+    ),
+    "window that is no multiple of the step": (
+        pool({"replicas": {"max": 4, "step": 2}, "scaleToZero.windows": [WINDOW | {"replicas": 1}]}),
+        "the replicas of a window of scaleToZero must be a multiple of replicas.step",
+    ),
+    "step of groups": (
+        pool({"replicas": {"max": 4, "step": 2}, "targetRef.kind": "LeaderWorkerSet"}),
+        "leave out replicas.step for a LeaderWorkerSet",
+    ),
+    "partner of another namespace": (
+        pool({"with": [{"name": "other/decode"}]}),
+        "must be the name of a Kubernetes object",
+    ),
+    "partner named twice": (pool({"with": [{"name": "decode"}, {"name": "decode"}]}), "Duplicate value"),
     "max 0": (pool({"replicas.max": 0}), "should be greater than or equal to 1"),
     "negative min": (pool({"replicas.min": -1}), "should be greater than or equal to 0"),
     "absurdly many replicas": (pool({"replicas.max": 10**12}), "replicas.max"),
@@ -177,6 +198,8 @@ REFUSED: dict[str, tuple[Spec, str]] = {
 
 ACCEPTED: dict[str, Spec] = {
     "the smallest": POOL,
+    "ranks of one server": pool({"replicas": {"min": 2, "max": 4, "step": 2}}),
+    "partners": pool({"with": [{"name": "decode"}, {"name": "router"}]}),
     "a list with a processing list": list_with({}),
     "unseen work with a service time": waits_on(
         {"redisList": UNSEEN["demand"][0]["redisList"], "maxServiceSeconds": 9}
