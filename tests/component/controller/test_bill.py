@@ -196,3 +196,21 @@ async def test_a_pool_without_a_price_is_not_stopped_by_a_budget(cluster: FakeCl
     cluster.now += 1000.0
     await shows(cluster, pod("a", cluster.now, cluster.now), in_flight=1)
     assert cluster.condition("WithinBudget")[1] in ("PriceUnknown", "BudgetSpent")
+
+
+async def test_savings_and_losses_are_shown_alike(cluster: FakeCluster) -> None:
+    await test_the_bill_follows_the_replica(cluster)
+    cluster.now += 3600.0
+    await shows(cluster)
+    registry = CollectorRegistry()
+    registry.register(PoolCollector(cluster.store.all, lambda: True, lambda: 0, cluster.clock))
+    saved = {
+        against: registry.get_sample_value(
+            "poolkeeper_saved_dollars", {"namespace": "ns", "pool": "pool", "against": against}
+        )
+        for against in ("always-on", "keda", "knative")
+    }
+    assert saved["always-on"] == pytest.approx(2 * 0.01 * (570.0 + 3600.0) - 1.70, abs=0.02)
+    assert saved["keda"] is not None
+    assert saved["keda"] > 0.5
+    assert saved["knative"] is not None

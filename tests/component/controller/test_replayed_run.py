@@ -18,11 +18,11 @@ from prometheus_client import CollectorRegistry
 from hack.testing.clocks import VirtualTimeLoop
 from poolkeeper.api.pool import StartMode
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
-from poolkeeper.backtest.simulation.controller import NEVER, TICK, is_tick
-from poolkeeper.backtest.simulation.replica import Replica
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.controller.loop.loop import Loop
 from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.core.baselines.controller import NEVER, TICK, is_tick
+from poolkeeper.core.baselines.replica import Replica
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.tuning import RELOOK_SECONDS
 from poolkeeper.core.values.identity import PoolKey, TargetKey

@@ -14,13 +14,13 @@ from poolkeeper.backtest.optimum import hindsight
 from poolkeeper.backtest.optimum.frontier import cheapest
 from poolkeeper.backtest.optimum.informed import Plan, Starts, frontier, pool_frontier
 from poolkeeper.backtest.optimum.one_replica import best_schedule
-from poolkeeper.backtest.simulation.controller import NEVER, Pool
 from poolkeeper.backtest.simulation.replay import Replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant, Lognormal, Samples
 from poolkeeper.backtest.simulation.waits import late_in, waits_when_always_on
 from poolkeeper.backtest.traces.generators import generate
 from poolkeeper.backtest.traces.trace import PoolTrace
+from poolkeeper.core.baselines.controller import NEVER, Pool
 from tests.unit.backtest.traces import pool
 
 FAST, SLOW, TERMINATION = 3, 8, 5

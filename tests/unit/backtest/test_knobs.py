@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from poolkeeper.backtest.controllers.hpa import Behavior, Recommender
 from poolkeeper.backtest.controllers.knobs import Knob
 from poolkeeper.backtest.controllers.registry import AT_A_SHARE, POLICIES, PolicyError, parse_policy
 from poolkeeper.backtest.simulation.replay import Replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
+from poolkeeper.core.baselines.hpa import Behavior, Recommender
 from tests.unit.backtest.traces import changes, controller, pool, replayed
 
 ONE = Setting(budget_seconds=120)

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
 from poolkeeper.backtest.simulation.replay import Replay
-from poolkeeper.backtest.simulation.replica import Replica
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
 from poolkeeper.controller.pool import starts
+from poolkeeper.core.baselines.replica import Replica
 from poolkeeper.core.tuning import RELOOK_SECONDS
 from poolkeeper.kube.watch.pod import Pod
 from tests.unit.backtest.traces import pool

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from poolkeeper.backtest.controllers.histogram import IdleTimes, Plan
-from poolkeeper.backtest.controllers.hpa import Recommender
 from poolkeeper.backtest.controllers.registry import POLICIES
 from poolkeeper.backtest.simulation.replay import Replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
+from poolkeeper.core.baselines.hpa import Recommender
 from tests.unit.backtest.traces import changes, controller, pool, replayed
 
 ONE = Setting(budget_seconds=120)

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from poolkeeper.backtest.controllers.hpa import Recommender
-from poolkeeper.backtest.controllers.keda import Keda, KedaHttp, Keepalive
-from poolkeeper.backtest.controllers.knative import Knative
 from poolkeeper.backtest.controllers.kubeai import KubeAI
 from poolkeeper.backtest.controllers.wva import Wva
-from poolkeeper.backtest.simulation.controller import Controller
-from poolkeeper.backtest.simulation.replica import Replica
+from poolkeeper.core.baselines.controller import Controller
+from poolkeeper.core.baselines.hpa import Recommender
+from poolkeeper.core.baselines.keda import Keda, KedaHttp, Keepalive
+from poolkeeper.core.baselines.knative import Knative
+from poolkeeper.core.baselines.replica import Replica
 
 HALF_WAY = 0.5
 """KEDA's polls then come at 15, 45, 75, … s, and the HPA's syncs at 7.5, 22.5, 37.5, … s."""

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from poolkeeper.backtest.controllers.clock import SteppingClock
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
-from poolkeeper.backtest.simulation.controller import NEVER, Pool
 from poolkeeper.backtest.simulation.replay import Outcome, Replay
 from poolkeeper.backtest.simulation.setting import Disturbance, Setting
 from poolkeeper.backtest.simulation.start_times import Constant, Lognormal
 from poolkeeper.backtest.simulation.waits import late_in, waits_when_always_on
 from poolkeeper.backtest.traces.generators import generate
+from poolkeeper.core.baselines.controller import NEVER, Pool
 from tests.unit.backtest.traces import pool, replayed
 
 SETTING = Setting(budget_seconds=120)

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
-from poolkeeper.backtest.simulation.controller import Pool
 from poolkeeper.backtest.simulation.replay import Replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant
+from poolkeeper.core.baselines.controller import Pool
 from poolkeeper.core.values.decision import Reason
 from tests.unit.backtest.traces import pool
 

@@ -4,11 +4,11 @@ from array import array
 from collections.abc import Sequence
 
 from poolkeeper.backtest.controllers.registry import parse_policy
-from poolkeeper.backtest.simulation.controller import Controller
 from poolkeeper.backtest.simulation.replay import Outcome, Replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import Constant, StartTimes
 from poolkeeper.backtest.traces.trace import PoolTrace
+from poolkeeper.core.baselines.controller import Controller
 
 
 def pool(arrivals: Sequence[float], service: float | Sequence[float] = 0.0) -> PoolTrace:

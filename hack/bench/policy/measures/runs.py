@@ -18,12 +18,12 @@ from poolkeeper.backtest.controllers.registry import POOLKEEPER, parse_policy
 from poolkeeper.backtest.figures import Yardstick
 from poolkeeper.backtest.optimum.frontier import Point, added
 from poolkeeper.backtest.replays import frontier, replayed, yardstick
-from poolkeeper.backtest.simulation.controller import Pool
 from poolkeeper.backtest.simulation.replay import Outcome, Replay
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import StartTimes
 from poolkeeper.backtest.simulation.waits import late_in, waits_when_always_on
 from poolkeeper.backtest.traces.trace import PoolTrace, Trace
+from poolkeeper.core.baselines.controller import Pool
 
 Answer = TypeVar("Answer")
 

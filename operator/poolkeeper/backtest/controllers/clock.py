@@ -1,6 +1,6 @@
 """The clock that Poolkeeper reads in a replay: the replay's time, or a clock that is put back each hour."""
 
-from poolkeeper.backtest.simulation.controller import NEVER, TICK, next_tick, tick_after
+from poolkeeper.core.baselines.controller import NEVER, TICK, next_tick, tick_after
 
 STEP_EVERY_SECONDS = 3600.0
 

@@ -10,7 +10,7 @@ range. The forecast is an exponentially weighted mean, the simplest member of th
 import math
 from dataclasses import dataclass
 
-from poolkeeper.backtest.simulation.controller import NEVER, TICK, Peer, Pool, next_tick
+from poolkeeper.core.baselines.controller import NEVER, TICK, Peer, Pool, next_tick
 
 BIN_SECONDS = 60.0
 HEAD, TAIL, MARGIN = 0.05, 0.99, 0.1

@@ -9,7 +9,7 @@ once.
 import math
 from collections import deque
 
-from poolkeeper.backtest.simulation.controller import NEVER, Peer, Pool, is_tick, next_tick, tick_after
+from poolkeeper.core.baselines.controller import NEVER, Peer, Pool, is_tick, next_tick, tick_after
 
 
 class KubeAI(Peer):

@@ -15,9 +15,9 @@ from dataclasses import replace
 
 from poolkeeper.api.pool import WhenUnattainable
 from poolkeeper.backtest.controllers.clock import SteppingClock
-from poolkeeper.backtest.simulation.controller import NEVER, Pool, next_tick, tick_after
-from poolkeeper.backtest.simulation.replica import Replica
 from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.core.baselines.controller import NEVER, Pool, next_tick, tick_after
+from poolkeeper.core.baselines.replica import Replica
 from poolkeeper.core.learning.starts import lessons
 from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, initial_state, learn

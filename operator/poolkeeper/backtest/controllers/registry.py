@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 from poolkeeper.backtest.controllers import knobs
 from poolkeeper.backtest.controllers.histogram import HybridHistogram
-from poolkeeper.backtest.controllers.hpa import Behavior, Hpa
-from poolkeeper.backtest.controllers.keda import Keda, KedaHttp, Keepalive
-from poolkeeper.backtest.controllers.knative import Knative
 from poolkeeper.backtest.controllers.knobs import Knob
 from poolkeeper.backtest.controllers.kubeai import KubeAI
 from poolkeeper.backtest.controllers.poolkeeper import Poolkeeper
 from poolkeeper.backtest.controllers.timeouts import AlwaysOn, FixedIdle, SkiRental, Static
 from poolkeeper.backtest.controllers.wva import Wva
-from poolkeeper.backtest.simulation.controller import Controller
 from poolkeeper.backtest.simulation.setting import Setting
+from poolkeeper.core.baselines.controller import Controller
+from poolkeeper.core.baselines.hpa import Behavior, Hpa
+from poolkeeper.core.baselines.keda import Keda, KedaHttp, Keepalive
+from poolkeeper.core.baselines.knative import Knative
 
 OPTIMUM = "optimum"
 POOLKEEPER = "poolkeeper"

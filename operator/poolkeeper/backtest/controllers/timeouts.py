@@ -8,7 +8,7 @@ takes, which costs at most twice the optimum.
 import math
 from collections import deque
 
-from poolkeeper.backtest.simulation.controller import NEVER, TICK, Peer, Pool, next_tick
+from poolkeeper.core.baselines.controller import NEVER, TICK, Peer, Pool, next_tick
 
 
 class AlwaysOn(Peer):

@@ -11,8 +11,8 @@ through an HPA (15 s, 300 s stabilization).
 
 from collections import deque
 
-from poolkeeper.backtest.controllers.hpa import SYNC_SECONDS, Recommender
-from poolkeeper.backtest.simulation.controller import NEVER, Peer, Pool, is_tick, next_tick, tick_after
+from poolkeeper.core.baselines.controller import NEVER, Peer, Pool, is_tick, next_tick, tick_after
+from poolkeeper.core.baselines.hpa import SYNC_SECONDS, Recommender
 
 SATURATED_QUEUE = 5
 SPARE_QUEUE_TRIGGER = 3

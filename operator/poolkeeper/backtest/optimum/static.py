@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poolkeeper.backtest.simulation.controller import TICK
 from poolkeeper.backtest.simulation.replay import AFTERMATH_SECONDS
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import StartTimes, random_numbers
 from poolkeeper.backtest.simulation.waits import ROUNDING_SECONDS
 from poolkeeper.backtest.traces.trace import PoolTrace
+from poolkeeper.core.baselines.controller import TICK
 
 Seconds = NDArray[np.float64]
 

@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from poolkeeper.backtest.simulation.controller import NEVER, Controller, Peer
-from poolkeeper.backtest.simulation.replica import Replica
 from poolkeeper.backtest.simulation.setting import Setting
 from poolkeeper.backtest.simulation.start_times import StartTimes, random_numbers
 from poolkeeper.backtest.traces.trace import PoolTrace
+from poolkeeper.core.baselines.controller import NEVER, Controller, Peer
+from poolkeeper.core.baselines.replica import Replica
 
 AFTERMATH_SECONDS = 7_200.0
 """A replay ends this long after the trace and the budget at the latest: longer than the cooldown of any peer.

@@ -71,7 +71,7 @@ def _row(each: Statement) -> tuple[str, ...]:
         say.hours(sums.chip_seconds.paid) if not sums.unsized else UNKNOWN,
         *(say.hours(getattr(sums.chip_seconds, state)) for state in STATES),
         say.energy(sums.watt_hours.paid) if not (sums.unpowered or sums.unsized) else UNKNOWN,
-        *(UNKNOWN if saved is None else _signed(saved) for saved in savings(each)),
+        *(UNKNOWN if saved is None else say.signed(saved) for saved in savings(each)),
     )
 
 
@@ -89,14 +89,11 @@ def _total(statements: Sequence[Statement]) -> list[str]:
         *(say.hours(getattr(sums.chip_seconds, state)) for state in STATES),
         say.energy(sums.watt_hours.paid) + (f" + {UNKNOWN}" if sums.unpowered or sums.unsized else ""),
         *(
-            _signed(sum(each for each in column if each is not None)) + (f" + {UNKNOWN}" * (None in column))
+            say.signed(sum(each for each in column if each is not None))
+            + (f" + {UNKNOWN}" * (None in column))
             for column in saved
         ),
     ]
-
-
-def _signed(micro_dollars: float) -> str:
-    return f"-{say.dollars(-micro_dollars)}" if micro_dollars < 0 else say.dollars(micro_dollars)
 
 
 def _record(each: Statement, row: Row, seconds: float) -> list[object]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
-from poolkeeper.controller.billing.metering import resume, today
+from poolkeeper.controller.billing.metering import compare, resume, today
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
@@ -159,6 +159,9 @@ def _entry(pool: Pool, now: float, *, is_gone: bool) -> Entry | None:
         meter = resume(pool, now)
     if meter is None or (meter.is_resumed and not is_gone):
         return None
+    if pool.meter is not None and not is_gone:
+        compare(pool, now)
+        meter = pool.meter
     if meter.running.groups or meter.running.tails:
         meter = projected(meter, now, today(pool, now))
         pool.meter = pool.meter and meter

@@ -1,17 +1,22 @@
 """From what a look saw of a pool to its meter, and to what its budget still allows."""
 
+from typing import NamedTuple
+
 from poolkeeper.api.pool import BudgetAction
 from poolkeeper.controller.billing.calendar import DEFAULT_ZONE, day_of, time_of_day
 from poolkeeper.controller.pool.history import in_flight
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
+from poolkeeper.core.baselines.comparison import Bounds, Comparison, Counted
+from poolkeeper.core.baselines.virtual_pool import Usual
 from poolkeeper.core.billing import kept, meter, say
-from poolkeeper.core.billing.amounts import MICRO, Unit
+from poolkeeper.core.billing.amounts import HOUR, MICRO, Unit
 from poolkeeper.core.billing.books import Day
 from poolkeeper.core.billing.meter import Meter, Seen
 from poolkeeper.core.billing.occupancy import Occupant
 from poolkeeper.core.billing.spending import Allowance, Spending, changes_at, spending
-from poolkeeper.core.values.observation import Lowered
+from poolkeeper.core.values.observation import Lowered, Reading
+from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.core.values.unit_cost import unit_cost
 from poolkeeper.kube.watch.pod import Pod
 
@@ -26,6 +31,30 @@ def measure(store: Store, pool: Pool, now: float) -> None:
         pool.meter = resume(pool, now) or meter.begin(now, day)
         pool.status_turns = pool.meter.turns
     pool.meter = meter.advance(pool.meter, now, day, _seen(store, pool, now))
+    compare(pool, now)
+
+
+def compare(pool: Pool, now: float) -> None:
+    """Enter what KEDA and Knative would have paid since the last look."""
+    spec, state, observation = pool.resolved, pool.state, pool.observation
+    if pool.meter is None or pool.unit is None or spec is None or state is None or observation is None:
+        return
+    pool.comparison = pool.comparison or Comparison(now)
+    since = pool.comparison.at
+    usual = Usual(
+        spec.concurrency,
+        state.starts.p50_seconds,
+        spec.concurrency / state.service.per_replica(spec),
+        spec.node_tail_seconds,
+    )
+    counted = [
+        Counted(each.source, each.arrived, each.queued + (each.in_flight or 0))
+        for each in observation.demand
+        if isinstance(each, Reading)
+    ]
+    paid = pool.comparison.follow(now, _bounds(pool, spec), usual, counted)
+    if paid is not None:
+        pool.meter = meter.compared(pool.meter, since, paid.until, pool.unit, paid.keda, paid.knative)
 
 
 def resume(pool: Pool, now: float) -> Meter | None:
@@ -58,6 +87,23 @@ def budget_changes_at(pool: Pool, now: float) -> float | None:
     """When something else is true of the pool's budget although nothing happens; None where it has none."""
     found = spent(pool, now)
     return None if found is None else max(changes_at(found, now), now + 1.0)
+
+
+class Fleet(NamedTuple):
+    """A fixed fleet of `replicas.max` over some time; None is unknown."""
+
+    chip_seconds: float | None = None
+    micro_dollars: float | None = None
+
+
+def fleet(pool: Pool, seconds: float) -> Fleet:
+    """What a fixed fleet of the pool would have held, and cost."""
+    spec, unit = pool.resolved, pool.unit
+    if spec is None or unit is None or unit.chips is None:
+        return Fleet()
+    chip_seconds = spec.max_replicas * unit.chips * seconds
+    price = unit.micro_dollars_per_hour
+    return Fleet(chip_seconds, None if price is None else chip_seconds * price / HOUR)
 
 
 def lowered_by(found: Spending, zone: str) -> Lowered:
@@ -99,6 +145,13 @@ def _seen(store: Store, pool: Pool, now: float) -> Seen | None:
         if pod.has_node and not pod.is_finished
     )
     return Seen(found, in_flight(observation), tail_seconds)
+
+
+def _bounds(pool: Pool, spec: PoolSpec) -> Bounds:
+    declared = pool.declaration.spec
+    is_held = declared is not None and any(source.http for source in declared.demand)
+    floor, most = spec.min_replicas, spec.max_replicas
+    return Bounds(floor, most, spec.concurrency, is_held, spec.drains_on_termination)
 
 
 def _occupant(pool: Pool, pod: Pod, known: Occupant | None, unit: Unit, now: float) -> Occupant:

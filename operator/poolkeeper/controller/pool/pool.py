@@ -19,6 +19,7 @@ from poolkeeper.controller.pool.starts import Starts
 from poolkeeper.controller.pool.surroundings import Surroundings
 from poolkeeper.controller.pool.target import Target
 from poolkeeper.controller.pool.translate import target_key
+from poolkeeper.core.baselines.comparison import Comparison
 from poolkeeper.core.billing.amounts import Unit
 from poolkeeper.core.billing.meter import Meter
 from poolkeeper.core.learning.saved import Learned
@@ -163,6 +164,8 @@ class Pool:
     """What one replica holds and costs; None until its class was known (observer)."""
     unit_class: AcceleratorClassSpec | None = None
     """The class that `unit` was made from (observer)."""
+    comparison: Comparison | None = None
+    """What other autoscalers would do for the same requests; None before the first look (observer)."""
     status_turns: int = 0
     """`meter.turns` as that status holds them (reporter, observer)."""
     labels: Mapping[str, Any] = field(default_factory=dict)

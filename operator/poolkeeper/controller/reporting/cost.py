@@ -4,11 +4,12 @@ import math
 
 from poolkeeper.api.status import CostStatus
 from poolkeeper.controller.billing.calendar import is_zone, time_of_day
-from poolkeeper.controller.billing.metering import spent, today, zone_of
+from poolkeeper.controller.billing.metering import fleet, spent, today, zone_of
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.conditions import UNDECIDED
 from poolkeeper.core.billing import say
-from poolkeeper.core.billing.amounts import summed
+from poolkeeper.core.billing.amounts import number_of, summed
+from poolkeeper.core.billing.books import CELL_SECONDS, CELLS
 from poolkeeper.core.billing.kept import to_text
 from poolkeeper.core.billing.meter import Meter, projected
 from poolkeeper.core.billing.occupancy import Running, rate
@@ -27,9 +28,17 @@ def cost_status(pool: Pool, now: float) -> CostStatus | None:
     return CostStatus(
         today=f"{say.bill(summed(meter.books.today))}. Counted until {time_of_day(now, zone_of(pool))}, "
         f"from when on {_running(meter.running, now, zone_of(pool))}",
-        last_30_days=say.bill(summed(meter.books.month)),
+        last_30_days=_month(pool, meter, now),
         account=to_text(pool.meter),
     )
+
+
+def _month(pool: Pool, meter: Meter, now: float) -> str:
+    """The last 30 days, and what was saved in them."""
+    sums = summed(meter.books.month)
+    begin = max(meter.first_at, (number_of(now, CELL_SECONDS) - CELLS + 1) * CELL_SECONDS)
+    saved = say.saved(fleet(pool, now - begin).micro_dollars, sums)
+    return "; ".join(filter(None, (say.bill(sums), saved)))
 
 
 def _running(running: Running, now: float, zone: str) -> str:

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from poolkeeper.controller.billing.metering import today
+from poolkeeper.controller.billing.metering import fleet, today
 from poolkeeper.controller.pool.pool import Pool
-from poolkeeper.core.billing.amounts import HOUR, MICRO, STATES
+from poolkeeper.core.billing.amounts import HOUR, MICRO, STATES, summed
 from poolkeeper.core.billing.meter import projected
 
+POOL = ("namespace", "pool", "against")
 LABELS = ("namespace", "pool", "class", "state")
 
 
-def cost_families(pools: list[Pool], now: float) -> Iterator[CounterMetricFamily]:
+def cost_families(pools: list[Pool], now: float) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
     """Counted up to now, also while nothing changes. What is not known has no series."""
     meaning = "Seconds that replicas held accelerators, times the chips that they held."
     seconds = CounterMetricFamily("poolkeeper_accelerator_seconds", meaning, labels=LABELS)
@@ -27,6 +28,33 @@ def cost_families(pools: list[Pool], now: float) -> Iterator[CounterMetricFamily
                     if amount:
                         family.add_metric((*pool.key, name, state), amount)
     yield from (seconds, dollars, energy)
+    yield from _saved(pools, now)
+
+
+def _saved(pools: list[Pool], now: float) -> Iterator[GaugeMetricFamily]:
+    """Gauges, since a loss makes them fall."""
+    meaning = "Seconds of chips that others would have been paid for, less those that were paid for."
+    seconds = GaugeMetricFamily("poolkeeper_saved_accelerator_seconds", meaning, labels=POOL)
+    meaning = "The same in US dollars; absent while a price is not known."
+    dollars = GaugeMetricFamily("poolkeeper_saved_dollars", meaning, labels=POOL)
+    for pool in pools:
+        meter = pool.meter
+        if meter is None or not meter.books.total:
+            continue
+        meter = projected(meter, now, today(pool, now))
+        sums, always_on = summed(meter.books.total), fleet(pool, now - meter.first_at)
+        chips, micro = sums.chip_seconds, sums.micro_dollars
+        others = (
+            ("always-on", always_on.chip_seconds, always_on.micro_dollars),
+            ("keda", chips.keda, micro.keda),
+            ("knative", chips.knative, micro.knative),
+        )
+        for name, other_seconds, other_dollars in others:
+            if other_seconds is not None and not sums.unsized:
+                seconds.add_metric((*pool.key, name), other_seconds - chips.paid)
+            if other_dollars is not None and sums.dollars_are_known:
+                dollars.add_metric((*pool.key, name), (other_dollars - micro.paid) / MICRO)
+    yield from (seconds, dollars)
 
 
 def _by_class(pool: Pool, now: float) -> dict[str, dict[str, list[float]]]:

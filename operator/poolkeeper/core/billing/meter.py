@@ -79,6 +79,14 @@ def projected(meter: Meter, now: float, day: Day) -> Meter:
     return _run(meter, now, day, is_seen=True)
 
 
+def compared(meter: Meter, since: float, until: float, unit: Unit, keda: float, knative: float) -> Meter:
+    """The meter with the replica-seconds that other policies would have paid between two instants."""
+    if until <= since:
+        return meter
+    amounts = Amounts(keda=keda, knative=knative)
+    return meter._replace(books=charge(meter.books, meter.day, since, until, unit, amounts))
+
+
 def was_booked(meter: Meter, until: int) -> Meter:
     """The meter once its hours up to this one are kept elsewhere."""
     return meter._replace(books=booked(meter.books, until))

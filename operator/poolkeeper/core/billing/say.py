@@ -38,6 +38,20 @@ def by_state(amounts: Amounts) -> str:
     return ", ".join(f"{hours(seconds)} {name}" for name, seconds in found if round(seconds))
 
 
+def signed(micro_dollars: float) -> str:
+    """What was saved; a loss has a minus."""
+    return f"-{dollars(-micro_dollars)}" if micro_dollars < 0 else dollars(micro_dollars)
+
+
+def saved(fleet_micro_dollars: float | None, sums: Sums) -> str:
+    """What was saved in a span: 3.10 $ against KEDA. Empty where a price is not known."""
+    if fleet_micro_dollars is None or not sums.dollars_are_known:
+        return ""
+    paid = sums.micro_dollars
+    others = (("always-on", fleet_micro_dollars), ("KEDA", paid.keda), ("Knative", paid.knative))
+    return "saved " + ", ".join(f"{signed(other - paid.paid)} against {name}" for name, other in others)
+
+
 def bill(sums: Sums) -> str:
     """One span in words: 3.20 $ for 4.0 accelerator-hours: 0.2 starting, 3.1 busy, 0.7 idle; 288 Wh."""
     chips, parts = sums.chip_seconds, []

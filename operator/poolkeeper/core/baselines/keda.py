@@ -21,8 +21,8 @@ the first caller with a 503; here that caller waits instead, which favours it.
 
 from collections import deque
 
-from poolkeeper.backtest.controllers.hpa import AS_DOCUMENTED, SYNC_SECONDS, Behavior, Recommender
-from poolkeeper.backtest.simulation.controller import NEVER, Peer, Pool, is_tick, next_tick, tick_after
+from poolkeeper.core.baselines.controller import NEVER, Peer, Pool, is_tick, next_tick, tick_after
+from poolkeeper.core.baselines.hpa import AS_DOCUMENTED, SYNC_SECONDS, Behavior, Recommender
 
 
 class Keda(Peer):

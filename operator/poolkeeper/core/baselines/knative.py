@@ -21,8 +21,8 @@ A pod that is stopped finishes its requests: the queue-proxy in it waits for the
 import math
 from collections import deque
 
-from poolkeeper.backtest.controllers.windows import Highest
-from poolkeeper.backtest.simulation.controller import NEVER, TICK, Peer, Pool, next_tick, tick_after
+from poolkeeper.core.baselines.controller import NEVER, TICK, Peer, Pool, next_tick, tick_after
+from poolkeeper.core.baselines.windows import Highest
 
 TICK_SECONDS = 2.0
 PANIC_WINDOW_PERCENT = 10.0

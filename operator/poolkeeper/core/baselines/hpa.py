@@ -12,8 +12,8 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from poolkeeper.backtest.controllers.windows import Highest
-from poolkeeper.backtest.simulation.controller import NEVER, TICK, Peer, Pool, next_tick, tick_after
+from poolkeeper.core.baselines.controller import NEVER, TICK, Peer, Pool, next_tick, tick_after
+from poolkeeper.core.baselines.windows import Highest
 
 SYNC_SECONDS = 15.0
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
-from poolkeeper.backtest.simulation.replica import Replica
+from poolkeeper.core.baselines.replica import Replica
 
 NEVER = math.inf
 TICK = 1e-6
