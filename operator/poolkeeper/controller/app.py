@@ -31,6 +31,7 @@ from poolkeeper.controller.loop.leadership import AlwaysLeading, Leadership, Lea
 from poolkeeper.controller.loop.loop import Loop
 from poolkeeper.controller.loop.restarting import keep_running
 from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.controller.pool.held.news import NewsReader
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
@@ -48,6 +49,7 @@ from poolkeeper.kube.objects.conflicts import scalers_in
 from poolkeeper.kube.objects.devices.reader import ClaimReader
 from poolkeeper.kube.objects.events import EventRecorder
 from poolkeeper.kube.objects.leases import LeaseClient
+from poolkeeper.kube.objects.pod_events import read_pod_events
 from poolkeeper.kube.objects.refused_pods import read_refusal
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.objects.secrets import read_secret
@@ -285,6 +287,7 @@ class Controller:
                 self._store.classes,
             ),
             refusals=RefusalReader(partial(read_refusal, self._client, self._discovery), self._clock),
+            news=NewsReader(partial(read_pod_events, self._client), self._clock),
             leadership=self._leadership,
             quotas=self._quotas,
             reporter=Reporter(

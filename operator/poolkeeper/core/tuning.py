@@ -202,6 +202,9 @@ kubelet. It doubles with each further failure: 10 s, 20 s, 40 s."""
 ADMISSION_PATIENCE_SECONDS = 300.0
 """A pod may be gated or find no node for so long before that counts as trouble. Source: chosen; a cluster
 autoscaler adds a node within a few minutes."""
+PROVISIONING_PATIENCE_SECONDS = 900.0
+"""A node may be made for a pod for so long before that counts as trouble.
+Source: the cluster autoscaler gives up a node after 15 minutes by default (max-node-provision-time)."""
 OVERDUE_FACTOR = 1.5
 """A start is overdue once it has taken this many times as long as 95 % of the starts that ended. Source:
 chosen; of log-normal starts with a spread of 0.3, one in 600 is, and one that will never end soon."""

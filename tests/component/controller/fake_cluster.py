@@ -14,6 +14,7 @@ from poolkeeper.controller.intake.updates import Updates
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.loop.leadership import AlwaysLeading, NotLeading
 from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.controller.pool.held.news import NewsReader
 from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
@@ -26,6 +27,7 @@ from poolkeeper.kube.objects.conflicts import NamespaceScalers, Scaler
 from poolkeeper.kube.objects.devices.claims import NO_CLAIMS, PodClaims
 from poolkeeper.kube.objects.events import EventRecorder, EventType
 from poolkeeper.kube.objects.managed_fields import ReplicaWriter
+from poolkeeper.kube.objects.pod_events import PodEvent
 from poolkeeper.kube.objects.refused_pods import Refusal
 from poolkeeper.kube.objects.scale import Scale, ScaleClient
 from poolkeeper.kube.objects.targets import Target, of_one_pod
@@ -140,6 +142,8 @@ class FakeCluster:
         self.claims = NO_CLAIMS
         self.refusal: Refusal | KubeFailure | None = None
         self.asked_for_refusals: list[float] = []
+        self.pod_events: list[PodEvent] | KubeFailure = []
+        self.asked_for_events: list[str] = []
         self.writers: tuple[ReplicaWriter, ...] = ()
         self.while_looking_around: Callable[[], object] = lambda: None
         self.registry = CollectorRegistry()
@@ -165,6 +169,7 @@ class FakeCluster:
                 self.read_target, self.list_scalers, self.read_claims, self.clock
             ),
             refusals=RefusalReader(self.read_refusal, self.clock),
+            news=NewsReader(self.read_pod_events, self.clock),
             leadership=self.lease,
             quotas=self.quotas,
             reporter=Reporter(self.statuses.write, cast(EventRecorder, self), self.lease, self.clock),
@@ -196,6 +201,12 @@ class FakeCluster:
         self.while_looking_around()
         template = {"metadata": {"annotations": {"revision": self.revision}}, "spec": {"containers": []}}
         return Target("uid", 1, of_one_pod(template), self.writers)
+
+    async def read_pod_events(self, pod: Pod) -> list[PodEvent]:
+        self.asked_for_events.append(pod.name)
+        if isinstance(self.pod_events, KubeFailure):
+            raise self.pod_events
+        return self.pod_events
 
     async def read_refusal(self, target: TargetKey, now: float) -> Refusal | None:
         self.asked_for_refusals.append(now)

@@ -24,6 +24,7 @@ from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.loop.leadership import Leadership
 from poolkeeper.controller.loop.loop import Loop
 from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.controller.pool.held.news import NewsReader
 from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
@@ -35,6 +36,7 @@ from poolkeeper.kube.objects.conflicts import scalers_in
 from poolkeeper.kube.objects.devices.reader import ClaimReader
 from poolkeeper.kube.objects.events import EventRecorder
 from poolkeeper.kube.objects.leases import LeaseClient
+from poolkeeper.kube.objects.pod_events import read_pod_events
 from poolkeeper.kube.objects.refused_pods import read_refusal
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.objects.status import write_status
@@ -187,6 +189,7 @@ class OperatorReplica:
                 around.time,
             ),
             refusals=RefusalReader(partial(read_refusal, client, discovery), around.time),
+            news=NewsReader(partial(read_pod_events, client), around.time),
             leadership=self.leadership,
             quotas=Quotas(self._store, self._readings.mark, around.time),
             reporter=Reporter(partial(write_status, client), events, self.leadership, around.time),

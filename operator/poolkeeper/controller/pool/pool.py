@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.pool import AcceleratorPoolSpec
 from poolkeeper.controller.pool.demand import PoolDemand
+from poolkeeper.controller.pool.held.news import NO_NEWS, News
 from poolkeeper.controller.pool.history import History, ReasonLimit
 from poolkeeper.controller.pool.pod_selection import is_group_set
 from poolkeeper.controller.pool.reaction import Reaction
@@ -153,6 +154,8 @@ class Pool:
     """The pod template of the last attempt to start, where that has failed (reconciler)."""
     shortage: Shortage = NO_SHORTAGE
     """Why replicas have no pods (observer)."""
+    pod_news: News = NO_NEWS
+    """What events say about a pod that waits (observer)."""
     pods_port: int | None = None
     """Port of the pods that the pool's Service leads to; None until the Service was read (readings)."""
     surroundings: Surroundings = field(default_factory=Surroundings)
@@ -234,7 +237,7 @@ class Pool:
         if declaration.target != self.declaration.target or declaration.step != self.declaration.step:
             self.target, self.starts, self.pods = Target(is_new=True), Starts(), ()
             self.workers = ()
-            self.surroundings, self.shortage = Surroundings(), NO_SHORTAGE
+            self.surroundings, self.shortage, self.pod_news = Surroundings(), NO_SHORTAGE, NO_NEWS
             self.history.conditions.pop("StartsSucceed", None)
             self.state = self.state and self.state._replace(attempts=Attempts())
         elif _class_of(declaration) != _class_of(self.declaration):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.billing.metering import lowered_by, measure, spent, zone_of
+from poolkeeper.controller.pool.held.news import NO_NEWS, NewsReader, waiting_pod
 from poolkeeper.controller.pool.partners import partners_of
 from poolkeeper.controller.pool.pod_selection import PodSelection
 from poolkeeper.controller.pool.pool import Pool
@@ -54,6 +55,7 @@ class Observer:
         surroundings: SurroundingsReader,
         refusals: RefusalReader,
         quotas: Quotas,
+        news: NewsReader,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
@@ -62,6 +64,7 @@ class Observer:
         self._surroundings = surroundings
         self._refusals = refusals
         self._quotas = quotas
+        self._news = news
         self._clock = clock
 
     def specification(self, pool: Pool) -> PoolSpec | None:
@@ -126,6 +129,18 @@ class Observer:
             # The pool may have been edited meanwhile, and may name another target now.
             if pool.starts is starts:
                 pool.shortage = found
+
+    async def look_for_news(self, pool: Pool) -> None:
+        """Read what events say of a pod that waits longer than usual for a node, or for its containers."""
+        starts, pod = pool.starts, waiting_pod((*pool.pods, *pool.workers))
+        due_at = pool.pod_news.due_at(pod)
+        if pod is None or due_at is None:
+            pool.pod_news = NO_NEWS
+        elif self._clock() >= due_at:
+            found = await self._news.read(pod, pool.pod_news)
+            # The pool may have been edited meanwhile, and may name another target now.
+            if pool.starts is starts:
+                pool.pod_news = found
 
     async def read_scale(self, pool: Pool, target: TargetKey) -> int | None:
         """Read /scale. Returns the replicas before, where somebody has changed them since the last read."""
@@ -226,7 +241,7 @@ def _replicas(pool: Pool, desired: int, now: float) -> Replicas:
     pool.starts.follow(seen, now)
     replicas = pool.starts.replicas(desired, seen, now)
     replicas = explained(
-        replicas, (*pool.pods, *pool.workers), pool.declaration.target, pool.shortage.refusal
+        replicas, (*pool.pods, *pool.workers), pool.declaration.target, pool.shortage.refusal, pool.pod_news
     )
     return replace(replicas, foreign=pool.target.foreign) if pool.target.foreign else replicas
 

@@ -6,6 +6,7 @@ from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.billing.metering import budget_changes_at
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.controller.pool.held.news import NewsReader, waiting_pod
 from poolkeeper.controller.pool.partners import group_of, is_news, partner
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.refusals import RefusalReader
@@ -49,6 +50,7 @@ class Reconciler:
         pods: PodWatch,
         surroundings: SurroundingsReader,
         refusals: RefusalReader,
+        news: NewsReader,
         leadership: Leads,
         quotas: Quotas,
         reporter: Reporter,
@@ -68,6 +70,7 @@ class Reconciler:
             surroundings=surroundings,
             refusals=refusals,
             quotas=quotas,
+            news=news,
             clock=clock,
         )
         self._quotas = quotas
@@ -111,6 +114,7 @@ class Reconciler:
             await self._read(pool, target)
         if self._leadership.may_write():
             await self._observer.look_for_refusals(pool, target)
+            await self._observer.look_for_news(pool)
             await self._template_edits.look(pool, target)
         remembered = self._learn(pool, spec)
         self._decide(pool, spec, remembered)
@@ -186,8 +190,10 @@ class Reconciler:
     def _quiet_until(self, pool: Pool, come_back_at: float | None) -> float:
         """When the next look is due although nothing happens and the queues give the same readings."""
         pool.target.mistrust(pool.starts.short_since)
-        # Only the leader asks why pods are refused.
-        short_since = pool.starts.short_since if self._leadership.may_write() else None
+        # Only the leader asks why pods are refused, or wait.
+        short_since, waiting = None, None
+        if self._leadership.may_write():
+            short_since, waiting = pool.starts.short_since, waiting_pod((*pool.pods, *pool.workers))
         held = pool.target.contest.held(self._clock())
         times = (
             come_back_at,
@@ -198,6 +204,7 @@ class Reconciler:
             held.until if held else None,
             pool.target.contest.ends_at(self._clock()),
             pool.shortage.due_at(short_since),
+            pool.pod_news.due_at(waiting),
             self._template_edits.due_at(pool) if self._leadership.may_write() else None,
             pool.starts.changes_at(self._clock()),
             budget_changes_at(pool, self._clock()),

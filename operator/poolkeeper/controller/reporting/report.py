@@ -210,13 +210,15 @@ def _headline(status: Status) -> object:
 
 def _numbers(status: Status) -> object:
     """The part whose changes can wait. Words about late requests, and about when the operator writes beside
-    another writer, get old while nothing else changes."""
+    another writer, get old while nothing else changes, and so do those of who holds a replica."""
     decision = status.get("decision") or {}
     words = decision.get("message") if decision.get("reason") in _SAYS_HOW_LATE else None
-    contested = [
-        each.get("message") for each in status.get("conditions") or () if each.get("reason") == CONTESTED
+    said = [
+        each.get("message")
+        for each in status.get("conditions") or ()
+        if each.get("reason") == CONTESTED or each.get("type") == ConditionType.STARTS_SUCCEED
     ]
-    return [words, contested, *map(status.get, ("replicas", "demand", "coldStart", "promise", "learned"))]
+    return [words, said, *map(status.get, ("replicas", "demand", "coldStart", "promise", "learned"))]
 
 
 def _is_news(pool: Pool, before: Condition | None, condition: Condition, now: float) -> bool:

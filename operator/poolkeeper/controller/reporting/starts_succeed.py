@@ -7,12 +7,19 @@ back from the status.
 
 from poolkeeper.api.status import ConditionStatus
 from poolkeeper.controller.pool.pool import Pool
-from poolkeeper.controller.pool.troubles import ORDINAL_OCCUPIED, SCHEDULING_GATED, UNSCHEDULABLE
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.core.policy.failing import READINESS_OVERDUE
+from poolkeeper.core.values.admission import (
+    ADMISSION_REFUSED,
+    IMAGE_PULLING,
+    NODE_PROVISIONING,
+    ORDINAL_OCCUPIED,
+    QUOTA_EXCEEDED,
+    SCHEDULING_GATED,
+    UNSCHEDULABLE,
+)
 from poolkeeper.core.values.decision import Trouble, Verdict
 from poolkeeper.core.values.observation import POD_MISSING
-from poolkeeper.kube.objects.refused_pods import ADMISSION_REFUSED, QUOTA_EXCEEDED
 
 NO_START_YET = Verdict(None, "NoStartYet", "no start has been seen yet")
 SUCCEEDED = Verdict(True, "LastStartSucceeded", "the last start has succeeded")
@@ -22,6 +29,8 @@ REMEDIES = {
     ADMISSION_REFUSED: "Correct the pod template, or the policy that refused the pod",
     SCHEDULING_GATED: "What has set the gate has to open it: Kueue, for example, once its queue has quota",
     UNSCHEDULABLE: "Add a node that fits, or correct the pod template",
+    NODE_PROVISIONING: "Wait for the node; with Karpenter, kubectl get nodeclaims shows how far it is",
+    IMAGE_PULLING: "Use a smaller image, pull it to the nodes beforehand, or turn on image streaming",
     ORDINAL_OCCUPIED: "Look at that pod, and at the node that it is on",
     POD_MISSING: "Look at the events of the target. A StatefulSet whose pods are ranks of one server needs "
     "podManagementPolicy: Parallel, since its ranks wait for each other",

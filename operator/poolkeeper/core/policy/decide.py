@@ -86,7 +86,7 @@ def _look_ahead(
     else:
         state = outlook.expect_arrival(now, spec, state)
     failing = failing_starts(now, replicas, state.starts) if replicas.starting else ()
-    found = trouble(now, replicas, failing, state.starts) if replicas.starting else None
+    found = trouble(now, replicas, failing, state) if replicas.starting else None
     state = settle(now, replicas, failing, state)
     limits = bounds.limits(now, spec, observation, state)
     counted = without(replicas, failing) if failing else replicas

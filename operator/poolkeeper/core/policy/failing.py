@@ -8,6 +8,9 @@ Another replica of the same pod template most likely fails as well, and each cos
 - Once an attempt has failed and until one succeeds, replicas are started one at a time: the next after a
   pause that doubles with each failure, and only once the outcome of the one before is known.
 - Replicas that fail are not counted as capacity that comes.
+- While the API server refuses the pod of a replica, or no node is seen to come for one, no further replica is
+  asked for: it would be refused as well. A gate or a node that is being made is no such case, since each
+  replica is admitted by itself.
 
 A declared floor is always kept, and a replica that waits to be admitted (a gate, a quota, no node) has not
 failed.
@@ -20,9 +23,17 @@ from dataclasses import replace
 from poolkeeper.core.learning.starts import attempts
 from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
-from poolkeeper.core.policy import say
+from poolkeeper.core.policy import say, say_held
 from poolkeeper.core.policy.case import Case, Choice, overdue_at, overdue_seconds
-from poolkeeper.core.tuning import ADMISSION_PATIENCE_SECONDS
+from poolkeeper.core.tuning import ADMISSION_PATIENCE_SECONDS, PROVISIONING_PATIENCE_SECONDS
+from poolkeeper.core.values.admission import (
+    ADMISSION_REFUSED,
+    IMAGE_PULLING,
+    NODE_PROVISIONING,
+    QUOTA_EXCEEDED,
+    UNSCHEDULABLE,
+    cause_of,
+)
 from poolkeeper.core.values.decision import Reason, Trouble
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
 
@@ -62,17 +73,24 @@ def without(replicas: Replicas, failing: tuple[StartingReplica, ...]) -> Replica
 
 
 def trouble(
-    now: float, replicas: Replicas, failing: tuple[StartingReplica, ...], starts: StartTimes
+    now: float, replicas: Replicas, failing: tuple[StartingReplica, ...], state: PoolState
 ) -> Trouble | None:
-    """What the first start in trouble suffers from; one that fails counts before one that is not admitted."""
+    """What the first start in trouble suffers from; one that fails counts before one that is not admitted,
+    and that before one whose image is pulled for longer than starts take."""
+    starts = state.starts
     if failing:
         first = next((each for each in failing if each.failure), failing[0])
         return Trouble(_reason(first), _sentence(first, starts), first.pod)
     for each in replicas.starting:
         if each.stage is Stage.UNADMITTED and each.failure:
             may_pass = bool(each.pod) and now < _admitted_by(each)
-            sentence = say.unadmitted(each)
+            cause = cause_of(each.failure)
+            sentence = say_held.unadmitted(each, say_held.waits_before(cause, state.admission.ended(cause)))
             return Trouble(each.failure, sentence, each.pod, is_failure=False, may_pass=may_pass)
+    for each in replicas.starting:
+        if each.doing and each.begun_at is not None and now >= each.begun_at + starts.ended_p95_seconds:
+            sentence = say.late(each, starts.ended_p95_seconds, starts.samples)
+            return Trouble(each.doing, sentence, each.pod, is_failure=False, may_pass=True)
     return None
 
 
@@ -85,6 +103,10 @@ def restrain(case: Case, choice: Choice) -> Choice:
         return _explained(case, choice)
     if choice.replicas <= case.limits.floor:
         return choice
+    refused = _refused(case)
+    if refused is not None:
+        message = say_held.no_more_while_refused(say.waits(case.now, case.workload), case.trouble)
+        return Choice(replicas.desired, Reason.AWAITING_ADMISSION, message)
     most, due_at = _most(case)
     if choice.replicas <= most:
         return choice
@@ -104,12 +126,38 @@ def _explained(case: Case, choice: Choice) -> Choice:
         if case.workload.queued and case.failing and not (coming or case.replicas.ready):
             return Choice(choice.replicas, Reason.STARTS_FAILING, _message(case), due_at)
         if choice.reason is Reason.STARTING and found is not None:
-            reason = Reason.STARTS_FAILING if found.is_failure else Reason.AWAITING_ADMISSION
-            return Choice(choice.replicas, reason, _starting(case, found.sentence), due_at)
+            return Choice(choice.replicas, _reason_of(found), _starting(case, found.sentence), due_at)
         if choice.reason is Reason.STARTING and late is not None:
             sentence = say.late(late, starts.ended_p95_seconds, starts.samples)
             return Choice(choice.replicas, Reason.START_OVERDUE, _starting(case, sentence), due_at)
+        pulling = next((each for each in coming if each.doing), None)
+        if choice.reason is Reason.STARTING and pulling is not None:
+            message = _starting(case, say_held.meanwhile(pulling))
+            return Choice(choice.replicas, Reason.PULLING_IMAGE, message, due_at)
     return choice if due_at == choice.due_at else choice._replace(due_at=due_at)
+
+
+def _reason_of(found: Trouble) -> Reason:
+    if found.is_failure:
+        return Reason.STARTS_FAILING
+    return Reason.PULLING_IMAGE if found.reason == IMAGE_PULLING else Reason.AWAITING_ADMISSION
+
+
+def _refused(case: Case) -> StartingReplica | None:
+    """A replica that is not admitted and shows that the next one would not be either. On a pool with
+    fallbacks, the next one may go to another class."""
+    if case.state.arms.fallbacks:
+        return None
+    for each in case.coming:
+        if each.stage is Stage.UNADMITTED and _is_refused(case.now, each):
+            return each
+    return None
+
+
+def _is_refused(now: float, starting: StartingReplica) -> bool:
+    if starting.failure in (QUOTA_EXCEEDED, ADMISSION_REFUSED):
+        return True
+    return starting.failure == UNSCHEDULABLE and now >= _admitted_by(starting)
 
 
 def _starting(case: Case, sentence: str) -> str:
@@ -170,12 +218,13 @@ def _is_failing(now: float, starting: StartingReplica, limit_seconds: float) -> 
 
 
 def _admitted_by(starting: StartingReplica) -> float:
-    return starting.asked_at + ADMISSION_PATIENCE_SECONDS
+    is_coming = starting.failure == NODE_PROVISIONING
+    return starting.asked_at + (PROVISIONING_PATIENCE_SECONDS if is_coming else ADMISSION_PATIENCE_SECONDS)
 
 
 def _reason(starting: StartingReplica) -> str:
     overdue = READINESS_OVERDUE if starting.stage is Stage.RUNNING else CONTAINERS_OVERDUE
-    return starting.failure or overdue
+    return starting.failure or starting.doing or overdue
 
 
 def _sentence(starting: StartingReplica, starts: StartTimes) -> str:

@@ -10,7 +10,6 @@ from poolkeeper.core.policy.sizing import StartPlan
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.demand import Workload
 from poolkeeper.core.values.observation import (
-    POD_MISSING,
     Foreign,
     Held,
     Replicas,
@@ -130,19 +129,6 @@ def usual(p95_seconds: float, samples: int) -> str:
     """How long starts take that end."""
     take = "take" if samples else "are expected to take"
     return f"95 % of starts {take} no longer than {p95_seconds:.0f} s"
-
-
-def unadmitted(starting: StartingReplica) -> str:
-    """A replica without a node, and why."""
-    words = f": {starting.words.rstrip('.')}" if starting.words else ""
-    since = time_of_day(starting.asked_at)
-    if not starting.pod:
-        return (
-            f"no pod could be created for a replica that was asked for at {since} ({starting.failure}{words})"
-        )
-    if starting.failure == POD_MISSING:
-        return f"pod {starting.pod} of a replica that was asked for at {since} does not exist"
-    return f"pod {starting.pod} has waited for a node since {since} ({starting.failure}{words})"
 
 
 def _where(starting: StartingReplica) -> str:

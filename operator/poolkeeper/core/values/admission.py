@@ -12,6 +12,8 @@ SCHEDULING_GATED = "SchedulingGated"
 UNSCHEDULABLE = "Unschedulable"
 NODE_PROVISIONING = "NodeProvisioning"
 ORDINAL_OCCUPIED = "OrdinalOccupied"
+IMAGE_PULLING = "ImagePulling"
+"""What a replica does that has a node: this is part of its start, and no wait for admission."""
 
 
 class AdmissionCause(StrEnum):

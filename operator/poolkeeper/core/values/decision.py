@@ -35,6 +35,7 @@ class Reason(StrEnum):
     DEMAND_UNKNOWN = "DemandUnknown"
     TARGET_UNKNOWN = "TargetUnknown"
     START_OVERDUE = "StartOverdue"
+    PULLING_IMAGE = "PullingImage"
     STARTS_FAILING = "StartsFailing"
     AWAITING_ADMISSION = "AwaitingAdmission"
     AT_CEILING = "AtCeiling"

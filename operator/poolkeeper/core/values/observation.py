@@ -124,6 +124,8 @@ class StartingReplica:
     """Name of its pod; empty while it has none."""
     words: str = ""
     """What the cluster says about the failure beside its reason, in one line; may be empty."""
+    doing: str = ""
+    """What takes long although nothing has failed: ImagePulling; empty where that is not known."""
 
     @property
     def reached(self) -> Stage:

@@ -7,6 +7,7 @@ of the target, with the reason FailedCreate.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from poolkeeper.core.values.admission import ADMISSION_REFUSED, QUOTA_EXCEEDED
 from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.discovery import Discovery
@@ -14,8 +15,6 @@ from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.fields import entries, instant, mapping, readable, text
 from poolkeeper.kube.transport.paths import namespaced_path
 
-QUOTA_EXCEEDED = "QuotaExceeded"
-ADMISSION_REFUSED = "AdmissionRefused"
 MOST_EVENTS = 50
 MESSAGE_LENGTH = 400
 """Of a refusal. A webhook may answer with pages."""

@@ -39,6 +39,14 @@ MESSAGE_LENGTH = 300
 """Of the scheduler's message, which lists what each group of nodes lacks."""
 
 
+PROVISIONING_REQUEST = (
+    "autoscaling.x-k8s.io/consume-provisioning-request",
+    "cluster-autoscaler.kubernetes.io/consume-provisioning-request",
+)
+"""Annotations with the name of a pod's ProvisioningRequest, the present one first.
+Source: cluster-autoscaler."""
+
+
 class Failing(NamedTuple):
     """A container that can't run as it is."""
 
@@ -94,6 +102,8 @@ class Pod:
     """Its scheduling gates that are still closed."""
     no_node: NoNode | None = None
     """Why it has no node; None while it has one, or before the scheduler has looked at it."""
+    provisioning_request: str = ""
+    """Name of the ProvisioningRequest whose node it waits for; empty where it names none."""
     ends_by: float | None = None
     """When its grace period ends, while it is terminating."""
     addresses: tuple[str, ...] = ()
@@ -157,12 +167,18 @@ def project_pod(raw: Mapping[str, Any]) -> Pod:
         failing=failing,
         gates=tuple(text(gate.get("name")) for gate in entries(spec.get("schedulingGates"))),
         no_node=_no_node(status),
+        provisioning_request=_provisioning_request(metadata),
         ends_by=instant(metadata.get("deletionTimestamp")),
         addresses=tuple(ip for each in entries(status.get("podIPs")) if (ip := text(each.get("ip")))),
         controller=_controller(metadata),
         group_size=_group_size(metadata),
         version=_version(metadata),
     )
+
+
+def _provisioning_request(metadata: Mapping[str, Any]) -> str:
+    annotations = mapping(metadata.get("annotations"))
+    return next((text(annotations[key]) for key in PROVISIONING_REQUEST if key in annotations), "")
 
 
 def _controller(metadata: Mapping[str, Any]) -> tuple[str, str] | None:

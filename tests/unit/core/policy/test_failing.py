@@ -1,5 +1,6 @@
 """Starts that do not succeed: no second replica beside them, and growing pauses between attempts."""
 
+from array import array
 from dataclasses import replace
 from itertools import pairwise
 
@@ -8,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolkeeper.core.learning.saved import restore, save
+from poolkeeper.core.learning.starts.admission import Admission
 from poolkeeper.core.learning.starts.attempts import Attempts
 from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, learn
+from poolkeeper.core.policy import say_held
 from poolkeeper.core.policy.decide import decide
+from poolkeeper.core.values.admission import AdmissionCause as Cause
 from poolkeeper.core.values.decision import Decision, Reason
 from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught
@@ -36,6 +40,10 @@ LATE = one(1.2 * P95)
 OVERDUE = one(2.0 * P95)
 GATED = one(60.0, Stage.UNADMITTED, "SchedulingGated", "it is held by the scheduling gate kueue")
 REFUSED = one(60.0, Stage.UNADMITTED, "QuotaExceeded", "exceeded quota: q", pod="")
+DENIED = one(60.0, Stage.UNADMITTED, "AdmissionRefused", "denied the request", pod="")
+NO_NODE = one(60.0, Stage.UNADMITTED, "Unschedulable", "0/3 nodes: 3 Insufficient nvidia.com/gpu")
+PROVISIONING = one(60.0, Stage.UNADMITTED, "NodeProvisioning", "Karpenter makes a node: nodeclaim/a")
+PULLING = replace(one(1.2, Stage.NO_CONTAINER, words="the image vllm is pulled"), doing="ImagePulling")
 
 
 def look(
@@ -57,9 +65,16 @@ def look(
         ((CRASHING, LOADING), 0, 2, Reason.STARTS_FAILING),
         # A ready one does, too; the failing one is not counted, and the next attempt is due after a pause.
         ((CRASHING,), 1, 2, Reason.STARTS_FAILING),
-        # Waiting to be admitted is no failure.
+        # Waiting to be admitted is no failure: each replica that is asked for may be admitted.
         ((GATED,), 0, 3, Reason.START_AT_ONCE),
-        ((REFUSED,), 0, 3, Reason.START_AT_ONCE),
+        ((NO_NODE,), 0, 3, Reason.START_AT_ONCE),
+        ((PROVISIONING,), 0, 3, Reason.START_AT_ONCE),
+        # But where the API server refuses one, or no node has come for minutes, the next one fares no better.
+        ((REFUSED,), 0, 1, Reason.AWAITING_ADMISSION),
+        ((DENIED,), 1, 2, Reason.AWAITING_ADMISSION),
+        ((replace(NO_NODE, asked_at=T0 - 301.0),), 0, 1, Reason.AWAITING_ADMISSION),
+        ((replace(PROVISIONING, asked_at=T0 - 301.0),), 0, 3, Reason.START_AT_ONCE),
+        ((replace(GATED, asked_at=T0 - 3600.0),), 0, 3, Reason.START_AT_ONCE),
         ((LOADING,), 0, 3, Reason.START_AT_ONCE),
     ],
 )
@@ -82,6 +97,13 @@ def test_no_replica_is_started_beside_those_that_fail(
         (LATE, Reason.START_OVERDUE, f"95 % of starts take no longer than {P95:.0f} s"),
         (GATED, Reason.AWAITING_ADMISSION, "SchedulingGated: it is held by the scheduling gate kueue"),
         (REFUSED, Reason.AWAITING_ADMISSION, "no pod could be created for a replica"),
+        (PROVISIONING, Reason.AWAITING_ADMISSION, "NodeProvisioning: Karpenter makes a node: nodeclaim/a"),
+        (PULLING, Reason.PULLING_IMAGE, "pod chat-1: the image vllm is pulled"),
+        (
+            replace(PULLING, asked_at=T0 - 1.2 * P95, begun_at=T0 - 1.2 * P95),
+            Reason.PULLING_IMAGE,
+            f"95 % of starts take no longer than {P95:.0f} s",
+        ),
         (LOADING, Reason.LATE, "the next should be ready in"),
     ],
 )
@@ -91,6 +113,50 @@ def test_a_decision_that_waits_for_a_start_says_what_it_suffers_from(
     decision, _ = look(starting, waiting=1)
     assert (decision.replicas, decision.reason) == (1, reason)
     assert says in decision.message
+
+
+def test_a_floor_is_asked_for_although_a_replica_is_refused() -> None:
+    spec = spec_of(budget_seconds=10.0, min_replicas=2)
+    demand = reading(T0, (200.0,) * 3)
+    decision, _ = decide(T0, spec, observe(demand, Replicas(1, 0, (REFUSED,))), taught(spec, STARTS))
+    assert (decision.replicas, decision.reason) == (2, Reason.AT_FLOOR)
+
+
+def test_an_image_that_is_pulled_for_far_too_long_is_what_the_start_fails_by() -> None:
+    decision, _ = look(replace(PULLING, asked_at=T0 - 600.0, begun_at=T0 - 600.0), waiting=1)
+    assert decision.trouble is not None
+    assert (decision.reason, decision.trouble.reason) == (Reason.STARTS_FAILING, "ImagePulling")
+
+
+def test_a_wait_is_explained_with_those_before_it() -> None:
+    known = Admission((array("d", (720.0, 2400.0, 900.0)), *[array("d")] * 4))
+    decision, _ = look(GATED, waiting=1, state=taught(SPEC, STARTS)._replace(admission=known))
+    assert "gates here took 12 to 40 minutes the last 3 times" in decision.message
+
+
+@pytest.mark.parametrize(
+    ("cause", "seconds", "words"),
+    [
+        (Cause.GATE, (), ""),
+        (Cause.GATE, (719.0,), "the last time, a gate here took 12 minutes"),
+        (Cause.QUOTA, (720.0, 2400.0), "quotas here took 12 to 40 minutes the last 2 times"),
+        (
+            Cause.PROVISIONING,
+            (92.0, 150.0),
+            "new nodes here took 92 s to 2 minutes the last 2 times",
+        ),
+        (
+            Cause.NO_NODE,
+            (60.0, 9000.0),
+            "waits for a node here took 60 s to 2 hours the last 2 times",
+        ),
+        (Cause.OTHER, (60.0, 60.0), "such waits here took 60 s the last 2 times"),
+    ],
+)
+def test_the_waits_before_are_said_in_units_of_a_person(
+    cause: Cause, seconds: tuple[float, ...], words: str
+) -> None:
+    assert say_held.waits_before(cause, seconds) == words
 
 
 def test_a_start_turns_late_and_then_overdue_without_news() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from poolkeeper.core.policy import say
+from poolkeeper.core.policy import say, say_held
 from poolkeeper.core.policy.attainable import budget_attainable
 from poolkeeper.core.values.decision import Reason
 from poolkeeper.core.values.demand import survey
@@ -73,7 +73,7 @@ def idle_for(number: int, seconds: float) -> str:
             "container runs, but the pod is not Ready",
         ),
         (
-            say.unadmitted(
+            say_held.unadmitted(
                 StartingReplica(T0, Stage.UNADMITTED, None, "QuotaExceeded", words="exceeded quota: q")
             ),
             "no pod could be created for a replica that was asked for at 22:13:20 UTC (QuotaExceeded: "
