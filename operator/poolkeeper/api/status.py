@@ -15,6 +15,21 @@ LEARNED_LENGTH = 4096
 ACCOUNT_LENGTH = 6144
 
 
+class AdmissionCause(StrEnum):
+    """Who or what holds a replica that is not admitted: that has no pod, or whose pod has no node."""
+
+    GATE = "Gate"
+    """A scheduling gate of its pod, such as Kueue's."""
+    QUOTA = "QuotaRefused"
+    """A ResourceQuota, because of which the API server refuses the pod."""
+    NO_NODE = "NoNode"
+    """No node fits, and none is seen to come."""
+    PROVISIONING = "NodeProvisioning"
+    """A node is being made for it: by the cluster autoscaler, Karpenter or a ProvisioningRequest."""
+    OTHER = "Other"
+    """Something else: a policy that refuses the pod, a pod that still has its name, or not known."""
+
+
 class ConditionStatus(StrEnum):
     """Whether the statement of a condition is true."""
 
@@ -69,6 +84,20 @@ class DemandStatus(ApiModel):
     worker is gone; they keep no replica up. Absent if there are none."""
 
 
+class AdmissionStatus(ApiModel):
+    """How long one cause has kept replicas from being admitted, over the last waits that are remembered. One
+    that ended when the replica was taken back counts as that long."""
+
+    cause: AdmissionCause
+    """What held them: Gate, QuotaRefused, NoNode, NodeProvisioning, or Other."""
+    p50_seconds: Count
+    """Median of these waits, in seconds."""
+    p95_seconds: Count
+    """95th percentile of these waits, in seconds."""
+    waits: Count
+    """Number of these waits."""
+
+
 class ColdStartStatus(ApiModel):
     """How long starts of this pool take and where their time goes, from the last 40 that were measured. A
     start runs from the write of the replicas until the replica is ready; p50 is the median, and 95 % of
@@ -94,6 +123,9 @@ class ColdStartStatus(ApiModel):
     """Number of starts that were measured."""
     failed: Count | None = None
     """Number of starts that ended before the replica was ready; absent if there are none."""
+    admission: Annotated[tuple[AdmissionStatus, ...], Field(max_length=8), ListMap(("cause",))] | None = None
+    """How long replicas waited for a gate, a quota or a node; absent if none had to. These waits are no part
+    of the times above."""
 
 
 class PromiseStatus(ApiModel):

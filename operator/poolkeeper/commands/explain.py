@@ -11,13 +11,21 @@ from pydantic import ValidationError
 from poolkeeper.advice.cold_start import PARTS, Part, cold_start_advice
 from poolkeeper.api.base import API_VERSION, POOLS
 from poolkeeper.api.past_decision import PastDecision
-from poolkeeper.api.status import AcceleratorPoolStatus, ColdStartStatus
+from poolkeeper.api.status import AcceleratorPoolStatus, AdmissionCause, ColdStartStatus
 from poolkeeper.commands.flags import add_connection_arguments
 from poolkeeper.kube.transport.client import KubeClient
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 from poolkeeper.kube.transport.paths import namespaced_path
 
 HEADINGS = ("AT", "REPLICAS", "REASON", "QUEUED", "IN FLIGHT", "READY", "STARTING", "WHY")
+HELD_BY = {
+    AdmissionCause.GATE: "a scheduling gate",
+    AdmissionCause.QUOTA: "a quota that refused the pod",
+    AdmissionCause.NO_NODE: "no node",
+    AdmissionCause.PROVISIONING: "a node that was being made",
+    AdmissionCause.OTHER: "something else",
+}
+"""What held replicas, in words."""
 ReadStatus = Callable[[Namespace, str, str], Coroutine[None, None, AcceleratorPoolStatus]]
 
 
@@ -59,7 +67,8 @@ def explanation(pool: str, status: AcceleratorPoolStatus) -> str:
     else:
         decisions = f"No decision about {pool} has been recorded yet.\n"
     now = f"{_now(status)}{_conditions(status)}"
-    return "\n".join(filter(None, (decisions, now, _promise(status), _cost(status), _starts(status))))
+    parts = (decisions, now, _promise(status), _cost(status), _starts(status), _waits(status))
+    return "\n".join(filter(None, parts))
 
 
 def _row(decision: PastDecision) -> tuple[str, ...]:
@@ -133,6 +142,18 @@ def _starts(status: AcceleratorPoolStatus) -> str:
     table = _table([(f"STARTS ({starts.samples} measured{failed})", "P50", "P95"), *rows, total])
     advice = cold_start_advice(parts)
     return f"{table}{advice}\n" if advice else table
+
+
+def _waits(status: AcceleratorPoolStatus) -> str:
+    """How long replicas waited to be admitted, by what held them; none of it is part of a start."""
+    waits = status.cold_start.admission if status.cold_start else None
+    if not waits:
+        return ""
+    rows = [
+        (f"{HELD_BY[each.cause]} ({each.waits})", f"{each.p50_seconds} s", f"{each.p95_seconds} s")
+        for each in waits
+    ]
+    return _table([("WAITS FOR ADMISSION (last ones)", "P50", "P95"), *rows])
 
 
 def _parts(starts: ColdStartStatus) -> list[Part]:

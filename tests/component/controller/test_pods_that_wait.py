@@ -4,12 +4,16 @@ import math
 
 import pytest
 
+from poolkeeper.api.status import AcceleratorPoolStatus, AdmissionCause
+from poolkeeper.api.timestamps import format_timestamp
+from poolkeeper.commands.explain import explanation
 from poolkeeper.kube.objects.pod_events import PodEvent
 from poolkeeper.kube.transport.errors import ApiError
 from tests.component.controller.fake_cluster import FakeCluster
 from tests.component.controller.test_failing_starts import (
     GATED,
     ON_NODE,
+    RUNNING,
     asked,
     decided,
     message_of,
@@ -102,3 +106,60 @@ async def test_no_events_are_asked_for_while_another_replica_leads(cluster: Fake
     for _ in range(20):
         await show(cluster, lonely)
     assert cluster.asked_for_events == []
+
+
+async def test_a_wait_that_is_over_is_shown_apart_from_the_starts(cluster: FakeCluster) -> None:
+    await asked(cluster, coldStart={"budgetSeconds": 100, "start": "Immediately"})
+    gated = pod_of(cluster, spec=GATED)
+    for _ in range(61):
+        await show(cluster, gated, seconds=60.0)
+    admitted = {"type": "PodScheduled", "status": "True", "lastTransitionTime": format_timestamp(cluster.now)}
+    on_node = pod_of(cluster, spec=ON_NODE, conditions=[admitted])
+    await show(cluster, on_node)
+    for _ in range(9):
+        await show(cluster, on_node, seconds=2.0)
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": format_timestamp(cluster.now)}
+    up = pod_of(cluster, spec=ON_NODE, containerStatuses=RUNNING, conditions=[admitted, ready])
+    await show(cluster, up)
+    await show(cluster, up, queued=0)
+    await show(cluster, up, seconds=61.0, queued=0)
+    status = AcceleratorPoolStatus.model_validate(cluster.statuses.written[-1])
+    assert status.cold_start is not None
+    assert status.cold_start.p50_seconds == 19
+    assert status.cold_start.admission is not None
+    (waits,) = status.cold_start.admission
+    assert (waits.cause, waits.waits, waits.p50_seconds) == (AdmissionCause.GATE, 1, 3661)
+    shown = explanation("ns/chat", status)
+    assert "WAITS FOR ADMISSION (last ones)  P50     P95" in shown
+    assert "a scheduling gate (1)            3661 s  3661 s" in shown
+    assert status.promise is not None
+    assert "late: 1 by admission (gate)" in (status.promise.last_day or "")
+
+
+async def test_a_new_leader_goes_on_with_the_waits_that_were_learned(
+    cluster: FakeCluster,
+) -> None:
+    await asked(cluster)
+    lonely = pod_of(cluster, conditions=unscheduled(LONELY))
+    cluster.pod_events = [SCALED]
+    for _ in range(5):
+        await show(cluster, lonely, seconds=30.0)
+    cluster.scales.replicas["worker"] = 0
+    await show(cluster, queued=0)
+    await show(cluster, seconds=61.0, queued=0)
+    standby = FakeCluster()
+    standby.now = cluster.now
+    standby.lease.is_held = False
+    standby.scales.replicas["worker"] = 0
+    standby.declare()
+    standby.publish(0)
+    await standby.look()
+    standby.declare(status=cluster.statuses.written[-1])
+    standby.lease.is_held = True
+    standby.readings.leadership_changed(is_leading=True)
+    standby.publish(0)
+    await standby.look()
+    pool = standby.store.all()[0]
+    assert pool.state is not None
+    assert pool.state.admission.short is not None
+    assert pool.state.admission.short.cause is AdmissionCause.PROVISIONING

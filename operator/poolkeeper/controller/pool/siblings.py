@@ -7,6 +7,7 @@ Pools of other namespaces are left out, because another tenant must not decide w
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.replicas.serving import serving_container
 from poolkeeper.controller.pool.store import Store
+from poolkeeper.core.learning.starts.admission import NOTHING_HELD, Admission
 from poolkeeper.core.learning.starts.shared import pooled
 from poolkeeper.core.tuning import SHARED_UNTIL_STARTS
 
@@ -29,6 +30,22 @@ def starts_of_siblings(store: Store, pool: Pool) -> tuple[float, ...]:
         and each.declaration.spec.accelerator.class_ == declared.accelerator.class_
         and _image(each) == image
     )
+
+
+def waits_of_siblings(store: Store, pool: Pool) -> list[Admission]:
+    """What is known of the waits for admission of the other pools of the namespace with the same class: they
+    wait for the same nodes, whatever they load."""
+    declared = pool.declaration.spec
+    return [
+        each.state.admission
+        for each in store.in_namespace(pool.key.namespace, MOST_LOOKED_AT)
+        if each is not pool
+        and each.state is not None
+        and declared is not None
+        and each.declaration.spec is not None
+        and each.declaration.spec.accelerator.class_ == declared.accelerator.class_
+        and each.state.admission.remembered != NOTHING_HELD
+    ]
 
 
 def _image(pool: Pool) -> str:

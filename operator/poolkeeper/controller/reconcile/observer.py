@@ -11,7 +11,7 @@ from poolkeeper.controller.pool.pod_selection import PodSelection
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.refusals import NO_SHORTAGE, RefusalReader
 from poolkeeper.controller.pool.replicas.serving import serving
-from poolkeeper.controller.pool.siblings import starts_of_siblings
+from poolkeeper.controller.pool.siblings import starts_of_siblings, waits_of_siblings
 from poolkeeper.controller.pool.starts import Rules
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
@@ -20,6 +20,7 @@ from poolkeeper.controller.pool.troubles import explained
 from poolkeeper.controller.pool.windows import warm_floor
 from poolkeeper.controller.quota.quotas import Quotas
 from poolkeeper.core.learning.saved import restore
+from poolkeeper.core.learning.starts import admission
 from poolkeeper.core.learning.starts.start_time import share
 from poolkeeper.core.learning.state import PoolState, learn
 from poolkeeper.core.values.demand import Workload, survey
@@ -113,11 +114,13 @@ class Observer:
         return True
 
     def _share_starts(self, pool: Pool) -> None:
-        """Give a pool with few starts of its own those of others that load the same image."""
+        """Give a pool with few starts of its own those of others that load the same image, and the waits of
+        those that wait for the same nodes."""
         if pool.state is not None:
             starts = share(pool.state.starts, starts_of_siblings(self._store, pool))
-            if starts is not pool.state.starts:
-                pool.state = pool.state._replace(starts=starts)
+            waits = admission.share(pool.state.admission, waits_of_siblings(self._store, pool))
+            if starts is not pool.state.starts or waits is not pool.state.admission:
+                pool.state = pool.state._replace(starts=starts, admission=waits)
 
     async def look_for_refusals(self, pool: Pool, target: TargetKey) -> None:
         """Read why pods are refused, while replicas have had none for longer than their controller needs."""
@@ -225,14 +228,18 @@ def _ceiling(pool: Pool, quota: int | None, now: float) -> tuple[int | None, Low
 
 
 def _taken_over(pool: Pool, now: float, spec: PoolSpec, state: PoolState) -> PoolState:
-    """A standby does not see every stop, so at the first look as the leader it goes on with what the leader
-    before has learned from stops. Pools that see all work learn nothing from them."""
+    """A standby does not see every stop, and reads no events, so at the first look as the leader it goes on
+    with what the leader before has learned from stops, and of waits for admission. Pools that see all work
+    learn nothing from stops."""
     takes_over, pool.takes_over = pool.takes_over, False
-    sees_all = not spec.uncounted and all(source.sees_in_flight for source in spec.sources)
-    if not takes_over or sees_all:
+    if not takes_over:
         return state
-    saved = restore(pool.status.get("learned"), now, spec).silence
-    return state._replace(silence=saved) if saved.doubts else state
+    saved = restore(pool.status.get("learned"), now, spec)
+    waits, kept = saved.admission, state.admission
+    if waits.remembered not in (admission.NOTHING_HELD, kept.remembered):
+        state = state._replace(admission=waits._replace(waiting=kept.waiting, shared=kept.shared))
+    sees_all = not spec.uncounted and all(source.sees_in_flight for source in spec.sources)
+    return state if sees_all or not saved.silence.doubts else state._replace(silence=saved.silence)
 
 
 def _replicas(pool: Pool, desired: int, now: float) -> Replicas:

@@ -1,11 +1,12 @@
 """Reports on pools: when the status is worth a write, and which changes of conditions become events."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from poolkeeper.api.status import (
     AcceleratorPoolStatus,
+    AdmissionStatus,
     ColdStartStatus,
     Condition,
     ConditionStatus,
@@ -22,7 +23,9 @@ from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.controller.reporting.cost import cost_status, is_worth_keeping
 from poolkeeper.controller.reporting.promise import promise_status
 from poolkeeper.core.learning.saved import Learned, learned, save
+from poolkeeper.core.learning.starts.admission import Admission, spread
 from poolkeeper.core.learning.starts.start_time import Phases, StartTimes, spreads
+from poolkeeper.core.values.admission import CAUSES
 from poolkeeper.core.values.decision import Reason, Verdict
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import Observation, Replicas
@@ -121,7 +124,7 @@ def status_of(pool: Pool) -> dict[str, Any]:
         observed_generation=pool.declaration.generation,
         replicas=_replicas(replicas) if replicas else None,
         demand=_demand(observation) if observation else None,
-        cold_start=_cold_start(pool.state.starts) if pool.state else None,
+        cold_start=_cold_start(pool.state.starts, pool.state.admission) if pool.state else None,
         promise=promise_status(pool),
         decision=DecisionStatus(
             replicas=decision.replicas,
@@ -153,9 +156,10 @@ def _replicas(replicas: Replicas) -> ReplicaStatus:
     )
 
 
-def _cold_start(starts: StartTimes) -> ColdStartStatus:
+def _cold_start(starts: StartTimes, waits: Admission) -> ColdStartStatus:
+    held = tuple(_held(waits)) or None
     if not starts.samples:
-        return ColdStartStatus(failed=starts.failures or None)
+        return ColdStartStatus(failed=starts.failures or None, admission=held)
     phases: dict[str, int] = {}
     for phase, seconds in zip(Phases._fields, spreads(starts) or (), strict=False):
         phases[f"{phase}_p50_seconds"] = round(seconds.p50_seconds)
@@ -166,7 +170,19 @@ def _cold_start(starts: StartTimes) -> ColdStartStatus:
         **phases,
         samples=starts.samples,
         failed=starts.failures or None,
+        admission=held,
     )
+
+
+def _held(waits: Admission) -> Iterator[AdmissionStatus]:
+    """The waits that are over: the age of one that goes on would be written once a minute."""
+    for cause, seconds in zip(CAUSES, waits.waits, strict=True):
+        found = spread(waits._replace(waiting=()), cause, 0.0)
+        if found is not None:
+            p50_seconds, p95_seconds = map(round, found)
+            yield AdmissionStatus(
+                cause=cause, p50_seconds=p50_seconds, p95_seconds=p95_seconds, waits=len(seconds)
+            )
 
 
 def _learned(pool: Pool) -> Learned | None:

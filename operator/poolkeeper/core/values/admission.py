@@ -4,7 +4,8 @@ While it waits so, nothing is loaded and no accelerator is used: it is scarcity 
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
+
+from poolkeeper.api.status import AdmissionCause as AdmissionCause
 
 QUOTA_EXCEEDED = "QuotaExceeded"
 ADMISSION_REFUSED = "AdmissionRefused"
@@ -14,21 +15,6 @@ NODE_PROVISIONING = "NodeProvisioning"
 ORDINAL_OCCUPIED = "OrdinalOccupied"
 IMAGE_PULLING = "ImagePulling"
 """What a replica does that has a node: this is part of its start, and no wait for admission."""
-
-
-class AdmissionCause(StrEnum):
-    """Who or what holds a replica that is not admitted."""
-
-    GATE = "Gate"
-    """A scheduling gate of its pod, such as Kueue's."""
-    QUOTA = "QuotaRefused"
-    """A ResourceQuota, because of which the API server refuses the pod."""
-    NO_NODE = "NoNode"
-    """No node fits, and none is seen to come."""
-    PROVISIONING = "NodeProvisioning"
-    """A node is being made for it: by the cluster autoscaler, Karpenter or a ProvisioningRequest."""
-    OTHER = "Other"
-    """Something else: a policy that refuses the pod, a pod that still has its name, or not known."""
 
 
 CAUSES = tuple(AdmissionCause)

@@ -1,13 +1,15 @@
 """Which pools start alike: the same namespace, class and image of the container that serves."""
 
+from array import array
 from typing import Any
 
 import pytest
 
 from poolkeeper.controller.pool.pool import Pool
-from poolkeeper.controller.pool.siblings import starts_of_siblings
+from poolkeeper.controller.pool.siblings import starts_of_siblings, waits_of_siblings
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import Surroundings
+from poolkeeper.core.learning.starts.admission import Admission
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.kube.watch.containers import project_containers
 from tests.unit.core.strategies import spec_of, taught
@@ -77,3 +79,18 @@ def test_a_pool_with_enough_starts_of_its_own_asks_nobody() -> None:
 
 def test_a_pool_whose_image_is_not_known_asks_nobody() -> None:
     assert shared_with(pool("old", image=""), asking=pool("new", image="", state=taught(SPEC, ()))) == ()
+
+
+def test_pools_of_the_same_class_share_their_waits_whatever_they_load() -> None:
+    waits = (array("d"), array("d"), array("d"), array("d", (90.0,)), array("d"))
+    waited = TAUGHT._replace(admission=Admission(waits))
+    store, new = Store(), pool("new", state=taught(SPEC, ()))
+    others = (
+        pool("other-image", image="sglang:2", state=waited),
+        pool("other-class", class_="a100", state=waited),
+        pool("other-tenant", namespace="elsewhere", state=waited),
+        pool("never-waited"),
+    )
+    for each in (new, *others):
+        store.put(each)
+    assert waits_of_siblings(store, new) == [waited.admission]
