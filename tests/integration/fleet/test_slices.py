@@ -1,5 +1,6 @@
 """Replicas of several hosts: a TPU slice comes and goes as a whole, and the wait for one is explained."""
 
+import asyncio
 from functools import partial
 
 from hack.testing.fleet import hardware
@@ -12,18 +13,13 @@ from hack.testing.waiting import eventually
 TARGET = {"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet", "name": "big"}
 SLICE = hardware.GKE_TPU_V5E_4X4
 HOSTS = 4
+WAIT_SECONDS = 6.0
+"""Far longer than a start takes here."""
 
 
 async def test_a_pool_scales_in_whole_slices(scene: Scene) -> None:
     await scene.nodes.add_slice(SLICE)
-    chips = {SLICE.resource: SLICE.units}
-    labels = {"app": "big"}
-    leader = template(labels, SLICE, load="1s", containers=[server("leader", chips)])
-    worker = template(labels, SLICE, load="1s", containers=[server("worker", chips, probed=False)])
-    await scene.deploy_groups("big", worker, HOSTS, leader=leader)
-    await scene.create_pool(
-        targetRef=TARGET, accelerator={"class": "google-tpu-v5e"}, replicas={"min": 0, "max": 2}
-    )
+    await _pool_of_slices(scene)
     await scene.push(1)
     await eventually(partial(_has_ready, scene, HOSTS), "one slice is ready", PATIENCE_SECONDS)
     await has_condition(scene, "StartsSucceed", "True")
@@ -48,6 +44,37 @@ async def test_a_pool_scales_in_whole_slices(scene: Scene) -> None:
     learned = (await scene.status())["coldStart"]
     assert learned.get("failed", 0) == 0
     assert learned["p95Seconds"] <= 10
+
+
+async def test_half_a_slice_is_no_capacity(scene: Scene) -> None:
+    """The leader is Ready before the last host is there."""
+    hosts = await scene.nodes.add(SLICE, HOSTS)
+    await scene.nodes.stock_out(hosts[-1])
+    await _pool_of_slices(scene)
+    await scene.push(1)
+    await eventually(partial(_has_ready, scene, HOSTS - 1), "most hosts are ready", PATIENCE_SECONDS)
+    said = await has_condition(scene, "StartsSucceed", "Unknown", "Unschedulable", seconds=PATIENCE_SECONDS)
+    assert "pod big-0-3 has waited for a node since" in said["message"]
+    await asyncio.sleep(WAIT_SECONDS)
+    status = await scene.status()
+    assert (status["decision"]["reason"], status["replicas"]["ready"]) == ("AwaitingAdmission", 0)
+    await scene.nodes.restock()
+    await has_condition(scene, "StartsSucceed", "True", seconds=PATIENCE_SECONDS)
+    assert await scene.ready_pods() == HOSTS
+    await scene.drain()
+    await eventually(partial(_has_pods, scene, 0), "the slice is gone", PATIENCE_SECONDS)
+    assert (await scene.status())["coldStart"]["p95Seconds"] < WAIT_SECONDS
+
+
+async def _pool_of_slices(scene: Scene) -> None:
+    chips = {SLICE.resource: SLICE.units}
+    labels = {"app": "big"}
+    leader = template(labels, SLICE, load="1s", containers=[server("leader", chips)])
+    worker = template(labels, SLICE, load="1s", containers=[server("worker", chips, probed=False)])
+    await scene.deploy_groups("big", worker, HOSTS, leader=leader)
+    await scene.create_pool(
+        targetRef=TARGET, accelerator={"class": "google-tpu-v5e"}, replicas={"min": 0, "max": 2}
+    )
 
 
 async def _has_ready(scene: Scene, pods: int) -> bool:
