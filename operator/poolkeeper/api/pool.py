@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from poolkeeper.api.accelerator_class import Market
 from poolkeeper.api.base import ApiModel, ObjectName, PositiveSeconds, Seconds
 from poolkeeper.api.demand import DemandSource
 from poolkeeper.api.markers import Cel, IntOrString, ListMap
@@ -217,6 +218,28 @@ class PartnerPool(ApiModel):
 Partners = Annotated[tuple[PartnerPool, ...], Field(max_length=8), ListMap(("name",))]
 
 
+class Fallback(ApiModel):
+    """A further target for the pool's replicas, on another class of accelerators: the same model server for
+    when the preferred class has no capacity in time."""
+
+    rules: ClassVar[tuple[Cel, ...]] = (
+        Cel("self.name != 'preferred'", "preferred is the name of the pool's own target: choose another"),
+    )
+
+    name: ObjectName
+    """Name of the fallback, for example a100."""
+    target_ref: TargetReference
+    """The workload that is scaled. Its pods have the labels that the pool's Service selects, and labels of
+    their own in its selector, so that no pod belongs to two targets."""
+    accelerator: Accelerator
+    """The accelerator that a replica of this workload uses."""
+    max: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Most replicas on this class; absent for replicas.max, which all classes share."""
+    market: Market | None = None
+    """How this capacity is bought, where that differs from what the AcceleratorClass says: it decides about
+    the price, and capacity of another market counts as a class of its own."""
+
+
 class AcceleratorPoolSpec(ApiModel):
     """The desired behaviour of one pool."""
 
@@ -249,12 +272,26 @@ class AcceleratorPoolSpec(ApiModel):
             "at most one source of demand may be http: a pool holds requests to one port of one Service. "
             "Give another Service a pool of its own. A second port of the same Service can't be held",
         ),
+        Cel(
+            "!has(self.fallbacks) || self.fallbacks.all(each, each.targetRef.name != self.targetRef.name || "
+            "each.targetRef.kind != self.targetRef.kind)",
+            "a fallback must have another target than the pool: give it a workload of its own",
+        ),
+        Cel(
+            "!has(self.fallbacks) || self.fallbacks.all(each, self.fallbacks.exists_one(other, "
+            "each.targetRef.name == other.targetRef.name && each.targetRef.kind == other.targetRef.kind))",
+            "two fallbacks must not have the same target: give each a workload of its own",
+        ),
     )
 
     target_ref: TargetReference
     """The workload that is scaled."""
     accelerator: Accelerator
     """The accelerator that a replica uses."""
+    fallbacks: Annotated[tuple[Fallback, ...], Field(max_length=4), ListMap(("name",))] | None = None
+    """Further targets on other classes, in order of preference, for when the preferred class would not have a
+    replica ready within the budget. Load returns when capacity does; while it moves, the pool may have one
+    replica more than replicas.max for the time of a start."""
     replicas: ReplicaBounds
     """The fewest and the most replicas."""
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 1

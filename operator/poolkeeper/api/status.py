@@ -72,6 +72,23 @@ class ReplicaStatus(ApiModel):
     """Replicas that are stopping and still use their accelerators; absent if there are none."""
 
 
+class ArmStatus(ApiModel):
+    """The replicas of one target of a pool with fallbacks, as last seen."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    """Name of the fallback; `preferred` for the target that the pool itself names."""
+    class_: Annotated[Text, Field(alias="class")]
+    """Its AcceleratorClass, with the market where the fallback declares one."""
+    desired: Count
+    """Replicas that the target should have: its spec.replicas."""
+    ready: Count
+    """Replicas that take requests."""
+    starting: Count | None = None
+    """Replicas that were asked for and are not ready yet; absent if there are none."""
+    message: Text | None = None
+    """What keeps replicas of this class from being started or admitted; absent if nothing does."""
+
+
 class DemandStatus(ApiModel):
     """The demand of all sources together, at the last decision. A number that is not known is absent."""
 
@@ -182,6 +199,8 @@ class AcceleratorPoolStatus(ApiModel):
     """Generation of the spec that this status and its conditions belong to."""
     replicas: ReplicaStatus | None = None
     """Replicas of the target, as last seen."""
+    arms: Annotated[tuple[ArmStatus, ...], Field(max_length=5), ListMap(("name",))] | None = None
+    """The replicas by class, the preferred one first; absent without fallbacks."""
     demand: DemandStatus | None = None
     """Requests that wait or are being worked on."""
     cold_start: ColdStartStatus | None = None

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 from poolkeeper.api.pool import BudgetAction
 from poolkeeper.controller.billing.calendar import DEFAULT_ZONE, day_of, time_of_day
+from poolkeeper.controller.pool.arm import FallbackArm
 from poolkeeper.controller.pool.history import in_flight
 from poolkeeper.controller.pool.pool import Pool
+from poolkeeper.controller.pool.starts import Starts
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.baselines.comparison import Bounds, Comparison, Counted
 from poolkeeper.core.baselines.virtual_pool import Usual
@@ -129,6 +131,19 @@ def unit_of(store: Store, pool: Pool) -> Unit | None:
     return pool.unit
 
 
+def fallback_unit(store: Store, arm: FallbackArm) -> Unit | None:
+    """What one replica of a fallback holds and costs, in the market that it declares; None while its class is
+    not known."""
+    accelerator, chips = store.classes.get(arm.class_name), arm.surroundings.size.chips
+    if accelerator is None:
+        return arm.unit
+    market = arm.declared.market or accelerator.market
+    cost = unit_cost(accelerator.model_copy(update={"market": market}), store.classes)
+    unit = Unit(arm.class_name, chips, cost.micro_dollars_per_hour, cost.watts)
+    arm.unit = unit if arm.unit != unit else arm.unit
+    return arm.unit
+
+
 def _seen(store: Store, pool: Pool, now: float) -> Seen | None:
     """The replicas that hold accelerators; None while they can't be seen."""
     observation, unit = pool.observation, unit_of(store, pool)
@@ -139,10 +154,12 @@ def _seen(store: Store, pool: Pool, now: float) -> Seen | None:
         # The older pool is billed for the replicas of a target that two pools name.
         return Seen((), 0, tail_seconds)
     known = {each.name: each for each in pool.meter.occupants} if pool.meter else {}
+    units = [unit, *(fallback_unit(store, arm) for arm in pool.fallbacks)]
     found = tuple(
-        _occupant(pool, pod, known.get(pod.uid), unit, now)
-        for pod in pool.pods
-        if pod.has_node and not pod.is_finished
+        _occupant(arm.starts, pod, known.get(pod.uid), each, now)
+        for arm, each in zip(pool.arms, units, strict=True)
+        for pod in arm.pods
+        if each is not None and pod.has_node and not pod.is_finished
     )
     return Seen(found, in_flight(observation), tail_seconds)
 
@@ -154,9 +171,9 @@ def _bounds(pool: Pool, spec: PoolSpec) -> Bounds:
     return Bounds(floor, most, spec.concurrency, is_held, spec.drains_on_termination)
 
 
-def _occupant(pool: Pool, pod: Pod, known: Occupant | None, unit: Unit, now: float) -> Occupant:
+def _occupant(starts: Starts, pod: Pod, known: Occupant | None, unit: Unit, now: float) -> Occupant:
     """A replica that has a node. One that is being terminated stays in the state that it had."""
-    serves_since = pool.starts.served_since(pod)
+    serves_since = starts.served_since(pod)
     if known is not None and known.serves_since is not None and serves_since is not None:
         serves_since = known.serves_since
     elif serves_since is not None and now - serves_since <= PROMPT_SECONDS:

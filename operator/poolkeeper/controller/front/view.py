@@ -106,14 +106,14 @@ class View:
 
 
 def ready_pods(pool: Pool, service: SeenService | None) -> tuple[SeenPod, ...]:
-    """Replicas that take requests, and go on doing so; by their main address. One of several pods has its
-    requests sent to the first of them that the Service selects."""
+    """Replicas of all arms that take requests, and go on doing so; by their main address. One of several pods
+    has its requests sent to the first of them that the Service selects."""
     selector = service.selector if service else ()
-    taking = (_taking(each, selector) for each in pool.replicas if each.takes_new)
     ready = [
-        SeenPod(pod.uid, pod.addresses[0], is_probed=pool.starts.is_probed(pod))
-        for pod in taking
-        if pod and pod.addresses
+        SeenPod(pod.uid, pod.addresses[0], is_probed=arm.starts.is_probed(pod))
+        for arm in pool.arms
+        for replica in arm.replicas
+        if replica.takes_new and (pod := _taking(replica, selector)) and pod.addresses
     ]
     return tuple(sorted(ready, key=lambda pod: pod.address))
 
@@ -128,7 +128,8 @@ def _taking(replica: Pod, selector: Sequence[tuple[str, str]]) -> Pod | None:
 
 def fallen_addresses(pool: Pool) -> tuple[str, ...]:
     """Main addresses of the replicas that are not ready any more and may still work on requests."""
-    return tuple(sorted(pod.addresses[0] for pod in pool.replicas if pod.has_fallen and pod.addresses))
+    pods = (pod for arm in pool.arms for pod in arm.replicas)
+    return tuple(sorted(pod.addresses[0] for pod in pods if pod.has_fallen and pod.addresses))
 
 
 def _activator(activator: Activator, outbox: Outbox) -> SeenActivator:

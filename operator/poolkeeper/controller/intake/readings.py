@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from poolkeeper.controller.loop.agenda import Agenda
+from poolkeeper.controller.pool.arm import Arm
 from poolkeeper.controller.pool.pod_selection import PodSelection
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
@@ -35,14 +36,13 @@ class Readings:
         """Some pods of a namespace have changed, or are known again; `pods` are all of them by uid."""
         selection = PodSelection(pods.values())
         for pool in self._store.in_namespace(namespace):
-            matching = selection.matching(pool.target.selector, pool.declaration.target)
-            workers = selection.workers(pool.declaration.target)
-            if matching != pool.pods:
-                self._pods_of_pool_changed(pool, matching, workers)
-            elif workers != pool.workers:
-                pool.workers = workers
-                self.mark(pool)
-            elif not pool.are_replicas_known:
+            has_changed = False
+            for arm, key in zip(pool.arms, pool.declaration.targets or (None,), strict=False):
+                has_changed = (
+                    _see(arm, selection.matching(arm.target.selector, key), selection.workers(key))
+                    or has_changed
+                )
+            if has_changed or not pool.are_replicas_known:
                 self.mark(pool)
 
     def front_turned(
@@ -63,14 +63,15 @@ class Readings:
         pool = self._store.get(key)
         if pool is None:
             return
-        news = [address for address in addresses if pool.starts.accepted(address, now)]
+        news = [address for address in addresses for arm in pool.arms if arm.starts.accepted(address, now)]
         if news:
             self.mark(pool)
 
     def leadership_changed(self, is_leading: bool) -> None:
         """This replica begins or ends to write: every pool is looked at again, with its target read first."""
         for pool in self._store.all():
-            pool.target.forget()
+            for arm in pool.arms:
+                arm.target.forget()
             pool.takes_over = is_leading
             self.mark(pool)
 
@@ -84,12 +85,16 @@ class Readings:
         pool.reaction.news(self._agenda.now())
         self._agenda.mark(pool.key)
 
-    def _pods_of_pool_changed(self, pool: Pool, pods: tuple[Pod, ...], workers: tuple[Pod, ...]) -> None:
-        """Other pods than before may mean that somebody has changed the replicas: /scale is read again."""
-        if {pod.uid for pod in pods} != {pod.uid for pod in pool.pods}:
-            pool.target.expire()
-        pool.pods, pool.workers = pods, workers
-        self.mark(pool)
+
+def _see(arm: Arm, pods: tuple[Pod, ...], workers: tuple[Pod, ...]) -> bool:
+    """Whether these are other pods than before. That may mean that somebody has changed the replicas: /scale
+    is read again."""
+    if (pods, workers) == (arm.pods, arm.workers):
+        return False
+    if {pod.uid for pod in pods} != {pod.uid for pod in arm.pods}:
+        arm.target.expire()
+    arm.pods, arm.workers = pods, workers
+    return True
 
 
 def _what_for(stop: Stop) -> str:

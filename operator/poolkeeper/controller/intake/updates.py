@@ -138,8 +138,8 @@ class Updates:
 
     def _target_changed(self, declaration: Declaration) -> None:
         """Which pool may write a target depends on the other pools that name it: look at all of them."""
-        if declaration.target:
-            self._mark_all(self._store.sharing(declaration.target))
+        for target in declaration.targets:
+            self._mark_all(self._store.sharing(target))
 
     def _class_changed(self, name: str) -> None:
         pools = self._store.of_class(name)

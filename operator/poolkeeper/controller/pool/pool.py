@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import is_not
 from typing import Any, NamedTuple, Self
 
 from pydantic import ValidationError
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.pool import AcceleratorPoolSpec
+from poolkeeper.controller.pool.arm import Arm, FallbackArm, Shown, fallback_arms
 from poolkeeper.controller.pool.demand import PoolDemand
 from poolkeeper.controller.pool.held.news import NO_NEWS, News
 from poolkeeper.controller.pool.history import History, ReasonLimit
@@ -24,6 +26,7 @@ from poolkeeper.core.baselines.comparison import Comparison
 from poolkeeper.core.billing.amounts import Unit
 from poolkeeper.core.billing.meter import Meter
 from poolkeeper.core.learning.saved import Learned
+from poolkeeper.core.learning.starts.arms import NO_ARMS
 from poolkeeper.core.learning.starts.attempts import Attempts
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.values.decision import Decision, Verdict
@@ -82,6 +85,22 @@ class Declaration:
     @property
     def target(self) -> TargetKey | None:
         return target_key(self.key.namespace, self.spec.target_ref) if self.spec else None
+
+    @property
+    def targets(self) -> tuple[TargetKey, ...]:
+        """The targets of all arms, the preferred one first."""
+        if self.spec is None:
+            return ()
+        references = (self.spec.target_ref, *(each.target_ref for each in self.spec.fallbacks or ()))
+        return tuple(target_key(self.key.namespace, each) for each in references)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of all arms, the preferred one first."""
+        if self.spec is None:
+            return ()
+        fallbacks = self.spec.fallbacks or ()
+        return (self.spec.accelerator.class_, *(each.accelerator.class_ for each in fallbacks))
 
 
 class FailedTemplate(NamedTuple):
@@ -176,6 +195,13 @@ class Pool:
     quota: str = ""
     """Which quota holds the pool back, and who has what it needs, as a sentence; empty where none does
     (quotas)."""
+    fallbacks: tuple[FallbackArm, ...] = ()
+    """The further targets of the pool, in order of preference; the fields above are about the preferred one
+    (`accept`)."""
+    numbers: tuple[int, ...] = ()
+    """How many replicas each arm should have by the last decision; empty without fallbacks (reconciler)."""
+    shown: tuple[Shown, ...] = ()
+    """What the last look saw of each arm; empty without fallbacks (reconciler)."""
     news: int = 0
     """How many times something has happened that a decision may depend on (readings, updates)."""
     news_seen: int = 0
@@ -204,6 +230,17 @@ class Pool:
     @property
     def key(self) -> PoolKey:
         return self.declaration.key
+
+    @property
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """All targets of the pool: it holds the preferred one itself."""
+        return (self, *self.fallbacks)
+
+    @property
+    def step(self) -> int:
+        """How many of what the target counts are one replica."""
+        return self.declaration.step
 
     @property
     def shape(self) -> Shape:
@@ -243,6 +280,17 @@ class Pool:
         elif _class_of(declaration) != _class_of(self.declaration):
             # Chips of one class are no chips of another.
             self.surroundings = replace(self.surroundings, size=UNSIZED)
+        is_edited = declaration is not self.declaration
+        fallbacks = fallback_arms(
+            declaration.key.namespace, declaration.spec, self.fallbacks, is_edited=is_edited
+        )
+        if len(fallbacks) != len(self.fallbacks) or any(map(is_not, fallbacks, self.fallbacks)):
+            self.numbers = self.shown = ()
+            if self.state is not None:
+                self.state = self.state._replace(arms=NO_ARMS)
+        self.fallbacks = fallbacks
+        for arm in fallbacks:
+            arm.surroundings = replace(arm.surroundings, expires_at=0.0, placement_expires_at=0.0)
         self.declaration = declaration
         self.resolved = self.warm_floor = self.service = None
         self.stop = NOT_SEEN_YET if declaration.may_have_service else CLEAR

@@ -6,11 +6,13 @@ from typing import TypeVar
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.controller.pool.pool import Declaration, Pool
+from poolkeeper.core.learning.starts.scarce import Scarce
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 
 Value = TypeVar("Value", bound=Hashable)
 TargetObject = tuple[str, str, str, str]
+ScarceKey = tuple[str, str, str]
 
 
 class Index(dict[Value, set[PoolKey]]):
@@ -38,6 +40,9 @@ class Store:
         self._by_target: Index[TargetObject] = Index()
         self._by_class: Index[str] = Index()
         self._by_partner: Index[PoolKey] = Index()
+        self.scarce: dict[ScarceKey, Scarce] = {}
+        """Classes without capacity, by namespace, name and market: the pools of a namespace share what they
+        find out."""
 
     def __len__(self) -> int:
         return len(self._pools)
@@ -59,9 +64,10 @@ class Store:
         self._pools[pool.key] = pool
         self._indexed[pool.key] = declaration
         self._by_namespace.add(pool.key.namespace, pool.key)
-        if declaration.spec and declaration.target:
-            self._by_target.add(_object(declaration.target), pool.key)
-            self._by_class.add(declaration.spec.accelerator.class_, pool.key)
+        for target in declaration.targets:
+            self._by_target.add(_object(target), pool.key)
+        for name in declaration.classes:
+            self._by_class.add(name, pool.key)
         for partner in declaration.partners:
             self._by_partner.add(partner, pool.key)
 
@@ -70,9 +76,10 @@ class Store:
             return
         declaration = self._indexed.pop(key)
         self._by_namespace.discard(key.namespace, key)
-        if declaration.spec and declaration.target:
-            self._by_target.discard(_object(declaration.target), key)
-            self._by_class.discard(declaration.spec.accelerator.class_, key)
+        for target in dict.fromkeys(map(_object, declaration.targets)):
+            self._by_target.discard(target, key)
+        for name in dict.fromkeys(declaration.classes):
+            self._by_class.discard(name, key)
         for partner in declaration.partners:
             self._by_partner.discard(partner, key)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.billing.metering import lowered_by, measure, spent, zone_of
+from poolkeeper.controller.pool.arm import Arm
 from poolkeeper.controller.pool.held.news import NO_NEWS, NewsReader, waiting_pod
 from poolkeeper.controller.pool.partners import partners_of
 from poolkeeper.controller.pool.pod_selection import PodSelection
@@ -15,13 +16,13 @@ from poolkeeper.controller.pool.siblings import starts_of_siblings, waits_of_sib
 from poolkeeper.controller.pool.starts import Rules
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
-from poolkeeper.controller.pool.translate import is_for_training_only, pool_spec
+from poolkeeper.controller.pool.translate import DEFAULT_START_SECONDS, is_for_training_only, pool_spec
 from poolkeeper.controller.pool.troubles import explained
 from poolkeeper.controller.pool.windows import warm_floor
 from poolkeeper.controller.quota.quotas import Quotas
 from poolkeeper.core.learning.saved import restore
-from poolkeeper.core.learning.starts import admission
-from poolkeeper.core.learning.starts.start_time import share
+from poolkeeper.core.learning.starts import admission, arms
+from poolkeeper.core.learning.starts.start_time import StartTimes, share
 from poolkeeper.core.learning.state import PoolState, learn
 from poolkeeper.core.values.demand import Workload, survey
 from poolkeeper.core.values.identity import TargetKey
@@ -104,6 +105,15 @@ class Observer:
             pool.surroundings = found
             self._share_starts(pool)
 
+    async def look_around_fallbacks(self, pool: Pool) -> None:
+        """The same for the fallbacks of a pool."""
+        for arm in pool.fallbacks:
+            accelerator = self._store.classes.get(arm.class_name)
+            if accelerator is not None and self._clock() >= arm.surroundings.expires_at:
+                arm.surroundings = await self._surroundings.read(
+                    arm.key, arm.class_name, accelerator, arm.surroundings
+                )
+
     async def renew_size(self, pool: Pool) -> bool:
         """Read the pod template again before a raise that a quota counts: an edit may have made replicas
         larger. Returns whether it was read."""
@@ -122,45 +132,45 @@ class Observer:
             if starts is not pool.state.starts or waits is not pool.state.admission:
                 pool.state = pool.state._replace(starts=starts, admission=waits)
 
-    async def look_for_refusals(self, pool: Pool, target: TargetKey) -> None:
+    async def look_for_refusals(self, arm: Arm, target: TargetKey) -> None:
         """Read why pods are refused, while replicas have had none for longer than their controller needs."""
-        starts, due_at = pool.starts, pool.shortage.due_at(pool.starts.short_since)
+        starts, due_at = arm.starts, arm.shortage.due_at(arm.starts.short_since)
         if due_at is None:
-            pool.shortage = NO_SHORTAGE
+            arm.shortage = NO_SHORTAGE
         elif self._clock() >= due_at:
-            found = await self._refusals.read(target, pool.shortage)
+            found = await self._refusals.read(target, arm.shortage)
             # The pool may have been edited meanwhile, and may name another target now.
-            if pool.starts is starts:
-                pool.shortage = found
+            if arm.starts is starts:
+                arm.shortage = found
 
-    async def look_for_news(self, pool: Pool) -> None:
+    async def look_for_news(self, arm: Arm) -> None:
         """Read what events say of a pod that waits longer than usual for a node, or for its containers."""
-        starts, pod = pool.starts, waiting_pod((*pool.pods, *pool.workers))
-        due_at = pool.pod_news.due_at(pod)
+        starts, pod = arm.starts, waiting_pod((*arm.pods, *arm.workers))
+        due_at = arm.pod_news.due_at(pod)
         if pod is None or due_at is None:
-            pool.pod_news = NO_NEWS
+            arm.pod_news = NO_NEWS
         elif self._clock() >= due_at:
-            found = await self._news.read(pod, pool.pod_news)
+            found = await self._news.read(pod, arm.pod_news)
             # The pool may have been edited meanwhile, and may name another target now.
-            if pool.starts is starts:
-                pool.pod_news = found
+            if arm.starts is starts:
+                arm.pod_news = found
 
-    async def read_scale(self, pool: Pool, target: TargetKey) -> int | None:
+    async def read_scale(self, arm: Arm, target: TargetKey) -> int | None:
         """Read /scale. Returns the replicas before, where somebody has changed them since the last read."""
-        asked, step = pool.target, pool.declaration.step
+        asked, step = arm.target, arm.step
         try:
             scale = (await self._scales.read(target)).in_steps(step)
         except KubeFailure as failure:
             asked.has_failed(failure, self._clock())
             return None
-        if pool.target is not asked:
+        if arm.target is not asked:
             # The pool was edited meanwhile and names another target: this answer says nothing about it.
             return None
-        selector = pool.target.selector
-        replicas_before = pool.target.was_read(scale, self._clock())
+        selector = arm.target.selector
+        replicas_before = arm.target.was_read(scale, self._clock())
         if scale.selector != selector:
-            selection = PodSelection(self._pods.pods(pool.key.namespace).values())
-            pool.pods, pool.workers = selection.matching(scale.selector, target), selection.workers(target)
+            selection = PodSelection(self._pods.pods(target.namespace).values())
+            arm.pods, arm.workers = selection.matching(scale.selector, target), selection.workers(target)
         return replicas_before
 
     def learn_from_pods(self, pool: Pool, spec: PoolSpec) -> tuple[PoolState, list[Pod]]:
@@ -170,26 +180,51 @@ class Observer:
         state = _taken_over(pool, now, spec, pool.state or restore(pool.learned, now, spec))
         replicas = pool.replicas
         pool.starts.follow(replicas, now, self._rules(pool, state))
-        if pool.starts.has_unproven:
+        if pool.starts.has_unproven and not any(arm.pods for arm in pool.fallbacks):
             pool.starts.note_work(now, spec, _workload(pool, now, spec, state))
         for sample in pool.starts.samples(replicas, now):
             before, state = state, learn(state, sample)
             if sample.failed and state is not before:
                 failed += [pod for pod in replicas if pod.uid == sample.uid]
+        if pool.fallbacks:
+            state = self._learn_from_fallbacks(pool, now, state)
         is_first, pool.state = pool.state is None, state
         if is_first:
             self._share_starts(pool)
         return pool.state, failed
 
+    def _learn_from_fallbacks(self, pool: Pool, now: float, state: PoolState) -> PoolState:
+        """What the pods of the fallbacks show about starts on their classes. Who took which request is not
+        asked there: with several targets, it can't be told."""
+        priors = [self._prior_seconds(pool, arm.class_name) for arm in pool.fallbacks]
+        memory = arms.prepared(state.arms, priors)
+        known = list(memory.fallbacks)
+        for at, arm in enumerate(pool.fallbacks):
+            replicas = arm.replicas
+            arm.starts.follow(replicas, now, self._rules_of(pool, arm.class_name, known[at].starts))
+            for sample in arm.starts.samples(replicas, now):
+                known[at] = arms.learn(known[at], sample)
+        return state._replace(arms=memory._replace(fallbacks=tuple(known)))
+
+    def _prior_seconds(self, pool: Pool, class_name: str) -> float:
+        accelerator, declared = self._store.classes.get(class_name), pool.declaration.spec
+        expected = declared.cold_start.expected_seconds if declared else None
+        known = accelerator.expected_start_seconds if accelerator else None
+        return float(known or expected or DEFAULT_START_SECONDS)
+
     def _rules(self, pool: Pool, state: PoolState) -> Rules:
         """What decides whether a replica of the pool serves."""
         declared = pool.declaration.spec
+        return self._rules_of(pool, declared.accelerator.class_ if declared else "", state.starts)
+
+    def _rules_of(self, pool: Pool, class_name: str, starts: StartTimes) -> Rules:
+        """The same for replicas of one class, whose starts take so long."""
+        declared = pool.declaration.spec
         sources = declared.demand if declared else ()
-        accelerator = self._store.classes.get(declared.accelerator.class_) if declared else None
         return Rules(
-            serving=serving(accelerator, sources, pool.pods_port),
-            usual_seconds=state.starts.ended_p95_seconds,
-            longest_seconds=state.starts.ended_slowest_seconds,
+            serving=serving(self._store.classes.get(class_name), sources, pool.pods_port),
+            usual_seconds=starts.ended_p95_seconds,
+            longest_seconds=starts.ended_slowest_seconds,
             takes_unready=any(source.http is None for source in sources),
         )
 
@@ -202,12 +237,12 @@ class Observer:
         ceiling, ceiling_by = _ceiling(pool, quota, now)
         pool.observation = Observation(
             demand=pool.demand.current(),
-            replicas=_replicas(pool, scale.replicas, now) if scale and is_seen else None,
+            replicas=replicas_of(pool, pool.declaration.target, now) if scale and is_seen else None,
             warm_floor=_warm_floor(pool, now),
             ceiling=ceiling,
             ceiling_by=ceiling_by,
             stop=_stop(pool),
-            held=None if _is_observed(pool) else pool.target.contest.held(now),
+            held=None if _is_observed(pool) or pool.fallbacks else pool.target.contest.held(now),
             partners=partners_of(self._store, pool),
         )
         measure(self._store, pool, now)
@@ -242,15 +277,14 @@ def _taken_over(pool: Pool, now: float, spec: PoolSpec, state: PoolState) -> Poo
     return state if sees_all or not saved.silence.doubts else state._replace(silence=saved.silence)
 
 
-def _replicas(pool: Pool, desired: int, now: float) -> Replicas:
+def replicas_of(arm: Arm, key: TargetKey | None, now: float) -> Replicas:
+    """The replicas of one target, whose /scale was read."""
     # Pods may have come while /scale was read or written.
-    seen = pool.replicas
-    pool.starts.follow(seen, now)
-    replicas = pool.starts.replicas(desired, seen, now)
-    replicas = explained(
-        replicas, (*pool.pods, *pool.workers), pool.declaration.target, pool.shortage.refusal, pool.pod_news
-    )
-    return replace(replicas, foreign=pool.target.foreign) if pool.target.foreign else replicas
+    seen = arm.replicas
+    arm.starts.follow(seen, now)
+    replicas = arm.starts.replicas(arm.target.scale.replicas if arm.target.scale else 0, seen, now)
+    replicas = explained(replicas, (*arm.pods, *arm.workers), key, arm.shortage.refusal, arm.pod_news)
+    return replace(replicas, foreign=arm.target.foreign) if arm.target.foreign else replicas
 
 
 def _stop(pool: Pool) -> Stop:

@@ -7,6 +7,7 @@ from poolkeeper.advice.writers import writer_advice
 from poolkeeper.api.past_decision import PastDecision
 from poolkeeper.api.status import ConditionStatus
 from poolkeeper.api.timestamps import parse_timestamp
+from poolkeeper.controller.pool.arm import Arm
 from poolkeeper.controller.pool.contest import CONTESTED
 from poolkeeper.controller.pool.history import History
 from poolkeeper.controller.pool.pool import Pool
@@ -31,37 +32,38 @@ class OtherWriters:
         self._reporter = reporter
         self._clock = clock
 
-    async def changed(self, pool: Pool, key: TargetKey, before: int) -> None:
-        """Another writer has changed the replicas since the last read."""
-        target, now = pool.target, self._clock()
+    async def changed(self, pool: Pool, arm: Arm, key: TargetKey, before: int) -> None:
+        """Another writer has changed the replicas of an arm since the last read."""
+        target, now = arm.target, self._clock()
         writer = None
         if now - target.contest.changed_at >= NAMED_EVERY_SECONDS:
             writer = other_writer(await self._surroundings.replica_writers(key))
-        if target.scale is None or pool.target is not target:
+        if target.scale is None or arm.target is not target:
             return
         target.was_changed_elsewhere(before, writer, now)
         # Read again who scales the target: it may be an autoscaler that was created since the last list.
-        pool.surroundings = replace(pool.surroundings, expires_at=0.0)
+        arm.surroundings = replace(arm.surroundings, expires_at=0.0)
+        what = "the target" if arm is pool else f"the fallback {key}"
         self._reporter.happened(
             pool,
             CONTESTED,
-            f"{writer or 'another writer'} has changed the target from {before} to {target.scale.replicas} "
+            f"{writer or 'another writer'} has changed {what} from {before} to {target.scale.replicas} "
             f"replicas{target.scale.in_pods}; {writer_advice(writer)}",
         )
 
-    async def found(self, pool: Pool, key: TargetKey) -> None:
+    async def found(self, pool: Pool, arm: Arm, key: TargetKey) -> None:
         """The first read since this replica of the operator writes: go on with what the status says.
 
         The pool's own history does not do: before it led, this replica noted what it would have decided.
         """
-        target, now = pool.target, self._clock()
+        target, now = arm.target, self._clock()
         if target.scale is None:
             return
         past = History.from_status({} if target.is_new else pool.status)
         records = tuple(past.records)
         target.asked = target.scale.replicas
         foreign = _foreign(records, target.scale.replicas, now)
-        contested_since = _contested_since(past)
+        contested_since = _contested_since(past) if arm is pool else None
         if foreign is None and contested_since is None:
             return
         writers = await self._surroundings.replica_writers(key)

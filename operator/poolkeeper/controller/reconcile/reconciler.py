@@ -1,11 +1,13 @@
 """One look at one pool: observe, decide, write if anything is to change, and explain."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.billing.metering import budget_changes_at
 from poolkeeper.controller.loop.leadership import Leads, NotLeading
 from poolkeeper.controller.loop.timings import Timings
+from poolkeeper.controller.pool.arm import Arm
 from poolkeeper.controller.pool.held.news import NewsReader, waiting_pod
 from poolkeeper.controller.pool.partners import group_of, is_news, partner
 from poolkeeper.controller.pool.pool import Pool
@@ -13,8 +15,10 @@ from poolkeeper.controller.pool.refusals import RefusalReader
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.pool.surroundings import SurroundingsReader
 from poolkeeper.controller.quota.quotas import NoRoom, Quotas
+from poolkeeper.controller.reconcile import several_classes
 from poolkeeper.controller.reconcile.observer import Observer
 from poolkeeper.controller.reconcile.other_writers import OtherWriters
+from poolkeeper.controller.reconcile.several_classes import Change, SeveralClasses
 from poolkeeper.controller.reconcile.steps import change_in_words, is_to_complete
 from poolkeeper.controller.reconcile.template_edits import TemplateEdits
 from poolkeeper.controller.reporting import conditions
@@ -74,6 +78,7 @@ class Reconciler:
             clock=clock,
         )
         self._quotas = quotas
+        self._several_classes = SeveralClasses(store, quotas)
         self._template_edits = TemplateEdits(surroundings, clock)
         self._leadership = leadership
         self._reporter = reporter
@@ -103,6 +108,7 @@ class Reconciler:
 
     async def _look(self, pool: Pool) -> float | None:
         await self._observer.look_around(pool)
+        await self._observer.look_around_fallbacks(pool)
         spec, target = self._observer.specification(pool), pool.declaration.target
         if spec is None or target is None:
             shown = partner(pool)
@@ -111,10 +117,14 @@ class Reconciler:
             self._show_partners(pool, shown)
             return await self._reporter.report(pool, self._verdicts(pool))
         if pool.target.is_due(self._clock()):
-            await self._read(pool, target)
+            await self._read(pool, pool, target)
+        for arm in pool.fallbacks:
+            if arm.target.is_due(self._clock()):
+                await self._read(pool, arm, arm.key)
         if self._leadership.may_write():
-            await self._observer.look_for_refusals(pool, target)
-            await self._observer.look_for_news(pool)
+            for each, key in zip(pool.arms, pool.declaration.targets, strict=False):
+                await self._observer.look_for_refusals(each, key)
+                await self._observer.look_for_news(each)
             await self._template_edits.look(pool, target)
         remembered = self._learn(pool, spec)
         self._decide(pool, spec, remembered)
@@ -130,19 +140,19 @@ class Reconciler:
         review_at = pool.decision.review_at if pool.decision else None
         return pool.quiet_until if review_at is None else min(pool.quiet_until, review_at)
 
-    async def _read(self, pool: Pool, target: TargetKey) -> None:
-        """Read /scale, and note it where somebody else has changed the replicas."""
-        before, scale = await self._observer.read_scale(pool, target), pool.target.scale
+    async def _read(self, pool: Pool, arm: Arm, target: TargetKey) -> None:
+        """Read /scale of an arm, and note it where somebody else has changed the replicas."""
+        before, scale = await self._observer.read_scale(arm, target), arm.target.scale
         if scale is None:
             return
         if before is not None:
-            pool.starts.scaled(before, scale.replicas, self._clock())
+            arm.starts.scaled(before, scale.replicas, self._clock())
         if not self._may_write(pool):
-            pool.target.disown()
-        elif pool.target.asked is None:
-            await self._other_writers.found(pool, target)
+            arm.target.disown()
+        elif arm.target.asked is None:
+            await self._other_writers.found(pool, arm, target)
         elif before is not None:
-            await self._other_writers.changed(pool, target, before)
+            await self._other_writers.changed(pool, arm, target, before)
 
     def _learn(self, pool: Pool, spec: PoolSpec) -> PoolState:
         """The pool's state with what its pods show, before a decision is made from it."""
@@ -158,7 +168,11 @@ class Reconciler:
         now, shown = self._clock(), partner(pool)
         observation = self._observer.observe(pool, now)
         with self._timings.decide.time():
-            pool.decision, pool.state = decide(now, spec, observation, remembered)
+            if pool.fallbacks and observation.replicas is not None:
+                self._several_classes.decide(pool, spec, observation, remembered, now)
+            else:
+                pool.numbers = ()
+                pool.decision, pool.state = decide(now, spec, observation, remembered)
         if self._quotas.counts(pool):
             self._quotas.decided(pool, may_write=self._may_write(pool))
         self._show_partners(pool, shown)
@@ -207,6 +221,7 @@ class Reconciler:
             pool.pod_news.due_at(waiting),
             self._template_edits.due_at(pool) if self._leadership.may_write() else None,
             pool.starts.changes_at(self._clock()),
+            several_classes.due_at(pool, self._clock(), may_write=self._leadership.may_write()),
             budget_changes_at(pool, self._clock()),
             self._quotas.changes_at(pool),
         )
@@ -216,28 +231,42 @@ class Reconciler:
         """Write what was decided over what was just read; after a conflict, read and decide again."""
         for _ in range(WRITE_ATTEMPTS):
             is_renewed = self._raises_in_quota(pool) and await self._observer.renew_size(pool)
-            is_fresh = pool.target.is_fresh(self._clock())
-            if not is_fresh:
-                await self._read(pool, target)
-            if is_renewed or not is_fresh:
+            due = self._changes(pool, target)
+            stale = [each for each in due if not each.arm.target.is_fresh(self._clock())]
+            for each in stale:
+                await self._read(pool, each.arm, each.key)
+            if is_renewed or stale:
                 self._decide(pool, spec, remembered)
             if not self._is_current(pool, spec) or not _is_change(pool, spec):
                 return
+            if await self._write_all(pool, target, spec):
+                return
+
+    def _changes(self, pool: Pool, target: TargetKey) -> list[Change]:
+        """The writes that the decision asks for: one, unless the pool has fallbacks."""
+        if pool.fallbacks:
+            return several_classes.changes(pool)
+        return [Change(pool, target, pool.decision.replicas)] if pool.decision else []
+
+    async def _write_all(self, pool: Pool, target: TargetKey, spec: PoolSpec) -> bool:
+        """Write what is due. Returns whether that is over: it is not where a target was changed meanwhile, so
+        that it has to be read again."""
+        for arm, key, replicas in self._changes(pool, target):
             try:
-                await self._write(pool, target, spec)
+                await self._write(pool, arm, key, replicas, spec)
             except ScaleConflict:
                 self._timings.failed_writes.labels("ScaleConflict").inc()
-                pool.target.expire()
+                arm.target.expire()
+                return False
             except (NotLeading, NoRoom):
-                return
+                return True
             except (KubeFailure, TimeoutError) as error:
                 failure = error if isinstance(error, KubeFailure) else UNANSWERED
                 self._timings.failed_writes.labels(failure.reason).inc()
-                pool.target.contest.wrote(self._clock())
-                pool.target.has_failed(failure, self._clock())
-                return
-            else:
-                return
+                arm.target.contest.wrote(self._clock())
+                arm.target.has_failed(failure, self._clock())
+                return True
+        return True
 
     def _raises_in_quota(self, pool: Pool) -> bool:
         """Whether the decision is to add replicas that a quota counts."""
@@ -245,29 +274,34 @@ class Reconciler:
         is_raise = decision is not None and scale is not None and decision.replicas > scale.replicas
         return is_raise and self._quotas.counts(pool)
 
-    async def _write(self, pool: Pool, target: TargetKey, spec: PoolSpec) -> None:
-        decision, scale = pool.decision, pool.target.scale
+    async def _write(self, pool: Pool, arm: Arm, target: TargetKey, replicas: int, spec: PoolSpec) -> None:
+        decision, scale = pool.decision, arm.target.scale
         if decision is None or scale is None:
             return
         most = max(spec.max_replicas, scale.replicas)
-        if not 0 <= decision.replicas <= most:
-            raise ValueError(f"a bug: decided on {decision.replicas} replicas, which is not in 0 to {most}")
+        if pool.fallbacks:
+            most = several_classes.most_of_all(pool, spec, arm)
+        if not 0 <= replicas <= most:
+            raise ValueError(f"a bug: decided on {replicas} replicas, which is not in 0 to {most}")
         async with self._leadership.writing():
-            with self._quotas.writing(pool, scale, decision.replicas):
-                written = await self._scales.write(target, scale, decision.replicas)
+            with self._quotas.writing(pool, scale, replicas) if arm is pool else nullcontext():
+                written = await self._scales.write(target, scale, replicas)
         now = self._clock()
         is_completed = written.replicas == scale.replicas
         is_corrected = is_completed or decision.reason is Reason.OUT_OF_BOUNDS
-        pool.target.was_written(written, now, only_corrected=is_corrected)
-        pool.starts.scaled(scale.replicas, written.replicas, now)
+        arm.target.was_written(written, now, only_corrected=is_corrected)
+        arm.starts.scaled(scale.replicas, written.replicas, now)
         is_start = written.pods > scale.pods
         pool.writes["up" if is_start else "down"] += 1
         if (seconds := pool.reaction.written(now, is_start=is_start)) is not None:
             self._timings.reaction.observe(seconds)
         self._record(pool)
         self._observer.observe(pool, now)
-        message = f"{change_in_words(scale, written)}: {decision.message}"
-        self._reporter.happened(pool, decision.reason, message)
+        change = change_in_words(scale, written)
+        if pool.fallbacks:
+            self._several_classes.look(pool, spec, now)
+            change = f"{change} of {target.kind} {target.name}"
+        self._reporter.happened(pool, decision.reason, f"{change}: {decision.message}")
 
 
 def _is_change(pool: Pool, spec: PoolSpec) -> bool:
@@ -276,6 +310,8 @@ def _is_change(pool: Pool, spec: PoolSpec) -> bool:
     seen, decision = pool.observation, pool.decision
     if seen is None or seen.replicas is None or decision is None:
         return False
+    if pool.fallbacks:
+        return bool(several_classes.changes(pool))
     return decision.replicas != seen.replicas.desired or (
         is_to_complete(pool.target.scale, spec.max_replicas) and seen.held is None
     )

@@ -7,6 +7,7 @@ from typing import Any
 from poolkeeper.api.status import (
     AcceleratorPoolStatus,
     AdmissionStatus,
+    ArmStatus,
     ColdStartStatus,
     Condition,
     ConditionStatus,
@@ -123,6 +124,7 @@ def status_of(pool: Pool) -> dict[str, Any]:
     status = AcceleratorPoolStatus(
         observed_generation=pool.declaration.generation,
         replicas=_replicas(replicas) if replicas else None,
+        arms=_arms(pool) or None,
         demand=_demand(observation) if observation else None,
         cold_start=_cold_start(pool.state.starts, pool.state.admission) if pool.state else None,
         promise=promise_status(pool),
@@ -153,6 +155,20 @@ def _replicas(replicas: Replicas) -> ReplicaStatus:
         ready=replicas.ready,
         starting=len(replicas.starting) or None,
         terminating=replicas.terminating or None,
+    )
+
+
+def _arms(pool: Pool) -> tuple[ArmStatus, ...]:
+    return tuple(
+        ArmStatus(
+            name=each.name,
+            class_=each.class_name,
+            desired=each.desired,
+            ready=each.ready,
+            starting=each.starting or None,
+            message=each.message[:MESSAGE_LENGTH] or None,
+        )
+        for each in pool.shown
     )
 
 
@@ -234,7 +250,8 @@ def _numbers(status: Status) -> object:
         for each in status.get("conditions") or ()
         if each.get("reason") == CONTESTED or each.get("type") == ConditionType.STARTS_SUCCEED
     ]
-    return [words, said, *map(status.get, ("replicas", "demand", "coldStart", "promise", "learned"))]
+    others = ("replicas", "arms", "demand", "coldStart", "promise", "learned")
+    return [words, said, *map(status.get, others)]
 
 
 def _is_news(pool: Pool, before: Condition | None, condition: Condition, now: float) -> bool:

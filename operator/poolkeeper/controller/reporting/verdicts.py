@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from poolkeeper.api.pool import Accelerator, PoolMode
+from poolkeeper.controller.pool.arm import Arm
 from poolkeeper.controller.pool.contest import CONTESTED
 from poolkeeper.controller.pool.partners import partners_found
 from poolkeeper.controller.pool.pool import Pool
@@ -16,6 +17,7 @@ from poolkeeper.controller.reporting.orphans import no_orphans
 from poolkeeper.controller.reporting.readiness_probed import readiness_probed
 from poolkeeper.controller.reporting.starts_succeed import starts_succeed
 from poolkeeper.core.values.decision import Verdict
+from poolkeeper.core.values.identity import TargetKey
 from poolkeeper.core.values.observation import QUOTA
 from poolkeeper.kube.transport.errors import KubeFailure
 
@@ -32,7 +34,7 @@ def verdicts(store: Store, pool: Pool, pods_failure: KubeFailure | None, now: fl
         ConditionType.SOLE_WRITER: rival(store, pool) or _contest(pool, now),
         ConditionType.STARTS_SUCCEED: starts_succeed(pool),
         ConditionType.READINESS_PROBED: readiness_probed(pool),
-        ConditionType.PLACEMENT_MATCHES: pool.surroundings.placement,
+        ConditionType.PLACEMENT_MATCHES: _placement(pool),
         **({ConditionType.PARTNERS_FOUND: partners} if (partners := partners_found(store, pool)) else {}),
         **({ConditionType.REPLICAS_WHOLE: whole} if (whole := _whole(pool)) else {}),
         **({ConditionType.NO_ORPHANS: orphans} if (orphans := no_orphans(pool, now)) else {}),
@@ -60,11 +62,15 @@ def _within_limits(pool: Pool) -> Verdict:
 
 def rival(store: Store, pool: Pool) -> Verdict | None:
     """The other scaler of the target, because of which this pool must not write; None if it may."""
-    target = pool.declaration.target
-    if target is None:
-        return None
-    if pool.surroundings.scalers:
-        scaler = pool.surroundings.scalers[0]
+    for arm, target in zip(pool.arms, pool.declaration.targets, strict=False):
+        if found := _rival_of(store, pool, arm, target):
+            return found
+    return None
+
+
+def _rival_of(store: Store, pool: Pool, arm: Arm, target: TargetKey) -> Verdict | None:
+    if arm.surroundings.scalers:
+        scaler = arm.surroundings.scalers[0]
         return conditions.other_scaler(f"{scaler.kind} {scaler.name}", scaler.kind)
     # A pool that was deleted a moment ago is no longer in the store.
     owner = next(
@@ -82,15 +88,28 @@ def _can_be_followed(store: Store, pool: Pool) -> bool:
     return pool.resolved is not None or accelerator is not None
 
 
+def _placement(pool: Pool) -> Verdict:
+    """Whether the pod templates fit their classes: what is said of the preferred target, unless only a
+    fallback's template does not fit."""
+    for arm in pool.fallbacks if pool.surroundings.placement.holds is not False else ():
+        found = arm.surroundings.placement
+        if found.holds is False:
+            return Verdict(False, found.reason, f"fallback {arm.declared.name}: {found.message}")
+    return pool.surroundings.placement
+
+
 def _contest(pool: Pool, now: float) -> Verdict:
-    declared, contest = pool.declaration.spec, pool.target.contest
+    declared = pool.declaration.spec
     is_enforced = declared is not None and declared.mode is PoolMode.ENFORCE
-    if is_enforced and contest.pause_seconds(now):
+    contested = [arm.target.contest for arm in pool.arms if arm.target.contest.pause_seconds(now)]
+    if is_enforced and contested:
+        contest = contested[0]
         if contest.said:
             return Verdict(False, CONTESTED, contest.said)
         return conditions.contested(contest.writer, contest.changed_at)
-    if pool.surroundings.scalers_unknown:
-        return conditions.unknown_scalers(pool.surroundings.scalers_unknown)
+    for arm in pool.arms:
+        if arm.surroundings.scalers_unknown:
+            return conditions.unknown_scalers(arm.surroundings.scalers_unknown)
     return conditions.WRITERS_UNSEEN if pool.target.failure else conditions.SOLE_WRITER
 
 
