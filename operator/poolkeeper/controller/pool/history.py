@@ -43,10 +43,13 @@ class History:
         history.conditions = {condition.type: condition for condition in conditions}
         return history
 
-    def record(self, decision: Decision, observation: Observation, now: float) -> bool:
-        """Enter a decision. Returns whether it differs from the last one in more than its numbers."""
+    def record(
+        self, decision: Decision, observation: Observation, now: float, *, has_moved: bool = False
+    ) -> bool:
+        """Enter a decision. Returns whether it differs from the last one in more than its numbers, or has
+        moved replicas to another class."""
         last = self.records[-1] if self.records else None
-        if last and (last.replicas, last.reason) == (decision.replicas, decision.reason):
+        if last and not has_moved and (last.replicas, last.reason) == (decision.replicas, decision.reason):
             return False
         replicas = observation.replicas
         is_change = replicas is not None and replicas.desired != decision.replicas

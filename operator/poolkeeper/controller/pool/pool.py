@@ -200,6 +200,8 @@ class Pool:
     (`accept`)."""
     numbers: tuple[int, ...] = ()
     """How many replicas each arm should have by the last decision; empty without fallbacks (reconciler)."""
+    recorded: tuple[int, ...] = ()
+    """The same when a decision was recorded last (reconciler)."""
     shown: tuple[Shown, ...] = ()
     """What the last look saw of each arm; empty without fallbacks (reconciler)."""
     news: int = 0

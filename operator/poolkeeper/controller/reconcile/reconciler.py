@@ -185,7 +185,10 @@ class Reconciler:
 
     def _record(self, pool: Pool) -> None:
         if pool.decision and pool.observation:
-            is_new = pool.history.record(pool.decision, pool.observation, self._clock())
+            has_moved, pool.recorded = pool.numbers != pool.recorded, pool.numbers
+            is_new = pool.history.record(
+                pool.decision, pool.observation, self._clock(), has_moved=has_moved and any(pool.numbers)
+            )
             pool.decided[pool.decision.reason] += is_new
 
     def _may_write(self, pool: Pool) -> bool:

@@ -236,7 +236,7 @@ def _headline(status: Status) -> object:
     }
     desired = (status.get("replicas") or {}).get("desired")
     waits_for = decision.get("message") if decision.get("reason") == Reason.HANDING_OVER else None
-    generation = status.get("observedGeneration")
+    generation = status.get("observedGeneration"), [each.get("desired") for each in status.get("arms") or ()]
     return generation, decision.get("replicas"), decision.get("reason"), waits_for, desired, conditions
 
 

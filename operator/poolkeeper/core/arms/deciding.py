@@ -132,7 +132,7 @@ def _has_work(spec: PoolSpec, observation: Observation) -> bool:
 
 def _explained(now: float, decision: Decision, found: Spread) -> Decision:
     """The decision with the reason for the choice of arms, due again when that choice may change."""
-    message = f"{decision.message}; {found.why}" if found.why else decision.message
+    message = f"{found.why}; {decision.message}" if found.why else decision.message
     due_at = max(found.due_at, now)
     return decision._replace(
         message=message,

@@ -15,8 +15,8 @@ def chosen(now: float, deadline: float, arms: Sequence[Arm], at: int, started: i
     """Why replicas start on this arm; nothing for the preferred one, which needs no reason."""
     if at == 0:
         return []
-    before = "; ".join(_why_not(now, deadline, arm) for arm in arms[:at])
-    return [f"{before}; so {_replicas(started, 'starts', 'start')} on {arms[at].name}{_price(arms[at])}"]
+    before = " and ".join(_why_not(now, deadline, arm) for arm in arms[:at])
+    return [f"{before}, so {_replicas(started, 'starts', 'start')} on {arms[at].name}{_price(arms[at])}"]
 
 
 def tried(arm: Arm, known: Scarce, replicas: int) -> str:
