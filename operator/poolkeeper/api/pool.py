@@ -282,6 +282,10 @@ class AcceleratorPoolSpec(ApiModel):
             "each.targetRef.name == other.targetRef.name && each.targetRef.kind == other.targetRef.kind))",
             "two fallbacks must not have the same target: give each a workload of its own",
         ),
+        Cel(
+            "!has(self.fallbacks) || !has(self.replicas.step)",
+            "fallbacks can't be combined with replicas.step: leave out one of them",
+        ),
     )
 
     target_ref: TargetReference

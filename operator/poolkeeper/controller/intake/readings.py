@@ -36,13 +36,12 @@ class Readings:
         """Some pods of a namespace have changed, or are known again; `pods` are all of them by uid."""
         selection = PodSelection(pods.values())
         for pool in self._store.in_namespace(namespace):
-            has_changed = False
-            for arm, key in zip(pool.arms, pool.declaration.targets or (None,), strict=False):
-                has_changed = (
-                    _see(arm, selection.matching(arm.target.selector, key), selection.workers(key))
-                    or has_changed
-                )
-            if has_changed or not pool.are_replicas_known:
+            keys = pool.declaration.targets or (None,)
+            changed = [
+                _see(arm, selection.matching(arm.target.selector, key), selection.workers(key))
+                for arm, key in zip(pool.arms, keys, strict=False)
+            ]
+            if any(changed) or not pool.are_replicas_known:
                 self.mark(pool)
 
     def front_turned(
