@@ -234,7 +234,6 @@ class Pool:
         return self.declaration.key
 
     @property
-    @property
     def arms(self) -> tuple[Arm, ...]:
         """All targets of the pool: it holds the preferred one itself."""
         return (self, *self.fallbacks)

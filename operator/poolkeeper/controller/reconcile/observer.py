@@ -195,7 +195,7 @@ class Observer:
 
     def _learn_from_fallbacks(self, pool: Pool, now: float, state: PoolState) -> PoolState:
         """What the pods of the fallbacks show about starts on their classes. Who took which request is not
-        asked there: with several targets, it can't be told."""
+        asked there: with several targets, that can't be seen."""
         priors = [self._prior_seconds(pool, arm.class_name) for arm in pool.fallbacks]
         memory = arms.prepared(state.arms, priors)
         known = list(memory.fallbacks)
