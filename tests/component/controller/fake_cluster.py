@@ -139,6 +139,7 @@ class FakeCluster:
         self.scalers: NamespaceScalers | KubeFailure = NamespaceScalers()
         self.looked_around: list[str] = []
         self.revision = "1"
+        self.containers: list[dict[str, Any]] = []
         self.claims = NO_CLAIMS
         self.refusal: Refusal | KubeFailure | None = None
         self.asked_for_refusals: list[float] = []
@@ -199,7 +200,10 @@ class FakeCluster:
     async def read_target(self, target: TargetKey) -> Target:
         self.looked_around.append(target.name)
         self.while_looking_around()
-        template = {"metadata": {"annotations": {"revision": self.revision}}, "spec": {"containers": []}}
+        template = {
+            "metadata": {"annotations": {"revision": self.revision}},
+            "spec": {"containers": self.containers},
+        }
         return Target("uid", 1, of_one_pod(template), self.writers)
 
     async def read_pod_events(self, pod: Pod) -> list[PodEvent]:

@@ -12,6 +12,7 @@ from poolkeeper.controller.pool.partners import MOST_TOGETHER, group_of
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.ledger import Sample
 from poolkeeper.core.values.observation import CLEAR, Unavailable, Waiting
+from poolkeeper.kube.objects.quotas import QuotaObject
 from poolkeeper.kube.watch.containers import Container
 from poolkeeper.kube.watch.pod import Pod
 from tests.component.controller.fake_cluster import FakeCluster
@@ -27,7 +28,8 @@ class Group:
 
     def __init__(self, **links: tuple[str, ...]) -> None:
         self.cluster = FakeCluster()
-        self.names, self.makes_pods = tuple(links), True
+        self.cluster.containers = [{"name": "server", "resources": {"requests": {"cpu": "1"}}}]
+        self.names, self.makes_pods, self.generation = tuple(links), True, 0
         for name, named in links.items():
             self.cluster.scales.replicas[name] = 0
             self.declare(name, named)
@@ -47,6 +49,8 @@ class Group:
                 queued, in_flight = demand.get(name, (0, 0))
                 self.publish(name, Sample("jobs", self.cluster.now, queued, in_flight))
                 await self.cluster.look(name)
+            await self.look()
+            self.cluster.quotas.settle()
             await self.look()
             if self.makes_pods:
                 self.show_pods()
@@ -225,6 +229,42 @@ async def test_a_chain_of_pools_is_followed_so_far() -> None:
     pool = group.cluster.store.get(PoolKey("ns", "p0"))
     assert pool is not None
     assert len(group_of(group.cluster.store, pool)) == MOST_TOGETHER
+
+
+def limit(group: Group, chips: int) -> None:
+    """A quota of so many CPUs; a replica of each pool holds one."""
+    limits = {"chips": [{"class": "cpu", "chips": chips}]}
+    spec = {"namespaces": ["ns"], "limits": limits}
+    group.generation += 1
+    group.cluster.quotas.seen(QuotaObject("site", "uid", group.generation, spec, {}))
+
+
+@pytest.mark.parametrize(("chips", "up"), [(1, (0, 0)), (2, (1, 1))])
+async def test_quota_admits_all_of_them_or_none(chips: int, up: tuple[int, int]) -> None:
+    group = await pair()
+    limit(group, chips)
+    for _ in range(6):
+        await group.settle(1.0, prefill=(1, 0))
+    assert group.replicas == up
+    if chips == 1:
+        limit(group, 2)
+        for _ in range(6):
+            await group.settle(1.0, prefill=(1, 0))
+        assert group.replicas == (1, 1)
+
+
+async def test_what_a_pool_holds_that_works_with_another_is_not_taken_as_idle() -> None:
+    group = await pair(prefill=("decode",), decode=(), other=())
+    limit(group, 2)
+    for _ in range(6):
+        await group.settle(1.0, prefill=(1, 0))
+    for _ in range(30):
+        await group.settle(1.0, prefill=(0, 1), other=(3, 0))
+        assert group.replicas == (1, 1, 0)
+    for _ in range(40):
+        await group.settle(1.0, other=(3, 0))
+    assert group.replicas[:2] == (0, 0)
+    assert group.replicas[2] >= 1
 
 
 LINKS = st.sampled_from(

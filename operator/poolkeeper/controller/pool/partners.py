@@ -34,16 +34,16 @@ def partner(pool: Pool) -> Partner:
     decision = pool.decision
     if decision is None:
         return Partner(pool.key.name, None, may_stop=False)
-    return Partner(pool.key.name, decision.wants, decision.may_stop)
+    return Partner(pool.key.name, decision.wants, decision.may_stop, decision.asks)
 
 
 def is_news(before: Partner, after: Partner) -> bool:
     """Whether partners may decide otherwise because of it: how many replicas a pool wants does not matter."""
-    return (before.wants is None, bool(before.wants), before.may_stop) != (
-        after.wants is None,
-        bool(after.wants),
-        after.may_stop,
-    )
+    return _in_short(before) != _in_short(after)
+
+
+def _in_short(shown: Partner) -> tuple[bool, bool, bool, bool]:
+    return shown.wants is None, bool(shown.wants), shown.may_stop, bool(shown.asks)
 
 
 def partners_found(store: Store, pool: Pool) -> Verdict | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
+from poolkeeper.controller.pool.partners import group_of
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.quota.counting import replicas_present
@@ -107,6 +108,8 @@ class Quotas:
         if found is None:
             pool.quota = ""
             return None
+        if not self.bank.fits_together(self._coming_up(pool)):
+            return 0
         return found.replicas
 
     def decided(self, pool: Pool, *, may_write: bool) -> None:
@@ -121,6 +124,10 @@ class Quotas:
         self.bank.stakes(pool.key, stake)
         if stake.wanted > position.held:
             pool.quota = self._words.why_not_more(pool.key, self._unread, self.unread_until)
+            together = self._coming_up(pool)
+            if not self.bank.fits_together(together):
+                names = ", ".join(key.name for key in together)
+                pool.quota = f"no room for {names}, which come up together; {pool.quota}".removesuffix("; ")
         self._note_news()
 
     @contextmanager
@@ -128,10 +135,14 @@ class Quotas:
         """The context of one write of the replicas. Raises NoRoom where a quota has no room for it."""
         holding = self._holding(pool)
         if replicas > scale.replicas:
-            if not self.bank.reserve(pool.key, replicas):
+            together = self._coming_up(pool)
+            if not (self.bank.fits_together(together) and self.bank.reserve(pool.key, replicas)):
                 self._mark(pool)
                 raise NoRoom
             holding.reserve(replicas)
+            for key in together:
+                if key != pool.key and self.bank.reserve(key, 1):
+                    self._holdings[key].promise(1, self._clock())
         try:
             yield
         except BaseException as error:
@@ -173,11 +184,24 @@ class Quotas:
             await self._news.wait()
             self._news.clear()
             began = monotonic()
-            for holder in self.bank.settle():
-                if (pool := self._store.get(PoolKey(*holder[:2]))) is not None:
-                    self._mark(pool)
+            self.settle()
             took_seconds = monotonic() - began
             await asyncio.sleep(max(SHORTEST_PAUSE_SECONDS, took_seconds / ARBITERS_SHARE))
+
+    def settle(self) -> None:
+        """Ask the arbiter, and have the pools looked at that may do otherwise, with their partners."""
+        for holder in self.bank.settle():
+            if (pool := self._store.get(PoolKey(*holder[:2]))) is not None:
+                for each in group_of(self._store, pool):
+                    self._mark(each)
+
+    def _coming_up(self, pool: Pool) -> list[PoolKey]:
+        """The pools that need room together for the first replica of this one; none where it has one, or has
+        no partners."""
+        group = group_of(self._store, pool)
+        if len(group) == 1 or self._holding(pool).held:
+            return []
+        return [each.key for each in group if not self._holding(each).held]
 
     def _holding(self, pool: Pool) -> Holding:
         holding = self._holdings.get(pool.key)

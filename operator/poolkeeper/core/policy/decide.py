@@ -28,7 +28,7 @@ from poolkeeper.core.policy.starting import (
     start_ahead,
 )
 from poolkeeper.core.policy.stopping import hand_over, lowest_safe, safe_at, stop, stop_surplus
-from poolkeeper.core.policy.together import Wish, come_up, naming, stop_together
+from poolkeeper.core.policy.together import Wish, asking, come_up, naming, stop_together
 from poolkeeper.core.policy.waiting import explain_wait, within_limits
 from poolkeeper.core.values.decision import Decision, Reason, Trouble, Verdict
 from poolkeeper.core.values.demand import Workload
@@ -56,14 +56,17 @@ def decide(
     state = history.remember(now, spec, workload, observation, state)
     if replicas is None:
         choice = Choice(state.desired or 0, Reason.TARGET_UNKNOWN, say.TARGET_UNKNOWN)
-        wish = Wish(choice.replicas, may_stop=not choice.replicas)
+        wish = Wish(choice.replicas, not choice.replicas, choice.replicas)
         return _conclude(choice, wish, spec, workload, state, _LIMITS_UNKNOWN), state
     case = _look_ahead(now, spec, workload, observation, replicas, state)
     choice, wish = _amend(case, observation, _choose(case))
     state = case.state
     if choice.replicas < replicas.desired:
         state = state._replace(ahead_at=None)
-    stake = None if observation.ceiling is None else _at_stake(case, observation)
+    stake = None
+    if observation.ceiling is not None:
+        stake, asks = _at_stake(case, observation)
+        wish = wish._replace(asks=asks)
     limits = within_limits(case, stake)
     return _conclude(choice, wish, spec, workload, state, limits, case.trouble, stake), state
 
@@ -138,7 +141,7 @@ def _amend(case: Case, observation: Observation, choice: Choice) -> tuple[Choice
     if replicas.unready_working:
         hint = say.working_unready(replicas.unready_working)
         choice = choice._replace(message=f"{choice.message}; {hint}")
-    return choice, Wish(wants, may_stop)
+    return choice, Wish(wants, may_stop, wants)
 
 
 def _conclude(
@@ -171,11 +174,13 @@ def _conclude(
         stake,
         wish.wants,
         wish.may_stop,
+        wish.asks,
     )
 
 
-def _at_stake(case: Case, observation: Observation) -> Stake:
-    """What the pool would lose to others that share a quota with it, and what it would have without one."""
+def _at_stake(case: Case, observation: Observation) -> tuple[Stake, int]:
+    """What the pool would lose to others that share a quota with it, and what it would have without one; and
+    what it would want then by itself."""
     now, spec, workload, state = case.now, case.spec, case.workload, case.state
     is_limited = case.limits.ceiling_by is not None and not case.limits.is_quota
     limits = (
@@ -186,7 +191,12 @@ def _at_stake(case: Case, observation: Observation) -> Stake:
     if plan.more and plan.start_at > now and spec.may_delay:
         plan, _ = shorten_delay(now, spec, workload, counted, plan, state)
     unlimited = case._replace(limits=limits, plan=plan)
-    return at_stake(case, unlimited, restrain(unlimited, _choose(unlimited)))
+    own = restrain(unlimited, _choose(unlimited))
+    if not observation.partners:
+        return at_stake(case, unlimited, own), own.replicas
+    partners = asking(observation.partners)
+    wanted = own if own.replicas else restrain(unlimited, come_up(unlimited, own, partners))
+    return at_stake(case, unlimited, wanted, is_shared=any(each.wants for each in partners)), own.replicas
 
 
 def _keep_in_bounds(case: Case) -> Choice | None:

@@ -21,6 +21,8 @@ class Wish(NamedTuple):
     """The replicas that it wants by itself."""
     may_stop: bool
     """Whether nothing but its partners keeps its last replicas."""
+    asks: int = 0
+    """The replicas that it would want if no quota held it back."""
 
 
 def come_up(case: Case, choice: Choice, partners: Iterable[Partner]) -> Choice:
@@ -37,6 +39,11 @@ def come_up(case: Case, choice: Choice, partners: Iterable[Partner]) -> Choice:
         message = f"kept, because nothing has been decided yet about {_names(unknown)}, which stops with it"
         return Choice(case.replicas.desired, Reason.WITH_PARTNERS, message, choice.due_at)
     return choice
+
+
+def asking(partners: Iterable[Partner]) -> tuple[Partner, ...]:
+    """The partners as if no quota held them back: quota has to admit all of them or none."""
+    return tuple(each._replace(wants=each.asks) if each.asks else each for each in partners)
 
 
 def stop_together(case: Case, choice: Choice, partners: Iterable[Partner]) -> Choice:

@@ -182,6 +182,25 @@ class Bank:
         position.shown = found.replicas
         return found
 
+    def fits_together(self, holders: Iterable[Holder]) -> bool:
+        """Whether each of these holders may have a replica more, and all of them at once. Those that no quota
+        counts need no room."""
+        asked: dict[str, list[int]] = {}
+        for holder in holders:
+            position = self._positions.get(holder)
+            if position is None:
+                continue
+            for name, part in position.parts.items():
+                if part.unknown or self._most(holder, position, self.books[name], part) <= position.held:
+                    return False
+                together = asked.setdefault(name, [0] * len(part.use))
+                asked[name] = [used + each for used, each in zip(together, part.use, strict=True)]
+        return all(
+            used <= free
+            for name, uses in asked.items()
+            for used, free in zip(uses, self.books[name].free(), strict=True)
+        )
+
     def reserve(self, holder: Holder, replicas: int) -> bool:
         """Count a raise to so many replicas, if every quota has room for it. Returns whether it is
         counted."""

@@ -7,6 +7,9 @@ seen yet.
 
 from dataclasses import dataclass
 
+PROMISE_SECONDS = 5.0
+"""What is kept for a pool that comes up with another one is kept for so long. Source: chosen; the pool is
+decided on within milliseconds, and its write takes as long as the API server."""
 SETTLE_SECONDS = 10.0
 """Pods that a target asked for and that nobody has seen may still come for so long after it was lowered.
 Source: chosen; controllers act on a change within a second, and within a few under load."""
@@ -39,6 +42,10 @@ class Holding:
     """The replicas that the leader before has noted last."""
     settled_at: float = 0.0
     """When the unseen replicas count no more."""
+    promised: int = 0
+    """The replicas that are kept for the pool because a partner was raised."""
+    promised_until: float = 0.0
+    """Until when they are."""
     open_version: str = ""
     """The version that a write without an answer was based on; empty where there is none."""
     open_until: float = 0.0
@@ -47,7 +54,7 @@ class Holding:
     @property
     def held(self) -> int:
         """The replicas that are asked for or run."""
-        return max(self.asked, self.live, self.reserved)
+        return max(self.asked, self.live, self.reserved, self.promised)
 
     @property
     def leaving(self) -> int:
@@ -74,6 +81,8 @@ class Holding:
     def saw(self, live: int, ending: int, now: float) -> None:
         """The pods were read; they may be older than /scale."""
         self.live, self.ending = live, ending
+        if now >= self.promised_until:
+            self.promised = 0
         if self.unseen and now >= self.settled_at:
             self.unseen = 0
 
@@ -81,8 +90,13 @@ class Holding:
         """A raise to so many replicas is about to be written."""
         self.reserved = max(self.reserved, replicas)
 
+    def promise(self, replicas: int, now: float) -> None:
+        """A partner is about to be raised: so many replicas are kept for this pool."""
+        self.promised, self.promised_until = replicas, now + PROMISE_SECONDS
+
     def written(self, replicas: int, now: float) -> None:
         """A write was answered: each write before it has happened, or never will."""
+        self.promised = 0
         before = max(self.asked, self.reserved if self.open_version else 0)
         self.reserved, self.open_version = 0, ""
         self._asks(replicas, before, now)
@@ -101,6 +115,8 @@ class Holding:
         times = [self.open_until] if self.open_version else []
         if self.unseen:
             times.append(self.settled_at)
+        if self.promised:
+            times.append(self.promised_until)
         return min(times, default=None)
 
     def _asks(self, replicas: int, before: int, now: float) -> None:

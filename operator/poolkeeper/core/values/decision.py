@@ -100,6 +100,8 @@ class Decision(NamedTuple):
     """The replicas that the pool wants by itself, without its partners."""
     may_stop: bool = True
     """Whether nothing but its partners keeps the last replicas."""
+    asks: int = 0
+    """The replicas that the pool would want by itself if no quota held it back."""
 
     @property
     def aims_at_zero(self) -> bool:

@@ -251,6 +251,8 @@ class Partner(NamedTuple):
     """The replicas that it wants by itself; None while nothing has been decided about it."""
     may_stop: bool
     """Whether nothing but its partners keeps its last replicas."""
+    asks: int = 0
+    """The replicas that it would want if no quota held it back."""
 
 
 @dataclass(frozen=True, slots=True)
