@@ -15,9 +15,17 @@ KUEUE_WAITS = (
 
 
 async def say(
-    client: KubeClient, pod: JsonObject, reason: str, message: str, *, by: str, kind: str = "Normal"
+    client: KubeClient,
+    pod: JsonObject,
+    reason: str,
+    message: str,
+    *,
+    by: str,
+    kind: str = "Normal",
+    about: JsonObject | None = None,
 ) -> None:
-    """An event about a pod, as a controller called `by` writes it."""
+    """An event about a pod, as a controller called `by` writes it; or about another object of its
+    namespace."""
     metadata, now = pod["metadata"], format_timestamp(time.time())
     event = {
         "apiVersion": "v1",
@@ -29,6 +37,7 @@ async def say(
             "namespace": metadata["namespace"],
             "name": metadata["name"],
             "uid": metadata["uid"],
+            **(about or {}),
         },
         "reason": reason,
         "message": message,
@@ -44,6 +53,17 @@ async def say(
 async def kueue_says_it_waits(client: KubeClient, pod: JsonObject) -> None:
     """Kueue has no quota for the pod yet."""
     await say(client, pod, "Pending", KUEUE_WAITS, by="kueue-admission", kind="Warning")
+
+
+async def kueue_says_its_workload_waits(client: KubeClient, pod: JsonObject) -> None:
+    """Kueue has no quota for the pod yet, and says so on the Workload that it has made for it."""
+    about = {
+        "apiVersion": "kueue.x-k8s.io/v1beta1",
+        "kind": "Workload",
+        "name": f"pod-{pod['metadata']['name']}-a1b2c",
+        "uid": uuid.uuid4().hex,
+    }
+    await say(client, pod, "Pending", KUEUE_WAITS, by="kueue-admission", kind="Warning", about=about)
 
 
 async def autoscaler_adds_a_node(client: KubeClient, pod: JsonObject, group: str = "l4-pool") -> None:

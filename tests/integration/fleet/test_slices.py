@@ -30,7 +30,7 @@ async def test_a_pool_scales_in_whole_slices(scene: Scene) -> None:
 
     await scene.push(1)
     said = await has_condition(scene, "StartsSucceed", "Unknown", "Unschedulable", seconds=PATIENCE_SECONDS)
-    assert "0/4 nodes are available: 4 Insufficient google.com/tpu" in said["message"]
+    assert "0/4 nodes: 4 Insufficient google.com/tpu" in said["message"]
     assert await scene.replicas_of("LeaderWorkerSet", "big") == 2
     waiting = [pod for pod in await scene.pods(f"{NAME}=big,{GROUP}=1") if not pod["spec"].get("nodeName")]
     assert len(waiting) == HOSTS

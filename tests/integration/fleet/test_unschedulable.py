@@ -20,7 +20,7 @@ async def test_a_stock_out_is_said_in_the_words_of_the_scheduler_and_not_learned
     await scene.push(1)
     said = await has_condition(scene, "StartsSucceed", "Unknown", "Unschedulable", seconds=PATIENCE_SECONDS)
     assert "has waited for a node since" in said["message"]
-    assert "0/1 nodes are available: 1 node(s) were unschedulable" in said["message"]
+    assert "0/1 nodes: 1 node(s) were unschedulable" in said["message"]
     assert (await scene.status())["decision"]["reason"] == "AwaitingAdmission"
     await asyncio.sleep(WAIT_SECONDS)
     await scene.nodes.restock()

@@ -34,18 +34,22 @@ class PodEvent(NamedTuple):
 
 
 async def read_pod_events(client: KubeClient, pod: Pod) -> list[PodEvent]:
-    """The events of a pod, latest first. For a pod that Kueue's gate holds, those of its Workload instead:
-    the pod's own don't say why. Raises ApiError, ApiUnreachable, Unreadable."""
-    path = namespaced_path("v1", pod.namespace, "events")
+    """The events of a pod, latest first. For a pod that Kueue's gate holds, those of its Workload, where
+    there are any: Kueue says there what it waits for. Raises ApiError, ApiUnreachable, Unreadable."""
+    found: list[PodEvent] = []
     if is_kueues(pod):
-        selector, most = "involvedObject.kind=Workload", MOST_WORKLOAD_EVENTS
-    else:
-        selector, most = f"involvedObject.uid={pod.uid}", MOST_EVENTS
-    answer = await client.request("GET", path, query=(("fieldSelector", selector), ("limit", most)))
-    found = readable(answer.get("items"), project_pod_event)
-    if is_kueues(pod):
-        found = [each for each in found if _is_workload_of(each.about, pod)]
+        listed = await _list(client, pod, "involvedObject.kind=Workload", MOST_WORKLOAD_EVENTS)
+        found = [each for each in listed if _is_workload_of(each.about, pod)]
+    found = found or await _list(client, pod, f"involvedObject.uid={pod.uid}", MOST_EVENTS)
     return sorted(found, key=lambda each: each.at, reverse=True)[:MOST_EVENTS]
+
+
+async def _list(client: KubeClient, pod: Pod, selector: str, most: int) -> list[PodEvent]:
+    path, query = (
+        namespaced_path("v1", pod.namespace, "events"),
+        (("fieldSelector", selector), ("limit", most)),
+    )
+    return readable((await client.request("GET", path, query=query)).get("items"), project_pod_event)
 
 
 def is_kueues(pod: Pod) -> bool:
