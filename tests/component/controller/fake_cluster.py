@@ -167,7 +167,7 @@ class FakeCluster:
             scales=cast(ScaleClient, self.scales),
             pods=cast(PodWatch, self.pods),
             surroundings=SurroundingsReader(
-                self.read_target, self.list_scalers, self.read_claims, self.clock
+                self.read_target, self.list_scalers, self.read_claims, self.clock, self.store.classes
             ),
             refusals=RefusalReader(self.read_refusal, self.clock),
             news=NewsReader(self.read_pod_events, self.clock),

@@ -72,3 +72,18 @@ async def test_an_edited_class_is_compared_at_the_next_look(cluster: FakeCluster
         await cluster.look()
         assert len(cluster.looked_around) == reads
     assert cluster.condition("PlacementMatches") == ("False", "ResourceNotRequested")
+
+
+async def test_a_new_class_may_be_the_one_that_pods_fit(cluster: FakeCluster) -> None:
+    """While the catalogue is installed, one class comes after the other."""
+    cluster.scales.replicas["worker"] = 0
+    cluster.claims = TWO_GPUS
+    cluster.updates.class_seen("cpu", {"spec": CPU})
+    cluster.declare()
+    cluster.publish(0)
+    await cluster.look()
+    assert cluster.condition("PlacementMatches")[0] == "True"
+    cluster.updates.class_seen("gpu", {"spec": GPU})
+    cluster.publish(0)
+    await cluster.look()
+    assert cluster.condition("PlacementMatches") == ("False", "ResourceOfAnotherClass")

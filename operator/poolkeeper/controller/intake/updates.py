@@ -106,10 +106,8 @@ class Updates:
         except ValidationError as error:
             logger.warning("AcceleratorClass %s can't be read and is ignored, correct it: %s", name, error)
             self._store.classes.pop(name, None)
-        if before not in (None, self._store.classes.get(name)):
-            # The pod template is compared with the class, and its chips are counted by it.
-            for pool in self._store.of_class(name):
-                pool.look_around_again()
+        if before != self._store.classes.get(name):
+            self._compare_again(name, is_new=before is None)
         self._class_changed(name)
 
     def class_gone(self, name: str) -> None:
@@ -147,6 +145,15 @@ class Updates:
             pool.resolved = None
             # A pool without a known class claims no target.
             self._target_changed(pool.declaration)
+
+    def _compare_again(self, name: str, *, is_new: bool) -> None:
+        """Pod templates are compared with the class of their pool, and chips counted by it. Those that do not
+        fit it may fit a new class."""
+        others = self._store.all() if is_new else ()
+        misfits = (pool for pool in others if pool.surroundings.may_be_of_another_class)
+        for pool in (*self._store.of_class(name), *misfits):
+            pool.look_around_again()
+            self._mark(pool)
 
     def _mark_all(self, pools: list[Pool]) -> None:
         for pool in pools:

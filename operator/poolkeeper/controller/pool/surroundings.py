@@ -54,6 +54,11 @@ class Surroundings:
     """Unix seconds at which the pod template is read again while a rival is looked for more often."""
 
     @property
+    def may_be_of_another_class(self) -> bool:
+        """Whether the pod template was read and does not fit, or its chips can't be counted."""
+        return self.placement != UNREAD and (self.placement.holds is not True or self.size.chips is None)
+
+    @property
     def template_read_at(self) -> float:
         """Unix seconds at which the pod template was read."""
         return self.placement_expires_at - REREAD_SECONDS
