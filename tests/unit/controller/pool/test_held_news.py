@@ -93,6 +93,12 @@ KUEUE = "kueue.x-k8s.io/admission"
         (pod(gates=(KUEUE,)), [PENDING], "SchedulingGated", f"Kueue says: {PENDING.message}"),
         (pod(gates=(KUEUE,)), [], "", ""),
         (pod(node="n1"), [PULLING], "ImagePulling", 'the image "vllm:1" has been pulled since 22:13:10 UTC'),
+        (
+            pod(node="n1"),
+            [event("Scheduled", "assigned a node in the same second", "default-scheduler"), PULLING],
+            "ImagePulling",
+            'the image "vllm:1" has been pulled since 22:13:10 UTC',
+        ),
         (pod(node="n1"), [PULLED, PULLING], "", ""),
         (pod(node="n1"), [SCALED], "", ""),
     ],

@@ -129,10 +129,12 @@ def _of_kueue(events: Sequence[PodEvent]) -> tuple[str, str]:
 
 
 def _of_kubelet(events: Sequence[PodEvent]) -> tuple[str, str]:
-    """Only the last event counts: after Pulling come Pulled, Created and Started."""
-    if events and events[0].reason == "Pulling":
-        image = events[0].message.removeprefix("Pulling image").strip()
-        return IMAGE_PULLING, f"the image {image} has been pulled since {say.time_of_day(events[0].at)}"
+    """Only the last event counts: after Pulling come Pulled, Created and Started. The scheduler's event is
+    older, but may look newer: the kubelet's instants are whole seconds."""
+    last = next((each for each in events if each.reason != "Scheduled"), None)
+    if last is not None and last.reason == "Pulling":
+        image = last.message.removeprefix("Pulling image").strip()
+        return IMAGE_PULLING, f"the image {image} has been pulled since {say.time_of_day(last.at)}"
     return "", ""
 
 
