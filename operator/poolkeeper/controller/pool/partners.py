@@ -30,11 +30,13 @@ def partners_of(store: Store, pool: Pool) -> tuple[Partner, ...]:
 
 
 def partner(pool: Pool) -> Partner:
-    """What a pool shows its partners: its last decision, and nothing before the first."""
+    """What a pool shows its partners: its last decision, and nothing before the first. What has happened
+    since then may be a request, so it may not stop before it is decided on again."""
     decision = pool.decision
     if decision is None:
         return Partner(pool.key.name, None, may_stop=False)
-    return Partner(pool.key.name, decision.wants, decision.may_stop, decision.asks)
+    may_stop = decision.may_stop and pool.news_decided == pool.own_news
+    return Partner(pool.key.name, decision.wants, may_stop, decision.asks)
 
 
 def is_news(before: Partner, after: Partner) -> bool:

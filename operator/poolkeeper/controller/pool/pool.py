@@ -206,6 +206,10 @@ class Pool:
     """What the last look saw of each arm; empty without fallbacks (reconciler)."""
     news: int = 0
     """How many times something has happened that a decision may depend on (readings, updates)."""
+    news_of_partners: int = 0
+    """How many of these were about the pools that come up and go to zero with this one (reconciler)."""
+    news_decided: int = 0
+    """How many of the others the last decision has taken in (reconciler)."""
     news_seen: int = 0
     """`news` when the last look began (reconciler)."""
     quiet_until: float = 0.0
@@ -259,6 +263,11 @@ class Pool:
     def replicas(self) -> tuple[Pod, ...]:
         """The target's replicas, those of several pods each as one."""
         return replicas_of(self.pods, self.workers, self.shape)
+
+    @property
+    def own_news(self) -> int:
+        """How many times something has happened that was not about its partners."""
+        return self.news - self.news_of_partners
 
     @property
     def is_demand_known(self) -> bool:

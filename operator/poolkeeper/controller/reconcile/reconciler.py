@@ -166,6 +166,7 @@ class Reconciler:
     def _decide(self, pool: Pool, spec: PoolSpec, remembered: PoolState) -> None:
         """Decide from the state before this look, so that deciding twice in one look counts once."""
         now, shown = self._clock(), partner(pool)
+        pool.news_decided = pool.own_news
         observation = self._observer.observe(pool, now)
         with self._timings.decide.time():
             if pool.fallbacks and observation.replicas is not None:
@@ -181,6 +182,7 @@ class Reconciler:
         """What a pool wants is news for the pools that come up and go to zero with it."""
         if is_news(shown, partner(pool)):
             for each in group_of(self._store, pool)[1:]:
+                each.news_of_partners += 1
                 self._mark(each)
 
     def _record(self, pool: Pool) -> None:
