@@ -96,6 +96,11 @@ class Quotas:
         """The pools that count with what may be there, since they were not read yet."""
         return frozenset(self._unread)
 
+    def was_read(self, pool: Pool) -> bool:
+        """Whether what the pool holds was read since this replica leads; else it counts with what may be
+        there."""
+        return self._holding(pool).is_read
+
     # One look at a pool.
 
     def ceiling(self, pool: Pool, *, are_pods_known: bool) -> int | None:
@@ -137,7 +142,6 @@ class Quotas:
         if replicas > scale.replicas:
             together = self._coming_up(pool)
             if not (self.bank.fits_together(together) and self.bank.reserve(pool.key, replicas)):
-                self._mark(pool)
                 raise NoRoom
             holding.reserve(replicas)
             for key in together:

@@ -19,7 +19,7 @@ within what remains, so a stops 2, and once their pods are gone, b gets 2 more.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -49,17 +49,22 @@ class Place(IntEnum):
     IDLE = 4
 
 
+PLACES = len(Place)
+
+
 class Segment(NamedTuple):
     """Equal replicas of one holder. Segments sort by their place in the line."""
 
-    descending_priority: int
-    place: Place
+    rank: int
+    """First by descending priority, then by place."""
     descending_worth: float
     """Requests that one replica takes at once, for each whole quota that it uses; negative."""
     deadline: float
     holder: Holder
     order: int
     """Of several segments of one holder in the same place."""
+    is_asked_for: bool
+    """Whether some of them may not run yet."""
     replicas: int
     part: Part
 
@@ -73,9 +78,12 @@ class Allotment(NamedTuple):
     """What nobody holds now or is to get, by measure: all others may have that much more. May be negative."""
 
 
-def arbitrate(quota: Quota, claims: Mapping[Holder, Claim]) -> Allotment:
-    """Fill the limits in the order of the line."""
-    line = sorted(_line(quota, claims))
+def arbitrate(
+    quota: Quota, claims: Mapping[Holder, Claim], segments: Iterable[Segment], used: Sequence[int]
+) -> Allotment:
+    """Fill the limits in the order of the line, which the segments of all claims make. `used` is what they
+    hold, by measure, with what leaves."""
+    line = sorted(segments)
     remaining = list(quota.limits)
     targets: dict[Holder, int] = {}
     borrows = [share.borrows for share in quota.shares]
@@ -86,7 +94,8 @@ def arbitrate(quota: Quota, claims: Mapping[Holder, Claim]) -> Allotment:
             continue
         if fitting := _fill(remaining, part.use, segment.replicas):
             targets[holder] = targets.get(holder, 0) + fitting
-    ceilings, free = _grants(quota, claims, line, targets)
+    free = [limit - each for limit, each in zip(quota.limits, used, strict=True)]
+    ceilings = _grants(claims, line, targets, free)
     for holder, claim in claims.items():
         if targets.get(holder, 0) < claim.held:
             ceilings[holder] = targets.get(holder, 0)
@@ -94,63 +103,55 @@ def arbitrate(quota: Quota, claims: Mapping[Holder, Claim]) -> Allotment:
 
 
 def _grants(
-    quota: Quota, claims: Mapping[Holder, Claim], line: Iterable[Segment], targets: Mapping[Holder, int]
-) -> tuple[dict[Holder, int], list[int]]:
-    """Who may have more already, in the order of the line, from what nobody holds now; and what is left."""
-    free = list(quota.limits)
-    for claim in claims.values():
-        if claim.held or claim.leaving:
-            _take(free, claim.part.use, claim.held + claim.leaving)
+    claims: Mapping[Holder, Claim], line: Iterable[Segment], targets: Mapping[Holder, int], free: list[int]
+) -> dict[Holder, int]:
+    """Which holders may have more already, in the order of the line, from what nobody holds now. Takes that
+    from `free`."""
     grants: dict[Holder, int] = {}
     for segment in line:
-        if segment.place is Place.NEEDED or segment.place is Place.IDLE:
+        holder = segment.holder
+        if not segment.is_asked_for or holder in grants:
             continue
-        holder, (part, held, stake, _) = segment.holder, claims[segment.holder]
-        if stake.wanted > held and holder not in grants:
-            target = targets.get(holder, 0)
-            more = min(target, stake.wanted) - held
+        part, held, stake, _ = claims[holder]
+        if stake.wanted > held:
+            more = min(targets.get(holder, 0), stake.wanted) - held
             grants[holder] = held + (0 if part.unknown or more <= 0 else _fill(free, part.use, more))
-    return grants, free
+    return grants
 
 
-def _line(quota: Quota, claims: Mapping[Holder, Claim]) -> Iterator[Segment]:
-    for holder, (part, held, stake, _) in claims.items():
-        wanted = held if part.unknown else stake.wanted
-        priority = -quota.shares[part.share].priority
-        kept = min(held, stake.needed)
-        if kept:
-            yield Segment(priority, Place.NEEDED, 0.0, 0.0, holder, 0, kept, part)
-        if held == kept and wanted <= held:
-            continue
-        asked = wanted if stake.waiting else kept
-        if asked > kept:
-            yield from _waited_for(quota, holder, part, stake, kept, asked, priority)
-        at = max(kept, asked)
-        if stake.floor > at and max(held, wanted) > at:
-            upto = min(stake.floor, max(held, wanted))
-            yield Segment(priority, Place.FLOOR, 0.0, 0.0, holder, 0, upto - at, part)
-            at = upto
-        if wanted > at:
-            yield Segment(priority, Place.AHEAD, 0.0, 0.0, holder, 0, wanted - at, part)
-            at = wanted
-        if held > at:
-            yield Segment(priority, Place.IDLE, -stake.free_at, 0.0, holder, 0, held - at, part)
+def segments_of(quota: Quota, holder: Holder, claim: Claim) -> list[Segment]:
+    """The replicas that a holder has, and those that it asks for, as they stand in the line."""
+    part, held, stake, _ = claim
+    wanted = held if part.unknown else stake.wanted
+    rank = -quota.shares[part.share].priority * PLACES
+    found: list[Segment] = []
+
+    def enter(place: Place, upto: int, at: int, *, is_asked_for: bool, worth: float = 0.0) -> int:
+        if upto > at:
+            found.append(Segment(rank + place, -worth, 0.0, holder, 0, is_asked_for, upto - at, part))
+        return max(upto, at)
+
+    at = enter(Place.NEEDED, min(held, stake.needed), 0, is_asked_for=False)
+    if stake.waiting and wanted > at:
+        found += _waited_for(quota, holder, part, stake, wanted - at, rank + Place.WAITED_FOR)
+        at = wanted
+    at = enter(Place.FLOOR, min(stake.floor, max(held, wanted)), at, is_asked_for=True)
+    at = enter(Place.AHEAD, wanted, at, is_asked_for=True)
+    enter(Place.IDLE, held, at, is_asked_for=False, worth=stake.free_at)
+    return found
 
 
 def _waited_for(
-    quota: Quota, holder: Holder, part: Part, stake: Stake, kept: int, asked: int, priority: int
+    quota: Quota, holder: Holder, part: Part, stake: Stake, left: int, rank: int
 ) -> Iterator[Segment]:
     """The replicas that waiting requests need: full ones first, then one for the rest, then all others."""
-    slots, deadline, left, order = stake.slots, stake.deadline, asked - kept, 0
-    weight = _weight(quota.limits, part.use)
-    whole, rest = divmod(stake.waiting, slots)
-    for count, requests in ((whole, slots), (1 if rest else 0, rest), (left, 0)):
-        taken = count if count < left else left
+    weight, order = _weight(quota.limits, part.use), 0
+    whole, rest = divmod(stake.waiting, stake.slots)
+    for count, requests in ((whole, stake.slots), (1 if rest else 0, rest), (left, 0)):
+        taken = min(count, left)
         if taken > 0:
-            worth = -requests / weight
-            yield Segment(priority, Place.WAITED_FOR, worth, deadline, holder, order, taken, part)
-            left -= taken
-            order += 1
+            yield Segment(rank, -requests / weight, stake.deadline, holder, order, True, taken, part)
+            left, order = left - taken, order + 1
 
 
 @lru_cache(maxsize=1024)
@@ -208,7 +209,8 @@ def _fill(room: list[int], use: Amounts, most: int) -> int:
     """Take as many replicas, at most `most`, as fit; returns how many."""
     fitting = most_that_fit(room, use, most)
     if fitting:
-        _take(room, use, fitting)
+        for index, each in enumerate(use):
+            room[index] -= each * fitting
     return fitting
 
 

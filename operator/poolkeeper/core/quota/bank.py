@@ -7,10 +7,11 @@ pools ask for more than it has; otherwise a change costs a few additions, howeve
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
-from poolkeeper.core.quota.arbitration import Allotment, Claim, arbitrate, kept_back
-from poolkeeper.core.quota.quota import Amounts, Holder, Part, Quota, most_that_fit
+from poolkeeper.core.quota.arbitration import Allotment, Claim, Segment, arbitrate, kept_back, segments_of
+from poolkeeper.core.quota.quota import Amounts, Holder, Part, Quota, has_room, most_that_fit
 from poolkeeper.core.values.stake import Stake
 
 NOTHING_KNOWN = Stake(needed=0, wanted=0)
@@ -53,6 +54,12 @@ class Books:
     """What the arbiter said last; None while nobody has to give way."""
     is_due: bool = False
     """Whether something has changed since then."""
+    stale: set[Holder] = field(default_factory=set)
+    """Holders that have changed since the line was made last."""
+    claims: dict[Holder, Claim] = field(default_factory=dict)
+    """What each holder brought before the arbiter."""
+    segments: dict[Holder, list[Segment]] = field(default_factory=dict)
+    """The same as it stands in the line."""
 
     def __post_init__(self) -> None:
         self.used = [0] * len(self.quota.limits)
@@ -135,6 +142,7 @@ class Bank:
         for name in position.parts.keys() - parts.keys():
             self.books[name].members.discard(holder)
             self.books[name].waiting.discard(holder)
+            self.books[name].stale.add(holder)
         position.parts = dict(parts)
         for name in parts:
             self.books[name].members.add(holder)
@@ -205,13 +213,15 @@ class Bank:
         """Count a raise to so many replicas, if every quota has room for it. Returns whether it is
         counted."""
         position = self._positions.get(holder)
-        if position is None or not position.parts or replicas <= position.held:
+        if position is None or not position.parts:
             return True
-        more = replicas - position.held
+        # None where a raise without an answer counts already: no such raise is repeated in a full quota.
+        more = max(0, replicas - position.held)
         for name, part in position.parts.items():
-            room = self.books[name].free()
-            if part.unknown or most_that_fit(room, part.use, more) < more:
+            if part.unknown or not has_room(self.books[name].free(), part.use, more):
                 return False
+        if not more:
+            return True
         self.hold(holder, replicas, position.leaving)
         for name in position.parts:
             allotment = self.books[name].allotment
@@ -239,18 +249,23 @@ class Bank:
         books.is_due = False
         before = books.allotment.ceilings.items() if books.allotment else {}.items()
         is_short = books.waiting or books.is_over
-        books.allotment = arbitrate(books.quota, self._claims(books)) if is_short else None
+        books.allotment = self._arbitrated(books) if is_short else None
         after = books.allotment.ceilings.items() if books.allotment else {}.items()
         return {holder for holder, _ in before ^ after}
 
-    def _claims(self, books: Books) -> dict[Holder, Claim]:
-        name, positions = books.quota.name, self._positions
-        claims = {}
-        for holder in books.members:
-            position = positions[holder]
-            if position.held or position.leaving or position.stake.wanted:
-                claims[holder] = Claim(position.parts[name], position.held, position.stake, position.leaving)
-        return claims
+    def _arbitrated(self, books: Books) -> Allotment:
+        name, claims, segments = books.quota.name, books.claims, books.segments
+        for holder in books.stale:
+            position = self._positions.get(holder)
+            part = position.parts.get(name) if position else None
+            if position is None or part is None:
+                claims.pop(holder, None)
+                segments.pop(holder, None)
+            else:
+                claim = claims[holder] = Claim(part, position.held, position.stake, position.leaving)
+                segments[holder] = segments_of(books.quota, holder, claim)
+        books.stale.clear()
+        return arbitrate(books.quota, claims, chain.from_iterable(segments.values()), books.used)
 
     def _is_news(self, holder: Holder) -> bool:
         position = self._positions.get(holder)
@@ -278,6 +293,7 @@ class Bank:
         is_waiting = position.stake.wanted > position.held
         for name, part in position.parts.items():
             books = self.books[name]
+            books.stale.add(holder)
             if more:
                 books.add(part, more)
             # What can't be added to asks nobody to give way.

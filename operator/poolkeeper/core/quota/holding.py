@@ -22,8 +22,9 @@ UNANSWERED_SECONDS = 60.0
 class Holding:
     """What one target holds. All instants are Unix seconds; versions are those of /scale.
 
-    Example: a target asks for 5, and 3 pods were seen. It is lowered to 2: 3 pods are there, and 2 more may
-    come before they all go. So 5 count until 10 s have passed, and then those whose pods are there.
+    Example: a target asks for 5, and 3 pods were seen. It is lowered to 2: 1 of the 3 pods is about to go,
+    and 2 more may have been made meanwhile. So 5 count until 10 s have passed, and from then on those whose
+    pods are there. If it is raised to 3 before that, 6 count: the new one beside all that may still be going.
     """
 
     asked: int = 0
@@ -34,14 +35,14 @@ class Holding:
     """The replicas whose pods are terminating and still there."""
     reserved: int = 0
     """The replicas of a raise that is being written, or that was written without an answer; 0 for none."""
-    unseen: int = 0
-    """Replicas that are not asked for any more and may have pods that nobody has seen."""
+    going: int = 0
+    """The most replicas that may be leaving since the target was lowered a moment ago, seen or not."""
+    settled_at: float = 0.0
+    """When the controller has acted on that and its pods were seen."""
     is_read: bool = False
     """Whether /scale and the pods were read since this replica of the operator leads."""
     before: int = 0
     """The replicas that the leader before has noted last."""
-    settled_at: float = 0.0
-    """When the unseen replicas count no more."""
     promised: int = 0
     """The replicas that are kept for the pool because a partner was raised."""
     promised_until: float = 0.0
@@ -53,13 +54,13 @@ class Holding:
 
     @property
     def held(self) -> int:
-        """The replicas that are asked for or run."""
-        return max(self.asked, self.live, self.reserved, self.promised)
+        """The replicas that are asked for, and those that are kept for the pool."""
+        return max(self.asked, self.reserved, self.promised)
 
     @property
     def leaving(self) -> int:
         """The replicas that count beside those, until their pods are gone."""
-        return self.ending + self.unseen
+        return max(self.ending + max(0, self.live - max(self.asked, self.reserved)), self.going)
 
     def assume(self, at_most: int, noted: int) -> None:
         """This replica of the operator begins to lead: so many replicas may be there, and `noted` is what the
@@ -68,23 +69,24 @@ class Holding:
 
     def read(self, asked: int, version: str, now: float) -> None:
         """/scale was read."""
-        before = self.asked if self.is_read else self.before
+        if not self.is_read:
+            self.asked, self.is_read = self.before, True
         is_open = bool(self.open_version)
         if is_open and (version != self.open_version or now >= self.open_until):
             # Any other version refuses a write that was based on the one before.
-            before, is_open = max(before, self.reserved), False
-        if not is_open:
-            self.reserved, self.open_version = 0, ""
-        self._asks(asked, before, now)
-        self.is_read = True
+            is_open = False
+        if is_open:
+            self.asked = max(asked, self.asked)
+            return
+        self._asks(asked, now)
 
     def saw(self, live: int, ending: int, now: float) -> None:
         """The pods were read; they may be older than /scale."""
         self.live, self.ending = live, ending
         if now >= self.promised_until:
             self.promised = 0
-        if self.unseen and now >= self.settled_at:
-            self.unseen = 0
+        if now >= self.settled_at:
+            self.going = 0
 
     def reserve(self, replicas: int) -> None:
         """A raise to so many replicas is about to be written."""
@@ -97,9 +99,7 @@ class Holding:
     def written(self, replicas: int, now: float) -> None:
         """A write was answered: each write before it has happened, or never will."""
         self.promised = 0
-        before = max(self.asked, self.reserved if self.open_version else 0)
-        self.reserved, self.open_version = 0, ""
-        self._asks(replicas, before, now)
+        self._asks(replicas, now)
 
     def refused(self) -> None:
         """The raise was not written."""
@@ -113,16 +113,16 @@ class Holding:
     def changes_at(self) -> float | None:
         """When fewer may count although nothing happens; None for never."""
         times = [self.open_until] if self.open_version else []
-        if self.unseen:
+        if self.going:
             times.append(self.settled_at)
         if self.promised:
             times.append(self.promised_until)
         return min(times, default=None)
 
-    def _asks(self, replicas: int, before: int, now: float) -> None:
-        """The target asks for so many replicas, and asked for `before` until now."""
-        unseen = before - max(replicas, self.live)
-        if unseen > 0:
-            self.unseen += unseen
+    def _asks(self, replicas: int, now: float) -> None:
+        """The target asks for so many replicas now."""
+        before = max(self.asked, self.reserved)
+        if replicas < before:
+            self.going = before + self.leaving - replicas
             self.settled_at = now + SETTLE_SECONDS
-        self.asked = replicas
+        self.asked, self.reserved, self.open_version = replicas, 0, ""

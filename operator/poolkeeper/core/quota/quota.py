@@ -74,3 +74,8 @@ def most_that_fit(room: list[int], use: Amounts, most: int) -> int:
             if left < each * most:
                 most = left // each if left > 0 else 0
     return most
+
+
+def has_room(room: list[int], use: Amounts, replicas: int) -> bool:
+    """Whether so many replicas fit; of none, whether no measure that one would use is overdrawn."""
+    return all(left >= each * replicas for left, each in zip(room, use, strict=True) if each)
