@@ -7,6 +7,7 @@ import pytest
 from poolkeeper.api.status import AcceleratorPoolStatus, AdmissionCause
 from poolkeeper.api.timestamps import format_timestamp
 from poolkeeper.commands.explain import explanation
+from poolkeeper.controller.reporting.pool_metrics import PoolCollector
 from poolkeeper.kube.objects.pod_events import PodEvent
 from poolkeeper.kube.transport.errors import ApiError
 from tests.component.controller.fake_cluster import FakeCluster
@@ -132,6 +133,12 @@ async def test_a_wait_that_is_over_is_shown_apart_from_the_starts(cluster: FakeC
     shown = explanation("ns/chat", status)
     assert "WAITS FOR ADMISSION (last ones)  P50     P95" in shown
     assert "a scheduling gate (1)            3661 s  3661 s" in shown
+    collector = PoolCollector(cluster.store.all, lambda: True, lambda: 0, cluster.clock)
+    (family,) = (each for each in collector.collect() if each.name == "poolkeeper_pool_admission_seconds")
+    assert {(each.labels["cause"], each.labels["quantile"]): each.value for each in family.samples} == {
+        ("Gate", "0.5"): 3661.0,
+        ("Gate", "0.95"): 3661.0,
+    }
     assert status.promise is not None
     assert "late: 1 by admission (gate)" in (status.promise.last_day or "")
 

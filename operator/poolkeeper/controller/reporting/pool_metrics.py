@@ -7,6 +7,7 @@ from prometheus_client.registry import Collector
 
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.cost_metrics import cost_families
+from poolkeeper.controller.reporting.held import held
 from poolkeeper.controller.reporting.promise import waiting_late
 from poolkeeper.core.learning.lateness.promise import Late
 from poolkeeper.core.values.observation import Reading
@@ -90,6 +91,8 @@ def _starts(pools: list[Pool]) -> Iterator[GaugeMetricFamily | CounterMetricFami
     meaning = "Learned time from the scale write until a replica is ready."
     seconds = _gauge("poolkeeper_pool_cold_start_seconds", meaning, "quantile")
     starts = _counter("poolkeeper_pool_cold_starts", "Starts that were measured.", "outcome")
+    meaning = "Last waits of replicas to be admitted, by what held them; no part of a start."
+    waits = _gauge("poolkeeper_pool_admission_seconds", meaning, "cause", "quantile")
     budget = _gauge("poolkeeper_pool_budget_seconds", "Longest promised wait.")
     for pool in pools:
         if pool.resolved:
@@ -101,7 +104,10 @@ def _starts(pools: list[Pool]) -> Iterator[GaugeMetricFamily | CounterMetricFami
             if learned.samples:
                 seconds.add_metric((*pool.key, "0.5"), learned.p50_seconds)
                 seconds.add_metric((*pool.key, "0.95"), learned.p95_seconds)
-    yield from (seconds, starts, budget)
+            for each in held(pool.state.admission):
+                waits.add_metric((*pool.key, each.cause, "0.5"), each.p50_seconds)
+                waits.add_metric((*pool.key, each.cause, "0.95"), each.p95_seconds)
+    yield from (seconds, starts, waits, budget)
 
 
 def _promise(pools: list[Pool], now: float) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:

@@ -1,12 +1,11 @@
 """Reports on pools: when the status is worth a write, and which changes of conditions become events."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from poolkeeper.api.status import (
     AcceleratorPoolStatus,
-    AdmissionStatus,
     ArmStatus,
     ColdStartStatus,
     Condition,
@@ -22,11 +21,11 @@ from poolkeeper.controller.pool.history import MESSAGE_LENGTH, History, in_fligh
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.conditions import ConditionType
 from poolkeeper.controller.reporting.cost import cost_status, is_worth_keeping
+from poolkeeper.controller.reporting.held import held
 from poolkeeper.controller.reporting.promise import promise_status
 from poolkeeper.core.learning.saved import Learned, learned, save
-from poolkeeper.core.learning.starts.admission import Admission, spread
+from poolkeeper.core.learning.starts.admission import Admission
 from poolkeeper.core.learning.starts.start_time import Phases, StartTimes, spreads
-from poolkeeper.core.values.admission import CAUSES
 from poolkeeper.core.values.decision import Reason, Verdict
 from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.core.values.observation import Observation, Replicas
@@ -173,9 +172,9 @@ def _arms(pool: Pool) -> tuple[ArmStatus, ...]:
 
 
 def _cold_start(starts: StartTimes, waits: Admission) -> ColdStartStatus:
-    held = tuple(_held(waits)) or None
+    waited = tuple(held(waits)) or None
     if not starts.samples:
-        return ColdStartStatus(failed=starts.failures or None, admission=held)
+        return ColdStartStatus(failed=starts.failures or None, admission=waited)
     phases: dict[str, int] = {}
     for phase, seconds in zip(Phases._fields, spreads(starts) or (), strict=False):
         phases[f"{phase}_p50_seconds"] = round(seconds.p50_seconds)
@@ -186,19 +185,8 @@ def _cold_start(starts: StartTimes, waits: Admission) -> ColdStartStatus:
         **phases,
         samples=starts.samples,
         failed=starts.failures or None,
-        admission=held,
+        admission=waited,
     )
-
-
-def _held(waits: Admission) -> Iterator[AdmissionStatus]:
-    """The waits that are over: the age of one that goes on would be written once a minute."""
-    for cause, seconds in zip(CAUSES, waits.waits, strict=True):
-        found = spread(waits._replace(waiting=()), cause, 0.0)
-        if found is not None:
-            p50_seconds, p95_seconds = map(round, found)
-            yield AdmissionStatus(
-                cause=cause, p50_seconds=p50_seconds, p95_seconds=p95_seconds, waits=len(seconds)
-            )
 
 
 def _learned(pool: Pool) -> Learned | None:
