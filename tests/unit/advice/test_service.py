@@ -18,6 +18,12 @@ def sleeping(seconds: int, **container: object) -> JsonObject:
     return {"name": "main", "lifecycle": {"preStop": {"sleep": {"seconds": seconds}}}, **container}
 
 
+def with_sidecar(container: JsonObject) -> JsonObject:
+    """A pod template with a container of its own, and this native sidecar."""
+    sidecar = {**container, "restartPolicy": "Always"}
+    return {"spec": {"containers": [{"name": "other"}], "initContainers": [{"name": "load"}, sidecar]}}
+
+
 SLEEPS = template(sleeping(5))
 HOOKED = {"name": "main", "lifecycle": {"preStop": {"httpGet": {"path": "/drain", "port": 80}}}}
 SIDECAR = {"name": "proxy", "ports": [{"containerPort": 9000}]}
@@ -49,6 +55,9 @@ def declared(spec: JsonObject, port: JsonObject) -> JsonObject:
         ({}, {}, template(SIDECAR, sleeping(5, **SERVES)), "RequestsCanBeHeld"),
         ({}, {"targetPort": "web"}, template(SIDECAR, sleeping(5, **SERVES)), "RequestsCanBeHeld"),
         ({}, {}, template({"name": "main", **SERVES}, sleeping(9, name="proxy")), "PreStopMissing"),
+        ({}, {}, with_sidecar(sleeping(5, **SERVES)), "RequestsCanBeHeld"),
+        ({}, {}, with_sidecar({"name": "proxy", **SERVES}), "PreStopMissing"),
+        ({}, {"targetPort": "web"}, with_sidecar(sleeping(5, **SERVES)), "RequestsCanBeHeld"),
         ({"internalTrafficPolicy": "Local"}, {}, SLEEPS, "LocalTrafficOnly"),
         ({"internalTrafficPolicy": "Cluster"}, {}, SLEEPS, "RequestsCanBeHeld"),
         ({"publishNotReadyAddresses": True}, {}, SLEEPS, "NotReadyPublished"),

@@ -54,3 +54,31 @@ def test_a_pod_counts_unless_something_else_certainly_made_it(
     }
     pods = [project_pod({"metadata": metadata})]
     assert bool(PodSelection(pods).matching("app=chat", target)) is counts
+
+
+NAME, WORKER = "leaderworkerset.sigs.k8s.io/name", "leaderworkerset.sigs.k8s.io/worker-index"
+
+
+@pytest.mark.parametrize(
+    ("target", "labels", "kind", "counts"),
+    [
+        (LEADER_WORKER_SET, {NAME: "chat", WORKER: "1"}, "StatefulSet", True),
+        (LEADER_WORKER_SET, {NAME: "chat", WORKER: "0"}, "StatefulSet", False),
+        (LEADER_WORKER_SET, {NAME: "chat"}, "StatefulSet", False),
+        (LEADER_WORKER_SET, {NAME: "other", WORKER: "1"}, "StatefulSet", False),
+        (LEADER_WORKER_SET, {NAME: "chat", WORKER: "1"}, "Job", False),
+        (STATEFUL_SET, {NAME: "chat", WORKER: "1"}, "StatefulSet", False),
+    ],
+)
+def test_the_workers_of_a_group_are_found_by_their_labels(
+    target: TargetKey, labels: dict[str, str], kind: str, counts: bool
+) -> None:
+    metadata = {
+        "uid": "1",
+        "name": "chat-0-1",
+        "namespace": "ns",
+        "labels": labels,
+        "resourceVersion": "1",
+        "ownerReferences": [{"kind": kind, "name": "chat-0", "controller": True}],
+    }
+    assert bool(PodSelection([project_pod({"metadata": metadata})]).workers(target)) is counts

@@ -204,3 +204,53 @@ def test_whether_it_was_ready_and_may_still_work(
     status = {"phase": "Running", "conditions": [SCHEDULED, ready], "containerStatuses": [container]}
     assert pod(status).has_fallen is has_fallen
     assert not pod(status, deletionTimestamp=at(90)).has_fallen
+
+
+GPU_LIMIT = {"limits": {"nvidia.com/gpu": "1"}}
+SIDECAR = {"name": "server", "restartPolicy": "Always", "ports": [{"containerPort": 8000}]}
+SIDECAR_ON_GPU = {**SIDECAR, "resources": GPU_LIMIT, "readinessProbe": {"tcpSocket": {"port": 8000}}}
+
+
+def test_a_native_sidecar_is_a_container_like_others_and_an_init_container_is_none() -> None:
+    spec = {"containers": [{"name": "main"}], "initContainers": [SIDECAR_ON_GPU, {"name": "download"}]}
+    main, sidecar = pod({}, spec).containers
+    assert (main.name, sidecar.name) == ("main", "server")
+    assert (sidecar.is_probed, sidecar.ports, sidecar.resources) == (True, ("8000",), ("nvidia.com/gpu",))
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "runs", "restarts"),
+    [
+        (SIDECAR_ON_GPU, True, 2),
+        ({**SIDECAR, "resources": {"claims": [{"name": "gpu"}]}}, True, 2),
+        (SIDECAR, False, 0),
+        ({**SIDECAR_ON_GPU, "restartPolicy": None}, False, 0),
+    ],
+    ids=["with an accelerator", "with a claim", "that ships logs", "an init container"],
+)
+def test_a_sidecar_with_an_accelerator_may_work_before_other_containers_run(
+    sidecar: dict[str, Any], runs: bool, restarts: int
+) -> None:
+    spec = {"containers": [{"name": "main"}], "initContainers": [sidecar]}
+    status = {
+        "phase": "Pending",
+        "initContainerStatuses": [{"name": "server", "restartCount": 2, **running(9)}],
+        "containerStatuses": [{"name": "main", **waiting("PodInitializing")}],
+    }
+    seen = pod(status, spec)
+    assert (seen.is_running, seen.restarts, seen.started_at) == (runs, restarts, None)
+
+
+def test_a_sidecar_that_crashes_is_named_once() -> None:
+    spec = {"containers": [{"name": "main"}], "initContainers": [SIDECAR_ON_GPU]}
+    status = {
+        "initContainerStatuses": [{"name": "server", **waiting("CrashLoopBackOff")}],
+        "containerStatuses": [{"name": "main", **waiting("PodInitializing")}],
+    }
+    assert pod(status, spec).failing == (Failing("server", "CrashLoopBackOff"),)
+
+
+@pytest.mark.parametrize(("size", "seen"), [("4", 4), ("", 0), ("four", 0), ("-1", 0), ("9" * 40, 0)])
+def test_the_size_of_a_group_is_an_annotation(size: str, seen: int) -> None:
+    found = pod({}, annotations={"leaderworkerset.sigs.k8s.io/size": size})
+    assert found.group_size == seen
