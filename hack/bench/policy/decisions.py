@@ -7,6 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from time import process_time
 
+from poolkeeper.core.baselines.comparison import Bounds, Comparison, Counted
+from poolkeeper.core.baselines.virtual_pool import Usual
+from poolkeeper.core.billing.amounts import Unit
+from poolkeeper.core.billing.books import Day
+from poolkeeper.core.billing.meter import Meter, Seen, advance, begin, compared, was_booked
+from poolkeeper.core.billing.occupancy import Occupant
 from poolkeeper.core.learning.starts.start_time import StartSample
 from poolkeeper.core.learning.state import PoolState, initial_state, learn
 from poolkeeper.core.policy.decide import decide
@@ -17,6 +23,9 @@ from poolkeeper.core.values.spec import PoolSpec
 WAITING = 50
 ROUNDS = 20_000
 POOLS = 500
+DAY = 86_400.0
+FIRST_DAY = 20_000 * DAY
+DAYS = [Day(FIRST_DAY + number * DAY, FIRST_DAY + (number + 1) * DAY) for number in range(40)]
 SPEC = PoolSpec(max_replicas=8, budget_seconds=600.0, concurrency=4)
 
 
@@ -84,12 +93,28 @@ def rate(observation: Observation, now: float) -> float:
     return ROUNDS / (process_time() - started)
 
 
+def billed(began: float) -> tuple[Meter, Comparison]:
+    """The bill of a pool that ran in each hour of 40 days, and has stopped."""
+    meter, unit = begin(began, Day(began, began + DAY)), Unit("nvidia-l4", 1, 800_000, 72)
+    for hour in range(24 * 40):
+        at, day = began + 3600 * hour, DAYS[hour // 24]
+        meter = advance(meter, at + 1.3, day, Seen((Occupant(f"pod-{hour}", unit, at),), 3, 600.0))
+        meter = advance(meter, at + 900.2, day, Seen((), 0, 600.0))
+        meter = compared(meter, at, at + 1000.0, unit, 400.3, 500.7)
+        meter = was_booked(meter, int(at // 3600) - 1)
+    comparison = Comparison(began)
+    bounds, usual = Bounds(0, 8, 4, is_held=False, drains=True), Usual(4, 60.0, 10.0, 600.0)
+    for at, arrived in ((began, 0), (began + 1, 5), (began + DAY, 5)):
+        comparison.follow(at, bounds, usual, [Counted("queue", arrived, 0)])
+    return meter, comparison
+
+
 def kibibytes_per_pool() -> float:
-    """What the states and ledgers of many pools add to the heap, each, without garbage that waits to be
+    """What the states, ledgers and bills of many pools add to the heap, each, without garbage that waits to be
     collected."""
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    kept = [(experienced(SPEC), queue_fills(SPEC, 200_000.0)) for _ in range(POOLS)]
+    kept = [(experienced(SPEC), queue_fills(SPEC, 200_000.0), billed(FIRST_DAY)) for _ in range(POOLS)]
     gc.collect()
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -9,7 +9,7 @@ from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.conditions import UNDECIDED
 from poolkeeper.core.billing import say
 from poolkeeper.core.billing.amounts import number_of, summed
-from poolkeeper.core.billing.books import CELL_SECONDS, CELLS
+from poolkeeper.core.billing.books import CELL_SECONDS, CELLS, month
 from poolkeeper.core.billing.kept import to_text
 from poolkeeper.core.billing.meter import Meter, projected
 from poolkeeper.core.billing.occupancy import Running, rate
@@ -35,7 +35,7 @@ def cost_status(pool: Pool, now: float) -> CostStatus | None:
 
 def _month(pool: Pool, meter: Meter, now: float) -> str:
     """The last 30 days, and what was saved in them."""
-    sums = summed(meter.books.month)
+    sums = summed(month(meter.books, now))
     begin = max(meter.first_at, (number_of(now, CELL_SECONDS) - CELLS + 1) * CELL_SECONDS)
     saved = say.saved(fleet(pool, now - begin).micro_dollars, sums)
     return "; ".join(filter(None, (say.bill(sums), saved)))

@@ -63,7 +63,8 @@ def _by_class(pool: Pool, now: float) -> dict[str, dict[str, list[float]]]:
     meter = pool.meter
     if meter is None:
         return found
-    for _, unit, amounts in projected(meter, now, today(pool, now)).books.total:
+    for row in projected(meter, now, today(pool, now)).books.total:
+        unit, amounts = row.unit, row.amounts
         states = found.setdefault(unit.accelerator_class, {})
         for state in STATES:
             chips = (unit.chips or 0) * getattr(amounts, state)

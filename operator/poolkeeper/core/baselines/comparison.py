@@ -49,8 +49,10 @@ class Paid(NamedTuple):
 class Comparison:
     """The models beside one pool. While the pool has no requests they cost nothing: none exist."""
 
+    __slots__ = ("_arrived", "_began_at", "_bounds", "_pools", "at")
+
     def __init__(self, now: float) -> None:
-        self._arrived: dict[str, int] = {}
+        self._arrived: tuple[Counted, ...] = ()
         self._bounds: Bounds | None = None
         self._pools: tuple[VirtualPool, ...] = ()
         self._began_at = now
@@ -62,11 +64,7 @@ class Comparison:
 
         What a source has when it is first read came before, and is offered then.
         """
-        arrived = 0
-        for source, total, present in counted:
-            before = self._arrived.get(source)
-            arrived += present if before is None or total < before else total - before
-            self._arrived[source] = total
+        arrived = self._come(tuple(counted))
         if bounds != self._bounds or (arrived and not self._pools):
             self._begin(now, bounds, is_needed=bool(arrived or bounds.floor))
         if now < self.at:
@@ -82,6 +80,20 @@ class Comparison:
         if not bounds.floor and all(each.is_at_rest for each in self._pools):
             self._pools = ()
         return Paid(keda, knative, min(until, now)) if keda or knative else None
+
+    def _come(self, counted: tuple[Counted, ...]) -> int:
+        """How many requests have come since the last call. A source that is not known now is remembered."""
+        if counted == self._arrived:
+            return 0
+        known = {each.source: each for each in self._arrived}
+        arrived = 0
+        for each in counted:
+            before = known.get(each.source)
+            is_new = before is None or each.arrived < before.arrived
+            arrived += each.present if before is None or is_new else each.arrived - before.arrived
+            known[each.source] = each
+        self._arrived = tuple(known.values())
+        return arrived
 
     def _begin(self, now: float, bounds: Bounds, *, is_needed: bool) -> None:
         self._bounds, self._began_at = bounds, now

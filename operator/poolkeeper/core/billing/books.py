@@ -1,9 +1,10 @@
 """The books of one pool: what was counted in all, today, in the last 30 days, and hour by hour."""
 
+import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from poolkeeper.core.billing.amounts import HOUR, Amounts, Rows, Unit, enter, number_of
+from poolkeeper.core.billing.amounts import HOUR, Amounts, Row, Rows, Unit, enter, number_of
 
 CELL_SECONDS = 3 * 24 * HOUR
 """The last 30 days are counted in cells of three days, the first of which may be cut off: 27 to 30 days."""
@@ -21,6 +22,25 @@ class Day(NamedTuple):
     ends_at: float
 
 
+class Past(NamedTuple):
+    """Rows that do not change any more, in a tenth of the room: a pool keeps them in memory for weeks."""
+
+    packed: bytes = b""
+    units: tuple[Unit, ...] = ()
+
+    def rows(self) -> Rows:
+        """The rows, with about seven digits of each amount."""
+        return tuple(
+            Row(number, self.units[place], Amounts(*amounts))
+            for number, place, *amounts in RECORD.iter_unpack(self.packed)
+        )
+
+
+RECORD = struct.Struct(f"<IB{len(Amounts._fields)}f")
+MOST_UNITS_KEPT = 255
+NO_PAST = Past()
+
+
 class Books(NamedTuple):
     """Four counts of the same seconds."""
 
@@ -28,12 +48,29 @@ class Books(NamedTuple):
     """Since the pool was first seen; the number is 0."""
     today: Rows = ()
     """Since the present day began; the number is 0."""
-    month: Rows = ()
-    """By cells of CELL_SECONDS."""
+    cell: Rows = ()
+    """Of the running cell of CELL_SECONDS."""
+    past: Past = NO_PAST
+    """Of the cells before, as far as they are among the last 30 days."""
     hours: Rows = ()
     """By hours that are not booked yet, the running one included."""
     booked: int = 0
     """The last hour that is booked: what is found later for it, or for an hour before, counts in the next."""
+
+
+def as_past(rows: Rows) -> Past:
+    """Rows as they are kept."""
+    units = tuple(dict.fromkeys(row.unit for row in rows))[:MOST_UNITS_KEPT]
+    packed = b"".join(
+        RECORD.pack(row.number, units.index(row.unit), *row.amounts) for row in rows if row.unit in units
+    )
+    return Past(packed, units)
+
+
+def month(books: Books, now: float) -> Rows:
+    """The rows of the last 30 days by cells, the running one included."""
+    oldest = number_of(now, CELL_SECONDS) - CELLS
+    return tuple(row for row in (*books.past.rows(), *books.cell) if row.number > oldest)
 
 
 def charge(books: Books, day: Day, begin: float, end: float, unit: Unit, amounts: Amounts) -> Books:
@@ -44,10 +81,9 @@ def charge(books: Books, day: Day, begin: float, end: float, unit: Unit, amounts
     return books
 
 
-def begin_day(books: Books, now: float) -> Books:
+def begin_day(books: Books) -> Books:
     """The books at the begin of a new day."""
-    oldest = number_of(now, CELL_SECONDS) - CELLS
-    return books._replace(today=(), month=tuple(row for row in books.month if row.number > oldest))
+    return books._replace(today=())
 
 
 def closed(books: Books, now: float) -> Rows:
@@ -65,13 +101,25 @@ def booked(books: Books, until: int) -> Books:
 
 def _enter(books: Books, day: Day, at: float, unit: Unit, amounts: Amounts) -> Books:
     hour = max(number_of(at, HOUR), books.booked + 1)
+    cell = number_of(at, CELL_SECONDS)
+    if books.cell and cell != books.cell[-1].number:
+        books = _shifted(books, cell)
     return Books(
         enter(books.total, 0, unit, amounts),
         enter(books.today, 0, unit, amounts) if at >= day.began_at else books.today,
-        enter(books.month, number_of(at, CELL_SECONDS), unit, amounts),
+        enter(books.cell, books.cell[-1].number if books.cell else cell, unit, amounts),
+        books.past,
         _bounded(enter(books.hours, hour, unit, amounts)),
         books.booked,
     )
+
+
+def _shifted(books: Books, cell: int) -> Books:
+    """The books once this cell is the running one; what is found later for one before counts in it."""
+    if not books.cell or books.cell[-1].number >= cell:
+        return books
+    kept = month(books, cell * CELL_SECONDS)
+    return books._replace(cell=(), past=as_past(kept))
 
 
 def _spans(begin: float, end: float, day: Day) -> Iterator[tuple[float, float]]:
@@ -93,4 +141,4 @@ def _bounded(rows: Rows) -> Rows:
     first, second, *rest = rows
     if first.unit != second.unit:
         return (second, *rest)
-    return (second._replace(amounts=second.amounts.plus(first.amounts)), *rest)
+    return (Row(second.number, second.unit, second.amounts.plus(first.amounts)), *rest)

@@ -10,8 +10,8 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from poolkeeper.core.billing.amounts import Amounts, Row, Rows, Unit
-from poolkeeper.core.billing.books import CELLS, MOST_UNBOOKED, Books, Day
+from poolkeeper.core.billing.amounts import HOUR, Amounts, Row, Rows, Unit
+from poolkeeper.core.billing.books import CELLS, MOST_UNBOOKED, Books, Day, as_past, month
 from poolkeeper.core.billing.meter import Meter, resumed
 from poolkeeper.core.billing.occupancy import MOST_TAILS, Group, Running, Tail
 
@@ -23,6 +23,7 @@ MOST_REPLICAS = 100_000
 MOST_GROUPS = 64
 TENTHS = 10
 LONGEST_NAME = 253
+LAST_CELL = 2**31
 LATEST = 10**11
 """No instant or number of seconds is later or greater: the year 5138."""
 
@@ -42,8 +43,13 @@ def to_text(meter: Meter) -> str:
         "tails": [[tenths(until), place(unit), replicas] for until, unit, replicas in running.tails],
         "booked": books.booked,
     }
-    for name in ("total", "today", "month", "hours"):
-        rows: Rows = getattr(books, name)
+    shown = {
+        "total": books.total,
+        "today": books.today,
+        "month": month(books, meter.at),
+        "hours": books.hours,
+    }
+    for name, rows in shown.items():
         kept[name] = [[row.number, place(row.unit), *map(tenths, row.amounts)] for row in rows]
     kept["units"] = [unit_to_json(unit) for unit in units]
     text = json.dumps(kept, separators=(",", ":"))
@@ -126,12 +132,20 @@ def _read(kept: dict[str, Any], now: float) -> Meter:
     )
     lengths = {"total": MOST_UNITS, "today": MOST_UNITS, "month": CELLS * MOST_UNITS, "hours": MOST_UNBOOKED}
     rows = {name: rows_from_json(kept[name][:most], units) for name, most in lengths.items()}
+    last = min(max((row.number for row in rows["month"]), default=0), LAST_CELL)
     meter = Meter(
         first_at=min(first_at, now),
         at=min(at, now),
         day=Day(began_at, ends_at),
         running=Running(groups, None if busy < 0 else busy, tails),
-        books=Books(**rows, booked=min(whole(kept["booked"]), int(now // 3600))),
+        books=Books(
+            total=rows["total"],
+            today=rows["today"],
+            cell=tuple(row for row in rows["month"] if row.number == last),
+            past=as_past(tuple(row for row in rows["month"] if row.number < last)),
+            hours=rows["hours"],
+            booked=min(whole(kept["booked"]), int(now // HOUR)),
+        ),
     )
     return resumed(meter)
 

@@ -98,7 +98,7 @@ def _run(meter: Meter, now: float, day: Day, *, is_seen: bool) -> Meter:
         return meter
     books = meter.books
     if day != meter.day:
-        books = begin_day(books, now)
+        books = begin_day(books)
     for unit, amounts in over(meter.running, meter.at, now):
         paid = amounts if is_seen else amounts._replace(estimated=amounts.paid - amounts.tail)
         books = charge(books, day, meter.at, now, unit, paid)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolkeeper.core.billing.amounts import STATES, Amounts, Unit, summed
-from poolkeeper.core.billing.books import Day, closed
+from poolkeeper.core.billing.books import CELLS, Day, closed, month
 from poolkeeper.core.billing.kept import from_text, to_text
 from poolkeeper.core.billing.meter import Meter, Seen, advance, begin, resumed, was_booked
 from poolkeeper.core.billing.occupancy import Occupant, next_end
@@ -209,3 +209,16 @@ def test_a_kept_meter_is_as_it_was() -> None:
     kept = from_text(to_text(meter), NOON + 90)
     assert kept == resumed(meter)
     assert len(to_text(meter)) < 600
+
+
+def test_the_last_30_days_are_kept_and_no_more() -> None:
+    meter = begin(NOON, DAY)
+    for day in range(100):
+        today = Day(DAY.began_at + day * 86_400, DAY.ends_at + day * 86_400)
+        meter = look(meter, day * 86_400, replica("a", 0, 0), day=today)
+    cells = month(meter.books, meter.at)
+    assert len(cells) == CELLS
+    assert {row.amounts.idle for row in cells[1:-1]} == {3 * 86_400.0}
+    kept = from_text(to_text(meter), meter.at)
+    assert kept is not None
+    assert month(kept.books, meter.at) == cells
