@@ -9,6 +9,7 @@ from poolkeeper.api.pool import AcceleratorPoolSpec, PoolMode
 from poolkeeper.controller.pool.contest import CONTESTED
 from poolkeeper.controller.pool.pool import Declaration
 from poolkeeper.controller.reporting.conditions import ConditionType
+from poolkeeper.core.tuning import MOST_ARMS
 from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.kube.objects.scale import ScaleClient
 from poolkeeper.kube.transport.client import JsonObject, KubeClient
@@ -66,7 +67,7 @@ def managed_pools(bodies: Iterable[Mapping[str, Any]]) -> list[Managed]:
     for body in sorted(bodies, key=_age):
         declaration = Declaration.from_body(body)
         spec, target = declaration.spec, declaration.target
-        if spec is None or target is None or spec.mode is not PoolMode.ENFORCE:
+        if spec is None or target is None or spec.mode is not PoolMode.ENFORCE or _has_fallback(body):
             continue
         if "deletionTimestamp" not in body["metadata"] and not _belongs_to_others(body):
             # Two versions of one group are the same object.
@@ -102,6 +103,15 @@ async def _look_after(scales: ScaleClient, managed: Managed, *, restores: bool) 
         else:
             return Outcome(managed, written.replicas, is_restored=True)
     return Outcome(managed, scale.replicas)
+
+
+def _has_fallback(body: Mapping[str, Any]) -> bool:
+    """Whether a fallback of the pool has replicas by its status: then the pool is not at zero, whatever its
+    preferred target has."""
+    status = body.get("status")
+    arms = status.get("arms") if isinstance(status, dict) else None
+    found = (arms if isinstance(arms, list) else ())[1:MOST_ARMS]
+    return any(isinstance(each, dict) and bool(each.get("ready")) for each in found)
 
 
 def _fewest(spec: AcceleratorPoolSpec) -> int:

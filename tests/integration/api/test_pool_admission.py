@@ -20,6 +20,11 @@ from tests.integration.api.specs import (
     waits_on,
 )
 
+
+def fallback(name: str, target: str) -> Spec:
+    return {"name": name, "targetRef": {"name": target}, "accelerator": {"class": "nvidia-l4"}}
+
+
 UNSEEN = list_with({"processingList": REMOVED})
 NEEDS_SERVICE_TIME = "a pool that may go to zero must know when its workers are done: name the processingList"
 ADDRESS_FORM = "must be HOST:PORT, for example redis.serving.svc:6379"
@@ -54,6 +59,26 @@ REFUSED: dict[str, tuple[Spec, str]] = {
     "step of groups": (
         pool({"replicas": {"max": 4, "step": 2}, "targetRef.kind": "LeaderWorkerSet"}),
         "leave out replicas.step for a LeaderWorkerSet",
+    ),
+    "fallback on the pool's own target": (
+        pool({"fallbacks": [fallback("a100", POOL["targetRef"]["name"])]}),
+        "a fallback must have another target than the pool",
+    ),
+    "two fallbacks with one target": (
+        pool({"fallbacks": [fallback("a100", "chat-a100"), fallback("spot", "chat-a100")]}),
+        "two fallbacks must not have the same target",
+    ),
+    "fallback with the name of the pool's own target": (
+        pool({"fallbacks": [fallback("preferred", "chat-a100")]}),
+        "preferred is the name of the pool's own target",
+    ),
+    "fallbacks with a step": (
+        pool({"fallbacks": [fallback("a100", "chat-a100")], "replicas": {"max": 4, "step": 2}}),
+        "fallbacks can't be combined with replicas.step",
+    ),
+    "five fallbacks": (
+        pool({"fallbacks": [fallback(f"f{number}", f"chat-{number}") for number in range(5)]}),
+        "Too many: 5: must have at most 4 items",
     ),
     "partner of another namespace": (
         pool({"with": [{"name": "other/decode"}]}),

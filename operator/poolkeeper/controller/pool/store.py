@@ -76,6 +76,8 @@ class Store:
             return
         declaration = self._indexed.pop(key)
         self._by_namespace.discard(key.namespace, key)
+        if key.namespace not in self._by_namespace:
+            self.scarce = {each: known for each, known in self.scarce.items() if each[0] != key.namespace}
         for target in dict.fromkeys(map(_object, declaration.targets)):
             self._by_target.discard(target, key)
         for name in dict.fromkeys(declaration.classes):

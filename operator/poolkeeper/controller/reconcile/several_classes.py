@@ -55,7 +55,7 @@ class SeveralClasses:
         self._share(pool, outcome)
         pool.decision, pool.state, pool.observation = outcome.decision, outcome.state, outcome.observation
         pool.numbers = outcome.spread.numbers
-        pool.shown = tuple(_shown(pool, arms, now))
+        pool.shown = tuple(self._shown(pool, arms, now))
 
     def look(self, pool: Pool, spec: PoolSpec, now: float) -> None:
         """After a write: show the replicas of all targets that the decision counts."""
@@ -66,7 +66,7 @@ class SeveralClasses:
         extra = state.arms.tried.extra or (0,) * len(arms)
         extra = tuple(min(each, len(arm.replicas.starting)) for each, arm in zip(extra, arms, strict=True))
         pool.observation = replace(observation, replicas=merged(arms, extra))
-        pool.shown = tuple(_shown(pool, arms, now))
+        pool.shown = tuple(self._shown(pool, arms, now))
 
     def _arms(self, pool: Pool, spec: PoolSpec, preferred: Replicas, now: float) -> list[core.Arm]:
         """All arms as they are seen; the start times are looked up in the state. A quota of a class lowers
@@ -103,6 +103,14 @@ class SeveralClasses:
         if found is None and not pool.numbers and pool.state is not None and at < len(pool.state.arms.scarce):
             return pool.state.arms.scarce[at]
         return found or PLENTY
+
+    def _shown(self, pool: Pool, arms: list[core.Arm], now: float) -> Iterator[Shown]:
+        names = ["preferred", *(arm.declared.name for arm in pool.fallbacks)]
+        is_counted = self._quotas.counts(pool)
+        for name, seen, arm, key in zip(names, arms, pool.arms, _keys(pool), strict=True):
+            message = _message(arm, seen, self._store.scarce.get(key, PLENTY), now, is_counted=is_counted)
+            replicas = seen.replicas
+            yield Shown(name, seen.name, replicas.desired, replicas.ready, len(replicas.starting), message)
 
     def _share(self, pool: Pool, outcome: Outcome) -> None:
         for key, known in zip(_keys(pool), outcome.spread.scarce, strict=True):
@@ -167,26 +175,13 @@ def _keys(pool: Pool) -> Iterator[ScarceKey]:
         yield pool.key.namespace, arm.class_name, arm.declared.market or ""
 
 
-def _shown(pool: Pool, arms: list[core.Arm], now: float) -> Iterator[Shown]:
-    names = ["", *(arm.declared.name for arm in pool.fallbacks)]
-    for at, (seen, arm) in enumerate(zip(arms, pool.arms, strict=True)):
-        known = pool.state.arms.scarce[at] if pool.state and at < len(pool.state.arms.scarce) else seen.scarce
-        starting = len(seen.replicas.starting)
-        yield Shown(
-            names[at] or "preferred",
-            seen.name,
-            seen.replicas.desired,
-            seen.replicas.ready,
-            starting,
-            _message(arm, seen, known, now),
-        )
-
-
-def _message(arm: Arm, seen: core.Arm, known: Scarce, now: float) -> str:
+def _message(arm: Arm, seen: core.Arm, known: Scarce, now: float, *, is_counted: bool) -> str:
     if arm.target.failure is not None:
         return f"the target can't be read: {arm.target.failure.message}"
     if isinstance(arm, FallbackArm) and arm.target.scale is not None and not arm.target.has_selector:
         return "the target does not say which pods are its own"
+    if is_counted and isinstance(arm, FallbackArm):
+        return "no replica is started here while an AcceleratorQuota counts the pool"
     if known.is_short:
         since, next_at = format_timestamp(known.since), format_timestamp(max(known.asks_at, now))
         return f"no capacity since {since}; asked again from {next_at} on, while another class serves"
