@@ -57,7 +57,7 @@ async def test_a_fallback_that_does_not_exist_stops_nothing(scene: Scene) -> Non
     await scene.create_pool(target="chat-l4", accelerator={"class": "nvidia-l4"}, fallbacks=[FALLBACK])
     await scene.push(1)
     found = await scene.becomes(lambda status: arm(status, "preferred").get("ready") == 1, "it serves")
-    assert "can't be read" in arm(found, "a100")["message"]
+    assert "can't be read or written" in arm(found, "a100")["message"]
 
 
 async def test_a_target_of_a_fallback_belongs_to_one_pool(scene: Scene) -> None:

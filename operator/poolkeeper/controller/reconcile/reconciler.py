@@ -132,6 +132,7 @@ class Reconciler:
         pool.reaction.decided(is_change=is_change)
         if is_change:
             await self._enforce(pool, target, spec, remembered)
+        self._several_classes.share(pool)
         if self._store.get(pool.key) is not pool:
             return None
         self._record(pool)

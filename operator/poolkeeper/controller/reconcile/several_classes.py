@@ -17,7 +17,7 @@ from poolkeeper.controller.pool.store import ScarceKey, Store
 from poolkeeper.controller.quota.quotas import Quotas
 from poolkeeper.controller.reconcile.observer import replicas_of
 from poolkeeper.core.arms import arm as core
-from poolkeeper.core.arms.deciding import Outcome, decide_over
+from poolkeeper.core.arms.deciding import decide_over
 from poolkeeper.core.arms.merging import merged
 from poolkeeper.core.billing.amounts import Unit
 from poolkeeper.core.learning.starts.scarce import PLENTY, Scarce
@@ -52,10 +52,19 @@ class SeveralClasses:
         """Decide for the pool; `observation` shows the replicas of its preferred target."""
         arms = self._arms(pool, spec, observation.replicas or UNSEEN, now)
         outcome = decide_over(now, spec, observation, arms, remembered)
-        self._share(pool, outcome)
         pool.decision, pool.state, pool.observation = outcome.decision, outcome.state, outcome.observation
         pool.numbers = outcome.spread.numbers
         pool.shown = tuple(self._shown(pool, arms, now))
+
+    def share(self, pool: Pool) -> None:
+        """At the end of a look: what the pool has found out about its classes is known to the others."""
+        if not pool.numbers or pool.state is None:
+            return
+        for key, known in zip(_keys(pool), pool.state.arms.scarce, strict=True):
+            if known.is_short:
+                self._store.scarce[key] = known
+            else:
+                self._store.scarce.pop(key, None)
 
     def look(self, pool: Pool, spec: PoolSpec, now: float) -> None:
         """After a write: show the replicas of all targets that the decision counts."""
@@ -76,7 +85,7 @@ class SeveralClasses:
             name=class_name,
             replicas=preferred,
             most=spec.max_replicas,
-            scarce=self._scarce(pool, 0, class_name, ""),
+            scarce=self._scarce(pool, 0),
             micro_dollars_per_hour=_price(unit_of(self._store, pool)),
             may_write=_may_write(pool, now),
         )
@@ -91,15 +100,15 @@ class SeveralClasses:
             name=arm.label,
             replicas=replicas_of(arm, arm.key, now) if is_seen else UNSEEN,
             most=0 if self._quotas.counts(pool) else min(arm.declared.max or most, most),
-            scarce=self._scarce(pool, at + 1, arm.class_name, arm.declared.market or ""),
+            scarce=self._scarce(pool, at + 1),
             micro_dollars_per_hour=_price(fallback_unit(self._store, arm)),
             may_write=is_followed and _may_write(arm, now),
         )
 
-    def _scarce(self, pool: Pool, at: int, class_name: str, market: str) -> Scarce:
+    def _scarce(self, pool: Pool, at: int) -> Scarce:
         """What the pools of the namespace know of a class; at the first look, what the pool itself knew
         before the restart."""
-        found = self._store.scarce.get((pool.key.namespace, class_name, market))
+        found = self._store.scarce.get(_keys(pool)[at])
         if found is None and not pool.numbers and pool.state is not None and at < len(pool.state.arms.scarce):
             return pool.state.arms.scarce[at]
         return found or PLENTY
@@ -107,17 +116,11 @@ class SeveralClasses:
     def _shown(self, pool: Pool, arms: list[core.Arm], now: float) -> Iterator[Shown]:
         names = ["preferred", *(arm.declared.name for arm in pool.fallbacks)]
         is_counted = self._quotas.counts(pool)
-        for name, seen, arm, key in zip(names, arms, pool.arms, _keys(pool), strict=True):
-            message = _message(arm, seen, self._store.scarce.get(key, PLENTY), now, is_counted=is_counted)
+        scarce = pool.state.arms.scarce if pool.state else [each.scarce for each in arms]
+        for name, seen, arm, known in zip(names, arms, pool.arms, scarce, strict=True):
+            message = _message(arm, seen, known, now, is_counted=is_counted)
             replicas = seen.replicas
             yield Shown(name, seen.name, replicas.desired, replicas.ready, len(replicas.starting), message)
-
-    def _share(self, pool: Pool, outcome: Outcome) -> None:
-        for key, known in zip(_keys(pool), outcome.spread.scarce, strict=True):
-            if known.is_short:
-                self._store.scarce[key] = known
-            else:
-                self._store.scarce.pop(key, None)
 
 
 def changes(pool: Pool) -> list[Change]:
@@ -169,15 +172,21 @@ def _price(unit: Unit | None) -> int | None:
     return unit.chips * unit.micro_dollars_per_hour
 
 
-def _keys(pool: Pool) -> Iterator[ScarceKey]:
-    yield pool.key.namespace, pool.declaration.classes[0], ""
-    for arm in pool.fallbacks:
-        yield pool.key.namespace, arm.class_name, arm.declared.market or ""
+def _keys(pool: Pool) -> tuple[ScarceKey, ...]:
+    """Under which names it is shared what is known of the class of each arm. Two targets of a pool on one
+    class have reasons to be two, such as other zones: the second one shares nothing with the first."""
+    markets = ["", *(arm.declared.market or "" for arm in pool.fallbacks)]
+    names = list(zip(pool.declaration.classes, markets, strict=True))
+    keys = []
+    for at, (name, market) in enumerate(names):
+        earlier = names[:at].count((name, market))
+        keys.append((pool.key.namespace, name, f"{market}#{earlier}" if earlier else market))
+    return tuple(keys)
 
 
 def _message(arm: Arm, seen: core.Arm, known: Scarce, now: float, *, is_counted: bool) -> str:
     if arm.target.failure is not None:
-        return f"the target can't be read: {arm.target.failure.message}"
+        return f"the target can't be read or written: {arm.target.failure.message}"
     if isinstance(arm, FallbackArm) and arm.target.scale is not None and not arm.target.has_selector:
         return "the target does not say which pods are its own"
     if is_counted and isinstance(arm, FallbackArm):

@@ -1,5 +1,6 @@
 """The decision of a pool on several classes: how many replicas it should have, and on which arms."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from poolkeeper.core.arms.spreading import Wanted, spread
 from poolkeeper.core.learning.starts import scarce
 from poolkeeper.core.learning.starts.admission import Admission
 from poolkeeper.core.learning.starts.arms import Known, look
-from poolkeeper.core.learning.starts.scarce import Scarce
+from poolkeeper.core.learning.starts.scarce import PLENTY, Scarce
 from poolkeeper.core.learning.starts.start_time import StartTimes
 from poolkeeper.core.learning.state import PoolState
 from poolkeeper.core.policy.attainable import budget_attainable
@@ -48,7 +49,7 @@ def decide_over(
     seen = replace(observation, replicas=merging.merged(arms, without))
     rooms = [arm.most - arm.replicas.desired for arm in arms]
     next_at = outlook.best(now, due, arms, rooms) or 0
-    decision, state = _decided(now, spec, seen, arms[next_at], state)
+    decision, state = _within_bounds(now, spec, seen, arms[next_at], state)
     wanted = Wanted(
         replicas=decision.replicas,
         most=_most(spec, observation),
@@ -77,16 +78,38 @@ def _looked(now: float, arms: Sequence[Arm], state: PoolState) -> tuple[PoolStat
         arms=state.arms._replace(fallbacks=tuple(known[1:]), seen=seen),
     )
     return state, [
-        arm._replace(starts=each.starts, admission=each.admission, scarce=_scarce(now, arm))
-        for arm, each in zip(arms, known, strict=True)
+        arm._replace(
+            starts=each.starts,
+            admission=each.admission,
+            scarce=_scarce(now, arm, before[at][1] if at < len(before) else None),
+        )
+        for at, (arm, each) in enumerate(zip(arms, known, strict=True))
     ]
 
 
-def _scarce(now: float, arm: Arm) -> Scarce:
-    """What is known of the class after the replicas that have a node."""
+def _scarce(now: float, arm: Arm, ready_before: int | None) -> Scarce:
+    """What is known of the class after the replicas that have a node; one may have got it, and become ready,
+    since the last look."""
+    if ready_before is not None and arm.replicas.ready > ready_before:
+        return PLENTY
     begun = [each.begun_at for each in arm.replicas.starting if each.begun_at is not None]
     known = scarce.now_known(arm.scarce, now)
     return scarce.admitted(known, max(begun)) if begun else known
+
+
+def _within_bounds(
+    now: float, spec: PoolSpec, seen: Observation, arm: Arm, state: PoolState
+) -> tuple[Decision, PoolState]:
+    """The pool's decision. The replica that it has above its maximum since load moved is no replica that
+    another writer has set: it stops as soon as any that is surplus, and not after a whole idle time."""
+    decision, after = _decided(now, spec, seen, arm, state)
+    if decision.reason is not Reason.OUT_OF_BOUNDS or decision.replicas <= spec.max_replicas:
+        return decision, after
+    roomy = replace(spec, max_replicas=decision.replicas)
+    surplus, after_surplus = _decided(now, roomy, seen, arm, state)
+    if surplus.reason is Reason.STOP_SURPLUS:
+        return surplus, after_surplus
+    return _due_by(decision, math.inf if surplus.due_at is None else surplus.due_at), after
 
 
 def _decided(
@@ -132,10 +155,16 @@ def _has_work(spec: PoolSpec, observation: Observation) -> bool:
 
 def _explained(now: float, decision: Decision, found: Spread) -> Decision:
     """The decision with the reason for the choice of arms, due again when that choice may change."""
-    message = f"{found.why}; {decision.message}" if found.why else decision.message
-    due_at = max(found.due_at, now)
+    if found.why:
+        decision = decision._replace(message=f"{found.why}; {decision.message}")
+    return _due_by(decision, max(found.due_at, now))
+
+
+def _due_by(decision: Decision, due_at: float) -> Decision:
+    """The decision, made again at this instant at the latest."""
+    if math.isinf(due_at):
+        return decision
     return decision._replace(
-        message=message,
         due_at=due_at if decision.due_at is None else min(decision.due_at, due_at),
         review_at=due_at if decision.review_at is None else min(decision.review_at, due_at),
     )
