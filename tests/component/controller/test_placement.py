@@ -1,5 +1,6 @@
 """When pod templates are compared with their class again, and what a missing claim does to a pool."""
 
+from poolkeeper.controller.intake.updates import OTHER_CLASSES_SECONDS
 from poolkeeper.kube.objects.devices.claims import ClaimName, ClaimSource, PodClaim, PodClaims, Problem
 from poolkeeper.kube.objects.devices.requests import DeviceChoice, DeviceRequest
 from tests.component.controller.fake_cluster import FakeCluster
@@ -28,7 +29,9 @@ async def test_a_claim_that_is_missing_is_said_and_looked_for_again_and_stops_no
     cluster.claims = MISSING
     cluster.declare()
     cluster.publish(1)
-    await cluster.look()
+    due_at = await cluster.look()
+    assert due_at is not None
+    assert due_at <= cluster.now + 72.0, "it is looked for although nothing happens"
     assert cluster.condition("PlacementMatches") == ("False", "ClaimMissing")
     assert cluster.scales.writes == [("worker", 1)]
     cluster.claims = PodClaims()
@@ -83,7 +86,14 @@ async def test_a_new_class_may_be_the_one_that_pods_fit(cluster: FakeCluster) ->
     cluster.publish(0)
     await cluster.look()
     assert cluster.condition("PlacementMatches")[0] == "True"
-    cluster.updates.class_seen("gpu", {"spec": GPU})
+    for number in range(20):
+        cluster.updates.class_seen(f"gpu-{number}", {"spec": GPU})
+        cluster.now += 0.2
+        cluster.publish(0)
+        await cluster.look()
+    assert len(cluster.looked_around) == 1, "one look for all of them"
+    cluster.now += OTHER_CLASSES_SECONDS
     cluster.publish(0)
     await cluster.look()
+    assert len(cluster.looked_around) == 2
     assert cluster.condition("PlacementMatches") == ("False", "ResourceOfAnotherClass")

@@ -18,6 +18,10 @@ from poolkeeper.kube.watch.pods import PodWatch
 
 logger = logging.getLogger(__name__)
 
+OTHER_CLASSES_SECONDS = 10.0
+"""After a class is new, pods that do not fit their own are compared again: once for all classes that come
+within this time, as those of a catalogue do."""
+
 
 class SourceReader(Protocol):
     """Reads some kinds of sources."""
@@ -149,11 +153,14 @@ class Updates:
     def _compare_again(self, name: str, *, is_new: bool) -> None:
         """Pod templates are compared with the class of their pool, and chips counted by it. Those that do not
         fit it may fit a new class."""
-        others = self._store.all() if is_new else ()
-        misfits = (pool for pool in others if pool.surroundings.may_be_of_another_class)
-        for pool in (*self._store.of_class(name), *misfits):
+        for pool in self._store.of_class(name):
             pool.look_around_again()
             self._mark(pool)
+        soon = self._agenda.now() + OTHER_CLASSES_SECONDS
+        for pool in self._store.all() if is_new else ():
+            if pool.surroundings.may_be_of_another_class:
+                pool.look_around_again(soon)
+                self._agenda.schedule(pool.key, soon)
 
     def _mark_all(self, pools: list[Pool]) -> None:
         for pool in pools:

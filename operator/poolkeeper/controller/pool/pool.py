@@ -307,9 +307,15 @@ class Pool:
         self.look_around_again()
         self.demand.assign(declaration.spec.demand if declaration.spec else ())
 
-    def look_around_again(self) -> None:
-        """Read pod template and other scalers at the next look; what is known counts until then."""
-        self.surroundings = replace(self.surroundings, expires_at=0.0, placement_expires_at=0.0)
+    def look_around_again(self, at: float = 0.0) -> None:
+        """Read pod template and other scalers at the first look from then on, in Unix seconds; what is known
+        counts until then."""
+        seen, self.quiet_until = self.surroundings, min(at, self.quiet_until)
+        self.surroundings = replace(
+            seen,
+            expires_at=min(at, seen.expires_at),
+            placement_expires_at=min(at, seen.placement_expires_at),
+        )
 
 
 def _class_of(declaration: Declaration) -> str:

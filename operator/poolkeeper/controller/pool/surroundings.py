@@ -48,10 +48,17 @@ class Surroundings:
     """Other scalers of the target."""
     scalers_unknown: str = "they have not been looked for yet"
     """Why there may be more scalers; empty where all are known."""
+    is_unsettled: bool = False
+    """Whether a resource claim is missing or can't be read, which may change at any moment."""
     expires_at: float = 0.0
     """Unix seconds at which the surroundings are read again."""
     placement_expires_at: float = 0.0
     """Unix seconds at which the pod template is read again while a rival is looked for more often."""
+
+    @property
+    def due_at(self) -> float | None:
+        """When they are read again even if nothing happens; None where they need not be."""
+        return self.expires_at if self.scalers or self.is_unsettled else None
 
     @property
     def may_be_of_another_class(self) -> bool:
@@ -106,7 +113,9 @@ class SurroundingsReader:
         """What is around the target now, given what was there before. The placement stays as it was where the
         class is gone. `step` pods of the target are one replica."""
         now, placement_expires_at = self._clock(), before.placement_expires_at
-        seen = _Template(before.placement, before.containers, before.size, before.has_late_workers)
+        seen = _Template(
+            before.placement, before.containers, before.size, before.has_late_workers, before.is_unsettled
+        )
         if accelerator is not None and (not before.scalers or now >= placement_expires_at):
             seen = await self._template(target, class_name, accelerator, seen, step)
             placement_expires_at = now + REREAD_SECONDS
@@ -119,6 +128,7 @@ class SurroundingsReader:
             containers=seen.containers,
             size=seen.size,
             has_late_workers=seen.has_late_workers,
+            is_unsettled=seen.has_problems,
             scalers=scalers,
             scalers_unknown=unknown,
             expires_at=expires_at,

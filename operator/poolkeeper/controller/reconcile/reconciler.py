@@ -220,7 +220,7 @@ class Reconciler:
             pool.decision.due_at if pool.decision else None,
             pool.decision.explain_at if pool.decision else None,
             pool.warm_floor.changes_at if pool.warm_floor else None,
-            pool.surroundings.expires_at if pool.surroundings.scalers else None,
+            pool.surroundings.due_at,
             held.until if held else None,
             pool.target.contest.ends_at(self._clock()),
             pool.shortage.due_at(short_since),
