@@ -177,6 +177,13 @@ class Scene(QueueWorld):
         path = f"{self.objects(API_VERSIONS[kind], _plural(kind))}/{name}/scale"
         await patch(self.client, path, {"spec": {"replicas": replicas}})
 
+    async def refresh(self, pool: str = "pool") -> None:
+        """Has the status of a pool written now: changed words and numbers alone are written once a minute,
+        what an edit of the pool leads to at once. The edit raises its most replicas by one."""
+        path = self.path("acceleratorpools", pool)
+        most = (await self.client.request("GET", path))["spec"]["replicas"]["max"]
+        await patch(self.client, path, {"spec": {"replicas": {"max": most + 1}}})
+
     async def becomes(
         self, holds: Callable[[JsonObject], bool], what: str, *, pool: str = "pool", seconds: float = 0.0
     ) -> JsonObject:

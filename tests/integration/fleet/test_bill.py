@@ -14,7 +14,6 @@ from hack.testing.fleet import hardware
 from hack.testing.fleet.pods import template
 from hack.testing.fleet.scene import PATIENCE_SECONDS, Scene
 from hack.testing.kinds import create_if_missing
-from hack.testing.objects import patch
 from hack.testing.queue_world import has_condition, scaled_to
 from hack.testing.waiting import eventually
 from poolkeeper.api.base import API_VERSION
@@ -140,7 +139,7 @@ def _by_state(scene: Scene) -> dict[str, float]:
 
 async def _dollars(scene: Scene) -> float:
     """What the status says that the pool has cost today. An edit of the pool has it written at once."""
-    await patch(scene.client, scene.path("acceleratorpools", "pool"), {"spec": {"replicas": {"max": 2}}})
+    await scene.refresh()
     generation = 2
 
     def is_written(status: dict[str, object]) -> bool:
