@@ -72,7 +72,6 @@ def waits(cause: AdmissionCause, *seconds: float) -> Admission:
         (UNSCHEDULABLE, NO_NODE),
         (NODE_PROVISIONING, PROVISIONING),
         (ADMISSION_REFUSED, OTHER),
-        ("", OTHER),
         ("SchedulerError", OTHER),
     ],
 )
@@ -83,6 +82,14 @@ def test_a_wait_is_learned_once_and_by_its_cause(reason: str, cause: AdmissionCa
     assert of(known, cause) == [600.5]
     assert sum(map(len, known.waits)) == 1
     assert not known.waiting
+
+
+def test_a_replica_of_which_nothing_says_what_holds_it_is_not_followed() -> None:
+    assert cause_of("") is OTHER
+    known = seen((60.0, one(held("", pod=""))), (600.0, one(held(""))), (640.0, one(ready=1)))
+    assert known == Admission()
+    known = seen((60.0, one(held("", pod=""))), (70.0, one(held(QUOTA_EXCEEDED, pod=""))))
+    assert [(wait.cause, wait.since) for wait in known.waiting] == [(QUOTA, T0)]
 
 
 def test_an_admission_at_once_is_no_wait() -> None:

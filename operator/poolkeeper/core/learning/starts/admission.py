@@ -142,7 +142,10 @@ def follow(
     known: Admission, now: float, replicas: Replicas, before: tuple[int | None, int | None]
 ) -> Admission:
     """Enter what a look shows of the replicas that are not ready. `before` is how many were desired and ready
-    at the look before."""
+    at the look before.
+
+    A replica is followed once it is known what holds it: one that is only not seen yet may not wait at all.
+    """
     held = [
         each for each in replicas.starting if each.stage is Stage.UNADMITTED and not each.is_under_way(now)
     ]
@@ -151,11 +154,11 @@ def follow(
     left, found, new = list(known.waiting), [], []
     for each in held:
         wait = _taken(left, each)
-        if wait is None:
-            new.append(each)
-        else:
+        if wait is not None:
             known, wait = _goes_on(known, now, each, wait)
             found.append(wait)
+        elif each.failure:
+            new.append(each)
     known, left = _gone(known, now, left, replicas, before)
     for each in new:
         # A pod that was deleted and made again: it still waits for what the one before it waited for.
