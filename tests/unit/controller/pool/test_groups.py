@@ -1,5 +1,6 @@
 """Several pods that are one replica: when they serve, how far they are, and whose failure is said."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from poolkeeper.controller.pool.replicas.groups import (
     ordinal_of,
     replicas_of,
 )
-from poolkeeper.core.values.observation import Stage
+from poolkeeper.controller.pool.starts import Starts
+from poolkeeper.core.values.observation import POD_MISSING, Replicas, Stage
 from poolkeeper.kube.watch.containers import Container
 from poolkeeper.kube.watch.pod import Failing, NoNode, Pod
 from tests.unit.controller.pool.pods import pod
@@ -178,3 +180,35 @@ def test_labels_that_somebody_else_wrote_do_no_harm(
     labels = {GROUP_INDEX: group_index, WORKER_INDEX: worker_index}
     pods = [pod(f"p{number}", 1.0, labels=labels, **state) for number, state in enumerate(states)]
     assert len(replicas_of(tuple(pods), pods, GROUP)) == len(pods)
+
+
+def starts_of(*groups: Pod, desired: int) -> Replicas:
+    starts = Starts()
+    starts.follow(groups, 100.0)
+    return starts.replicas(desired, groups, 100.0)
+
+
+def test_a_group_that_waits_for_a_host_is_not_taken_back_while_another_host_may_work() -> None:
+    (starting,) = starts_of(group(RUNS, RUNS, WAITS), desired=1).starting
+    assert (starting.stage, starting.reached) == (Stage.UNADMITTED, Stage.RUNNING)
+    assert starting.pod == "lws-0-2"
+    (gated,) = starts_of(group(GATED, GATED, GATED), desired=1).starting
+    assert (gated.stage, gated.reached) == (Stage.UNADMITTED, Stage.UNADMITTED)
+
+
+def test_a_host_that_does_not_exist_is_said_with_its_name() -> None:
+    replicas = starts_of(group(READY, RUNS, ABSENT), desired=1)
+    assert replicas.ready == 0
+    (starting,) = replicas.starting
+    assert (starting.failure, starting.pod) == (POD_MISSING, "lws-0-2")
+
+
+def test_the_group_of_the_highest_number_is_removed_first() -> None:
+    owner = ("StatefulSet", "lws")
+    named = (host("lws-0", WAITS, controller=owner), host("lws-1", READY, controller=owner))
+    leaders = tuple(replace(each, containers=(PROBED,)) for each in named)
+    workers = [host(f"lws-{index}-{rank}", RUNS) for index in (0, 1) for rank in (1, 2)]
+    replicas = starts_of(*replicas_of(leaders, workers, GROUP), desired=2)
+    (starting,) = replicas.starting
+    assert starting.pod == "lws-0"
+    assert starting.reached is Stage.RUNNING, "group 1, which serves, would go before it"
