@@ -150,6 +150,7 @@ class Controller:
             gone=self._pool_gone,
         )
         self._sweep = DeletionSweep(client, self._store, self._updates, namespaces=options.watch_namespaces)
+        self._reporter = Reporter(partial(write_status, client), self._events, self._leadership, self._clock)
         self._loop = self._make_loop()
 
     async def run(self) -> None:
@@ -165,9 +166,10 @@ class Controller:
                 for task in ended:
                     task.result()
             finally:
-                await self._leadership.resign()
                 # A look that continued would fail on the closed client, and log that as a bug.
                 parts["loop"].cancel()
+                await self._reporter.flush(self._store.all())
+                await self._leadership.resign()
 
     def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What runs side by side. A part with a fault runs again after a pause; only the end of the watch of
@@ -290,9 +292,7 @@ class Controller:
             news=NewsReader(partial(read_pod_events, self._client), self._clock),
             leadership=self._leadership,
             quotas=self._quotas,
-            reporter=Reporter(
-                partial(write_status, self._client), self._events, self._leadership, self._clock
-            ),
+            reporter=self._reporter,
             timings=self._timings,
             clock=self._clock,
             mark=self._readings.mark,

@@ -1,7 +1,8 @@
 """Reports on pools: when the status is worth a write, and which changes of conditions become events."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from poolkeeper.api.status import (
@@ -42,6 +43,7 @@ FIRST_IDLE_SECONDS = 15.0
 """Time until a pool's running idle time is first written after the operator's start, then NUMBERS_SECONDS
 apart. An operator that restarts every 20 s so still saves a part of it."""
 RETRY_SECONDS = 5.0
+FLUSH_SECONDS = 1.0
 _SAYS_HOW_LATE = {Reason.LATE, Reason.AT_CEILING, Reason.NO_START_HELPS}
 
 Status = Mapping[str, Any]
@@ -82,6 +84,18 @@ class Reporter:
         if due_at is None or due_at > now:
             return due_at
         return await self._write(pool, status)
+
+    async def flush(self, pools: Iterable[Pool]) -> None:
+        """Before the end of this process: write what runs where the status says otherwise, so that the next
+        one goes on with the bill from here. The next leader waits no longer than FLUSH_SECONDS."""
+        behind = [pool for pool in pools if _runs_otherwise(pool)]
+        if not (behind and self._leadership.may_write()):
+            return
+        try:
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await asyncio.gather(*(self._write(pool, status_of(pool)) for pool in behind))
+        except TimeoutError:
+            logger.warning("Not all of %d bills were brought up to date before the end", len(behind))
 
     async def _write(self, pool: Pool, status: dict[str, Any]) -> float | None:
         learned, counts_idle = _learned(pool), _counts_idle(pool)
