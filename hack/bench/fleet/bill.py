@@ -2,8 +2,8 @@
 
     python -m hack.bench fleet.bill [--minutes 60] [--restarts 3] [--kill]
 
-Starts etcd, kube-apiserver and redis-server, and runs the operator as a process. One pool starts, works, idles
-and stops again and again, with lengths drawn at random; a part of the benchmark stands in for the controllers
+Starts etcd, kube-apiserver and redis-server, and runs the operator as a process. One pool starts, works,
+idles and stops again and again, with lengths drawn at random; a part of the benchmark stands in for the controllers
 that make pods. The operator is ended and started again at even distances: with SIGTERM, or with --kill by
 SIGKILL, which loses what was seen of work within the minute before.
 
@@ -93,7 +93,6 @@ def _print(found: Spent, expected: Spent) -> int:
         ours, theirs = getattr(found, state), getattr(expected, state)
         off = abs(ours - theirs)
         is_met = is_met and off <= max(MOST_OFF * theirs, LEAST_SECONDS)
-        print(
-            f"{state:8}  billed {ours:8.1f} s  audit log {theirs:8.1f} s  off {100 * off / max(theirs, 1e-9):.2f} %"
-        )
+        percent = 100 * off / max(theirs, 1e-9)
+        print(f"{state:8}  billed {ours:8.1f} s  audit log {theirs:8.1f} s  off {percent:.2f} %")
     return 0 if is_met else 1
