@@ -3,9 +3,9 @@
     python -m hack.bench fleet.bill [--minutes 60] [--restarts 3] [--kill]
 
 Starts etcd, kube-apiserver and redis-server, and runs the operator as a process. One pool starts, works,
-idles and stops again and again, with lengths drawn at random; a part of the benchmark stands in for the controllers
-that make pods. The operator is ended and started again at even distances: with SIGTERM, or with --kill by
-SIGKILL, which loses what was seen of work within the minute before.
+idles and stops again and again, with lengths drawn at random; a part of the benchmark stands in for the
+controllers that make pods. The operator is ended and started again at even distances: with SIGTERM, or with
+--kill by SIGKILL, which loses what was seen of work within the minute before.
 
 The independent sum: when each pod got its node, became Ready and was deleted, from the audit log; work, from
 the script that puts jobs in. The aim, which the exit status tells: each state within 1 %, or within 1 s where
