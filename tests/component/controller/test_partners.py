@@ -311,3 +311,12 @@ def test_all_are_up_or_all_are_at_zero_and_they_settle(
     links: dict[str, tuple[str, ...]], turns: list[tuple[float, dict[str, tuple[int, int]], str]]
 ) -> None:
     asyncio.run(_together(links, turns))
+
+
+async def test_a_partner_that_is_only_observed_needs_no_room() -> None:
+    group = await pair()
+    group.declare("decode", (), generation=2, mode="Observe")
+    limit(group, 1)
+    for _ in range(6):
+        await group.settle(1.0, prefill=(1, 0))
+    assert group.replicas == (1, 0)

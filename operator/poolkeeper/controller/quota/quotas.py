@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
+from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.pool.partners import group_of
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
@@ -205,7 +206,7 @@ class Quotas:
         group = group_of(self._store, pool)
         if len(group) == 1 or self._holding(pool).held:
             return []
-        return [each.key for each in group if not self._holding(each).held]
+        return [each.key for each in group if not self._holding(each).held and _is_enforced(each)]
 
     def _holding(self, pool: Pool) -> Holding:
         holding = self._holdings.get(pool.key)
@@ -277,6 +278,11 @@ def _noted(pool: Pool) -> int:
         return 0
     numbers = (replicas.get(name) for name in ("desired", "terminating"))
     return sum(each for each in numbers if isinstance(each, int) and not isinstance(each, bool) and each > 0)
+
+
+def _is_enforced(pool: Pool) -> bool:
+    """Whether the operator writes the replicas of a pool: one that it only observes comes up with nobody."""
+    return pool.declaration.spec is not None and pool.declaration.spec.mode is PoolMode.ENFORCE
 
 
 def _is_refused(error: BaseException) -> bool:
