@@ -17,7 +17,7 @@ def run(*arguments: str) -> int:
 def test_writes_once_and_is_then_content(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(tmp_path / "crds")
     assert run("--output", folder) == 0
-    assert capsys.readouterr().out.count("wrote ") == 2
+    assert capsys.readouterr().out.count("wrote ") == 3
     assert run("--output", folder, "--check") == 0
     assert run("--output", folder) == 0
     assert capsys.readouterr().out == ""
