@@ -117,6 +117,13 @@ async def test_the_class_is_left_alone_and_load_returns_once_it_has_capacity(wor
     assert "message" not in world.arms["preferred"]
 
 
+async def test_replicas_are_billed_by_the_class_that_they_run_on(world: World) -> None:
+    await world.seconds_pass(1)
+    await world.seconds_pass(30, queued=1)
+    assert world.pool.meter is not None
+    assert [each.unit.accelerator_class for each in world.pool.meter.occupants] == ["large"]
+
+
 async def test_what_is_known_of_the_classes_outlasts_a_restart(world: World) -> None:
     await world.seconds_pass(1)
     await world.seconds_pass(190, queued=1)
