@@ -32,8 +32,9 @@ from poolkeeper.kube.transport.paths import api_path
 
 IDLE_SECONDS = 20
 LOAD_SECONDS = 12.0
-DOWN_SECONDS = 10.0
-"""For how long the operator is down at each restart."""
+DOWN_SECONDS = 2.0
+"""For how long the operator is down at each restart, beside its own start. What replicas do meanwhile is not
+seen, and counts as what they did last."""
 MOST_OFF = 0.01
 LEAST_SECONDS = 1.0
 SEED = 14

@@ -214,3 +214,12 @@ async def test_savings_and_losses_are_shown_alike(cluster: FakeCluster) -> None:
     assert saved["keda"] is not None
     assert saved["keda"] > 0.5
     assert saved["knative"] is not None
+
+
+@pytest.mark.parametrize("amount", ["lots", "1e3", "-1", "1.1234567"])
+async def test_an_amount_that_another_version_let_pass_is_no_budget(
+    cluster: FakeCluster, amount: str
+) -> None:
+    await begun(cluster, budget={"dollarsPerDay": amount, "action": "Cap"})
+    assert cluster.condition("WithinBudget")[0] == "Unknown"
+    assert cluster.condition("Ready")[0] == "True"

@@ -1,5 +1,6 @@
 """From what a look saw of a pool to its meter, and to what its budget still allows."""
 
+import re
 from typing import NamedTuple
 
 from poolkeeper.api.pool import BudgetAction
@@ -22,6 +23,7 @@ from poolkeeper.core.values.spec import PoolSpec
 from poolkeeper.core.values.unit_cost import unit_cost
 from poolkeeper.kube.watch.pod import Pod
 
+DECIMAL = re.compile(r"([0-9]{1,9})(?:[.]([0-9]{1,6}))?")
 PROMPT_SECONDS = 5.0
 """A pod that got its node so lately did so when it was seen: it shows whole seconds of another clock."""
 
@@ -81,7 +83,10 @@ def spent(pool: Pool, now: float) -> Spending | None:
     spec = pool.declaration.spec
     if spec is None or spec.budget is None or pool.meter is None:
         return None
-    allowance = Allowance(_micro(spec.budget.dollars_per_day), spec.budget.action is BudgetAction.CAP)
+    micro_dollars = _micro(spec.budget.dollars_per_day)
+    if micro_dollars is None:
+        return None
+    allowance = Allowance(micro_dollars, spec.budget.action is BudgetAction.CAP)
     return spending(pool.meter, now, today(pool, now), allowance)
 
 
@@ -154,9 +159,11 @@ def _seen(store: Store, pool: Pool, now: float) -> Seen | None:
         # The older pool is billed for the replicas of a target that two pools name.
         return Seen((), 0, tail_seconds)
     known = {each.name: each for each in pool.meter.occupants} if pool.meter else {}
+    # After a restart nothing was seen when it happened: the pods' own times count, however late.
+    prompt_from = now if pool.meter and pool.meter.is_resumed else now - PROMPT_SECONDS
     units = [unit, *(fallback_unit(store, arm) for arm in pool.fallbacks)]
     found = tuple(
-        _occupant(arm.starts, pod, known.get(pod.uid), each, now)
+        _occupant(arm.starts, pod, known.get(pod.uid), each, now, prompt_from)
         for arm, each in zip(pool.arms, units, strict=True)
         for pod in arm.pods
         if each is not None and pod.has_node and not pod.is_finished
@@ -171,16 +178,19 @@ def _bounds(pool: Pool, spec: PoolSpec) -> Bounds:
     return Bounds(floor, most, spec.concurrency, is_held, spec.drains_on_termination)
 
 
-def _occupant(starts: Starts, pod: Pod, known: Occupant | None, unit: Unit, now: float) -> Occupant:
-    """A replica that has a node. One that is being terminated stays in the state that it had."""
+def _occupant(
+    starts: Starts, pod: Pod, known: Occupant | None, unit: Unit, now: float, prompt_from: float
+) -> Occupant:
+    """A replica that has a node. One that is being terminated stays in the state that it had. What its pod
+    dates after `prompt_from` is seen as it happens."""
     serves_since = starts.served_since(pod)
     if known is not None and known.serves_since is not None and serves_since is not None:
         serves_since = known.serves_since
-    elif serves_since is not None and now - serves_since <= PROMPT_SECONDS:
+    elif serves_since is not None and serves_since > prompt_from:
         serves_since = now
     if known is None:
         begun_at = pod.scheduled_at or pod.created_at or now
-        if begun_at > now - PROMPT_SECONDS:
+        if begun_at > prompt_from:
             begun_at = now
     else:
         begun_at = known.begun_at
@@ -189,7 +199,7 @@ def _occupant(starts: Starts, pod: Pod, known: Occupant | None, unit: Unit, now:
     return Occupant(pod.uid, unit, begun_at, serves_since)
 
 
-def _micro(amount: str) -> int:
-    """Micro-dollars of a declared decimal, which the API server has checked."""
-    dollars, _, fraction = amount.partition(".")
-    return int(dollars) * MICRO + int(fraction.ljust(6, "0")[:6] or 0)
+def _micro(amount: str) -> int | None:
+    """Micro-dollars of a declared decimal; None where a CRD of another version let pass something else."""
+    found = DECIMAL.fullmatch(amount)
+    return int(found[1]) * MICRO + int((found[2] or "").ljust(6, "0")) if found else None
