@@ -229,8 +229,8 @@ class Fallback(ApiModel):
     name: ObjectName
     """Name of the fallback, for example a100."""
     target_ref: TargetReference
-    """The workload that is scaled. Its pods have the labels that the pool's Service selects, and labels of
-    their own in its selector, so that no pod belongs to two targets."""
+    """The workload that is scaled. Its pods have the labels that the pool's Service selects, if there is
+    one."""
     accelerator: Accelerator
     """The accelerator that a replica of this workload uses."""
     max: Annotated[int, Field(ge=1, le=10_000)] | None = None

@@ -33,7 +33,7 @@ def pod(target: str, number: int, now: float, *, is_ready: bool) -> Pod:
         "namespace": "ns",
         "resourceVersion": "1",
         "ownerReferences": [{"kind": "ReplicaSet", "name": f"{target}-1", "controller": True}],
-        "labels": {"app": target},
+        "labels": {"app": target, "model": "chat"},
         "creationTimestamp": at,
     }
     container = {"name": "server", "readinessProbe": {"exec": {}}}
@@ -115,6 +115,13 @@ async def test_the_class_is_left_alone_and_load_returns_once_it_has_capacity(wor
     await world.seconds_pass(5, in_flight=1)
     assert await world.seconds_pass(40) == [("other", 0)], "the dearer one stops once the pool is idle"
     assert "message" not in world.arms["preferred"]
+
+
+async def test_a_pod_that_both_selectors_match_belongs_to_the_target_that_made_it(world: World) -> None:
+    world.cluster.scales.selector = "model=chat"
+    await world.seconds_pass(1)
+    assert await world.seconds_pass(60, queued=1) == [("worker", 1), ("other", 1)]
+    assert [(each.desired, each.ready) for each in world.pool.shown] == [(1, 0), (1, 1)]
 
 
 async def test_replicas_are_billed_by_the_class_that_they_run_on(world: World) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.pool.arm import Arm
-from poolkeeper.controller.pool.pod_selection import PodSelection
+from poolkeeper.controller.pool.pod_selection import PodSelection, without_those_of
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.values.decision import Verdict
@@ -36,10 +36,14 @@ class Readings:
         """Some pods of a namespace have changed, or are known again; `pods` are all of them by uid."""
         selection = PodSelection(pods.values())
         for pool in self._store.in_namespace(namespace):
-            keys = pool.declaration.targets or (None,)
+            keys = pool.declaration.targets
             changed = [
-                _see(arm, selection.matching(arm.target.selector, key), selection.workers(key))
-                for arm, key in zip(pool.arms, keys, strict=False)
+                _see(
+                    arm,
+                    without_those_of(selection.matching(arm.target.selector, key), key, keys),
+                    selection.workers(key),
+                )
+                for arm, key in zip(pool.arms, keys or (None,), strict=False)
             ]
             if any(changed) or not pool.are_replicas_known:
                 self.mark(pool)

@@ -1,6 +1,6 @@
 """Which pods belong to which pool: the selectors of the targets, matched in memory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
 from poolkeeper.controller.pool.replicas.groups import WORKER_INDEX
@@ -72,6 +72,28 @@ def _is_worker(pod: Pod) -> bool:
     """Whether a StatefulSet, as a LeaderWorkerSet has one for each group, made the pod, and it leads none."""
     is_made = pod.controller is not None and pod.controller[0] == _MAKERS[GROUP_SET]
     return is_made and pod.labels.get(WORKER_INDEX, "0") != "0"
+
+
+def without_those_of(
+    pods: tuple[Pod, ...], key: TargetKey | None, keys: Sequence[TargetKey]
+) -> tuple[Pod, ...]:
+    """The pods of one target of a pool, without those that the names of their controllers give to another of
+    its targets: two Deployments may have selectors that match the pods of both.
+
+    Example: the ReplicaSet `chat-a100-6d4cf56db6` is one of the Deployment `chat-a100`.
+    """
+    if len(keys) < 2 or key is None:
+        return pods
+    others = [each for each in keys if each != key]
+    return tuple(pod for pod in pods if _names(pod, key) or not any(_names(pod, each) for each in others))
+
+
+def _names(pod: Pod, target: TargetKey) -> bool:
+    """Whether the name of a pod's controller is one that this target gives."""
+    if pod.controller is None:
+        return False
+    kind, name = pod.controller
+    return (name.rpartition("-")[0] if kind == "ReplicaSet" else name) == target.name
 
 
 def _is_foreign(pod: Pod, target: TargetKey | None) -> bool:

@@ -8,7 +8,7 @@ from poolkeeper.controller.billing.metering import lowered_by, measure, spent, z
 from poolkeeper.controller.pool.arm import Arm
 from poolkeeper.controller.pool.held.news import NO_NEWS, NewsReader, waiting_pod
 from poolkeeper.controller.pool.partners import partners_of
-from poolkeeper.controller.pool.pod_selection import PodSelection
+from poolkeeper.controller.pool.pod_selection import PodSelection, without_those_of
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.refusals import NO_SHORTAGE, RefusalReader
 from poolkeeper.controller.pool.replicas.serving import serving
@@ -155,7 +155,7 @@ class Observer:
             if arm.starts is starts:
                 arm.pod_news = found
 
-    async def read_scale(self, arm: Arm, target: TargetKey) -> int | None:
+    async def read_scale(self, pool: Pool, arm: Arm, target: TargetKey) -> int | None:
         """Read /scale. Returns the replicas before, where somebody has changed them since the last read."""
         asked, step = arm.target, arm.step
         try:
@@ -170,7 +170,9 @@ class Observer:
         replicas_before = arm.target.was_read(scale, self._clock())
         if scale.selector != selector:
             selection = PodSelection(self._pods.pods(target.namespace).values())
-            arm.pods, arm.workers = selection.matching(scale.selector, target), selection.workers(target)
+            matching = selection.matching(scale.selector, target)
+            arm.pods = without_those_of(matching, target, pool.declaration.targets)
+            arm.workers = selection.workers(target)
         return replicas_before
 
     def learn_from_pods(self, pool: Pool, spec: PoolSpec) -> tuple[PoolState, list[Pod]]:

@@ -143,7 +143,7 @@ class Reconciler:
 
     async def _read(self, pool: Pool, arm: Arm, target: TargetKey) -> None:
         """Read /scale of an arm, and note it where somebody else has changed the replicas."""
-        before, scale = await self._observer.read_scale(arm, target), arm.target.scale
+        before, scale = await self._observer.read_scale(pool, arm, target), arm.target.scale
         if scale is None:
             return
         if before is not None:
