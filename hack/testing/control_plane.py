@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import time
 import urllib.request
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -132,19 +133,18 @@ class ControlPlane:
     def _kubeconfig(self, user: str, token: str) -> Path:
         cluster = {"server": self.url, "certificate-authority": str(self.certificate)}
         location = self._folder / f"{user}.kubeconfig"
-        location.write_text(
-            yaml.safe_dump(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Config",
-                    "current-context": user,
-                    "clusters": [{"name": "test", "cluster": cluster}],
-                    "users": [{"name": user, "user": {"token": token}}],
-                    "contexts": [{"name": user, "context": {"cluster": "test", "user": user}}],
-                }
-            )
-        )
-        return location
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": user,
+            "clusters": [{"name": "test", "cluster": cluster}],
+            "users": [{"name": user, "user": {"token": token}}],
+            "contexts": [{"name": user, "context": {"cluster": "test", "user": user}}],
+        }
+        # A process that starts now may read the file that is there: it must never be empty.
+        written = location.with_suffix(f".{uuid.uuid4().hex}")
+        written.write_text(yaml.safe_dump(content))
+        return written.replace(location)
 
     async def client(self, user: str = ADMIN) -> KubeClient:
         """A client for one of USERS, which the caller closes."""
