@@ -197,7 +197,7 @@ class QuotaWorld:
     def _write(self, tenant: Tenant, scale: Scale, replicas: int) -> None:
         work, target = tenant.work, tenant.pool.target
         try:
-            with self.quotas.writing(tenant.pool, scale, replicas):
+            with self.quotas.writing(tenant.pool, tenant.pool, scale, replicas):
                 self._put(tenant, scale, replicas)
         except NoRoom:
             self.refused += 1

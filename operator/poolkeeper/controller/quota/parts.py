@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
-from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.core.quota.quota import Measure, Part, Quota, Unit
+from poolkeeper.core.values.replica_size import ReplicaSize
 from poolkeeper.core.values.unit_cost import UNKNOWN, UnitCost, unit_cost
 
 Classes = Mapping[str, AcceleratorClassSpec]
@@ -13,14 +13,12 @@ ASSUMED_CHIPS = 1
 _FIGURES = {Unit.WATTS: "wattsPerChip", Unit.MICRO_DOLLARS: "price (dollarsPerChipHour, or one in prices)"}
 
 
-def part_of(quota: Quota, share: int, pool: Pool, classes: Classes) -> Part:
-    """How a pool takes part in a quota.
+def part_of(quota: Quota, share: int, name: str, size: ReplicaSize, classes: Classes) -> Part:
+    """How replicas of this size, on the class of this name, take part in a quota.
 
     Where a figure is missing, nothing may be added, since an unknown figure is not zero. The replicas that
     the pool has all the same count with the largest figure of any class.
     """
-    spec, size = pool.declaration.spec, pool.surroundings.size
-    name = spec.accelerator.class_ if spec else ""
     accelerator = classes.get(name)
     chips, unknown = size.chips, ""
     cost = unit_cost(accelerator, classes) if accelerator else UNKNOWN

@@ -11,18 +11,20 @@ from contextlib import contextmanager
 from time import monotonic
 
 from poolkeeper.api.pool import PoolMode
+from poolkeeper.controller.pool.arm import Arm
 from poolkeeper.controller.pool.partners import group_of
 from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.quota.counting import replicas_present
 from poolkeeper.controller.quota.declared import Declared, declared
 from poolkeeper.controller.quota.parts import part_of
+from poolkeeper.controller.quota.stakes import stakes_of
+from poolkeeper.controller.quota.targets import HeldTarget, targets_of
 from poolkeeper.controller.quota.words import Words
 from poolkeeper.core.quota.bank import Bank
 from poolkeeper.core.quota.holding import Holding
-from poolkeeper.core.quota.quota import Part
-from poolkeeper.core.values.identity import PoolKey
-from poolkeeper.core.values.stake import Stake
+from poolkeeper.core.quota.quota import Holder, Part
+from poolkeeper.core.values.identity import PoolKey, TargetKey
 from poolkeeper.kube.objects.quotas import QuotaObject
 from poolkeeper.kube.objects.scale import Scale
 from poolkeeper.kube.transport.errors import ApiError, TargetFailure, TargetMissing
@@ -50,8 +52,10 @@ class Quotas:
         self._store = store
         self._mark = mark
         self._clock = clock
-        self._holdings: dict[PoolKey, Holding] = {}
-        self._unread: set[PoolKey] = set()
+        self._holdings: dict[Holder, Holding] = {}
+        self._unread: set[Holder] = set()
+        self._fallbacks: dict[PoolKey, tuple[Holder, ...]] = {}
+        """The holders of each pool beside the pool itself."""
         self._news = asyncio.Event()
 
     # What is declared.
@@ -86,37 +90,41 @@ class Quotas:
         now = self._clock()
         self.unread_until = now + UNREAD_SECONDS
         for pool in self._store.all():
-            noted, spec = _noted(pool), pool.declaration.spec
-            self._holding(pool).assume(spec.replicas.max if spec else noted, noted)
-            self._unread.add(pool.key)
+            for each in targets_of(pool):
+                self._holding(each).assume(each.at_most, each.noted)
+                self._unread.add(each.holder)
         if self.declared:
             self._count_all()
 
     @property
-    def unread(self) -> frozenset[PoolKey]:
-        """The pools that count with what may be there, since they were not read yet."""
+    def unread(self) -> frozenset[Holder]:
+        """Those that count with what may be there, since they were not read yet."""
         return frozenset(self._unread)
 
     def was_read(self, pool: Pool) -> bool:
         """Whether what the pool holds was read since this replica leads; else it counts with what may be
         there."""
-        return self._holding(pool).is_read
+        return self._holding(next(targets_of(pool))).is_read
 
     # One look at a pool.
 
     def ceiling(self, pool: Pool, *, are_pods_known: bool) -> int | None:
         """The most replicas that the pool may have, as it was just seen; None where no quota counts it."""
-        self._look(pool, self._holding(pool), are_pods_known=are_pods_known)
+        for each in targets_of(pool):
+            self._look(each, are_pods_known=are_pods_known)
         if not self.declared and not pool.quota:
             return None
         self._count(pool)
-        found = self.bank.ceiling(pool.key)
-        if found is None:
+        if not self.counts(pool):
             pool.quota = ""
             return None
         if not self.bank.fits_together(self._coming_up(pool)):
             return 0
-        return found.replicas
+        return sum(self._most(each) for each in targets_of(pool))
+
+    def most_of(self, pool: Pool) -> list[int] | None:
+        """The most replicas of each target, the preferred one first; None where no quota counts the pool."""
+        return [self._most(each) for each in targets_of(pool)] if self.counts(pool) else None
 
     def decided(self, pool: Pool, *, may_write: bool) -> None:
         """A decision was made; without the right to write it, the pool asks for nothing."""
@@ -124,11 +132,10 @@ class Quotas:
         position = self.bank.position(pool.key)
         if position is None or not self.counts(pool):
             return
-        stake = pool.decision.stake if pool.decision else None
-        if stake is None or not may_write:
-            stake = Stake(needed=position.held, wanted=0)
-        self.bank.stakes(pool.key, stake)
-        if stake.wanted > position.held:
+        stake = pool.decision.stake if pool.decision and may_write else None
+        for each, mine in stakes_of(pool, stake, lambda target: self._holding(target).held):
+            self.bank.stakes(each.holder, mine)
+        if position.stake.wanted > position.held:
             pool.quota = self._words.why_not_more(pool.key, self._unread, self.unread_until)
             together = self._coming_up(pool)
             if not self.bank.fits_together(together):
@@ -137,12 +144,16 @@ class Quotas:
         self._note_news()
 
     @contextmanager
-    def writing(self, pool: Pool, scale: Scale, replicas: int) -> Iterator[None]:
-        """The context of one write of the replicas. Raises NoRoom where a quota has no room for it."""
-        holding = self._holding(pool)
+    def writing(self, pool: Pool, arm: Arm, scale: Scale, replicas: int) -> Iterator[None]:
+        """The context of one write of the replicas of one target. Raises NoRoom where a quota has no room for
+        it."""
+        target = next((each for each in targets_of(pool) if each.arm is arm), None)
+        if target is None:
+            raise NoRoom
+        holding = self._holding(target)
         if replicas > scale.replicas:
             together = self._coming_up(pool)
-            if not (self.bank.fits_together(together) and self.bank.reserve(pool.key, replicas)):
+            if not (self.bank.fits_together(together) and self.bank.reserve(target.holder, replicas)):
                 raise NoRoom
             holding.reserve(replicas)
             for key in together:
@@ -168,20 +179,27 @@ class Quotas:
 
     def changes_at(self, pool: Pool) -> float | None:
         """When the pool has to be looked at although nothing happens, since fewer replicas may count then."""
-        holding = self._holdings.get(pool.key)
-        if holding is None or not self.declared:
+        if not self.declared:
             return None
-        return self.unread_until if pool.key in self._unread else holding.changes_at()
+        times = (
+            self.unread_until if each.holder in self._unread else self._holding(each).changes_at()
+            for each in targets_of(pool)
+        )
+        return min((at for at in times if at is not None), default=None)
 
     def forget(self, pool: Pool) -> None:
         """The pool was deleted; call it once it is no longer in the store."""
-        self._holdings.pop(pool.key, None)
-        self._unread.discard(pool.key)
-        self.bank.forget(pool.key)
+        for holder in (pool.key, *self._fallbacks.pop(pool.key, ())):
+            self._forget(holder)
         # Another pool of the same target holds its replicas from now on.
-        if pool.declaration.target:
-            for each in self._store.sharing(pool.declaration.target):
+        for target in pool.declaration.targets:
+            for each in self._store.sharing(target):
                 self._count(each)
+
+    def _forget(self, holder: Holder) -> None:
+        self._holdings.pop(holder, None)
+        self._unread.discard(holder)
+        self.bank.forget(holder)
 
     async def run(self) -> None:
         """Ask the arbiter whenever something has changed, and have the pools that it concerns looked at."""
@@ -204,62 +222,78 @@ class Quotas:
         """The pools that need room together for the first replica of this one; none where it has one, or has
         no partners."""
         group = group_of(self._store, pool)
-        if len(group) == 1 or self._holding(pool).held:
+        if len(group) == 1 or self._holds(pool):
             return []
-        return [each.key for each in group if not self._holding(each).held and _is_enforced(each)]
+        return [each.key for each in group if not self._holds(each) and _is_enforced(each)]
 
-    def _holding(self, pool: Pool) -> Holding:
-        holding = self._holdings.get(pool.key)
+    def _holds(self, pool: Pool) -> int:
+        """The replicas of all targets of a pool."""
+        return sum(self._holding(each).held for each in targets_of(pool))
+
+    def _most(self, target: HeldTarget) -> int:
+        """What the bank allows a target; without a quota that counts it, what may be asked of it."""
+        found = self.bank.ceiling(target.holder)
+        return target.at_most if found is None else found.replicas
+
+    def _holding(self, target: HeldTarget) -> Holding:
+        holding = self._holdings.get(target.holder)
         if holding is None:
-            holding = self._holdings[pool.key] = Holding()
-            noted = _noted(pool)
-            holding.assume(noted, noted)
+            holding = self._holdings[target.holder] = Holding()
+            holding.assume(target.noted, target.noted)
         return holding
 
-    def _look(self, pool: Pool, holding: Holding, *, are_pods_known: bool) -> None:
+    def _look(self, each: HeldTarget, *, are_pods_known: bool) -> None:
         """Note what was read of a target and its pods."""
-        scale, now = pool.target.scale, self._clock()
-        if scale is not None and pool.target.has_selector and are_pods_known:
-            holding.saw(*replicas_present(pool), now)
-        elif scale is not None and not pool.target.has_selector:
+        target, holding, now = each.arm.target, self._holding(each), self._clock()
+        scale = target.scale
+        if scale is not None and target.has_selector and are_pods_known:
+            holding.saw(*replicas_present(each.arm, each.key), now)
+        elif scale is not None and not target.has_selector:
             holding.saw(scale.current_replicas, 0, now)
         elif scale is None or not holding.is_read:
-            self._look_in_vain(pool, holding, now)
+            self._look_in_vain(each, holding, now)
             return
         holding.read(scale.replicas, scale.resource_version, now)
-        self._unread.discard(pool.key)
+        self._unread.discard(each.holder)
 
-    def _look_in_vain(self, pool: Pool, holding: Holding, now: float) -> None:
+    def _look_in_vain(self, each: HeldTarget, holding: Holding, now: float) -> None:
         """The target or its pods can't be read."""
-        if isinstance(pool.target.failure, TargetMissing):
+        if isinstance(each.arm.target.failure, TargetMissing):
             holding.saw(0, 0, now)
             holding.read(0, "", now)
-            self._unread.discard(pool.key)
-        elif pool.key in self._unread and now >= self.unread_until:
+            self._unread.discard(each.holder)
+        elif each.holder in self._unread and now >= self.unread_until:
             holding.assume(holding.before, holding.before)
-            self._unread.discard(pool.key)
+            self._unread.discard(each.holder)
 
     def _count(self, pool: Pool) -> None:
         """Bring the books up to date with one pool."""
-        self.bank.place(pool.key, dict(self._parts(pool)))
-        holding = self._holding(pool)
-        is_first = self._is_first(pool)
-        self.bank.hold(pool.key, holding.held if is_first else 0, holding.leaving if is_first else 0)
+        targets = list(targets_of(pool))
+        fallbacks = tuple(each.holder for each in targets[1:])
+        for gone in set(self._fallbacks.get(pool.key, ())) - set(fallbacks):
+            self._forget(gone)
+        if fallbacks or pool.key in self._fallbacks:
+            self._fallbacks[pool.key] = fallbacks
+        for each in targets:
+            self.bank.place(each.holder, dict(self._parts(pool, each)))
+            holding = self._holding(each)
+            is_first = self._is_first(pool, each.key)
+            self.bank.hold(each.holder, holding.held if is_first else 0, holding.leaving if is_first else 0)
         self._note_news()
 
-    def _is_first(self, pool: Pool) -> bool:
-        """Whether the pool is the one that counts, of all that name its target."""
-        target = pool.declaration.target
+    def _is_first(self, pool: Pool, target: TargetKey | None) -> bool:
+        """Whether the pool is the one that counts, of all that name a target."""
         if target is None:
             return True
         sharing = self._store.sharing(target)
         return len(sharing) < 2 or sharing[0] is pool
 
-    def _parts(self, pool: Pool) -> Iterator[tuple[str, Part]]:
+    def _parts(self, pool: Pool, target: HeldTarget) -> Iterator[tuple[str, Part]]:
+        size = target.arm.surroundings.size
         for name, each in self.declared.items():
             share = each.share_of(pool.key.namespace, pool.labels)
             if share is not None:
-                yield name, part_of(each.quota, share, pool, self._store.classes)
+                yield name, part_of(each.quota, share, target.class_name, size, self._store.classes)
 
     def _count_all(self) -> None:
         for pool in self._store.all():
@@ -269,15 +303,6 @@ class Quotas:
     def _note_news(self) -> None:
         if self.bank.is_due:
             self._news.set()
-
-
-def _noted(pool: Pool) -> int:
-    """The replicas that a pool's status says it has; 0 where it says nothing that can be read."""
-    replicas = pool.status.get("replicas")
-    if not isinstance(replicas, dict):
-        return 0
-    numbers = (replicas.get(name) for name in ("desired", "terminating"))
-    return sum(each for each in numbers if isinstance(each, int) and not isinstance(each, bool) and each > 0)
 
 
 def _is_enforced(pool: Pool) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from poolkeeper.controller.pool.store import Store
 from poolkeeper.controller.quota.declared import Declared
 from poolkeeper.controller.quota.quotas import Quotas
+from poolkeeper.controller.quota.targets import targets_of
 from poolkeeper.controller.quota.words import in_short, in_use, name_of
 from poolkeeper.core.policy.say import count, time_of_day
 from poolkeeper.core.quota.bank import Books
@@ -77,7 +78,8 @@ def _set_elsewhere(store: Store, books: Books) -> Iterator[str]:
 
 def _is_blind(store: Store, holder: Holder) -> bool:
     pool = store.get(PoolKey(*holder[:2]))
-    return pool is not None and pool.target.failure is not None
+    targets = targets_of(pool) if pool else ()
+    return any(each.arm.target.failure is not None for each in targets if each.holder == holder)
 
 
 def _named(holders: Sequence[Holder]) -> str:

@@ -21,7 +21,7 @@ class Words:
         self._bank = bank
         self._givers: dict[str, tuple[object, str]] = {}
 
-    def why_not_more(self, key: PoolKey, unread: Collection[PoolKey], unread_until: float) -> str:
+    def why_not_more(self, key: PoolKey, unread: Collection[Holder], unread_until: float) -> str:
         """What keeps a pool from another replica; empty where nothing does."""
         position = self._bank.position(key)
         found = self._bank.ceiling(key)

@@ -1,7 +1,6 @@
 """One look at one pool: observe, decide, write if anything is to change, and explain."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 
 from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.billing.metering import budget_changes_at
@@ -276,9 +275,11 @@ class Reconciler:
 
     def _raises_in_quota(self, pool: Pool) -> bool:
         """Whether the decision is to add replicas that a quota counts."""
-        decision, scale = pool.decision, pool.target.scale
-        is_raise = decision is not None and scale is not None and decision.replicas > scale.replicas
-        return is_raise and self._quotas.counts(pool)
+        if not self._quotas.counts(pool) or pool.declaration.target is None:
+            return False
+        due = self._changes(pool, pool.declaration.target)
+        scales = [(each.arm.target.scale, each.replicas) for each in due]
+        return any(scale is not None and replicas > scale.replicas for scale, replicas in scales)
 
     async def _write(self, pool: Pool, arm: Arm, target: TargetKey, replicas: int, spec: PoolSpec) -> None:
         decision, scale = pool.decision, arm.target.scale
@@ -290,7 +291,7 @@ class Reconciler:
         if not 0 <= replicas <= most:
             raise ValueError(f"a bug: decided on {replicas} replicas, which is not in 0 to {most}")
         async with self._leadership.writing():
-            with self._quotas.writing(pool, scale, replicas) if arm is pool else nullcontext():
+            with self._quotas.writing(pool, arm, scale, replicas):
                 written = await self._scales.write(target, scale, replicas)
         now = self._clock()
         is_completed = written.replicas == scale.replicas

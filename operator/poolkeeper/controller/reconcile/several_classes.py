@@ -80,16 +80,20 @@ class SeveralClasses:
     def _arms(self, pool: Pool, spec: PoolSpec, preferred: Replicas, now: float) -> list[core.Arm]:
         """All arms as they are seen; the start times are looked up in the state. A quota of a class lowers
         `most`."""
-        class_name = pool.declaration.classes[0]
+        class_name, quota = pool.declaration.classes[0], self._quotas.most_of(pool)
         first = core.Arm(
             name=class_name,
             replicas=preferred,
-            most=spec.max_replicas,
+            most=spec.max_replicas if quota is None else min(spec.max_replicas, quota[0]),
             scarce=self._scarce(pool, 0),
             micro_dollars_per_hour=_price(unit_of(self._store, pool)),
             may_write=_may_write(pool, now),
         )
-        return [first, *(self._fallback(pool, spec, at, now) for at in range(len(pool.fallbacks)))]
+        fallbacks = [self._fallback(pool, spec, at, now) for at in range(len(pool.fallbacks))]
+        if quota is not None:
+            pairs = zip(fallbacks, quota[1:], strict=True)
+            fallbacks = [each._replace(most=min(each.most, most)) for each, most in pairs]
+        return [first, *fallbacks]
 
     def _fallback(self, pool: Pool, spec: PoolSpec, at: int, now: float) -> core.Arm:
         arm = pool.fallbacks[at]
@@ -99,7 +103,7 @@ class SeveralClasses:
         return core.Arm(
             name=arm.label,
             replicas=replicas_of(arm, arm.key, now) if is_seen else UNSEEN,
-            most=0 if self._quotas.counts(pool) else min(arm.declared.max or most, most),
+            most=min(arm.declared.max or most, most),
             scarce=self._scarce(pool, at + 1),
             micro_dollars_per_hour=_price(fallback_unit(self._store, arm)),
             may_write=is_followed and _may_write(arm, now),
