@@ -193,8 +193,8 @@ def _message(arm: Arm, seen: core.Arm, known: Scarce, now: float, *, is_counted:
         return f"the target can't be read or written: {arm.target.failure.message}"
     if isinstance(arm, FallbackArm) and arm.target.scale is not None and not arm.target.has_selector:
         return "the target does not say which pods are its own"
-    if is_counted and isinstance(arm, FallbackArm):
-        return "no replica is started here while an AcceleratorQuota counts the pool"
+    if is_counted and seen.may_write and not seen.most:
+        return "an AcceleratorQuota has no room for a replica here"
     if known.is_short:
         since, next_at = format_timestamp(known.since), format_timestamp(max(known.asks_at, now))
         return f"no capacity since {since}; asked again from {next_at} on, while another class serves"
