@@ -223,3 +223,49 @@ async def test_an_amount_that_another_version_let_pass_is_no_budget(
     await begun(cluster, budget={"dollarsPerDay": amount, "action": "Cap"})
     assert cluster.condition("WithinBudget")[0] == "Unknown"
     assert cluster.condition("Ready")[0] == "True"
+
+
+async def test_a_part_of_a_chip_follows_the_price_of_the_whole_one_from_the_moment_it_is_set(
+    cluster: FakeCluster,
+) -> None:
+    """Example: half of a chip for 36 $ an hour, which costs 72 $ from some moment on."""
+    cluster.updates.class_seen("whole", {"spec": _class(dollarsPerChipHour="36")})
+    half = {"class": "whole", "kind": "TimeSliced", "partsPerChip": 2}
+    cluster.updates.class_seen("half", {"spec": _class(partOf=half)})
+    cluster.scales.replicas["worker"] = 1
+    cluster.declare(accelerator={"class": "half"})
+    cluster.containers = [{"name": "server", "resources": {"limits": {"vendor.com/chip": "1"}}}]
+    await cluster.look()
+    start = cluster.now
+    await shows(cluster, pod("a", start, start), in_flight=1)
+    cluster.now += 100.0
+    news = found(cluster).news
+    cluster.updates.class_seen("whole", {"spec": _class(dollarsPerChipHour="72")})
+    assert found(cluster).news > news
+    await cluster.look()
+    cluster.now += 100.0
+    await shows(cluster, pod("a", start, start), in_flight=1)
+    meter = found(cluster).meter
+    assert meter is not None
+    assert summed(meter.books.total).micro_dollars.busy == pytest.approx((0.5 + 1.0) * 1e6)
+
+
+def _class(**spec: Any) -> dict[str, Any]:
+    return {
+        "vendor": "V",
+        "displayName": "Chip",
+        "resourceName": "vendor.com/chip",
+        "nodeTailSeconds": 0,
+        **spec,
+    }
+
+
+async def test_an_older_pool_that_is_not_followed_takes_no_bill(cluster: FakeCluster) -> None:
+    cluster.declare("a-first", accelerator={"class": "unknown"})
+    await cluster.look("a-first")
+    await begun(cluster)
+    cluster.now += 10.0
+    await shows(cluster, pod("a", cluster.now - 10.0, cluster.now))
+    meter = found(cluster).meter
+    assert meter is not None
+    assert summed(meter.books.total).chip_seconds.starting == 10.0

@@ -20,7 +20,7 @@ from poolkeeper.core.billing.occupancy import Occupant
 from poolkeeper.core.billing.spending import Allowance, Spending, changes_at, spending
 from poolkeeper.core.values.observation import Lowered, Reading
 from poolkeeper.core.values.spec import PoolSpec
-from poolkeeper.core.values.unit_cost import unit_cost
+from poolkeeper.core.values.unit_cost import read_for, unit_cost
 from poolkeeper.kube.watch.pod import Pod
 
 DECIMAL = re.compile(r"([0-9]{1,9})(?:[.]([0-9]{1,6}))?")
@@ -129,10 +129,12 @@ def unit_of(store: Store, pool: Pool) -> Unit | None:
     accelerator, chips = store.classes.get(name), pool.surroundings.size.chips
     if accelerator is None:
         return pool.unit
-    if pool.unit is None or pool.unit_class is not accelerator or pool.unit.chips != chips:
+    # A part of a chip costs a share of the whole one, whose price may be edited too.
+    read = read_for(accelerator, store.classes)
+    if pool.unit is None or pool.unit_classes != read or pool.unit.chips != chips:
         cost = unit_cost(accelerator, store.classes)
         pool.unit = Unit(name, chips, cost.micro_dollars_per_hour, cost.watts)
-        pool.unit_class = accelerator
+        pool.unit_classes = read
     return pool.unit
 
 
@@ -154,19 +156,18 @@ def _seen(store: Store, pool: Pool, now: float) -> Seen | None:
     observation, unit = pool.observation, unit_of(store, pool)
     if observation is None or observation.replicas is None or unit is None:
         return None
-    target, tail_seconds = pool.declaration.target, pool.resolved.node_tail_seconds if pool.resolved else 0.0
-    if target is not None and store.sharing(target)[:1] not in ([], [pool]):
-        # The older pool is billed for the replicas of a target that two pools name.
-        return Seen((), 0, tail_seconds)
+    tail_seconds = pool.resolved.node_tail_seconds if pool.resolved else 0.0
     known = {each.name: each for each in pool.meter.occupants} if pool.meter else {}
     # After a restart nothing was seen when it happened: the pods' own times count, however late.
     prompt_from = now if pool.meter and pool.meter.is_resumed else now - PROMPT_SECONDS
     units = [unit, *(fallback_unit(store, arm) for arm in pool.fallbacks)]
     found = tuple(
         _occupant(arm.starts, pod, known.get(pod.uid), each, now, prompt_from)
-        for arm, each in zip(pool.arms, units, strict=True)
+        for arm, each, target in zip(pool.arms, units, pool.declaration.targets, strict=True)
+        # One pool is billed for the replicas of a target that several name.
+        if each is not None and store.owns(pool, target)
         for pod in arm.pods
-        if each is not None and pod.has_node and not pod.is_finished
+        if pod.has_node and not pod.is_finished
     )
     return Seen(found, in_flight(observation), tail_seconds)
 

@@ -112,6 +112,7 @@ class Updates:
             self._store.classes.pop(name, None)
         if before != self._store.classes.get(name):
             self._compare_again(name, is_new=before is None)
+            self._mark_all(self._store.of_parts(name))
         self._class_changed(name)
 
     def class_gone(self, name: str) -> None:

@@ -184,8 +184,8 @@ class Pool:
     leads, from each status that it writes until the next look (observer, updates)."""
     unit: Unit | None = None
     """What one replica holds and costs; None until its class was known (observer)."""
-    unit_class: AcceleratorClassSpec | None = None
-    """The class that `unit` was made from (observer)."""
+    unit_classes: tuple[AcceleratorClassSpec, ...] = ()
+    """The classes that `unit` was made from (observer)."""
     comparison: Comparison | None = None
     """What other autoscalers would do for the same requests; None before the first look (observer)."""
     status_turns: int = 0

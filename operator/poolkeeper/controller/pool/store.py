@@ -6,9 +6,11 @@ from typing import TypeVar
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.controller.pool.pool import Declaration, Pool
+from poolkeeper.controller.pool.translate import is_for_training_only
 from poolkeeper.core.learning.starts.scarce import Scarce
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey, TargetKey
+from poolkeeper.core.values.unit_cost import read_for
 
 Value = TypeVar("Value", bound=Hashable)
 TargetObject = tuple[str, str, str, str]
@@ -65,7 +67,7 @@ class Store:
         self._indexed[pool.key] = declaration
         self._by_namespace.add(pool.key.namespace, pool.key)
         for target in declaration.targets:
-            self._by_target.add(_object(target), pool.key)
+            self._by_target.add(target_object(target), pool.key)
         for name in declaration.classes:
             self._by_class.add(name, pool.key)
         for partner in declaration.partners:
@@ -78,7 +80,7 @@ class Store:
         self._by_namespace.discard(key.namespace, key)
         if key.namespace not in self._by_namespace:
             self.scarce = {each: known for each, known in self.scarce.items() if each[0] != key.namespace}
-        for target in dict.fromkeys(map(_object, declaration.targets)):
+        for target in dict.fromkeys(map(target_object, declaration.targets)):
             self._by_target.discard(target, key)
         for name in dict.fromkeys(declaration.classes):
             self._by_class.discard(name, key)
@@ -92,6 +94,16 @@ class Store:
     def of_class(self, name: str) -> list[Pool]:
         return [self._pools[key] for key in self._by_class.get(name, ())]
 
+    def of_parts(self, name: str) -> list[Pool]:
+        """The pools of classes that are a part of this one, whose price and watts theirs follow."""
+        whole = self.classes.get(name)
+        parts = [
+            part
+            for part, spec in self.classes.items()
+            if spec.part_of and any(each is whole for each in read_for(spec, self.classes)[1:])
+        ]
+        return [pool for part in parts for pool in self.of_class(part)]
+
     def linked(self, key: PoolKey) -> set[PoolKey]:
         """The pools that a pool names in `with`, or that name it, as far as they exist."""
         pool = self._pools.get(key)
@@ -99,11 +111,33 @@ class Store:
         return {each for each in (*named, *self._by_partner.get(key, ())) if each in self._pools}
 
     def sharing(self, target: TargetKey) -> list[Pool]:
-        """The pools with this target. The first of them may write it: the oldest, by name among equals."""
-        pools = [self._pools[key] for key in self._by_target.get(_object(target), ())]
+        """The pools with this target, the oldest first, by name among equals."""
+        pools = [self._pools[key] for key in self._by_target.get(target_object(target), ())]
         return sorted(pools, key=lambda pool: (pool.declaration.created_at, pool.key.name))
 
+    def owner(self, target: TargetKey) -> Pool | None:
+        """The pool that may write a target, and that its replicas are counted and billed for: of those that
+        name it, the first one that can be followed, else the first one. None where no pool names it."""
+        sharing = self.sharing(target)
+        followed = (pool for pool in sharing if self.can_be_followed(pool))
+        return next(followed, sharing[0]) if sharing else None
 
-def _object(target: TargetKey) -> TargetObject:
+    def owns(self, pool: Pool, target: TargetKey) -> bool:
+        """Whether the replicas of the target count for this pool. A pool that was deleted a moment ago owns
+        what no other pool names."""
+        owner = self.owner(target)
+        return owner is None or owner is pool
+
+    def can_be_followed(self, pool: Pool) -> bool:
+        """Whether the class is known, or was, and not refused: else the pool never writes, and claims
+        nothing."""
+        spec = pool.declaration.spec
+        accelerator = self.classes.get(spec.accelerator.class_) if spec else None
+        if spec and is_for_training_only(spec.accelerator, accelerator):
+            return False
+        return pool.resolved is not None or accelerator is not None
+
+
+def target_object(target: TargetKey) -> TargetObject:
     """Without the version: all versions of an API group show the same object."""
     return target.namespace, target.group, target.kind, target.name

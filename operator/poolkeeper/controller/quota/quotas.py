@@ -14,7 +14,7 @@ from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.pool.arm import Arm
 from poolkeeper.controller.pool.partners import group_of
 from poolkeeper.controller.pool.pool import Pool
-from poolkeeper.controller.pool.store import Store
+from poolkeeper.controller.pool.store import Store, target_object
 from poolkeeper.controller.quota.counting import replicas_present
 from poolkeeper.controller.quota.declared import Declared, declared
 from poolkeeper.controller.quota.parts import part_of
@@ -24,7 +24,7 @@ from poolkeeper.controller.quota.words import Words
 from poolkeeper.core.quota.bank import Bank
 from poolkeeper.core.quota.holding import Holding
 from poolkeeper.core.quota.quota import Holder, Part
-from poolkeeper.core.values.identity import PoolKey, TargetKey
+from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.quotas import QuotaObject
 from poolkeeper.kube.objects.scale import Scale
 from poolkeeper.kube.transport.errors import ApiError, TargetFailure, TargetMissing
@@ -262,12 +262,13 @@ class Quotas:
             holding.saw(0, 0, now)
             holding.read(0, "", now)
             self._unread.discard(each.holder)
-        elif each.holder in self._unread and now >= self.unread_until:
-            holding.assume(holding.before, holding.before)
+        elif not holding.is_read and (each.holder not in self._unread or now >= self.unread_until):
+            scale = each.arm.target.scale
+            holding.assume(scale.replicas if scale else 0, holding.before)
             self._unread.discard(each.holder)
 
     def _count(self, pool: Pool) -> None:
-        """Bring the books up to date with one pool."""
+        """Bring the books up to date with one pool, and with those that its targets' replicas count for."""
         targets = list(targets_of(pool))
         fallbacks = tuple(each.holder for each in targets[1:])
         for gone in set(self._fallbacks.get(pool.key, ())) - set(fallbacks):
@@ -275,18 +276,29 @@ class Quotas:
         if fallbacks or pool.key in self._fallbacks:
             self._fallbacks[pool.key] = fallbacks
         for each in targets:
-            self.bank.place(each.holder, dict(self._parts(pool, each)))
-            holding = self._holding(each)
-            is_first = self._is_first(pool, each.key)
-            self.bank.hold(each.holder, holding.held if is_first else 0, holding.leaving if is_first else 0)
+            owner = (self._store.owner(each.key) if each.key else None) or pool
+            if owner is not pool:
+                self._hand_over(each, owner)
+            self._enter(pool, each, is_owner=owner is pool)
         self._note_news()
 
-    def _is_first(self, pool: Pool, target: TargetKey | None) -> bool:
-        """Whether the pool is the one that counts, of all that name a target."""
-        if target is None:
-            return True
-        sharing = self._store.sharing(target)
-        return len(sharing) < 2 or sharing[0] is pool
+    def _hand_over(self, target: HeldTarget, owner: Pool) -> None:
+        """The replicas of a target count for another pool. Where they have counted for this one until now,
+        they are read again."""
+        position = self.bank.position(target.holder)
+        for each in targets_of(owner):
+            if each.key and target.key and target_object(each.key) == target_object(target.key):
+                if position is not None and position.counted:
+                    self._holding(each).assume(position.counted, position.counted)
+                    each.arm.target.expire()
+                    self._mark(owner)
+                self._enter(owner, each, is_owner=True)
+
+    def _enter(self, pool: Pool, target: HeldTarget, *, is_owner: bool) -> None:
+        self.bank.place(target.holder, dict(self._parts(pool, target)))
+        holding = self._holding(target)
+        held, leaving = (holding.held, holding.leaving) if is_owner else (0, 0)
+        self.bank.hold(target.holder, held, leaving)
 
     def _parts(self, pool: Pool, target: HeldTarget) -> Iterator[tuple[str, Part]]:
         size = target.arm.surroundings.size

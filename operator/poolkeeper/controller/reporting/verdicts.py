@@ -74,18 +74,9 @@ def _rival_of(store: Store, pool: Pool, arm: Arm, target: TargetKey) -> Verdict 
         return conditions.other_scaler(f"{scaler.kind} {scaler.name}", scaler.kind)
     # A pool that was deleted a moment ago is no longer in the store.
     owner = next(
-        (each for each in store.sharing(target) if each is pool or _can_be_followed(store, each)), pool
+        (each for each in store.sharing(target) if each is pool or store.can_be_followed(each)), pool
     )
     return None if owner is pool else conditions.shared_target(owner.key)
-
-
-def _can_be_followed(store: Store, pool: Pool) -> bool:
-    """Whether the class is known, or was, and not refused: else the pool never writes, and claims nothing."""
-    spec = pool.declaration.spec
-    accelerator = store.classes.get(spec.accelerator.class_) if spec else None
-    if spec and is_for_training_only(spec.accelerator, accelerator):
-        return False
-    return pool.resolved is not None or accelerator is not None
 
 
 def _placement(pool: Pool) -> Verdict:

@@ -40,6 +40,18 @@ def unit_cost(spec: AcceleratorClassSpec, classes: Classes = NO_CLASSES) -> Unit
     return _unit_cost(spec, classes, DEEPEST_PART)
 
 
+def read_for(spec: AcceleratorClassSpec, classes: Classes) -> tuple[AcceleratorClassSpec, ...]:
+    """The classes that the cost of one unit may be read from: while they stay, it stays."""
+    found = [spec]
+    for _ in range(DEEPEST_PART):
+        part = found[-1].part_of
+        whole = classes.get(part.class_) if part else None
+        if whole is None:
+            break
+        found.append(whole)
+    return tuple(found)
+
+
 def _unit_cost(spec: AcceleratorClassSpec, classes: Classes, depth: int) -> UnitCost:
     share = _share_of_whole(spec, classes, depth) if spec.part_of else UNKNOWN
     paid, watts = _own_price(spec), spec.watts_per_chip
