@@ -50,11 +50,6 @@ async def say(
     await client.request("POST", namespaced_path("v1", metadata["namespace"], "events"), body=event)
 
 
-async def kueue_says_it_waits(client: KubeClient, pod: JsonObject) -> None:
-    """Kueue has no quota for the pod yet."""
-    await say(client, pod, "Pending", KUEUE_WAITS, by="kueue-admission", kind="Warning")
-
-
 async def kueue_says_its_workload_waits(client: KubeClient, pod: JsonObject) -> None:
     """Kueue has no quota for the pod yet, and says so on the Workload that it has made for it."""
     about = {

@@ -1,7 +1,6 @@
-"""A cap on chips that pools share: never exceeded, also while the operator is killed, and explained."""
+"""A cap on chips that pools share: never exceeded, also over a restart of the operator, and explained."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -38,7 +37,7 @@ async def test_pools_share_a_cap_and_say_who_holds_the_chips(scene: Scene) -> No
         assert (
             "may have no more than 0 replicas (quota)" in (await scene.status("night"))["decision"]["message"]
         )
-        scene.operators[0].stop(signal.SIGKILL)
+        scene.operators[0].stop()
         scene.operators[0].start("--install-classes")
         await eventually(scene.operators[0].is_leading, "the operator leads again", PATIENCE_SECONDS)
         await asyncio.sleep(SETTLED_SECONDS)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from hack.testing.fleet import hardware
-from hack.testing.fleet.events import KUEUE_GATE, kueue_says_it_waits
+from hack.testing.fleet.events import KUEUE_GATE, kueue_says_its_workload_waits
 from hack.testing.fleet.pods import template
 from hack.testing.fleet.scene import PATIENCE_SECONDS, Scene
 from hack.testing.queue_world import has_condition, scaled_to
@@ -31,7 +31,7 @@ async def test_a_gate_that_opens_late_changes_no_learned_start(scene: Scene) -> 
         assert f"held by the scheduling gate {KUEUE_GATE}" in said["message"]
         assert "Kueue" in said["message"]
         (pod,) = await scene.pods("app=chat")
-        await kueue_says_it_waits(scene.client, pod)
+        await kueue_says_its_workload_waits(scene.client, pod)
 
     await _starts_the_same(scene, waits, scene.open_gates)
     await _late_by(scene, "gate")
