@@ -6,8 +6,8 @@ from poolkeeper.controller.billing.keeper import BillKeeper
 from poolkeeper.core.billing.pages import Page, from_text
 from poolkeeper.kube.objects.config_maps import Kept
 from poolkeeper.kube.transport.errors import ApiError
+from tests.component.controller.billed_pool import KEY, begun, found, pod, shows
 from tests.component.controller.fake_cluster import FakeCluster
-from tests.component.controller.test_bill import KEY, begun, found, pod, shows
 
 pytestmark = pytest.mark.virtual_time
 

@@ -11,7 +11,7 @@ from poolkeeper.controller.reporting.pool_metrics import PoolCollector
 from poolkeeper.kube.objects.pod_events import PodEvent
 from poolkeeper.kube.transport.errors import ApiError
 from tests.component.controller.fake_cluster import FakeCluster
-from tests.component.controller.test_failing_starts import (
+from tests.component.controller.waiting_pods import (
     GATED,
     ON_NODE,
     RUNNING,

@@ -8,7 +8,7 @@ from poolkeeper.controller.quota.quotas import UNREAD_SECONDS
 from poolkeeper.kube.objects.quotas import QuotaObject
 from poolkeeper.kube.transport.errors import ApiUnreachable
 from tests.component.controller.fake_cluster import FakeCluster
-from tests.component.controller.test_fallbacks import World
+from tests.component.controller.two_classes import World
 
 pytestmark = pytest.mark.virtual_time
 
