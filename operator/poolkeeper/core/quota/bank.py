@@ -61,7 +61,11 @@ class Books:
     segments: dict[Holder, list[Segment]] = field(default_factory=dict)
     """The same as it stands in the line."""
 
+    promises_too_much: bool = False
+    """Whether the guarantees of a measure exceed its limit together."""
+
     def __post_init__(self) -> None:
+        self.promises_too_much = self.quota.promises_too_much
         self.used = [0] * len(self.quota.limits)
         self.by_share = [[0] * len(self.quota.limits) for _ in self.quota.shares]
 
@@ -86,10 +90,13 @@ class Books:
         return [limit - used for limit, used in zip(self.quota.limits, self.used, strict=True)]
 
     def room(self, part: Part) -> list[int]:
-        """What a holder of this share may use more, while nobody has to give way for it."""
+        """What a holder of this share may use more now: not what another share lends nobody, and not more
+        than its guarantee where it borrows nothing. Of guarantees that exceed the limit together, none is
+        kept back from another."""
         room, shares = self.free(), self.quota.shares
+        is_promised = self.promises_too_much and bool(shares[part.share].guaranteed)
         for index, share in enumerate(shares):
-            if index == part.share or share.lends or not share.guaranteed:
+            if index == part.share or share.lends or not share.guaranteed or is_promised:
                 continue
             left = kept_back(share, self._left(index))
             room = [each - kept for each, kept in zip(room, left, strict=True)]
@@ -194,6 +201,7 @@ class Bank:
         """Whether each of these holders may have a replica more, and all of them at once. Those that no quota
         counts need no room."""
         asked: dict[str, list[int]] = {}
+        rooms: dict[str, list[int]] = {}
         for holder in holders:
             position = self._positions.get(holder)
             if position is None:
@@ -203,10 +211,10 @@ class Bank:
                     return False
                 together = asked.setdefault(name, [0] * len(part.use))
                 asked[name] = [used + each for used, each in zip(together, part.use, strict=True)]
+                room = self.books[name].room(part)
+                rooms[name] = [min(pair) for pair in zip(room, rooms.get(name, room), strict=True)]
         return all(
-            used <= free
-            for name, uses in asked.items()
-            for used, free in zip(uses, self.books[name].free(), strict=True)
+            used <= left for name, uses in asked.items() for used, left in zip(uses, rooms[name], strict=True)
         )
 
     def reserve(self, holder: Holder, replicas: int) -> bool:
@@ -218,7 +226,7 @@ class Bank:
         # None where a raise without an answer counts already: no such raise is repeated in a full quota.
         more = max(0, replicas - position.held)
         for name, part in position.parts.items():
-            if part.unknown or not has_room(self.books[name].free(), part.use, more):
+            if part.unknown or not has_room(self.books[name].room(part), part.use, more):
                 return False
         if not more:
             return True
@@ -283,7 +291,7 @@ class Bank:
             return held if part.unknown else held + _fitting(books.room(part), part.use)
         if (ceiling := allotment.ceilings.get(holder)) is not None:
             # What was granted may have gone to a holder that nobody had to give way for.
-            return ceiling if ceiling <= held else min(ceiling, held + _fitting(books.free(), part.use))
+            return ceiling if ceiling <= held else min(ceiling, held + _fitting(books.room(part), part.use))
         if part.unknown:
             return held
         room = [min(pair) for pair in zip(books.room(part), allotment.spare, strict=True)]

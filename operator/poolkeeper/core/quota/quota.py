@@ -52,6 +52,14 @@ class Quota(NamedTuple):
     limits: Amounts
     shares: tuple[Share, ...] = (REST,)
 
+    @property
+    def promises_too_much(self) -> bool:
+        """Whether the guarantees of a measure exceed its limit together."""
+        guarantees = [share.guaranteed for share in self.shares if share.guaranteed]
+        return any(
+            sum(each[index] or 0 for each in guarantees) > limit for index, limit in enumerate(self.limits)
+        )
+
 
 class Part(NamedTuple):
     """How one holder takes part in one quota."""
