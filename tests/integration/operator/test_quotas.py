@@ -35,6 +35,9 @@ async def test_two_namespaces_share_watts_over_a_change_of_the_leader(world: Que
         async with _most_pods(world, other) as most:
             await other.push(3, "b")
             await scaled_to(other, MOST, "b")
+            await eventually(
+                _all_ready(other, "b"), "b's replicas work: no start of them can be taken back", 20
+            )
             await world.push(2, "a")
             said = await has_condition(world, "WithinLimits", "False", "AtQuota", name="a")
             assert f"quota {world.namespace}: 216 of 250 W in use" in said["message"]
@@ -115,6 +118,14 @@ def _leading(operator: OperatorProcess) -> Any:
         return operator.is_leading()
 
     return leads
+
+
+def _all_ready(world: QueueWorld, name: str) -> Any:
+    async def holds() -> bool:
+        replicas = (await world.status(name)).get("replicas") or {}
+        return bool(replicas.get("ready") == MOST)
+
+    return holds
 
 
 async def _class(world: QueueWorld, **figures: Any) -> None:
