@@ -140,3 +140,15 @@ async def test_pools_at_zero_cause_no_request(cluster: FakeCluster) -> None:
         cluster.now += 3600.0
         await bills.book()
     assert maps.requests == []
+
+
+async def test_what_another_version_has_written_stays(cluster: FakeCluster) -> None:
+    """Example: an operator is rolled back for a day."""
+    maps = Maps()
+    bills = keeper(cluster, maps)
+    await running(cluster)
+    maps.kept["poolkeeper-bill-200"] = Kept({"other": "2:eJyr", "damaged": "no page"}, "7")
+    cluster.now += 4000.0
+    await bills.book()
+    assert maps.kept["poolkeeper-bill-200"].texts.keys() == {"uid-pool", "other"}
+    assert maps.kept["poolkeeper-bill-200"].texts["other"] == "2:eJyr"

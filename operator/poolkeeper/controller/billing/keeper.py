@@ -18,7 +18,7 @@ from poolkeeper.controller.pool.store import Store
 from poolkeeper.core.billing.amounts import HOUR, Rows, number_of
 from poolkeeper.core.billing.books import closed
 from poolkeeper.core.billing.meter import projected, was_booked
-from poolkeeper.core.billing.pages import Page, book, from_text, shortened, to_text
+from poolkeeper.core.billing.pages import Page, book, from_text, is_of_another_version, shortened, to_text
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.kube.objects.config_maps import Kept
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
@@ -119,8 +119,9 @@ class BillKeeper:
             before = pages.get(entry.uid)
             page = entry.page if before is None else entry.page._replace(hours=before.hours, days=before.days)
             pages[entry.uid] = book(page, entry.rows)
+        others = {key: text for key, text in kept.texts.items() if is_of_another_version(text)}
         async with self._leadership.writing():
-            await self._maps.write(name, Kept(_bounded(pages), kept.version))
+            await self._maps.write(name, Kept(_bounded(pages, others), kept.version))
 
     def _booked(self, entries: list[Entry]) -> None:
         by_uid = {entry.uid: entry for entry in entries}
@@ -176,8 +177,9 @@ def _entry(pool: Pool, now: float, *, is_gone: bool) -> Entry | None:
     return Entry(pool.declaration.uid, page, rows)
 
 
-def _bounded(pages: dict[str, Page]) -> dict[str, str]:
-    """The texts of all pages that fit: of deleted pools, the oldest are left out first, then old days."""
+def _bounded(pages: dict[str, Page], others: dict[str, str]) -> dict[str, str]:
+    """The texts of all pages that fit: of deleted pools, the oldest are left out first, then old days.
+    `others` are kept as they are, as far as they fit."""
     ordered = sorted(pages.items(), key=lambda each: (not each[1].is_gone, each[1].until))
     texts = {uid: to_text(page) for uid, page in ordered[-MOST_PAGES:]}
     size = sum(map(len, texts.values()))
@@ -188,6 +190,9 @@ def _bounded(pages: dict[str, Page]) -> dict[str, str]:
         if not page.is_gone:
             texts[uid] = to_text(shortened(page))
             size += len(texts[uid])
+    for key, text in others.items():
+        if key not in texts and size + len(text) <= MOST_BYTES:
+            texts[key], size = text, size + len(text)
     return texts
 
 

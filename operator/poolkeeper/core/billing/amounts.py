@@ -7,13 +7,15 @@ hour in any state; with 300 W per chip the same hour takes 1,200 Wh.
 import math
 import struct
 from collections.abc import Iterable
+from itertools import combinations
 from typing import NamedTuple
 
 HOUR = 3600.0
 MICRO = 1_000_000
 """Money is counted in millionths of a dollar."""
 MOST_UNITS = 8
-"""Different units within one span of time; beyond these, amounts count for the oldest unit."""
+"""Different units within one span of time, such as prices; beyond these, the two oldest of one class are
+mixed."""
 
 
 class Unit(NamedTuple):
@@ -96,19 +98,60 @@ Rows = tuple[Row, ...]
 """By their numbers, oldest first."""
 
 
-def enter(rows: Rows, number: int, unit: Unit, amounts: Amounts) -> Rows:
-    """The rows with these amounts added to the right one."""
+def enter(rows: Rows, number: int, unit: Unit, amounts: Amounts, most: int = MOST_UNITS) -> Rows:
+    """The rows with these amounts added to the right one; at most so many of one span are kept."""
+    at, same = 0, []
     for place in range(len(rows) - 1, -1, -1):
         row = rows[place]
         if row.number == number and row.unit == unit:
             return (*rows[:place], Row(number, unit, row.amounts.plus(amounts)), *rows[place + 1 :])
         if row.number < number:
-            return (*rows[: place + 1], Row(number, unit, amounts), *rows[place + 1 :])
-    same = sum(row.number == number for row in rows)
-    if same >= MOST_UNITS:
-        first = rows[0]
-        return (Row(first.number, first.unit, first.amounts.plus(amounts)), *rows[1:])
-    return (Row(number, unit, amounts), *rows)
+            at = place + 1
+            break
+        if row.number == number:
+            same.append(row)
+    before, after = rows[:at], rows[at:]
+    if len(same) >= most:
+        before, after = rows[:at], _mixed(same, most - 1) + rows[at + len(same) :]
+    return (*before, Row(number, unit, amounts), *after)
+
+
+def _mixed(oldest_first: list[Row], most: int) -> Rows:
+    """So many rows instead of more, the newest first: the oldest two of one kind become one."""
+    left = list(oldest_first)
+    while len(left) > most:
+        pairs = (pair for pair in combinations(left, 2) if is_alike(pair[0].unit, pair[1].unit))
+        first, second = next(pairs, (left[0], left[1]))
+        left[left.index(first)] = mixed(first, second)
+        left.remove(second)
+    return tuple(reversed(left))
+
+
+def is_alike(one: Unit, other: Unit) -> bool:
+    """Whether units are of one class, and the same is known of both."""
+    known = [[each is not None for each in unit[1:]] for unit in (one, other)]
+    return one.accelerator_class == other.accelerator_class and known[0] == known[1]
+
+
+def mixed(one: Row, other: Row) -> Row:
+    """Two rows as one of the first one's span. Of units that are alike, chip-seconds, dollars and watt-hours
+    are together what they were: price and watts are the mean, weighted by the chip-seconds.
+
+    Example: 1 h of 1 chip at 1.00 $ and 1 h of 2 chips at 4.00 $ become 3 h of 1 chip at 3.00 $.
+    """
+    unit, its = one.unit, other.amounts
+    if not is_alike(unit, other.unit):
+        return Row(one.number, unit, one.amounts.plus(its))
+    if unit.chips and other.unit.chips is not None:
+        its = its.times(other.unit.chips / unit.chips)
+    amounts = one.amounts.plus(its)
+    share = min(max(its.paid / amounts.paid, 0.0), 1.0) if amounts.paid > 0.0 else 0.0
+
+    def mean(mine: int | None, theirs: int | None) -> int | None:
+        return None if mine is None or theirs is None else round(mine + (theirs - mine) * share)
+
+    price = mean(unit.micro_dollars_per_hour, other.unit.micro_dollars_per_hour)
+    return Row(one.number, Unit(*unit[:2], price, mean(unit.watts, other.unit.watts)), amounts)
 
 
 class Sums(NamedTuple):

@@ -4,13 +4,15 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from poolkeeper.core.billing.amounts import HOUR, Amounts, Row, Rows, Unit, enter, number_of
+from poolkeeper.core.billing.amounts import HOUR, Amounts, Row, Rows, Unit, enter, mixed, number_of
 
 CELL_SECONDS = 3 * 24 * HOUR
 """The last 30 days are counted in cells of three days, the first of which may be cut off: 27 to 30 days."""
 CELLS = 10
 LONGEST_BY_HOURS = 8 * 24 * HOUR
 """Of a longer span at once, only the last eight days are counted hour by hour."""
+MOST_OF_AN_HOUR = 4
+"""Rows of one hour, and of one day of the long-term account: different prices, for example."""
 MOST_UNBOOKED = 24
 """Rows of hours that wait to be booked; beyond that, because nobody may book them, the oldest are merged."""
 
@@ -109,7 +111,7 @@ def _enter(books: Books, day: Day, at: float, unit: Unit, amounts: Amounts) -> B
         enter(books.today, 0, unit, amounts) if at >= day.began_at else books.today,
         enter(books.cell, books.cell[-1].number if books.cell else cell, unit, amounts),
         books.past,
-        _bounded(enter(books.hours, hour, unit, amounts)),
+        _bounded(enter(books.hours, hour, unit, amounts, MOST_OF_AN_HOUR)),
         books.booked,
     )
 
@@ -139,6 +141,4 @@ def _bounded(rows: Rows) -> Rows:
     if len(rows) <= MOST_UNBOOKED:
         return rows
     first, second, *rest = rows
-    if first.unit != second.unit:
-        return (second, *rest)
-    return (Row(second.number, second.unit, second.amounts.plus(first.amounts)), *rest)
+    return (mixed(second, first), *rest)

@@ -18,7 +18,9 @@ from poolkeeper.core.billing.occupancy import MOST_TAILS, Group, Running, Tail
 PREFIX = "1:"
 MOST_TEXT = 32_768
 """Bytes of JSON that are read at most."""
-MOST_UNITS = 64
+MOST_UNITS = 256
+"""Different units that are read at most; what is written has at most 200: 8 in total, today and in each of 10
+cells, 24 in hours, and those of what runs."""
 MOST_REPLICAS = 100_000
 MOST_GROUPS = 64
 TENTHS = 10
@@ -116,7 +118,7 @@ def _read(kept: dict[str, Any], now: float) -> Meter:
     busy = whole(kept["busy"], -1)
     groups = tuple(
         Group(
-            units[whole(place, 0, MOST_UNITS)],
+            units[whole(place)],
             whole(starting, 0, MOST_REPLICAS),
             whole(serving, 0, MOST_REPLICAS),
         )
@@ -125,7 +127,7 @@ def _read(kept: dict[str, Any], now: float) -> Meter:
     tails = tuple(
         Tail(
             whole(until, 0, TENTHS * LATEST) / TENTHS,
-            units[whole(place, 0, MOST_UNITS)],
+            units[whole(place)],
             whole(replicas, 0, MOST_REPLICAS),
         )
         for until, place, replicas in kept["tails"][:MOST_TAILS]
@@ -153,7 +155,7 @@ def _read(kept: dict[str, Any], now: float) -> Meter:
 def rows_from_json(values: Iterable[Sequence[Any]], units: Sequence[Unit]) -> Rows:
     """Rows by their numbers. Raises LookupError, TypeError and ValueError."""
     found = [
-        Row(whole(number), units[whole(place, 0, MOST_UNITS)], amounts_from_json(amounts))
+        Row(whole(number), units[whole(place)], amounts_from_json(amounts))
         for number, place, *amounts in values
     ]
     return tuple(sorted(found, key=lambda row: row.number))

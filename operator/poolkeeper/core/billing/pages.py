@@ -9,10 +9,10 @@ from base64 import b64encode
 from typing import Any, NamedTuple
 
 from poolkeeper.core.billing.amounts import HOUR, Rows, Unit, enter, number_of
+from poolkeeper.core.billing.books import MOST_OF_AN_HOUR
 from poolkeeper.core.billing.kept import (
     LATEST,
     LONGEST_NAME,
-    MOST_UNITS,
     TENTHS,
     decoded,
     rows_from_json,
@@ -29,6 +29,9 @@ MOST_TEXT = 262_144
 HOURS_KEPT = 8 * 24
 DAYS_KEPT = 400
 HOURS_A_DAY = 24
+MOST_HOURS = (HOURS_KEPT + HOURS_A_DAY) * MOST_OF_AN_HOUR
+MOST_DAYS = (DAYS_KEPT + 1) * MOST_OF_AN_HOUR
+"""Rows that are read at most, and written: whole days are moved from hours to days."""
 
 
 class Page(NamedTuple):
@@ -63,7 +66,7 @@ def book(page: Page, rows: Rows) -> Page:
     days = tuple(row for row in page.days if row.number >= first_day - DAYS_KEPT)
     for row in hours:
         if row.number // HOURS_A_DAY < first_day:
-            days = enter(days, row.number // HOURS_A_DAY, row.unit, row.amounts)
+            days = enter(days, row.number // HOURS_A_DAY, row.unit, row.amounts, MOST_OF_AN_HOUR)
     kept = tuple(row for row in hours if row.number // HOURS_A_DAY >= first_day)
     return page._replace(hours=kept, days=days)
 
@@ -92,7 +95,16 @@ def to_text(page: Page) -> str:
     }
     kept["units"] = [unit_to_json(each) for each in units]
     text = json.dumps(kept, separators=(",", ":"))
+    if len(text) > MOST_TEXT:
+        return to_text(shortened(page))
     return PREFIX + b64encode(zlib.compress(text.encode())).decode()
+
+
+def is_of_another_version(text: str) -> bool:
+    """Whether another version of the operator wrote the text, which keeps it: an older one runs for a while
+    only."""
+    form, colon, _ = text.partition(":")
+    return bool(colon) and form.isascii() and form.isdigit() and f"{form}:" != PREFIX
 
 
 def from_text(text: object) -> Page | None:
@@ -107,8 +119,8 @@ def _read(kept: dict[str, Any]) -> Page:
     namespace, name = (_name(each) for each in kept["pool"])
     since, until, is_gone = kept["span"]
     most, unit = kept["fleet"]
-    units = [unit_from_json(each) for each in kept["units"][:MOST_UNITS]]
-    place = whole(unit, -1, MOST_UNITS)
+    units = [unit_from_json(each) for each in kept["units"][: MOST_HOURS + MOST_DAYS + 1]]
+    place = whole(unit, -1)
     return Page(
         namespace,
         name,
@@ -117,8 +129,8 @@ def _read(kept: dict[str, Any]) -> Page:
         is_gone=whole(is_gone, 0, 1) == 1,
         most=whole(most, 0, 100_000),
         unit=None if place < 0 else units[place],
-        hours=rows_from_json(kept["hours"][: HOURS_KEPT * 4], units),
-        days=rows_from_json(kept["days"][: DAYS_KEPT * 4], units),
+        hours=rows_from_json(kept["hours"][:MOST_HOURS], units),
+        days=rows_from_json(kept["days"][:MOST_DAYS], units),
     )
 
 
