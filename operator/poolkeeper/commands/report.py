@@ -31,6 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--namespace", help="only pools of this namespace (default: all)")
     parser.add_argument(
+        "-o",
         "--output",
         choices=OUTPUTS,
         default="table",

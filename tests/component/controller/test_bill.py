@@ -30,7 +30,7 @@ async def test_the_bill_follows_the_replica(cluster: FakeCluster) -> None:
     cost = cluster.statuses.written[-1]["cost"]
     assert cost["today"] == (
         "0.70 $ for 0.019 accelerator-hours: 0.011 starting, 0.0056 busy, 0.0028 idle; 6 Wh. Counted until "
-        "13:47 UTC, from when on 1 node tail until 13:49 UTC cost 36.00 $ an hour"
+        "13:47 UTC; from then on, 1 node tail until 13:49 UTC cost 36.00 $ an hour"
     )
 
 
@@ -110,7 +110,7 @@ async def test_a_spent_budget_stops_idle_replicas_and_starts_none(cluster: FakeC
     assert cluster.condition("WithinLimits") == ("False", "BudgetSpent")
     decision = found(cluster).decision
     assert decision is not None
-    assert "the day's budget of 1 $, which is spent until 00:00 UTC" in decision.message
+    assert "the spent budget of 1 $ for the day until 00:00 UTC" in decision.message
     assert decision.reason == "AtCeiling"
 
 

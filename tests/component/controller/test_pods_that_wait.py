@@ -136,8 +136,8 @@ async def test_a_wait_that_is_over_is_shown_apart_from_the_starts(cluster: FakeC
     collector = PoolCollector(cluster.store.all, lambda: True, lambda: 0, cluster.clock)
     (family,) = (each for each in collector.collect() if each.name == "poolkeeper_pool_admission_seconds")
     assert {(each.labels["cause"], each.labels["quantile"]): each.value for each in family.samples} == {
-        ("Gate", "0.5"): 3661.0,
-        ("Gate", "0.95"): 3661.0,
+        ("gate", "0.5"): 3661.0,
+        ("gate", "0.95"): 3661.0,
     }
     assert status.promise is not None
     assert "late: 1 by admission (gate)" in (status.promise.last_day or "")

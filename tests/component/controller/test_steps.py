@@ -110,6 +110,19 @@ async def test_a_part_of_a_replica_beyond_the_bounds_is_not_made_whole(cluster: 
     assert all(pods <= 6 for _, pods in cluster.scales.writes)
 
 
+async def test_a_ceiling_is_said_in_servers_and_in_the_declared_pods(cluster: FakeCluster) -> None:
+    await begin(cluster, 0, coldStart={"budgetSeconds": 2, "start": "Immediately"})
+    for _ in range(4):
+        cluster.publish(99)
+        await cluster.look()
+        cluster.now += 1.0
+    status = cluster.statuses.written[-1]
+    (found,) = (each for each in status["conditions"] if each["type"] == "WithinLimits")
+    assert found["message"] == (
+        "the demand needs more than the 3 replicas that spec.replicas.max of 6 pods allows"
+    )
+
+
 async def test_a_pool_without_a_step_has_no_such_condition(cluster: FakeCluster) -> None:
     await begin(cluster, 0, replicas={"min": 0, "max": 2})
     pool = cluster.store.all()[0]

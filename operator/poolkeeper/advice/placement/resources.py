@@ -103,10 +103,10 @@ def _classes_of(placement: Placement, asked: str) -> list[str]:
 def _of_others(placement: Placement, asked: str, others: list[str]) -> Remark:
     spec = placement.classes[others[0]]
     is_part = spec.part_of is not None and spec.part_of.class_ == placement.name
-    what = f"a part of a chip, which class {placement.name} counts whole" if is_part else "the resource"
     names = listed(others, MOST_NAMED)
-    classes = f"class {names}" if len(others) == 1 else f"classes {names}"
-    described = f"{what}; it is the resource of {classes}" if is_part else f"{what} of {classes}"
+    described = f"the resource of {'class' if len(others) == 1 else 'classes'} {names}"
+    if is_part:
+        described += f" and only a part of a chip, while class {placement.name} stands for whole chips"
     return Remark(
         "PartRequested" if is_part else "ResourceOfAnotherClass",
         f"the pod template asks for {asked}, {described}: write in the pool "

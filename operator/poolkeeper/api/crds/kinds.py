@@ -47,6 +47,13 @@ ACCELERATOR_POOL = Kind(
             "Budget", "integer", ".spec.coldStart.budgetSeconds", "Longest wait that is promised, in seconds"
         ),
         column("State", "string", ".status.decision.reason", "Reason of the decision in force"),
+        column(
+            "Serving",
+            "string",
+            ".status.arms[?(@.ready>0)].class",
+            "Classes with replicas that take requests, where the pool has fallbacks",
+            priority=1,
+        ),
         AGE,
     ),
 )
@@ -62,7 +69,7 @@ ACCELERATOR_CLASS = Kind(
         column("Vendor", "string", ".spec.vendor", "Manufacturer"),
         column("Accelerator", "string", ".spec.displayName", "Name for people"),
         column("Resource", "string", ".spec.resourceName", "Extended resource that pods request"),
-        column("Memory", "integer", ".spec.memoryGiBPerChip", "GiB per chip"),
+        column("Memory(GiB)", "integer", ".spec.memoryGiBPerChip", "GiB per chip"),
         column("Availability", "string", ".spec.availability", "Whether it can be used today", priority=1),
         AGE,
     ),

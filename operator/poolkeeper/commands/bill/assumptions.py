@@ -25,14 +25,17 @@ def assumptions(statements: Iterable[Statement], classes: Classes, unreadable: i
     """One sentence each."""
     statements = list(statements)
     units = {row.unit for each in statements for row in (*each.hours, *each.days)}
-    found = [COUNTED, *(_price(unit, classes) for unit in sorted(units, key=str)), ENERGY, ALWAYS_ON]
+    # Units that differ in their number of chips only have one price.
+    prices = dict.fromkeys(_price(unit, classes) for unit in sorted(units, key=str))
+    found = [COUNTED, *prices, ENERGY, ALWAYS_ON]
     estimated, paid = 0.0, 0.0
     for each in statements:
         estimated += each.sums.chip_seconds.estimated
         paid += each.sums.chip_seconds.paid
     if paid and estimated / paid >= 0.001:
         found.append(
-            f"{100 * estimated / paid:.1f} % of the accelerator time is estimated: nobody looked at the time."
+            f"{100 * estimated / paid:.1f} % of the accelerator time is estimated: it was not seen, because "
+            "the operator was down, or because it is later than the last entry of the bill."
         )
     if unreadable:
         found.append(f"{unreadable} pages of the account can't be read and are not in here.")

@@ -116,7 +116,7 @@ def fleet(pool: Pool, seconds: float) -> Fleet:
 def lowered_by(found: Spending, zone: str) -> Lowered:
     """Why no replica is started, where the budget is spent."""
     amount, ends_at = say.limit(found.allowance.micro_dollars), time_of_day(found.ends_at, zone)
-    return Lowered("BudgetSpent", f"the day's budget of {amount}, which is spent until {ends_at},")
+    return Lowered("BudgetSpent", f"the spent budget of {amount} for the day until {ends_at}")
 
 
 def unit_of(store: Store, pool: Pool) -> Unit | None:

@@ -19,6 +19,7 @@ def pool_spec(declared: AcceleratorPoolSpec, accelerator: AcceleratorClassSpec) 
     step = declared.replicas.step or 1
     return PoolSpec(
         max_replicas=declared.replicas.max // step,
+        pods_per_replica=step,
         budget_seconds=declared.cold_start.budget_seconds,
         min_replicas=declared.replicas.min // step,
         concurrency=declared.concurrency,

@@ -21,6 +21,7 @@ def part_of(quota: Quota, share: int, name: str, size: ReplicaSize, classes: Cla
     """
     accelerator = classes.get(name)
     chips, unknown = size.chips, ""
+    counted = "chips" if accelerator is None or accelerator.resource_name else "vCPUs"
     cost = unit_cost(accelerator, classes) if accelerator else UNKNOWN
     use = []
     for measure in quota.measures:
@@ -29,7 +30,10 @@ def part_of(quota: Quota, share: int, name: str, size: ReplicaSize, classes: Cla
             continue
         figure = _figure(measure, cost)
         if chips is None:
-            unknown = unknown or f"it is not known how many chips a replica holds: {size.unknown}"
+            unknown = unknown or (
+                f"it is not known how many {counted} a replica holds, because {size.unknown}: correct the "
+                "pod template, see the condition PlacementMatches of the pool"
+            )
         elif figure is None:
             unknown = unknown or f"AcceleratorClass {name} has no {_FIGURES[measure.unit]}: set it"
         use.append(

@@ -135,7 +135,9 @@ class Quotas:
         stake = pool.decision.stake if pool.decision and may_write else None
         for each, mine in stakes_of(pool, stake, lambda target: self._holding(target).held):
             self.bank.stakes(each.holder, mine)
-        if position.stake.wanted > position.held:
+        allowed = self.bank.ceiling(pool.key)
+        may_have = position.held if allowed is None else min(position.held, allowed.replicas)
+        if position.stake.wanted > may_have:
             pool.quota = self._words.why_not_more(pool.key, self._unread, self.unread_until)
             together = self._coming_up(pool)
             if not self.bank.fits_together(together):

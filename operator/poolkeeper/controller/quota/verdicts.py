@@ -60,11 +60,12 @@ def _within_limits(store: Store, books: Books) -> Verdict:
     over = [index for index, limit in enumerate(books.quota.limits) if books.used[index] > limit]
     if not over:
         return Verdict(True, "WithinLimits", in_short(books))
-    what = " and ".join(in_use(books, index) for index in over)
     setters = ", ".join(list(_set_elsewhere(store, books))[:MOST_NAMED])
     why = setters or "the limits, or what a replica uses, were edited, or the pools had more before"
     return Verdict(
-        False, "OverLimit", f"{what}: {why}. Nothing is started, and idle replicas are stopped, until it fits"
+        False,
+        "OverLimit",
+        f"{in_use(books, over)}: {why}. Nothing is started, and idle replicas are stopped, until it fits",
     )
 
 

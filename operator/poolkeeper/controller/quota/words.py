@@ -38,8 +38,7 @@ class Words:
                 f"operator began to lead, and may have more replicas than it knows: until then, or until "
                 f"{time_of_day(unread_until)}, nothing is started that might not fit"
             )
-        parts = (in_use(books, index) for index in _short(books, part))
-        what = " and ".join(parts) or "what is left goes to pools that come first"
+        what = in_use(books, _short(books, part)) or "what is left goes to pools that come first"
         return f"quota {found.quota}: {what}; {self._who(found.quota, books, key)}".removesuffix("; ")
 
     def _who(self, name: str, books: Books, key: PoolKey) -> str:
@@ -71,15 +70,21 @@ class Words:
         return f"{name_of(holder)} holds most, {count(most, 'replica')}, and none of them is idle"
 
 
-def in_use(books: Books, index: int) -> str:
-    """How much of one measure is used, such as 14 of 16 nvidia-l4 chips in use."""
+def in_use(books: Books, indices: Iterable[int]) -> str:
+    """How much of some measures is used, such as 14 of 16 nvidia-l4 chips and 1008 of 3000 W in use; empty
+    for none."""
+    said = " and ".join(_of(books, index) for index in indices)
+    return said and f"{said} in use"
+
+
+def _of(books: Books, index: int) -> str:
     measure = books.quota.measures[index]
     used, limit = books.used[index], books.quota.limits[index]
     if measure.unit is Unit.CHIPS:
-        return f"{used} of {limit} {measure.accelerator} chips in use"
+        return f"{used} of {limit} {measure.accelerator} chips"
     if measure.unit is Unit.WATTS:
-        return f"{used} of {limit} W in use"
-    return f"{say_dollars(used)} of {say_dollars(limit)} per hour in use"
+        return f"{used} of {limit} W"
+    return f"{say_dollars(used)} of {say_dollars(limit)} per hour"
 
 
 def in_short(books: Books) -> str:

@@ -199,4 +199,5 @@ def _message(arm: Arm, seen: core.Arm, known: Scarce, now: float, *, is_counted:
         since, next_at = format_timestamp(known.since), format_timestamp(max(known.asks_at, now))
         return f"no capacity since {since}; asked again from {next_at} on, while another class serves"
     waiting = len(seen.pending)
-    return f"{waiting} of its replicas wait for a node" if waiting else ""
+    waits = "1 replica waits" if waiting == 1 else f"{waiting} replicas wait"
+    return f"{waits} for a node" if waiting else ""

@@ -26,8 +26,8 @@ def cost_status(pool: Pool, now: float) -> CostStatus | None:
     if not is_worth_keeping(meter):
         return None
     return CostStatus(
-        today=f"{say.bill(summed(meter.books.today))}. Counted until {time_of_day(now, zone_of(pool))}, "
-        f"from when on {_running(meter.running, now, zone_of(pool))}",
+        today=f"{say.bill(summed(meter.books.today))}. Counted until {time_of_day(now, zone_of(pool))}; "
+        f"from then on, {_running(meter.running, now, zone_of(pool))}",
         last_30_days=_month(pool, meter, now),
         account=to_text(pool.meter),
     )

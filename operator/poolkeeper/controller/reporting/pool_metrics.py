@@ -9,7 +9,7 @@ from poolkeeper.controller.pool.pool import Pool
 from poolkeeper.controller.reporting.cost_metrics import cost_families
 from poolkeeper.controller.reporting.held import held
 from poolkeeper.controller.reporting.promise import waiting_late
-from poolkeeper.core.learning.lateness.promise import Late
+from poolkeeper.core.learning.lateness.promise import ADMISSION_FIELDS, Late
 from poolkeeper.core.values.observation import Reading
 
 POOL = ("namespace", "pool")
@@ -105,8 +105,9 @@ def _starts(pools: list[Pool]) -> Iterator[GaugeMetricFamily | CounterMetricFami
                 seconds.add_metric((*pool.key, "0.5"), learned.p50_seconds)
                 seconds.add_metric((*pool.key, "0.95"), learned.p95_seconds)
             for each in held(pool.state.admission):
-                waits.add_metric((*pool.key, each.cause, "0.5"), each.p50_seconds)
-                waits.add_metric((*pool.key, each.cause, "0.95"), each.p95_seconds)
+                cause = ADMISSION_FIELDS[each.cause]
+                waits.add_metric((*pool.key, cause, "0.5"), each.p50_seconds)
+                waits.add_metric((*pool.key, cause, "0.95"), each.p95_seconds)
     yield from (seconds, starts, waits, budget)
 
 

@@ -207,10 +207,11 @@ def _keep_in_bounds(case: Case) -> Choice | None:
     if desired <= limits.ceiling:
         return None
     lowered = lowest_safe(case, limits.ceiling)
+    allowed_by = limits.ceiling_by.words if limits.ceiling_by else ""
     if lowered < desired:
-        message = say.above_ceiling(desired, limits.ceiling, lowered, is_quota=limits.is_quota)
+        message = say.above_ceiling(desired, limits.ceiling, lowered, allowed_by)
         return Choice(lowered, Reason.OUT_OF_BOUNDS, message)
-    message = say.above_ceiling_but_busy(desired, limits.ceiling, is_quota=limits.is_quota)
+    message = say.above_ceiling_but_busy(desired, limits.ceiling, allowed_by)
     return Choice(desired, Reason.OUT_OF_BOUNDS, message, safe_at(case))
 
 

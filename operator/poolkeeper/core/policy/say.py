@@ -309,17 +309,20 @@ def seconds(length: float) -> str:
     return f"{length:.1f} s".replace(".0 ", " ")
 
 
-def above_ceiling(desired: int, ceiling: int, lowered: int, *, is_quota: bool = False) -> str:
-    """More run than are allowed, and may stop."""
+def above_ceiling(desired: int, ceiling: int, lowered: int, allowed_by: str = "") -> str:
+    """More run than are allowed, and may stop; `allowed_by` is what allows no more, where that is not the
+    declared maximum."""
     are_stopped = "1 is stopped" if desired - lowered == 1 else f"{desired - lowered} are stopped"
-    return f"{_above_ceiling(desired, ceiling, is_quota)}, so {are_stopped}"
+    return f"{_above_ceiling(desired, ceiling, allowed_by)}, so {are_stopped}"
 
 
-def above_ceiling_but_busy(desired: int, ceiling: int, *, is_quota: bool = False) -> str:
+def above_ceiling_but_busy(desired: int, ceiling: int, allowed_by: str = "") -> str:
     """More run than are allowed, and may have work."""
-    return f"{_above_ceiling(desired, ceiling, is_quota)}; all stay while one of them may be busy or starting"
+    return (
+        f"{_above_ceiling(desired, ceiling, allowed_by)}; all stay while one of them may be busy or starting"
+    )
 
 
-def _above_ceiling(desired: int, ceiling: int, is_quota: bool) -> str:
-    allowed = "that quota allows" if is_quota else "allowed"
+def _above_ceiling(desired: int, ceiling: int, allowed_by: str) -> str:
+    allowed = f"that {allowed_by} allows" if allowed_by else "allowed"
     return f"{count(desired, 'replica')} {'is' if desired == 1 else 'are'} more than the {ceiling} {allowed}"

@@ -89,8 +89,10 @@ def _at_ceiling(waits: str, ceiling: int, allowed_by: str) -> str:
 
 def _allowed_by(case: Case) -> str:
     """What keeps the pool from more replicas."""
-    lowered = case.limits.ceiling_by
-    return "spec.replicas.max" if lowered is None else lowered.words
+    lowered, pods = case.limits.ceiling_by, case.spec.pods_per_replica
+    if lowered is not None:
+        return lowered.words
+    return "spec.replicas.max" if pods == 1 else f"spec.replicas.max of {case.limits.ceiling * pods} pods"
 
 
 def _late(now: float, spec: PoolSpec, workload: Workload) -> str:

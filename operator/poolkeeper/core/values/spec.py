@@ -84,6 +84,8 @@ class PoolSpec:
     nobody says."""
     node_tail_seconds: float = 0.0
     """How long a node is paid for after its last replica has stopped."""
+    pods_per_replica: int = 1
+    """Pods of the target that are one replica. Only sentences about declared numbers of pods need it."""
     allowed_share: float = field(init=False, repr=False, compare=False)
     """Share of requests that may be late."""
     may_delay: bool = field(init=False, repr=False, compare=False)

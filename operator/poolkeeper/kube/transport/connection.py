@@ -31,6 +31,7 @@ async def log_in(kubeconfig: str | None = None, context: str | None = None) -> C
         if is_in_pod:
             load_incluster_config(client_configuration=configuration)
         else:
+            _look_for(location)
             await _load_kubeconfig(configuration, location, context)
     except (ConfigException, OSError, YAMLError) as failure:
         place = "this pod's service account" if is_in_pod else location
@@ -41,6 +42,13 @@ async def log_in(kubeconfig: str | None = None, context: str | None = None) -> C
         ) from failure
     configuration.proxy = configuration.proxy or _proxy_from_environment(configuration.host)
     return configuration
+
+
+def _look_for(location: str) -> None:
+    """Raises ConfigException where no file is. The loader would print that on stdout, and then say that a key
+    is missing."""
+    if not any(Path(each).exists() for each in location.split(os.pathsep)):
+        raise ConfigException("there is no such file")
 
 
 async def _load_kubeconfig(configuration: Configuration, location: str, context: str | None) -> None:

@@ -84,6 +84,10 @@ def idle_for(number: int, seconds: float) -> str:
             say.above_ceiling_but_busy(6, 4),
             "6 replicas are more than the 4 allowed; all stay while one of them may be busy or starting",
         ),
+        (
+            say.above_ceiling(3, 1, 1, "quota"),
+            "3 replicas are more than the 1 that quota allows, so 2 are stopped",
+        ),
     ],
 )
 def test_a_sentence_reads_well(sentence: str, expected: str) -> None:

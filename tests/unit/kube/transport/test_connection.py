@@ -105,6 +105,12 @@ async def test_what_is_not_there_is_named(tmp_path: Path, context: str | None) -
         await log_in(location, context)
 
 
+async def test_a_missing_file_is_called_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CredentialsMissing, match="there is no such file"):
+        await log_in(str(tmp_path / "absent"))
+    assert capsys.readouterr().out == ""
+
+
 async def test_a_file_that_is_no_yaml(tmp_path: Path) -> None:
     location = tmp_path / "config"
     location.write_text("a: [")
