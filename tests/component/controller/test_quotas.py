@@ -94,17 +94,18 @@ async def test_until_a_pool_was_read_it_counts_with_the_most_that_it_may_have(cl
 
 
 async def test_a_pool_with_more_than_a_new_quota_allows_says_which_quota_it_is(cluster: FakeCluster) -> None:
-    cluster.scales.replicas |= {"worker": 0}
-    cluster.declare(coldStart={"budgetSeconds": 60, "start": "Immediately"}, replicas={"min": 2, "max": 4})
+    cluster.scales.replicas |= {"worker": 2}
+    cluster.declare(replicas={"min": 2, "max": 4})
     for second in range(6):
         if second == 3:
             limit(cluster, chips(cpu=1))
         cluster.now += 1.0
-        cluster.publish(2, in_flight=2 if second > 1 else 0)
+        cluster.publish(0, in_flight=2)
         await cluster.look()
         cluster.quotas.settle()
-    assert cluster.scales.replicas["worker"] == 2
     (pool,) = cluster.store.all()
+    assert pool.decision is not None
+    assert "2 replicas are more than the 1 that quota allows" in pool.decision.message
     said = pool.history.conditions["WithinLimits"]
     assert (said.status, said.reason) == ("False", "AtQuota")
     assert "quota site: 2 of 1 cpu chips in use" in said.message
