@@ -14,8 +14,9 @@ from poolkeeper.commands.bill.tables import as_csv, as_json, as_rows
 from poolkeeper.commands.flags import add_connection_arguments
 from poolkeeper.core.billing.statement import statement
 from poolkeeper.kube.transport.client import KubeClient
-from poolkeeper.kube.transport.errors import KubeFailure
+from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 
+FORBIDDEN = 403
 OUTPUTS = ("table", "csv", "json", "html")
 UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
 SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])")
@@ -60,10 +61,20 @@ def run(
     try:
         found = asyncio.run(_awaited(read_all, args, now))
     except KubeFailure as failure:
-        sys.stderr.write(f"poolkeeper report: {failure}\n")
+        sys.stderr.write(f"poolkeeper report: {failure}{_remedy(failure, args)}\n")
         return 1
     sys.stdout.write(rendered(found, args.output, now - args.since, now))
     return 0
+
+
+def _remedy(failure: KubeFailure, args: Namespace) -> str:
+    """What to do about it. The operator's own account may not list what it writes."""
+    if not isinstance(failure, ApiError) or failure.status != FORBIDDEN:
+        return ""
+    return (
+        ". Run it on your machine, as a user who may list acceleratorpools, acceleratorclasses, and "
+        f"configmaps in the namespace {args.operator_namespace}"
+    )
 
 
 async def _awaited(

@@ -29,8 +29,8 @@ async def test_the_bill_follows_the_replica(cluster: FakeCluster) -> None:
     assert (seconds.starting, seconds.busy, seconds.idle, seconds.tail) == (40.0, 20.0, 10.0, 100.0)
     cost = cluster.statuses.written[-1]["cost"]
     assert cost["today"] == (
-        "0.70 $ for 0.019 accelerator-hours: 0.011 starting, 0.0056 busy, 0.0028 idle; 6 Wh. Counted until "
-        "13:47 UTC; from then on, 1 node tail until 13:49 UTC cost 36.00 $ an hour"
+        "$0.70 for 0.019 accelerator-hours: 0.011 starting, 0.0056 busy, 0.0028 idle; 6 Wh. Counted until "
+        "13:47 UTC; from then on, 1 node tail until 13:49 UTC cost $36.00 an hour"
     )
 
 
@@ -110,7 +110,7 @@ async def test_a_spent_budget_stops_idle_replicas_and_starts_none(cluster: FakeC
     assert cluster.condition("WithinLimits") == ("False", "BudgetSpent")
     decision = found(cluster).decision
     assert decision is not None
-    assert "the spent budget of 1 $ for the day until 00:00 UTC" in decision.message
+    assert "the spent budget of $1 for the day until 00:00 UTC" in decision.message
     assert decision.reason == "AtCeiling"
 
 
@@ -163,7 +163,7 @@ async def test_an_amount_that_another_version_let_pass_is_no_budget(
 async def test_a_part_of_a_chip_follows_the_price_of_the_whole_one_from_the_moment_it_is_set(
     cluster: FakeCluster,
 ) -> None:
-    """Example: half of a chip for 36 $ an hour, which costs 72 $ from some moment on."""
+    """Example: half of a chip for $36 an hour, which costs $72 from some moment on."""
     cluster.updates.class_seen("whole", {"spec": _class(dollarsPerChipHour="36")})
     half = {"class": "whole", "kind": "TimeSliced", "partsPerChip": 2}
     cluster.updates.class_seen("half", {"spec": _class(partOf=half)})

@@ -19,6 +19,7 @@ from poolkeeper.core.billing.meter import Meter
 from poolkeeper.core.billing.occupancy import Group, Running
 from poolkeeper.core.billing.pages import Page
 from poolkeeper.core.billing.statement import Source
+from poolkeeper.kube.transport.errors import ApiError
 
 FIRST = 490_000
 NOW = (FIRST + 10) * 3600.0 + 1800.0
@@ -61,13 +62,13 @@ def shown(output: str, found: Found = FOUND, since: float = NOW - 86_400) -> str
 def test_the_table_has_a_line_for_each_pool_and_says_what_it_assumes() -> None:
     text = shown("table")
     chat = next(line for line in text.splitlines() if line.startswith("serving/chat"))
-    # 8,100 s of two chips: 4.5 hours; a fleet of four replicas costs 67.20 $ in the 10.5 hours.
+    # 8,100 s of two chips: 4.5 hours; a fleet of four replicas costs $67.20 in the 10.5 hours.
     assert re.split(r" {2,}", chat) == [
-        "serving/chat", "3.60 $", "4.5", "0.067", "3.7", "0.43", "0.0", "0.33", "324 Wh", "63.60 $",
-        "-1.07 $", "-1.11 $",
+        "serving/chat", "$3.60", "4.5", "0.067", "3.7", "0.43", "0.0", "0.33", "324 Wh", "$63.60",
+        "-$1.07", "-$1.11",
     ]  # fmt: skip
     assert "serving/old (deleted)" in text
-    assert "nvidia-l4: 0.8 $ per chip and hour, 72 W; a price list, 2026-07-20." in text
+    assert "nvidia-l4: $0.8 per chip and hour, 72 W; a price list, 2026-07-20." in text
     assert "mystery: the price of a chip is unknown" in text
     assert next(line for line in text.splitlines() if line.startswith("total")).count("?") >= 3
 
@@ -164,3 +165,15 @@ def test_a_pool_goes_on_from_its_status() -> None:
     found = _live(raw, {}, NOW)
     assert found is not None
     assert found.meter == CHAT.meter._replace(is_resumed=True)
+
+
+def test_a_missing_right_is_named_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    async def read(args: Namespace, now: float) -> Found:
+        raise ApiError(403, "Forbidden", "configmaps is forbidden")
+
+    parser = ArgumentParser()
+    report.add_arguments(parser)
+    assert report.run(parser.parse_args(["--operator-namespace=ops"]), read, lambda: NOW) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("poolkeeper report: configmaps is forbidden. Run it on your machine")
+    assert "configmaps in the namespace ops" in said

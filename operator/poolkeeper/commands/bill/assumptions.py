@@ -47,7 +47,7 @@ def _price(unit: Unit, classes: Classes) -> str:
     watts = "unknown power" if unit.watts is None else f"{unit.watts} W"
     if unit.micro_dollars_per_hour is None:
         return f"{name}: the price of a chip is unknown ({watts}). Set dollarsPerChipHour in the class."
-    price = f"{name}: {unit.micro_dollars_per_hour / MICRO:.6g} $ per chip and hour, {watts}"
+    price = f"{name}: ${unit.micro_dollars_per_hour / MICRO:.6g} per chip and hour, {watts}"
     accelerator = classes.get(name)
     if accelerator is None:
         return f"{price}; the class is gone."

@@ -42,7 +42,7 @@ def _month(pool: Pool, meter: Meter, now: float) -> str:
 
 
 def _running(running: Running, now: float, zone: str) -> str:
-    """What runs: 2 replicas of nvidia-l4 (4 chips each) and 1 node tail until 13:49 UTC cost 9.60 $ an
+    """What runs: 2 replicas of nvidia-l4 (4 chips each) and 1 node tail until 13:49 UTC cost $9.60 an
     hour."""
     parts = []
     for unit, starting, serving in running.groups:
@@ -70,7 +70,7 @@ def within_budget(pool: Pool, now: float) -> Verdict | None:
         return None
     if found is None:
         return UNDECIDED
-    so_far = f"{say.dollars(found.spent)} of {say.limit(found.allowance.micro_dollars)} are spent today"
+    so_far = f"{say.dollars(found.spent)} of {say.limit(found.allowance.micro_dollars)} is spent today"
     if not is_zone(zone):
         so_far += f" (UTC, since {zone!r} is not a time zone: write one like Europe/Berlin)"
     if found.is_spent:
@@ -88,14 +88,16 @@ def _once_spent(found: Spending, zone: str) -> str:
     ends_at = time_of_day(found.ends_at, zone)
     if not found.allowance.is_capped:
         return f"nothing follows until {ends_at}, because spec.budget.action is Warn"
-    return f"until {ends_at} no replica is started, and idle ones stop (spec.budget.action is Cap)"
+    return (
+        f"until {ends_at} no replica is started, and idle ones stop, because spec.budget.action is Cap: "
+        "wait, or raise spec.budget.dollarsPerDay"
+    )
 
 
 def _forecast(found: Spending, zone: str) -> str:
-    amount = say.limit(found.allowance.micro_dollars)
     if not found.per_hour:
         return "nothing runs now"
     at_rate = f"at the present rate of {say.dollars(found.per_hour)} an hour"
     if math.isinf(found.spent_at):
-        return f"{at_rate}, they last until the day ends"
-    return f"{at_rate}, {amount} are spent at {time_of_day(found.spent_at, zone)}"
+        return f"{at_rate}, the rest lasts until the day ends"
+    return f"{at_rate}, all of it is spent at {time_of_day(found.spent_at, zone)}"

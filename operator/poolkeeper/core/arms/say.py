@@ -65,7 +65,7 @@ def _why_not(now: float, deadline: float, arm: Arm) -> str:
 def _price(arm: Arm) -> str:
     if arm.micro_dollars_per_hour is None:
         return ""
-    return f", which costs {arm.micro_dollars_per_hour / MICRO:.3g} $/h"
+    return f", which costs ${arm.micro_dollars_per_hour / MICRO:.3g} an hour"
 
 
 def _replicas(number: int, one: str, many: str) -> str:

@@ -1,6 +1,6 @@
 """What is counted, and what one unit of it costs.
 
-Seconds are those of replicas. A replica that holds 4 chips at 2.70 $ per chip and hour costs 10.80 $ for an
+Seconds are those of replicas. A replica that holds 4 chips at $2.70 per chip and hour costs $10.80 for an
 hour in any state; with 300 W per chip the same hour takes 1,200 Wh.
 """
 
@@ -137,7 +137,7 @@ def mixed(one: Row, other: Row) -> Row:
     """Two rows as one of the first one's span. Of units that are alike, chip-seconds, dollars and watt-hours
     are together what they were: price and watts are the mean, weighted by the chip-seconds.
 
-    Example: 1 h of 1 chip at 1.00 $ and 1 h of 2 chips at 4.00 $ become 3 h of 1 chip at 3.00 $.
+    Example: 1 h of 1 chip at $1.00 and 1 h of 2 chips at $4.00 become 3 h of 1 chip at $3.00.
     """
     unit, its = one.unit, other.amounts
     if not is_alike(unit, other.unit):

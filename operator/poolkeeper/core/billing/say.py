@@ -7,16 +7,16 @@ NAMES = {"tail": "node tail", "unknown": "busy or idle (not seen)"}
 
 
 def dollars(micro_dollars: float) -> str:
-    """An amount of money: 0.0042 $, 3.20 $ or 1,204 $."""
+    """An amount of money: $0.0042, $3.20 or $1,204."""
     amount = micro_dollars / MICRO
     if amount >= 1000:
-        return f"{amount:,.0f} $"
-    return f"{amount:.2f} $" if amount >= 0.1 or not amount else f"{amount:.2g} $"
+        return f"${amount:,.0f}"
+    return f"${amount:.2f}" if amount >= 0.1 or not amount else f"${amount:.2g}"
 
 
 def limit(micro_dollars: int) -> str:
-    """A declared amount: 50 $ or 2.50 $."""
-    return f"{micro_dollars // MICRO:,} $" if micro_dollars % MICRO == 0 else dollars(micro_dollars)
+    """A declared amount: $50 or $2.50."""
+    return f"${micro_dollars // MICRO:,}" if micro_dollars % MICRO == 0 else dollars(micro_dollars)
 
 
 def hours(seconds: float) -> str:
@@ -44,7 +44,7 @@ def signed(micro_dollars: float) -> str:
 
 
 def saved(fleet_micro_dollars: float | None, sums: Sums) -> str:
-    """What was saved in a span: 3.10 $ against KEDA. Empty where a price is not known."""
+    """What was saved in a span: $3.10 against KEDA. Empty where a price is not known."""
     if fleet_micro_dollars is None or not sums.dollars_are_known:
         return ""
     paid = sums.micro_dollars
@@ -53,7 +53,7 @@ def saved(fleet_micro_dollars: float | None, sums: Sums) -> str:
 
 
 def bill(sums: Sums) -> str:
-    """One span in words: 3.20 $ for 4.0 accelerator-hours: 0.2 starting, 3.1 busy, 0.7 idle; 288 Wh."""
+    """One span in words: $3.20 for 4.0 accelerator-hours: 0.2 starting, 3.1 busy, 0.7 idle; 288 Wh."""
     chips, parts = sums.chip_seconds, []
     if round(chips.paid):
         states = by_state(chips)

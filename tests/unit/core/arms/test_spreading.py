@@ -73,7 +73,7 @@ def test_of_many_replicas_that_wait_one_stays_to_see_whether_capacity_returns() 
     assert (found.numbers, found.tried.extra) == ((1, 3), (1, 0))
     assert found.why == (
         "a replica has waited 8 s for a node of nvidia-l4, "
-        "so 3 replicas start on nvidia-a100-80gb, which costs 5.07 $/h"
+        "so 3 replicas start on nvidia-a100-80gb, which costs $5.07 an hour"
     )
 
 

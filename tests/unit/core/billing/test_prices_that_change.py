@@ -47,7 +47,7 @@ def test_two_prices_are_mixed_by_what_was_paid_for() -> None:
 
 @pytest.mark.parametrize("every", [300.0, HOUR, 24 * HOUR])
 def test_a_price_that_changes_for_months_is_billed_and_kept(every: float) -> None:
-    """Example: a price of spot capacity that is set every five minutes, from 1 $ upwards."""
+    """Example: a price of spot capacity that is set every five minutes, from $1 upwards."""
     meter = begin(START, _day(START))
     page = pages.Page("ns", "pool", START, START, False, 1, None)
     paid, now = 0.0, START
