@@ -106,10 +106,11 @@ def unit_from_json(value: Sequence[object]) -> Unit:
 
 
 def amounts_from_json(values: Sequence[object]) -> Amounts:
-    """Amounts of tenths of seconds. Rounded amounts may be a little below 0. Raises TypeError, ValueError."""
+    """Amounts of tenths of seconds. What was counted too much in an hour that is booked is taken from the
+    next one, so an amount may be below 0. Raises TypeError, ValueError."""
     if len(values) != len(Amounts._fields):
         raise ValueError("other amounts are counted")
-    return Amounts(*[max(whole(each, -TENTHS * TENTHS, TENTHS * LATEST), 0) / TENTHS for each in values])
+    return Amounts(*[whole(each, -TENTHS * LATEST, TENTHS * LATEST) / TENTHS for each in values])
 
 
 def _read(kept: dict[str, Any], now: float) -> Meter:

@@ -6,6 +6,7 @@ can't be known is counted as it was seen last, and is among the estimated: a rep
 operator was down.
 """
 
+from collections import Counter
 from typing import NamedTuple
 
 from poolkeeper.core.billing.amounts import Amounts, Unit
@@ -13,6 +14,7 @@ from poolkeeper.core.billing.books import Books, Day, begin_day, booked, charge
 from poolkeeper.core.billing.occupancy import (
     Occupant,
     Running,
+    Tail,
     begin_tails,
     grouped,
     over,
@@ -115,10 +117,10 @@ def _changed(meter: Meter, seen: Seen) -> Meter:
         known = before.get(each.name)
         if known is None:
             begun_at = min(max(each.begun_at, meter.first_at), meter.at)
-            tails, has_node = take_over(tails, each.unit)
+            tails, until = take_over(tails, each.unit)
             books = _came(meter, books, each, begun_at)
-            if has_node:
-                books = _without_tail(meter, books, each, begun_at, seen.tail_seconds)
+            if until is not None:
+                books = _without_tail(meter, books, each, begun_at, Tail(until, each.unit, 1), seen)
         elif known.serves_since is None and each.serves_since is not None:
             books = _served_earlier(meter, books, each, max(each.serves_since, known.begun_at))
     running = Running(grouped(seen.occupants), seen.busy, tails)
@@ -155,12 +157,14 @@ def _served_earlier(meter: Meter, books: Books, each: Occupant, since: float) ->
     return _served(meter, books, each.unit, since)
 
 
-def _without_tail(meter: Meter, books: Books, each: Occupant, begun_at: float, tail_seconds: float) -> Books:
+def _without_tail(
+    meter: Meter, books: Books, each: Occupant, begun_at: float, tail: Tail, seen: Seen
+) -> Books:
     """The tail of the node that a replica has taken ended when the replica came."""
-    seconds = min(meter.at - begun_at, tail_seconds)
-    if seconds <= 0.0:
+    begin, end = max(begun_at, tail.until - seen.tail_seconds), min(tail.until, meter.at)
+    if end <= begin:
         return books
-    return charge(books, meter.day, meter.at - seconds, meter.at, each.unit, Amounts(tail=-seconds))
+    return charge(books, meter.day, begin, end, each.unit, Amounts(tail=begin - end))
 
 
 def _found_again(meter: Meter, since: float, seen: Seen) -> Meter:
@@ -177,9 +181,9 @@ def _found_again(meter: Meter, since: float, seen: Seen) -> Meter:
         if place < len(missing):
             books = _replaced(meter, books, *missing[place], begun_at)
         else:
-            tails, has_node = take_over(tails, each.unit)
-            if has_node:
-                books = _without_tail(meter, books, each, begun_at, seen.tail_seconds)
+            tails, until = take_over(tails, each.unit)
+            if until is not None:
+                books = _without_tail(meter, books, each, begun_at, Tail(until, each.unit, 1), seen)
         books = _came(meter, books, each, begun_at)
     gone = [unit for unit, _ in missing[len(seen.occupants) - len(survivors) :]]
     tails = begin_tails(tails, meter.at, gone, seen.tail_seconds)
@@ -196,10 +200,13 @@ def _found_again(meter: Meter, since: float, seen: Seen) -> Meter:
 def _survived(meter: Meter, books: Books, since: float, survivors: list[Occupant]) -> Books:
     """Replicas that ran before and still run were seen all the time, as far as their pods show it; those that
     became ready meanwhile were counted as starting."""
-    left = sum(group.starting for group in meter.running.groups)
+    left: Counter[str] = Counter()
+    for group in meter.running.groups:
+        left[group.unit.accelerator_class] += group.starting
     for each in survivors:
-        if each.serves_since is not None and each.serves_since > since and left:
-            left -= 1
+        name = each.unit.accelerator_class
+        if each.serves_since is not None and each.serves_since > since and left[name]:
+            left[name] -= 1
             books = _served_earlier(meter, books, each, each.serves_since)
     return books
 

@@ -108,14 +108,15 @@ def begin_tails(tails: Iterable[Tail], now: float, gone: Iterable[Unit], seconds
     return tuple(left)
 
 
-def take_over(tails: tuple[Tail, ...], unit: Unit) -> tuple[tuple[Tail, ...], bool]:
-    """The tails after a new replica has taken a node whose tail was paid for; whether it has found one."""
+def take_over(tails: tuple[Tail, ...], unit: Unit) -> tuple[tuple[Tail, ...], float | None]:
+    """The tails after a new replica has taken a node whose tail was paid for, and until when that would have
+    run; None where the replica has found none."""
     for place in range(len(tails) - 1, -1, -1):
         tail = tails[place]
         if tail.unit == unit:
             left = (tail._replace(replicas=tail.replicas - 1),) if tail.replicas > 1 else ()
-            return (*tails[:place], *left, *tails[place + 1 :]), True
-    return tails, False
+            return (*tails[:place], *left, *tails[place + 1 :]), tail.until
+    return tails, None
 
 
 def next_end(running: Running, now: float) -> float:

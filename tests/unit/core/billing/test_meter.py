@@ -222,3 +222,26 @@ def test_the_last_30_days_are_kept_and_no_more() -> None:
     kept = from_text(to_text(meter), meter.at)
     assert kept is not None
     assert month(kept.books, meter.at) == cells
+
+
+def test_what_is_corrected_after_its_hour_was_booked_is_kept() -> None:
+    """Example: pods can't be seen from 12:30 to 13:10; a replica that was starting has served since 12:31."""
+    meter = look(begin(NOON, DAY), 1800, replica("a", 1800))
+    meter = was_booked(advance(meter, NOON + 3700, DAY, None), int(NOON // 3600))
+    meter = look(meter, 4200, replica("a", 1800, 1860))
+    kept = from_text(to_text(meter), NOON + 4200)
+    assert kept is not None
+    assert kept.books.hours == meter.books.hours
+    starting, serving = (
+        sum(getattr(row.amounts, name) for row in kept.books.hours) for name in ("starting", "idle")
+    )
+    assert (starting, serving) == (60 - 1800, 2340)
+    assert total(kept).starting == 60
+
+
+def test_a_tail_that_ended_while_the_operator_was_down_is_corrected_by_what_was_counted() -> None:
+    """Example: a node is paid for until 12:01:40; its next replica came at 12:01:30, seen at 12:10."""
+    meter = look(look(begin(NOON, DAY), 0, replica("a", 0, 0)), 0, tail=100.0)
+    kept = from_text(to_text(meter), NOON + 600)
+    assert kept is not None
+    assert total(look(kept, 600, replica("b", 90, 90), tail=100.0)).tail == 90
