@@ -7,7 +7,7 @@ from prometheus_client.registry import Collector
 
 from poolkeeper.controller.quota.quotas import Quotas
 from poolkeeper.controller.quota.report import name_of_measure
-from poolkeeper.core.quota.bank import Books
+from poolkeeper.core.quota.books import Books
 from poolkeeper.core.quota.quota import Measure, Unit
 
 MICRO = 1_000_000

@@ -19,7 +19,7 @@ from poolkeeper.controller.quota.declared import Declared, say_amount, say_dolla
 from poolkeeper.controller.quota.quotas import Quotas
 from poolkeeper.controller.quota.verdicts import quota_verdicts
 from poolkeeper.controller.quota.words import in_short, name_of
-from poolkeeper.core.quota.bank import Books
+from poolkeeper.core.quota.books import Books
 from poolkeeper.core.quota.quota import Amounts, Measure, Unit
 from poolkeeper.kube.transport.errors import ApiError, KubeFailure
 

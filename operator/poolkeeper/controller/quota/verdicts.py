@@ -9,7 +9,7 @@ from poolkeeper.controller.quota.quotas import Quotas
 from poolkeeper.controller.quota.targets import targets_of
 from poolkeeper.controller.quota.words import in_short, in_use, name_of
 from poolkeeper.core.policy.say import count, time_of_day
-from poolkeeper.core.quota.bank import Books
+from poolkeeper.core.quota.books import Books
 from poolkeeper.core.quota.quota import Holder
 from poolkeeper.core.values.decision import Verdict
 from poolkeeper.core.values.identity import PoolKey

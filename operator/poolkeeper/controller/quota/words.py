@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable
 
 from poolkeeper.controller.quota.declared import say_dollars
 from poolkeeper.core.policy.say import count, time_of_day
-from poolkeeper.core.quota.bank import Bank, Books
+from poolkeeper.core.quota.bank import Bank
+from poolkeeper.core.quota.books import Books
 from poolkeeper.core.quota.quota import Holder, Measure, Part, Unit
 from poolkeeper.core.values.identity import PoolKey
 

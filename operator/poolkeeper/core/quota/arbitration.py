@@ -22,6 +22,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from poolkeeper.core.quota.quota import Amounts, Holder, Part, Quota, Share, most_that_fit
@@ -37,6 +38,9 @@ class Claim(NamedTuple):
     stake: Stake
     leaving: int = 0
     """Replicas whose pods are about to go, and count until they are gone."""
+
+
+NOTHING_KEPT: Mapping[int, list[int]] = MappingProxyType({})
 
 
 class Place(IntEnum):
@@ -87,12 +91,16 @@ def arbitrate(
     remaining = list(quota.limits)
     targets: dict[Holder, int] = {}
     borrows = [share.borrows for share in quota.shares]
-    rest = _guaranteed(quota, line, remaining, targets) if _has_guarantees(quota) else line
+    rest, kept = line, NOTHING_KEPT
+    if _has_guarantees(quota):
+        rest, kept = _guaranteed(quota, line, remaining, targets)
     for segment in rest:
         holder, part = segment.holder, segment.part
         if not borrows[part.share]:
             continue
-        if fitting := _fill(remaining, part.use, segment.replicas):
+        own = kept.get(part.share)
+        fitting = _fill(remaining, part.use, segment.replicas, own)
+        if fitting:
             targets[holder] = targets.get(holder, 0) + fitting
     free = [limit - each for limit, each in zip(quota.limits, used, strict=True)]
     ceilings = _grants(claims, line, targets, free)
@@ -170,9 +178,9 @@ def _has_guarantees(quota: Quota) -> bool:
 
 def _guaranteed(
     quota: Quota, line: Iterable[Segment], remaining: list[int], targets: dict[Holder, int]
-) -> list[Segment]:
-    """Serve what is guaranteed. Returns what of the line is not, after keeping back what shares don't
-    lend."""
+) -> tuple[list[Segment], dict[int, list[int]]]:
+    """Serve what is guaranteed. Returns what of the line is not, and by share what is kept back since the
+    share does not lend it: taken from what remains, and for its own pools only."""
     left = [_budget(quota, share) for share in quota.shares]
     rest: list[Segment] = []
     for segment in line:
@@ -185,10 +193,14 @@ def _guaranteed(
                 _take(budget, part.use, fitting)
         if fitting < segment.replicas:
             rest.append(segment._replace(replicas=segment.replicas - fitting) if fitting else segment)
-    for share, budget in zip(quota.shares, left, strict=True):
+    kept: dict[int, list[int]] = {}
+    for index, (share, budget) in enumerate(zip(quota.shares, left, strict=True)):
         if not share.lends and budget is not None:
-            _take(remaining, kept_back(share, budget), 1)
-    return rest
+            # Of guarantees that exceed the limit together, the first ones get what there is.
+            pairs = zip(kept_back(share, budget), remaining, strict=True)
+            kept[index] = [max(0, min(pair)) for pair in pairs]
+            _take(remaining, tuple(kept[index]), 1)
+    return rest, kept
 
 
 def _budget(quota: Quota, share: Share) -> list[int] | None:
@@ -205,12 +217,24 @@ def kept_back(share: Share, left: Iterable[int]) -> Amounts:
     return tuple([0 if amount is None else max(0, each) for amount, each in pairs])
 
 
-def _fill(room: list[int], use: Amounts, most: int) -> int:
-    """Take as many replicas, at most `most`, as fit; returns how many."""
+def _fill(room: list[int], use: Amounts, most: int, own: list[int] | None = None) -> int:
+    """Take as many replicas, at most `most`, as fit, from what is kept for their share and then from the
+    rest; returns how many."""
+    if own is not None:
+        return _fill_from_both(room, use, most, own)
     fitting = most_that_fit(room, use, most)
     if fitting:
         for index, each in enumerate(use):
             room[index] -= each * fitting
+    return fitting
+
+
+def _fill_from_both(room: list[int], use: Amounts, most: int, own: list[int]) -> int:
+    fitting = most_that_fit([left + mine for left, mine in zip(room, own, strict=True)], use, most)
+    for index, each in enumerate(use):
+        mine = min(own[index], each * fitting)
+        own[index] -= mine
+        room[index] -= each * fitting - mine
     return fitting
 
 

@@ -6,11 +6,12 @@ pools ask for more than it has; otherwise a change costs a few additions, howeve
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
 
-from poolkeeper.core.quota.arbitration import Allotment, Claim, Segment, arbitrate, kept_back, segments_of
+from poolkeeper.core.quota.arbitration import Allotment, Claim, arbitrate, segments_of
+from poolkeeper.core.quota.books import Books
 from poolkeeper.core.quota.quota import Amounts, Holder, Part, Quota, has_room, most_that_fit
 from poolkeeper.core.values.stake import Stake
 
@@ -38,79 +39,6 @@ class Position:
     @property
     def counted(self) -> int:
         return self.held + self.leaving
-
-
-@dataclass(slots=True)
-class Books:
-    """The books of one quota."""
-
-    quota: Quota
-    members: set[Holder] = field(default_factory=set)
-    used: list[int] = field(default_factory=list)
-    by_share: list[list[int]] = field(default_factory=list)
-    waiting: set[Holder] = field(default_factory=set)
-    """Holders that want more than they have."""
-    allotment: Allotment | None = None
-    """What the arbiter said last; None while nobody has to give way."""
-    is_due: bool = False
-    """Whether something has changed since then."""
-    stale: set[Holder] = field(default_factory=set)
-    """Holders that have changed since the line was made last."""
-    claims: dict[Holder, Claim] = field(default_factory=dict)
-    """What each holder brought before the arbiter."""
-    segments: dict[Holder, list[Segment]] = field(default_factory=dict)
-    """The same as it stands in the line."""
-
-    promises_too_much: bool = False
-    """Whether the guarantees of a measure exceed its limit together."""
-
-    def __post_init__(self) -> None:
-        self.promises_too_much = self.quota.promises_too_much
-        self.used = [0] * len(self.quota.limits)
-        self.by_share = [[0] * len(self.quota.limits) for _ in self.quota.shares]
-
-    @property
-    def is_over(self) -> bool:
-        """Whether more is used than the quota has: it was edited, or others have raised their replicas."""
-        return any(used > limit for used, limit in zip(self.used, self.quota.limits, strict=True))
-
-    def add(self, part: Part, replicas: int) -> None:
-        """Count so many replicas more, or fewer."""
-        share = self.by_share[part.share]
-        for index, each in enumerate(part.use):
-            self.used[index] += each * replicas
-            share[index] += each * replicas
-        if self.allotment is not None:
-            spare = self.allotment.spare
-            for index, each in enumerate(part.use):
-                spare[index] -= max(0, each * replicas)
-
-    def free(self) -> list[int]:
-        """What nobody uses, by measure."""
-        return [limit - used for limit, used in zip(self.quota.limits, self.used, strict=True)]
-
-    def room(self, part: Part) -> list[int]:
-        """What a holder of this share may use more now: not what another share lends nobody, and not more
-        than its guarantee where it borrows nothing. Of guarantees that exceed the limit together, none is
-        kept back from another."""
-        room, shares = self.free(), self.quota.shares
-        is_promised = self.promises_too_much and bool(shares[part.share].guaranteed)
-        for index, share in enumerate(shares):
-            if index == part.share or share.lends or not share.guaranteed or is_promised:
-                continue
-            left = kept_back(share, self._left(index))
-            room = [each - kept for each, kept in zip(room, left, strict=True)]
-        if not shares[part.share].borrows:
-            return [min(each, left) for each, left in zip(room, self._left(part.share), strict=True)]
-        return room
-
-    def _left(self, index: int) -> list[int]:
-        """What is left of a share's guarantee; all of a measure that it does not name."""
-        guaranteed, used = self.quota.shares[index].guaranteed, self.by_share[index]
-        if not guaranteed:
-            return [0] * len(used)
-        pairs = zip(guaranteed, used, self.quota.limits, strict=True)
-        return [(limit if amount is None else amount) - each for amount, each, limit in pairs]
 
 
 class Bank:
@@ -190,12 +118,20 @@ class Bank:
         position = self._positions.get(holder)
         if position is None or not position.parts:
             return None
-        found = min(
-            Ceiling(self._most(holder, position, self.books[name], part), name)
-            for name, part in position.parts.items()
-        )
+        most, _, name = min(self._all_most(holder, position))
+        found = Ceiling(most, name)
         position.shown = found.replicas
         return found
+
+    def _all_most(self, holder: Holder, position: Position) -> Iterator[tuple[int, int, str]]:
+        """What each quota allows, and what it would without the others: of several that allow the same, the
+        one that is the reason comes first."""
+        for name, part in position.parts.items():
+            books = self.books[name]
+            most = alone = self._most(holder, position, books, part, books.allotment)
+            if books.alone is not books.allotment:
+                alone = self._most(holder, position, books, part, books.alone)
+            yield most, alone, name
 
     def fits_together(self, holders: Iterable[Holder]) -> bool:
         """Whether each of these holders may have a replica more, and all of them at once. Those that no quota
@@ -207,7 +143,9 @@ class Bank:
             if position is None:
                 continue
             for name, part in position.parts.items():
-                if part.unknown or self._most(holder, position, self.books[name], part) <= position.held:
+                books = self.books[name]
+                most = self._most(holder, position, books, part, books.allotment)
+                if part.unknown or most <= position.held:
                     return False
                 together = asked.setdefault(name, [0] * len(part.use))
                 asked[name] = [used + each for used, each in zip(together, part.use, strict=True)]
@@ -246,20 +184,48 @@ class Bank:
     def settle(self) -> set[Holder]:
         """Ask the arbiter about each quota where something has changed. Returns the holders whose ceiling is
         another one than they were given."""
+        before = {name: books.ceilings() for name, books in self.books.items()}
+        due = [books for books in self.books.values() if books.is_due]
+        for books in due:
+            books.is_due = False
+            is_short = books.waiting or books.is_over
+            books.allotment = books.alone = self._arbitrated(books) if is_short else None
+        if due and len(self.books) > 1:
+            self._settle_together()
         concerned: set[Holder] = set()
-        for books in self.books.values():
-            if books.is_due:
-                concerned |= self._settle(books)
+        for name, books in self.books.items():
+            concerned |= {holder for holder, _ in before[name] ^ books.ceilings()}
         return {holder for holder in concerned if self._is_news(holder)}
 
-    def _settle(self, books: Books) -> set[Holder]:
-        """Returns the holders that the arbiter has said something new about."""
-        books.is_due = False
-        before = books.allotment.ceilings.items() if books.allotment else {}.items()
-        is_short = books.waiting or books.is_over
-        books.allotment = self._arbitrated(books) if is_short else None
-        after = books.allotment.ceilings.items() if books.allotment else {}.items()
-        return {holder for holder, _ in before ^ after}
+    def _settle_together(self) -> None:
+        """Ask again with claims of no more than what other quotas allow: else what a pool can't have because
+        of its team's quota would be kept for it in the site's, and nobody would use it."""
+        for books in self.books.values():
+            if books.alone is None:
+                continue
+            limited = dict(self._limited(books))
+            if limited:
+                claims = {**books.claims, **limited}
+                others = (line for holder, line in books.segments.items() if holder not in limited)
+                again = (segments_of(books.quota, *each) for each in limited.items())
+                line = chain.from_iterable(chain(others, again))
+                books.allotment = arbitrate(books.quota, claims, line, books.used)
+            elif books.allotment is not books.alone:
+                books.allotment = books.alone
+
+    def _limited(self, books: Books) -> Iterator[tuple[Holder, Claim]]:
+        """The claims of holders that other quotas allow less than they ask for."""
+        for holder in books.waiting:
+            position = self._positions[holder]
+            others = [
+                self._most(holder, position, each, part, each.alone)
+                for name, part in position.parts.items()
+                if (each := self.books[name]) is not books
+            ]
+            claim = books.claims.get(holder)
+            if others and claim is not None and min(others) < claim.stake.wanted:
+                wanted = max(min(others), position.held)
+                yield holder, claim._replace(stake=claim.stake._replace(wanted=wanted))
 
     def _arbitrated(self, books: Books) -> Allotment:
         name, claims, segments = books.quota.name, books.claims, books.segments
@@ -285,8 +251,11 @@ class Bank:
         # What a ceiling allows beyond that changes nothing.
         return found is None or min(found.replicas, wanted) != min(shown, wanted)
 
-    def _most(self, holder: Holder, position: Position, books: Books, part: Part) -> int:
-        allotment, held = books.allotment, position.held
+    def _most(
+        self, holder: Holder, position: Position, books: Books, part: Part, allotment: Allotment | None
+    ) -> int:
+        """What one quota allows by an answer of the arbiter; None where it was not asked."""
+        held = position.held
         if allotment is None:
             return held if part.unknown else held + _fitting(books.room(part), part.use)
         if (ceiling := allotment.ceilings.get(holder)) is not None:

@@ -49,6 +49,36 @@ def test_what_is_needed_waits_for_an_idle_replica_of_its_own_share() -> None:
     assert books.ceiling(THEIRS) == (4, "site")
 
 
+def test_what_another_quota_does_not_allow_is_kept_for_nobody() -> None:
+    """Example: a team may have 2 of the site's 8 chips, and asks for 8: another team gets the rest."""
+    books = bank(Share(), MINE, THEIRS, index=1)
+    books.declare(Quota("team", CHIPS, (2,)))
+    books.place(MINE, {"site": Part(1, (1,)), "team": Part(0, (1,))})
+    books.hold(MINE, 2, 0)
+    books.stakes(MINE, Stake(needed=2, wanted=8, waiting=100, deadline=1.0))
+    books.stakes(THEIRS, Stake(needed=0, wanted=8, waiting=100, deadline=2.0))
+    books.settle()
+    assert (books.ceiling(MINE), books.ceiling(THEIRS)) == ((2, "team"), (6, "site"))
+    books.declare(Quota("team", CHIPS, (4,)))
+    books.place(MINE, {"site": Part(1, (1,)), "team": Part(0, (1,))})
+    books.settle()
+    assert (books.ceiling(MINE), books.ceiling(THEIRS)) == ((4, "team"), (4, "site"))
+
+
+def test_pools_of_a_share_use_what_it_lends_nobody_also_beside_what_they_borrow() -> None:
+    """Example: 6 of 8 W are a share's own, and no chips: its pool borrows the chips."""
+    books = Bank()
+    measures = (Measure(Unit.CHIPS, "nvidia-l4"), Measure(Unit.WATTS))
+    mine = Share("mine", guaranteed=(0, 6), lends=False)
+    books.declare(Quota("site", measures, (8, 8), (mine, Share())))
+    books.place(MINE, {"site": Part(0, (1, 3))})
+    books.place(THEIRS, {"site": Part(1, (1, 1))})
+    books.stakes(MINE, Stake(needed=0, wanted=2, waiting=2))
+    books.stakes(THEIRS, Stake(needed=0, wanted=8, waiting=1))
+    books.settle()
+    assert (books.ceiling(MINE), books.ceiling(THEIRS)) == ((2, "site"), (2, "site"))
+
+
 @settings(deadline=None, max_examples=150)
 @given(st.integers(min_value=0), st.integers(min_value=0, max_value=6), st.integers(min_value=0, max_value=6))
 def test_no_raise_breaks_what_a_share_is_promised(seed: int, first: int, second: int) -> None:
