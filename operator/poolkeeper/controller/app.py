@@ -47,7 +47,7 @@ from poolkeeper.core.values.identity import PoolKey
 from poolkeeper.kube.objects.config_maps import OwnConfigMaps
 from poolkeeper.kube.objects.conflicts import scalers_in
 from poolkeeper.kube.objects.devices.reader import ClaimReader
-from poolkeeper.kube.objects.events import EventRecorder
+from poolkeeper.kube.objects.events import EventRecorder, EventType
 from poolkeeper.kube.objects.leases import LeaseClient
 from poolkeeper.kube.objects.pod_events import read_pod_events
 from poolkeeper.kube.objects.refused_pods import read_refusal
@@ -148,6 +148,7 @@ class Controller:
             pods=self._pods,
             is_leading=self._leadership.may_write,
             gone=self._pool_gone,
+            left=self._target_left,
         )
         self._sweep = DeletionSweep(client, self._store, self._updates, namespaces=options.watch_namespaces)
         self._reporter = Reporter(partial(write_status, client), self._events, self._leadership, self._clock)
@@ -243,6 +244,9 @@ class Controller:
     def _pool_gone(self, pool: Pool) -> None:
         self._bills.gone(pool)
         self._quotas.forget(pool)
+
+    def _target_left(self, pool: Pool, message: str) -> None:
+        self._reporter.happened(pool, "TargetLeft", message, EventType.WARNING)
 
     def _make_pod_watch(self) -> PodWatch:
         return PodWatch(

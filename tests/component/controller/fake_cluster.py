@@ -161,6 +161,7 @@ class FakeCluster:
             pods=cast(PodWatch, self.pods),
             is_leading=self.lease.may_write,
             gone=self.quotas.forget,
+            left=lambda pool, said: self.reconciler._reporter.happened(pool, "TargetLeft", said),
         )
         self.reconciler = Reconciler(
             self.store,

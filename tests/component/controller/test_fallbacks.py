@@ -137,3 +137,4 @@ async def test_fallbacks_that_are_taken_out_are_forgotten(world: World) -> None:
     world.cluster.declare(generation=2, **{**SPEC, "fallbacks": []})
     assert await world.seconds_pass(5, queued=1) == [("worker", 1)]
     assert "arms" not in world.cluster.statuses.written[-1]
+    assert ("Normal", "TargetLeft") in world.cluster.events, "its replica goes on"

@@ -1,13 +1,14 @@
 """Keeps the store true to what the API server says about pools and classes."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from poolkeeper.api.accelerator_class import AcceleratorClassSpec
 from poolkeeper.api.demand import DemandSource
+from poolkeeper.api.pool import PoolMode
 from poolkeeper.controller.loop.agenda import Agenda
 from poolkeeper.controller.pool.history import History
 from poolkeeper.controller.pool.partners import group_of
@@ -37,7 +38,7 @@ class Updates:
     """Called on the event loop by the watch of our kinds; every method returns at once.
 
     Sources with `http` are assigned to `services`, all others to `queues`; `mark` makes a pool due a look;
-    `gone` hears of pools that were deleted.
+    `gone` hears of pools that were deleted, `left` of targets with replicas that a pool names no more.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Updates:
         pods: PodWatch,
         is_leading: Callable[[], bool],
         gone: Callable[[Pool], None] = lambda _: None,
+        left: Callable[[Pool, str], None] = lambda *_: None,
     ) -> None:
         self._store = store
         self._agenda = agenda
@@ -60,6 +62,7 @@ class Updates:
         self._pods = pods
         self._is_leading = is_leading
         self._gone = gone
+        self._left = left
         self.classes_seen: set[str] = set()
         """Names of all classes that were ever delivered, including unreadable ones."""
 
@@ -77,7 +80,10 @@ class Updates:
             self._begin(Pool.first_seen(body))
         elif pool.declaration.generation != metadata.get("generation", 0):
             before, partners = pool.declaration, self._partners(pool)
-            pool.accept(Declaration.from_body(body))
+            declaration = Declaration.from_body(body)
+            for said in _left(pool, declaration):
+                self._left(pool, said)
+            pool.accept(declaration)
             self._declared(pool)
             self._mark_all(partners)
             self._target_changed(before)
@@ -166,3 +172,17 @@ class Updates:
     def _mark_all(self, pools: list[Pool]) -> None:
         for pool in pools:
             self._mark(pool)
+
+
+def _left(pool: Pool, declaration: Declaration) -> Iterator[str]:
+    """Of each target that has replicas and is not named in the new declaration, what becomes of it."""
+    before = pool.declaration
+    if declaration.spec is None or before.spec is None or before.spec.mode is not PoolMode.ENFORCE:
+        return
+    for arm, target in zip(pool.arms, before.targets, strict=False):
+        scale = arm.target.scale
+        if scale is not None and scale.pods and target not in declaration.targets:
+            yield (
+                f"{target.kind} {target.name} is no target of the pool any more and keeps its "
+                f"spec.replicas of {scale.pods}: nobody scales it now. Scale it to 0 if nothing needs it"
+            )
