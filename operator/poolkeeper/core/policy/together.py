@@ -34,7 +34,9 @@ def come_up(case: Case, choice: Choice, partners: Iterable[Partner]) -> Choice:
     unknown = [each for each in partners if each.wants is None]
     kept = min(1, case.limits.ceiling)
     if wanting and kept:
-        return Choice(kept, Reason.WITH_PARTNERS, f"up together with {_names(wanting)}", choice.due_at)
+        held = f"; {case.trouble.sentence}" if case.trouble else ""
+        message = f"up together with {_names(wanting)}{held}"
+        return Choice(kept, Reason.WITH_PARTNERS, message, choice.due_at)
     if unknown and not wanting and case.replicas.desired and kept:
         message = f"kept, because nothing has been decided yet about {_names(unknown)}, which stops with it"
         return Choice(case.replicas.desired, Reason.WITH_PARTNERS, message, choice.due_at)

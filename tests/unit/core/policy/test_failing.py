@@ -17,7 +17,7 @@ from poolkeeper.core.policy import say_held
 from poolkeeper.core.policy.decide import decide
 from poolkeeper.core.values.admission import AdmissionCause as Cause
 from poolkeeper.core.values.decision import Decision, Reason
-from poolkeeper.core.values.observation import Replicas, Stage, StartingReplica
+from poolkeeper.core.values.observation import Partner, Replicas, Stage, StartingReplica
 from tests.unit.core.strategies import T0, observe, reading, replicas, spec_of, taught
 
 STARTS = (12.0, 11.0, 13.0, 12.0, 12.5, 11.5)
@@ -292,3 +292,13 @@ def test_a_load_that_is_overdue_is_not_cut_off_for_long(age_seconds: float, *, i
         decision, state = decide(now, SPEC, observe(reading(now), target), state)
         assert decision.replicas == 2 or is_given_up
     assert (decision.replicas < 2) is is_given_up
+
+
+def test_a_pool_that_is_up_for_a_partner_says_what_holds_its_replica() -> None:
+    partners = (Partner("decode", 1, may_stop=False),)
+    before = replace(observe(reading(T0 - 61.0, ()), Replicas(0, 0, ())), partners=partners)
+    _, state = decide(T0 - 61.0, SPEC, before, taught(SPEC, STARTS))
+    seen = replace(observe(reading(T0, ()), Replicas(1, 0, (GATED,))), partners=partners)
+    decision, _ = decide(T0, SPEC, seen, state)
+    assert decision.reason is Reason.WITH_PARTNERS
+    assert decision.message.startswith("up together with pool decode; pod chat-1 has waited for a node since")
