@@ -137,9 +137,11 @@ def account(load: Load, taken: int, late: int, allowed_share: float) -> Load:
 
 def note_peak(load: Load, now: float, needed: int, window_seconds: float, replicas: float) -> Load:
     """Remember the most replicas needed for one to two windows, and by how much the load has risen."""
-    if now - load.window_began_at < window_seconds:
+    # Computed as the review time of an idle pool is: a difference may round to just below the window's length
+    # at the very instant at which the window ends, and the look would be repeated at once.
+    if now < load.window_began_at + window_seconds:
         return load if needed <= load.peak else load._replace(peak=needed)
-    is_next = now - load.window_began_at < 2.0 * window_seconds
+    is_next = now < load.window_began_at + 2.0 * window_seconds
     rise = max(replicas - load.before, 0.0)
     is_learned = is_next and load.before > 0.0
     return load._replace(

@@ -81,3 +81,12 @@ def test_the_rises_from_one_window_to_the_next_are_learned() -> None:
     # 0 to 4 is a cold start and no rise; 4 to 8 is one, and the fall to 2 has none.
     assert offered.rise == pytest.approx(16.0 / 8.0 * (1 - 1 / 8.0))
     assert offered.recent_peak == 8
+
+
+def test_a_window_has_ended_at_the_instant_that_its_end_is_computed_as() -> None:
+    """As floats, (began + seconds) - began is less than `seconds` here: the look at the end found the window
+    still open, and asked for the next look at the same instant, for ever."""
+    began, seconds = 1002687.284882248, 114.74337369372327
+    assert (began + seconds) - began < seconds
+    offered = load.note_peak(Load(peak=3, window_began_at=began), began + seconds, 1, seconds, 1.0)
+    assert (offered.window_began_at, offered.peak) == (began + seconds, 1)
