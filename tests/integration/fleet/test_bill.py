@@ -146,4 +146,4 @@ async def _dollars(scene: Scene) -> float:
         return status.get("observedGeneration") == generation
 
     status = await scene.becomes(is_written, "the status is of the edited pool")
-    return float(status["cost"]["today"].partition(" ")[0].replace(",", ""))
+    return float(status["cost"]["today"].partition(" ")[0].lstrip("$").replace(",", ""))
