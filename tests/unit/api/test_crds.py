@@ -58,8 +58,9 @@ def test_committed_file_is_what_the_models_say(name: str) -> None:
 
 def test_columns_are_the_documented_ones() -> None:
     (version,) = yaml.safe_load(rendered_crds()["acceleratorpools.yaml"])["spec"]["versions"]
-    names = [column["name"].upper() for column in version["additionalPrinterColumns"]]
-    assert names == SHOWN
+    columns = [(column["name"].upper(), column["priority"]) for column in version["additionalPrinterColumns"]]
+    assert [name for name, priority in columns if priority == 0] == SHOWN
+    assert [name for name, priority in columns if priority] == ["SERVING"], "with kubectl get -o wide"
 
 
 def test_pool_has_a_short_name_a_category_and_a_status_of_its_own() -> None:
