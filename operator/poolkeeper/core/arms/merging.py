@@ -41,6 +41,12 @@ def merged(arms: Sequence[Arm], without: Sequence[int]) -> Replicas:
         for replicas, fewer in zip(seen, without, strict=True)
         for each in counted(replicas.starting, fewer)
     ]
+    set_aside = [
+        each
+        for replicas in seen
+        for each in replicas.starting
+        if each.stage is Stage.UNADMITTED and all(each is not other for other in starting)
+    ]
     foreign = [each.foreign for each in seen if each.foreign is not None]
     desired = sum([each.desired for each in seen]) - sum(without)
     return Replicas(
@@ -50,6 +56,7 @@ def merged(arms: Sequence[Arm], without: Sequence[int]) -> Replicas:
         terminating=sum([each.terminating for each in seen]),
         unready_working=sum([each.unready_working for each in seen]),
         foreign=_of_all(foreign, desired) if foreign else None,
+        set_aside=tuple(set_aside),
     )
 
 

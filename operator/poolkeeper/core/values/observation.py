@@ -190,6 +190,9 @@ class Replicas:
     """How many of `ready` work although Kubernetes does not call them Ready."""
     foreign: Foreign | None = None
     """A number that another writer set or that was found, while it stands."""
+    set_aside: tuple[StartingReplica, ...] = ()
+    """Replicas of a pool with fallbacks that wait to be admitted and are not counted on any more, because
+    another class is sooner. They are not among `starting` and `desired`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,3 +225,14 @@ def _scaled(each: Arm, number: int) -> Arm:
     return each._replace(
         replicas=replace(each.replicas, desired=number, ready=ready, starting=tuple(starting))
     )
+
+
+def test_what_is_not_counted_on_is_shown_beside_the_replicas() -> None:
+    """So that requests that are late meanwhile are charged to what keeps it from a node."""
+    preferred, fallback = arm(pending=(90.0,)), arm("nvidia-a100-80gb", loading=(10.0,))
+    seen = merged([preferred, fallback], (1, 0))
+    assert (seen.desired, seen.starting, seen.set_aside) == (
+        1,
+        fallback.replicas.starting,
+        preferred.replicas.starting,
+    )

@@ -115,6 +115,10 @@ def unadmitted(reason: str, ready: int = 1, asked_at: float = -20.0) -> Replicas
 STARTING = Replicas(1, 0, (StartingReplica(T0 - 20.0, Stage.RUNNING, T0 - 20.0),))
 
 
+SET_ASIDE = replace(replicas(1), set_aside=unadmitted(UNSCHEDULABLE).starting)
+"""A fallback serves, and a replica of the preferred class that would help it has no node."""
+
+
 @pytest.mark.parametrize(
     ("before", "seen_before", "allowed", "expected"),
     [
@@ -128,12 +132,14 @@ STARTING = Replicas(1, 0, (StartingReplica(T0 - 20.0, Stage.RUNNING, T0 - 20.0),
         (unadmitted(UNSCHEDULABLE), True, None, Late(no_node=3)),
         (unadmitted(NODE_PROVISIONING), True, None, Late(provisioning=3)),
         (unadmitted(""), True, None, Late(unadmitted=3)),
+        (SET_ASIDE, True, None, Late(no_node=3)),
         (replicas(1), False, None, Late(unknown=3)),
         (None, True, None, Late(replicas=3)),
     ],
     ids=[
         *("replicas", "delay", "start", "ceiling", "quota"),
-        *("gate", "refused", "no-node", "provisioning", "unadmitted", "unknown", "target-unknown"),
+        *("gate", "refused", "no-node", "provisioning", "unadmitted", "set-aside"),
+        *("unknown", "target-unknown"),
     ],
 )
 def test_what_a_look_sees_becomes_the_cause(

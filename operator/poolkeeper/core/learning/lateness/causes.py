@@ -174,7 +174,7 @@ def look(
     quota = known.quota.follow(now, holds=_is_full(spec, replicas.ready, observation.ceiling))
     ceiling = known.ceiling.follow(now, holds=replicas.ready >= spec.max_replicas)
     held, held_by = known.held, known.held_by
-    if replicas.starting or held.ended_at == math.inf:
+    if replicas.starting or replicas.set_aside or held.ended_at == math.inf:
         held, held_by = _held(now, replicas, held, held_by)
     start = known.start
     if workload.queued or start is not NO_START:
@@ -197,7 +197,7 @@ def _held(
     what."""
     cause: AdmissionCause | None = None
     held = known
-    for starting in replicas.starting:
+    for starting in (*replicas.starting, *replicas.set_aside):
         if starting.stage is Stage.UNADMITTED:
             cause = cause_of(starting.failure)
             if known != (starting.asked_at, math.inf):
