@@ -129,12 +129,13 @@ class SeveralClasses:
 
 def changes(pool: Pool) -> list[Change]:
     """The writes that are due: first what is lowered, so that there are never more replicas than allowed."""
-    due = [
-        Change(arm, key, number)
-        for arm, key, number in zip(pool.arms, pool.declaration.targets, pool.numbers, strict=False)
-        if arm.target.scale is not None and arm.target.scale.replicas != number
-    ]
-    return sorted(due, key=lambda each: each.replicas > each.arm.target.scale.replicas)  # type: ignore[union-attr]
+    lowered: list[Change] = []
+    raised: list[Change] = []
+    for arm, key, number in zip(pool.arms, pool.declaration.targets, pool.numbers, strict=False):
+        scale = arm.target.scale
+        if scale is not None and scale.replicas != number:
+            (raised if number > scale.replicas else lowered).append(Change(arm, key, number))
+    return lowered + raised
 
 
 def most_of_all(pool: Pool, spec: PoolSpec, arm: Arm) -> int:

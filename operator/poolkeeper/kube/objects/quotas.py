@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from poolkeeper.api.base import API_VERSION, QUOTAS
+from poolkeeper.kube.objects.status import replace_status
 from poolkeeper.kube.transport.client import KubeClient
-from poolkeeper.kube.transport.errors import ApiError, NotFound
+from poolkeeper.kube.transport.errors import ApiError
 from poolkeeper.kube.transport.fields import mapping, number, required, text
 from poolkeeper.kube.transport.paths import api_path
 
@@ -39,19 +40,5 @@ def project_quota(raw: Mapping[str, Any]) -> QuotaObject:
 async def write_quota_status(
     client: KubeClient, name: str, uid: str, status: Mapping[str, Any]
 ) -> ApiError | None:
-    """Set the whole status of the quota that has this uid; None also where it no longer exists. A failure
-    that a repetition can't mend is returned. Raises ApiError, ApiUnreachable."""
-    patch = [
-        {"op": "test", "path": "/metadata/uid", "value": uid},
-        {"op": "add", "path": "/status", "value": status},
-    ]
-    path = api_path(API_VERSION, QUOTAS, name, "status")
-    try:
-        await client.request("PATCH", path, body=patch, content_type="application/json-patch+json")
-    except NotFound:
-        return None
-    except ApiError as failure:
-        if failure.status in (409, 422):
-            return failure
-        raise
-    return None
+    """The same as `replace_status`, for a quota."""
+    return await replace_status(client, api_path(API_VERSION, QUOTAS, name, "status"), uid, status)

@@ -1,4 +1,4 @@
-"""The status of pools: written whole, by the replica that leads."""
+"""The status of pools and of other kinds of ours: written whole, by the replica that leads."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,18 +13,25 @@ from poolkeeper.kube.transport.paths import namespaced_path
 async def write_status(
     client: KubeClient, pool: PoolKey, uid: str, status: Mapping[str, Any]
 ) -> ApiError | None:
-    """Set the whole status of the pool that has this uid; None also where that pool no longer exists.
+    """The same as `replace_status`, for a pool."""
+    path = namespaced_path(API_VERSION, pool.namespace, POOLS, pool.name, "status")
+    return await replace_status(client, path, uid, status)
 
-    A failure that a repetition can't mend is returned, not raised: the status violates the schema or the
-    name belongs to another pool now (both 422), or too many others write at once (409).
-    Raises ApiError, ApiUnreachable.
+
+async def replace_status(
+    client: KubeClient, path: str, uid: str, status: Mapping[str, Any]
+) -> ApiError | None:
+    """Set the whole status of the object that has this uid; None also where that object no longer exists.
+
+    `path` is that of its subresource `status`. A failure that a repetition can't mend is returned, not
+    raised: the status violates the schema or the name belongs to another object now (both 422), or too many
+    others write at once (409). Raises ApiError, ApiUnreachable.
     """
     # A merge patch would keep fields that the new status leaves out.
     patch = [
         {"op": "test", "path": "/metadata/uid", "value": uid},
         {"op": "add", "path": "/status", "value": status},
     ]
-    path = namespaced_path(API_VERSION, pool.namespace, POOLS, pool.name, "status")
     try:
         await client.request("PATCH", path, body=patch, content_type="application/json-patch+json")
     except NotFound:
